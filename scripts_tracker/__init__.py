@@ -1,0 +1,7 @@
+"""A ledger for Django management commands that must run once in every environment."""
+
+from __future__ import annotations
+
+from scripts_tracker.decorators import required_preceding_script, tracked_script
+
+__all__ = ["required_preceding_script", "tracked_script"]

@@ -1,0 +1,157 @@
+"""The frozen values that the parts hand to each other: standard library only, no behaviour beyond text and JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+Rerun = Literal["on-change", "once", "always"]
+RERUN_VALUES: tuple[Rerun, ...] = ("on-change", "once", "always")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ScriptId:
+    """Who a script is: ``str()`` gives ``app_label.name``, like a migration's."""
+
+    app_label: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.app_label}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A place in a file: posix path relative to the project root, 1-based line and column."""
+
+    path: str
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fingerprint:
+    """What a script does, as a digest that names its algorithm: ``str()`` gives ``st1:<64 hex>``."""
+
+    algorithm: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.digest}"
+
+    @classmethod
+    def parse(cls, text: str) -> Fingerprint:
+        """The inverse of ``str()``; raises ValueError where the text names no algorithm."""
+        algorithm, separator, digest = text.partition(":")
+        if not (algorithm and separator and digest):
+            raise ValueError(f"{text!r} is no fingerprint; one looks like st1:0123...")
+        return cls(algorithm, digest)
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptOptions:
+    """The options of ``@tracked_script``, with the defaults of the contract."""
+
+    rerun: Rerun = "on-change"
+    atomic: bool = False
+    tags: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ("dry_run",)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One argument of ``@required_preceding_script``: ``target`` is None where nothing fits ``text``."""
+
+    target: ScriptId | None
+    text: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptDefinition:
+    """One tracked script as its file says it; ``fingerprint`` is None where the file cannot be analysed."""
+
+    id: ScriptId
+    location: Location
+    fingerprint: Fingerprint | None
+    content_digest: str
+    help: str = ""
+    options: ScriptOptions = ScriptOptions()
+    requires: tuple[Requirement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """Something that is wrong at a place: the message says a fact, the hint what to type next."""
+
+    location: Location
+    code: str
+    message: str
+    hint: str = ""
+    fixable: bool = False
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CommandsDir:
+    """One folder of commands: the label its scripts get, its package (dotted), its absolute path."""
+
+    app_label: str
+    package: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectIndex:
+    """Everything the analysis found, both sorted: definitions by id, findings by place."""
+
+    definitions: tuple[ScriptDefinition, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A copy of one row of the run history. ``version`` is None where the file could not be read."""
+
+    pk: int
+    kind: str
+    outcome: str
+    version: Fingerprint | None
+    content_digest: str | None
+    started_at: datetime
+    ended_at: datetime | None
+    host: str
+    pid: int | None
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptRecord:
+    """A copy of what the ledger holds of one script.
+
+    ``applied`` is the fingerprint that was applied last, ``applied_before`` all that ever were;
+    ``lease_live`` tells by the database's own clock whether somebody holds the script now.
+    """
+
+    id: ScriptId
+    path: str
+    applied: Fingerprint | None = None
+    applied_content: str | None = None
+    applied_at: datetime | None = None
+    applied_before: frozenset[Fingerprint] = frozenset()
+    last_run: RunRecord | None = None
+    lease_live: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSnapshot:
+    """All of the ledger that a check needs: records by id, facts (as JSON) by content digest."""
+
+    records: Mapping[ScriptId, ScriptRecord]
+    facts: Mapping[str, object]

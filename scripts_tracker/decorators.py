@@ -1,0 +1,141 @@
+"""The run-time half of the two decorators. Standard library only: the rest is imported inside a call."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from scripts_tracker.datatypes import RERUN_VALUES, Rerun, ScriptOptions
+from scripts_tracker.exceptions import ScriptsTrackerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+Handle = TypeVar("Handle", bound="Callable[..., Any]")
+
+
+class UserAbortingExecution(ScriptsTrackerError):
+    """The user chose not to run the script before the ones it requires."""
+
+
+@dataclass(frozen=True, slots=True)
+class Required:
+    """One argument of ``@required_preceding_script``; ``is_module`` where it was a module object."""
+
+    name: str
+    is_module: bool
+
+
+def _names(option: str, value: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(value, str) or not all(isinstance(name, str) for name in value):
+        raise TypeError(f'@tracked_script: {option} takes a tuple of strings, such as {option}=("name",)')
+    return tuple(value)
+
+
+def _options(rerun: Rerun, atomic: bool, tags: Iterable[str], unless: Iterable[str]) -> ScriptOptions:  # noqa: FBT001 - as the decorator's keywords
+    if rerun not in RERUN_VALUES:
+        raise ValueError(f"@tracked_script: rerun must be one of {', '.join(RERUN_VALUES)}, not {rerun!r}")
+    if not isinstance(atomic, bool):
+        raise TypeError(f"@tracked_script: atomic must be True or False, not {atomic!r}")
+    return ScriptOptions(rerun, atomic, _names("tags", tags), _names("unless", unless))
+
+
+@overload
+def tracked_script(handle: Handle, /) -> Handle: ...
+
+
+@overload
+def tracked_script(
+    *,
+    rerun: Rerun = "on-change",
+    atomic: bool = False,
+    tags: Iterable[str] = (),
+    unless: Iterable[str] = ("dry_run",),
+) -> Callable[[Handle], Handle]: ...
+
+
+def tracked_script(
+    handle: Handle | None = None,
+    /,
+    *,
+    rerun: Rerun = "on-change",
+    atomic: bool = False,
+    tags: Iterable[str] = (),
+    unless: Iterable[str] = ("dry_run",),
+) -> Handle | Callable[[Handle], Handle]:
+    """Record every run of a command's ``handle()`` in the ledger.
+
+    Args:
+        handle: the method, where the decorator stands without parentheses.
+        rerun: what a change of the code means: "on-change" asks for another run, "once" does not,
+            "always" asks for a run at every ``run_scripts``.
+        atomic: run ``handle()`` and the record of its success in one transaction.
+        tags: names to choose scripts by.
+        unless: names of options that make a run a rehearsal, which does not count as applied.
+
+    Returns:
+        The wrapped method, or a decorator where options were given.
+
+    Raises:
+        TypeError, ValueError: for an option of a wrong type or value.
+    """
+    options = _options(rerun, atomic, tags, unless)
+
+    def decorate(function: Handle) -> Handle:
+        if not callable(function):
+            raise TypeError(f"@tracked_script goes on a command's handle(), not on {function!r}")
+
+        @functools.wraps(function)
+        def wrapper(self: object, *args: Any, **kwargs: Any) -> Any:
+            from scripts_tracker import attempts
+
+            return attempts.run_tracked(attempts.Call(function, self, args, kwargs), options)
+
+        wrapper._is_tracked_script = True  # type: ignore[attr-defined]  # noqa: SLF001 - as in django-scripts-tracker
+        wrapper.tracked_options = options  # type: ignore[attr-defined]
+        return wrapper  # type: ignore[return-value]  # functools.wraps keeps what matters of the signature
+
+    return decorate if handle is None else decorate(handle)
+
+
+def _required(script: object) -> Required:
+    if isinstance(script, ModuleType):
+        return Required(script.__name__, is_module=True)
+    if isinstance(script, str) and script:
+        return Required(script, is_module=False)
+    raise TypeError(
+        "@required_preceding_script takes the scripts that must run first, as strings or modules, such as"
+        f' @required_preceding_script("app.name"); {script!r} is neither'
+    )
+
+
+def required_preceding_script(*scripts: str | ModuleType) -> Callable[[Handle], Handle]:
+    """Let a command run only after other tracked scripts have been applied.
+
+    Args:
+        scripts: "app.name", "name" of a script in the same app, or the command's module.
+
+    Returns:
+        The decorator for ``handle()``.
+
+    Raises:
+        TypeError: for anything that is no string and no module.
+    """
+    required = tuple(_required(script) for script in scripts)
+
+    def decorate(function: Handle) -> Handle:
+        @functools.wraps(function)
+        def wrapper(self: object, *args: Any, **kwargs: Any) -> Any:
+            from scripts_tracker import attempts
+
+            call = attempts.Call(function, self, args, kwargs)
+            return attempts.run_required(call, required)
+
+        # tracked_script asks for these before it records an attempt, wherever it stands.
+        inner: tuple[Required, ...] = getattr(function, "required_scripts", ())
+        wrapper.required_scripts = required + inner  # type: ignore[attr-defined]
+        return wrapper  # type: ignore[return-value]  # as in tracked_script
+
+    return decorate
