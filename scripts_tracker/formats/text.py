@@ -1,0 +1,139 @@
+"""``check_scripts`` for people: grouped by state, in the words of django-scripts-tracker."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from scripts_tracker import planning
+from scripts_tracker.formats import _tree
+from scripts_tracker.report import path_of, why
+from scripts_tracker.states import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from scripts_tracker.datatypes import Finding
+    from scripts_tracker.report import Canvas, Report
+    from scripts_tracker.states import ScriptStatus
+
+_BRIEF = (State.NEW, State.MODIFIED)
+
+
+def _wrapped(text: str, indent: str, canvas: Canvas) -> Iterator[str]:
+    """Each line of a text, indented, and wrapped where the canvas has a width."""
+    for line in text.splitlines():
+        if canvas.width is None or not line.strip():
+            yield f"{indent}{line}".rstrip()
+        else:
+            yield from textwrap.wrap(
+                line,
+                max(canvas.width, 20),
+                initial_indent=indent,
+                subsequent_indent=indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+
+
+def _head(report: Report, canvas: Canvas) -> Iterator[str]:
+    counts = report.counts
+    yield canvas.style.MIGRATE_HEADING("Checking management scripts:")
+    yield from _wrapped(
+        f"You have {counts[State.NEW]} new and {counts[State.MODIFIED]} modified"
+        " management scripts to be applied.",
+        "  ",
+        canvas,
+    )
+
+
+def _heading_style(state: State, canvas: Canvas) -> Callable[[str], str]:
+    if state in {State.FAILED, State.LOST, State.UNREADABLE}:
+        return canvas.style.ERROR
+    return canvas.style.MIGRATE_HEADING
+
+
+def _section(
+    state: State, group: Sequence[ScriptStatus], canvas: Canvas, note: Callable[[ScriptStatus], str]
+) -> Iterator[str]:
+    yield _heading_style(state, canvas)(f"{state.label} scripts ({len(group)}):")
+    for status in group:
+        yield f"  {canvas.style.SUCCESS(path_of(status))}"
+        text = status.definition.help if status.definition else ""
+        yield from _wrapped(text, "    ", canvas)
+        yield from _wrapped(note(status), "    ", canvas)
+
+
+def _sections(
+    listed: Sequence[ScriptStatus], canvas: Canvas, note: Callable[[ScriptStatus], str]
+) -> Iterator[str]:
+    for state in (*_BRIEF, *(state for state in State if state not in _BRIEF)):
+        group = [status for status in listed if status.state is state]
+        if group:
+            yield from _section(state, group, canvas, note)
+
+
+def _note(report: Report) -> Callable[[ScriptStatus], str]:
+    def note(status: ScriptStatus) -> str:
+        required = planning.unapplied_requirements(status, report.by_id) if status.state.needs_action else ()
+        waits = ", ".join(f"{other.id} ({other.state.value})" for other in required)
+        return f"{status.id}: {why(status)}" + (f"\nrequires {waits}" if waits else "")
+
+    return note
+
+
+def _problems(findings: Sequence[Finding], canvas: Canvas) -> Iterator[str]:
+    yield canvas.style.WARNING(f"Problems ({len(findings)}):")
+    for finding in findings:
+        yield from _wrapped(f"{finding.location}: {finding.code} {finding.message}", "  ", canvas)
+        yield from _wrapped(finding.hint, "    ", canvas)
+
+
+def _rest(report: Report, canvas: Canvas) -> Iterator[str]:
+    """What is not listed, in numbers."""
+    listed = set(report.listed)
+    quiet = [
+        f"{sum(status.state is state for status in report.statuses)} {state.value}"
+        for state in State
+        if any(status.state is state and status not in listed for status in report.statuses)
+    ]
+    if quiet:
+        yield from _wrapped(f"Not listed: {', '.join(quiet)}. To list all: check_scripts --all", "", canvas)
+
+
+def _dependencies(report: Report, canvas: Canvas) -> Iterator[str]:
+    yield canvas.style.MIGRATE_HEADING("Script dependencies:")
+    if report.unapplied:
+        yield from (f"  {line}" for line in _tree.lines(report, canvas))
+    else:
+        yield "  No script is to be applied."
+
+
+def render(report: Report, canvas: Canvas) -> str:
+    """The whole report: sections by state with why, the tree if asked for, problems, what is not listed."""
+    lines = [*_head(report, canvas), *_sections(report.listed, canvas, _note(report))]
+    if report.dependencies:
+        lines.extend(_dependencies(report, canvas))
+    if report.findings:
+        lines.extend(_problems(report.findings, canvas))
+    lines.extend(_rest(report, canvas))
+    return "\n".join(lines)
+
+
+def render_notice(report: Report, canvas: Canvas) -> str:
+    """The notice after ``migrate``: what needs action, in the words that people grep for."""
+    brief = {State.NEW, State.MODIFIED}
+    lines = [
+        *_head(report, canvas),
+        *_sections(
+            report.unapplied,
+            canvas,
+            lambda status: "" if status.state in brief else f"{status.id}: {why(status)}",
+        ),
+    ]
+    if report.findings:
+        count = len(report.findings)
+        words = "1 problem was" if count == 1 else f"{count} problems were"
+        text = f"{words} found in the scripts; to see them: manage.py check_scripts"
+        lines.extend(map(canvas.style.WARNING, _wrapped(text, "", canvas)))
+    return "\n".join(lines)

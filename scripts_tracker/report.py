@@ -1,0 +1,124 @@
+"""What a check says, before any format: which scripts to list, the counts, the words for why. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from scripts_tracker.states import State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from scripts_tracker.datatypes import Finding, ScriptId
+    from scripts_tracker.states import ScriptStatus
+
+# The contract's exit codes of ``check_scripts --check``; the highest that applies counts.
+EXIT_CODES: Mapping[State, int] = {
+    State.NEW: 1,
+    State.MODIFIED: 1,
+    State.FAILED: 3,
+    State.LOST: 3,
+    State.UNREADABLE: 4,
+}
+
+
+class Style(Protocol):
+    """The roles of Django's own styles that a report uses; each returns the text, coloured or not."""
+
+    def MIGRATE_HEADING(self, text: str) -> str: ...  # noqa: D102, N802 - Django's names
+    def MIGRATE_LABEL(self, text: str) -> str: ...  # noqa: D102, N802 - as above
+    def SUCCESS(self, text: str) -> str: ...  # noqa: D102, N802 - as above
+    def WARNING(self, text: str) -> str: ...  # noqa: D102, N802 - as above
+    def ERROR(self, text: str) -> str: ...  # noqa: D102, N802 - as above
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A check, ready to be formatted.
+
+    Attributes:
+        statuses: the scripts asked about, all of them; sorted by id.
+        by_id: every script of the project, for requirements that were not asked about.
+        findings: what is wrong with the files, sorted by place.
+        show_all: list every script, not only those that somebody should see.
+        dependencies: draw the tree of unapplied scripts.
+    """
+
+    statuses: tuple[ScriptStatus, ...]
+    by_id: Mapping[ScriptId, ScriptStatus]
+    findings: tuple[Finding, ...]
+    show_all: bool = False
+    dependencies: bool = False
+
+    @property
+    def counts(self) -> dict[State, int]:
+        """How many of the scripts asked about are in each state, every state named."""
+        found = Counter(status.state for status in self.statuses)
+        return {state: found[state] for state in State}
+
+    @property
+    def listed(self) -> tuple[ScriptStatus, ...]:
+        """The scripts to list."""
+        return tuple(status for status in self.statuses if self.show_all or status.state.shown)
+
+    @property
+    def unapplied(self) -> tuple[ScriptStatus, ...]:
+        """The scripts that somebody has to act upon."""
+        return tuple(status for status in self.statuses if status.state.needs_action)
+
+    @property
+    def exit_code(self) -> int:
+        """What ``--check`` exits with."""
+        return max((EXIT_CODES.get(status.state, 0) for status in self.statuses), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """What a format draws on: styles, the width to wrap at (None: not at all), whether box characters work."""
+
+    style: Style
+    width: int | None = None
+    unicode: bool = True
+
+
+def path_of(status: ScriptStatus) -> str:
+    """The script's file as reports show it; for a file that is gone, where it was."""
+    if status.definition is not None:
+        return status.definition.location.path
+    return status.record.path if status.record else ""
+
+
+def _day(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else "an unknown date"
+
+
+def _last_run(status: ScriptStatus) -> str:
+    run = status.record.last_run if status.record else None
+    if run is None:
+        return ""
+    process = f", process {run.pid}" if run.pid else ""
+    user = f" by {run.user}" if run.user else ""
+    return f"{_day(run.started_at)}{user} on {run.host}{process}"
+
+
+def why(status: ScriptStatus) -> str:
+    """Why the script is in its state, in half a sentence."""
+    applied = _day(status.record.applied_at) if status.record else ""
+    words = {
+        State.UNREADABLE: "the file cannot be analysed, see the problems below",
+        State.FAILED: f"the last attempt failed, started {_last_run(status)}",
+        State.LOST: f"the last attempt never ended, started {_last_run(status)}",
+        State.NEW: "never applied here",
+        State.MODIFIED: f"the code differs from what was applied on {applied}",
+        State.EDITED: f'the code differs from what was applied on {applied}, and rerun is "once"',
+        State.REVERTED: f"this version was applied before, another one since, on {applied}",
+        State.MOVED: f"the same code was applied as {status.moved_from}, whose file is gone",
+        State.RUNNING: f"running since {_last_run(status)}",
+        State.RECURRING: f'applied on {applied}, and rerun is "always"',
+        State.APPLIED: f"applied on {applied}",
+        State.MISSING: f"applied on {applied}, the file is gone",
+    }
+    return words[status.state]

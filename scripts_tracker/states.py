@@ -1,0 +1,160 @@
+"""What a script's facts mean: the states and the ordered table that decides between them. Pure, nothing stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from scripts_tracker.datatypes import Fingerprint, ScriptDefinition, ScriptId, ScriptRecord
+
+
+class State(Enum):
+    """A state: its name in JSON, its heading, its one-letter mark in lists, who is to act.
+
+    Members stand in the order in which reports show them. ``shown`` states appear in a report
+    even though nobody has to act.
+    """
+
+    label: str
+    mark: str
+    needs_action: bool
+    shown: bool
+
+    def __new__(cls, name: str, label: str, mark: str, action: str) -> State:  # noqa: PYI034 - Enum members are no Self
+        """Build the member; ``action`` is "needed", "shown" or "none"."""
+        member = object.__new__(cls)
+        member._value_ = name
+        member.label = label
+        member.mark = mark
+        member.needs_action = action == "needed"
+        member.shown = action != "none"
+        return member
+
+    UNREADABLE = ("unreadable", "Unreadable", "?", "needed")
+    FAILED = ("failed", "Failed", "!", "needed")
+    LOST = ("lost", "Lost", "!", "needed")
+    NEW = ("new", "New", "+", "needed")
+    MODIFIED = ("modified", "Modified", "~", "needed")
+    EDITED = ("edited", "Edited", "e", "shown")
+    REVERTED = ("reverted", "Reverted", "r", "shown")
+    MOVED = ("moved", "Moved", ">", "shown")
+    RUNNING = ("running", "Running", "*", "none")
+    RECURRING = ("recurring", "Recurring", "@", "none")
+    APPLIED = ("applied", "Applied", "x", "none")
+    MISSING = ("missing", "Missing", "-", "none")
+
+    @property
+    def satisfies(self) -> bool:
+        """Whether a script in this state lets the scripts that require it run."""
+        return not self.needs_action and self is not State.RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptStatus:
+    """One script with its state: the file's side, the ledger's side, at least one of them."""
+
+    id: ScriptId
+    state: State
+    definition: ScriptDefinition | None
+    record: ScriptRecord | None
+    moved_from: ScriptId | None = None
+
+
+class Case(NamedTuple):
+    """What the decision table looks at: both sides, and the gone script with the same fingerprint, if any."""
+
+    definition: ScriptDefinition
+    record: ScriptRecord | None
+    moved_from: ScriptId | None
+
+    @property
+    def applied(self) -> Fingerprint | None:
+        """The fingerprint applied last, None where the script was never applied."""
+        return self.record.applied if self.record else None
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the version applied last is the file as it is now."""
+        record = self.record
+        if record is None or record.applied is None:
+            return False
+        return record.applied == self.definition.fingerprint or (
+            record.applied_content == self.definition.content_digest
+        )
+
+    @property
+    def last_attempt_failed(self) -> bool:
+        """Whether the last attempt failed, and at the version that the file holds now."""
+        run = self.record.last_run if self.record else None
+        if run is None or run.outcome != "failed":
+            return False
+        return run.version == self.definition.fingerprint or (
+            run.content_digest == self.definition.content_digest
+        )
+
+    @property
+    def never_ended(self) -> bool:
+        """Whether the last attempt is still recorded as running."""
+        run = self.record.last_run if self.record else None
+        return run is not None and run.outcome == "running"
+
+
+# The first row that holds decides.
+DECISIONS: Sequence[tuple[State, Callable[[Case], bool]]] = (
+    (State.UNREADABLE, lambda case: case.definition.fingerprint is None),
+    (State.RUNNING, lambda case: case.record is not None and case.record.lease_live),
+    (State.LOST, lambda case: case.never_ended),
+    (State.FAILED, lambda case: case.last_attempt_failed),
+    (State.MOVED, lambda case: case.applied is None and case.moved_from is not None),
+    (State.NEW, lambda case: case.applied is None),
+    (State.RECURRING, lambda case: case.definition.options.rerun == "always"),
+    (State.APPLIED, lambda case: case.is_same),
+    (
+        State.REVERTED,
+        lambda case: case.record is not None and case.definition.fingerprint in case.record.applied_before,
+    ),
+    (State.EDITED, lambda case: case.definition.options.rerun == "once"),
+    (State.MODIFIED, lambda _: True),
+)
+
+
+def decide(case: Case) -> State:
+    """The state of a script whose file is there."""
+    return next(state for state, holds in DECISIONS if holds(case))
+
+
+def _gone_by_fingerprint(
+    definitions: Mapping[ScriptId, ScriptDefinition], records: Mapping[ScriptId, ScriptRecord]
+) -> dict[Fingerprint, ScriptId]:
+    """Applied scripts whose file is gone, by what was applied; the first by name where several are equal."""
+    gone = [
+        record for record in records.values() if record.applied is not None and record.id not in definitions
+    ]
+    return {
+        record.applied: record.id
+        for record in sorted(gone, key=lambda record: record.id, reverse=True)
+        if record.applied is not None
+    }
+
+
+def statuses(
+    definitions: Iterable[ScriptDefinition], records: Mapping[ScriptId, ScriptRecord]
+) -> tuple[ScriptStatus, ...]:
+    """Join files and ledger: one status per script that has a file or was applied, sorted by id."""
+    by_id = {definition.id: definition for definition in definitions}
+    gone = _gone_by_fingerprint(by_id, records)
+    result = []
+    for script_id in sorted(by_id.keys() | records.keys()):
+        definition, record = by_id.get(script_id), records.get(script_id)
+        if definition is not None:
+            moved_from = gone.get(definition.fingerprint) if definition.fingerprint else None
+            state = decide(Case(definition, record, moved_from))
+            moved_from = moved_from if state is State.MOVED else None
+            result.append(ScriptStatus(script_id, state, definition, record, moved_from))
+        elif record is not None and record.applied is not None:
+            result.append(ScriptStatus(script_id, State.MISSING, None, record))
+    return tuple(result)

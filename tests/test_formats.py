@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.core.management.color import make_style, no_style
+
+from scripts_tracker import formats
+from scripts_tracker.datatypes import Finding, Location, ScriptDefinition, ScriptRecord
+from scripts_tracker.formats.text import render_notice
+from scripts_tracker.report import Canvas, Report
+from scripts_tracker.states import State, statuses
+from tests.builders import definition, record, run
+
+PLAIN = Canvas(no_style())
+
+
+def report(
+    found: list[ScriptDefinition],
+    kept: list[ScriptRecord] | None = None,
+    findings: tuple[Finding, ...] = (),
+    *,
+    show_all: bool = False,
+    dependencies: bool = False,
+) -> Report:
+    all_of_them = statuses(found, {one.id: one for one in kept or []})
+    by_id = {status.id: status for status in all_of_them}
+    return Report(all_of_them, by_id, findings, show_all, dependencies)
+
+
+def text(made: Report, canvas: Canvas = PLAIN) -> str:
+    return formats.renderer("text")(made, canvas)
+
+
+def test_the_formats_are_found_by_presence_with_text_first() -> None:
+    assert formats.names() == ("text", "json", "mermaid")
+
+
+def test_a_format_that_does_not_exist_fails_loudly() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        formats.renderer("yaml")
+
+
+def test_the_notice_has_the_words_that_people_grep_for() -> None:
+    assert render_notice(report([definition("orders.fix_totals")]), PLAIN) == (
+        "Checking management scripts:\n"
+        "  You have 1 new and 0 modified management scripts to be applied.\n"
+        "New scripts (1):\n"
+        "  orders/management/commands/fix_totals.py\n"
+        "    Does orders.fix_totals"
+    )
+
+
+def test_the_notice_of_nothing_is_two_lines() -> None:
+    assert len(render_notice(report([]), PLAIN).splitlines()) == 2
+
+
+def test_the_notice_counts_problems_and_names_the_command_that_shows_them() -> None:
+    finding = Finding(Location("shop/x.py", 3, 5), "ST003", "no such script", "write another")
+    words = render_notice(report([], findings=(finding,)), PLAIN)
+    assert words.endswith("1 problem was found in the scripts; to see them: manage.py check_scripts")
+
+
+WHYS = {
+    "new": ([definition("a.x")], [], "a.x: never applied here"),
+    "modified": ([definition("a.x", "b")], [record("a.x", "a")], "applied on 2026-05-01 12:00"),
+    "failed": (
+        [definition("a.x")],
+        [record("a.x", last_run=run("failed"))],
+        "the last attempt failed, started 2026-05-01 12:00 by deploy on web-1, process 42",
+    ),
+    "lost": ([definition("a.x")], [record("a.x", last_run=run("running"))], "never ended"),
+    "unreadable": ([definition("a.x", None)], [], "cannot be analysed"),
+    "edited": ([definition("a.x", "b", rerun="once")], [record("a.x", "a")], 'rerun is "once"'),
+    "reverted": ([definition("a.x", "a")], [record("a.x", "b", before="a")], "applied before"),
+    "moved": ([definition("b.y")], [record("a.x", "a")], "applied as a.x, whose file is gone"),
+}
+
+
+@pytest.mark.parametrize(("state", "case"), WHYS.items(), ids=list(WHYS))
+def test_every_listed_state_says_why(
+    state: str, case: tuple[list[ScriptDefinition], list[ScriptRecord], str]
+) -> None:
+    found, kept, words = case
+    made = text(report(found, kept))
+    assert f"{State(state).label} scripts (1):" in made
+    assert words in made
+
+
+@pytest.mark.parametrize("state", list(State), ids=lambda state: state.value)
+def test_no_state_is_without_words(state: State) -> None:
+    from scripts_tracker.report import why
+    from scripts_tracker.states import ScriptStatus
+
+    status = ScriptStatus(record("a.x", "a").id, state, definition("a.x"), record("a.x", "a"))
+    assert why(status)
+
+
+def test_what_is_not_listed_is_counted() -> None:
+    made = text(report([definition("a.x"), definition("a.y")], [record("a.y", "a")]))
+    assert "a.y" not in made
+    assert "Not listed: 1 applied. To list all: check_scripts --all" in made
+
+
+def test_all_lists_applied_scripts_too() -> None:
+    made = text(report([definition("a.y")], [record("a.y", "a")], show_all=True))
+    assert "Applied scripts (1):\n  a/management/commands/y.py" in made
+
+
+def test_an_unapplied_requirement_is_named_with_its_state() -> None:
+    made = text(report([definition("a.x", requires=("b.y",)), definition("b.y")]))
+    assert "    requires b.y (new)\n" in made
+
+
+def test_text_is_wrapped_at_the_width_of_a_terminal_and_nowhere_else() -> None:
+    made = report([definition("a.x")], findings=(Finding(Location("a/x.py"), "ST003", "word " * 40, "do " * 40),))
+    narrow = text(made, Canvas(no_style(), width=60))
+    assert max(map(len, narrow.splitlines())) <= 60
+    assert max(map(len, text(made).splitlines())) > 60
+
+
+def test_colours_are_djangos_styles() -> None:
+    assert "\x1b[" in text(report([definition("a.x")]), Canvas(make_style("")))
+    assert "\x1b[" not in text(report([definition("a.x")]))
+
+
+TREES = {
+    "nothing to apply": ([definition("a.x")], [record("a.x", "a")], ["No script is to be applied."]),
+    "a chain": (
+        [definition("a.x", requires=("b.y",)), definition("b.y", requires=("c.z",)), definition("c.z")],
+        [],
+        ["└── a.x", "    └── b.y", "        └── c.z"],
+    ),
+    "a diamond is drawn once": (
+        [
+            definition("a.x", requires=("b.l", "b.r")),
+            definition("b.l", requires=("c.z",)),
+            definition("b.r", requires=("c.z",)),
+            definition("c.z", requires=("d.z",)),
+            definition("d.z"),
+        ],
+        [],
+        [
+            "└── a.x",
+            "    ├── b.l",
+            "    │   └── c.z",
+            "    │       └── d.z",
+            "    └── b.r",
+            "        └── c.z (drawn above)",
+        ],
+    ),
+    "an applied requirement is not drawn": (
+        [definition("a.x", requires=("b.y",)), definition("b.y")],
+        [record("b.y", "a")],
+        ["└── a.x"],
+    ),
+    "a requirement that does not exist": (
+        [definition("a.x", requires=("no.such",))],
+        [],
+        ["└── a.x", "    └── no.such (does not exist)"],
+    ),
+    "a cycle is named as a cycle": (
+        [definition("a.x", requires=("a.y",)), definition("a.y", requires=("a.x",)), definition("b.z")],
+        [],
+        [
+            "├── b.z",
+            "└── a.x (in a cycle)",
+            "    └── a.y (in a cycle)",
+            "        └── a.x (in a cycle) (drawn above)",
+            "Cycle: a.x -> a.y -> a.x",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "kept", "lines"), TREES.values(), ids=TREES)
+def test_tree(found: list[ScriptDefinition], kept: list[ScriptRecord], lines: list[str]) -> None:
+    made = text(report(found, kept, dependencies=True)).splitlines()
+    start = made.index("Script dependencies:") + 1
+    assert made[start : start + len(lines)] == [f"  {line}" for line in lines]
+
+
+def test_a_terminal_without_box_characters_gets_ascii() -> None:
+    made = report([definition("a.x", requires=("b.y",)), definition("b.y")], dependencies=True)
+    assert text(made, Canvas(no_style(), unicode=False)).isascii()
+
+
+def test_json_is_the_contract_to_the_letter() -> None:
+    finding = Finding(Location("a/x.py", 3, 5), "ST004", "a fact", "a command", fixable=True)
+    made = report(
+        [definition("a.x", "b", requires=("b.y",), tags=("slow",)), definition("b.y")],
+        [record("a.x", "a"), record("b.y", "a")],
+        (finding,),
+    )
+    document = json.loads(formats.renderer("json")(made, PLAIN))
+    assert document == {
+        "version": 1,
+        "counts": {state.value: {"modified": 1, "applied": 1}.get(state.value, 0) for state in State},
+        "needs_action": True,
+        "scripts": [
+            {
+                "script": "a.x",
+                "state": "modified",
+                "needs_action": True,
+                "path": "a/management/commands/x.py",
+                "help": "Does a.x",
+                "fingerprint": "st1:" + "b" * 64,
+                "requires": ["b.y"],
+                "applied_at": "2026-05-01T12:00:00+00:00",
+                "applied_fingerprint": "st1:" + "a" * 64,
+                "tags": ["slow"],
+            }
+        ],
+        "problems": [
+            {
+                "path": "a/x.py",
+                "line": 3,
+                "column": 5,
+                "code": "ST004",
+                "message": "a fact",
+                "hint": "a command",
+                "fixable": True,
+            }
+        ],
+    }
+
+
+def test_json_of_a_script_without_a_file_has_nulls() -> None:
+    made = report([], [record("a.x", "a")], show_all=True)
+    (script,) = json.loads(formats.renderer("json")(made, PLAIN))["scripts"]
+    assert (script["state"], script["fingerprint"], script["path"]) == (
+        "missing",
+        None,
+        "a/management/commands/x.py",
+    )
+
+
+def test_mermaid_draws_scripts_states_and_requirements() -> None:
+    made = report([definition("a.x", requires=("b.y", "no.such")), definition("b.y")])
+    lines = formats.renderer("mermaid")(made, PLAIN).splitlines()
+    assert lines[0] == "flowchart TD"
+    assert '    s0["a.x<br/>new"]:::action' in lines
+    assert '    s2["no.such<br/>does not exist"]:::trouble' in lines
+    assert "    s1 --> s0" in lines
+    assert "    s2 --> s0" in lines
+
+
+EXITS = {
+    "nothing to do": ([definition("a.x")], [record("a.x", "a")], 0),
+    "new": ([definition("a.x")], [], 1),
+    "modified": ([definition("a.x", "b")], [record("a.x", "a")], 1),
+    "failed": ([definition("a.x"), definition("a.y")], [record("a.x", last_run=run("failed"))], 3),
+    "lost": ([definition("a.x")], [record("a.x", last_run=run("running"))], 3),
+    "unreadable wins": (
+        [definition("a.x"), definition("a.y", None), definition("a.z")],
+        [record("a.x", last_run=run("failed"))],
+        4,
+    ),
+    "missing, edited and reverted ask for nothing": (
+        [definition("a.e", "b", rerun="once"), definition("a.r")],
+        [record("a.gone", "z"), record("a.e", "a"), record("a.r", "b", before="a")],
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "kept", "code"), EXITS.values(), ids=EXITS)
+def test_exit_code(found: list[ScriptDefinition], kept: list[ScriptRecord], code: int) -> None:
+    assert report(found, kept).exit_code == code

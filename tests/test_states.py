@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import pytest
+
+from scripts_tracker.datatypes import ScriptDefinition, ScriptRecord
+from scripts_tracker.states import State, statuses
+from tests.builders import definition, fingerprint, record, run, script_id
+
+ONCE = {"rerun": "once"}
+ALWAYS = {"rerun": "always"}
+
+CASES: dict[str, tuple[ScriptDefinition | None, ScriptRecord | None, str | None]] = {
+    "a record that was never applied, without a file, is nothing": (
+        None,
+        record("shop.x", last_run=run("failed")),
+        None,
+    ),
+    "an applied script whose file is gone is missing": (None, record("shop.x", "a"), "missing"),
+    "a file without a record is new": (definition("shop.x"), None, "new"),
+    "a file with a record that was never applied is new": (definition("shop.x"), record("shop.x"), "new"),
+    "a file that cannot be analysed is unreadable": (definition("shop.x", None), None, "unreadable"),
+    "an applied file that cannot be analysed any more is unreadable": (
+        definition("shop.x", None),
+        record("shop.x", "a"),
+        "unreadable",
+    ),
+    "the version applied last is applied": (definition("shop.x"), record("shop.x", "a"), "applied"),
+    "another version is modified": (definition("shop.x", "b"), record("shop.x", "a"), "modified"),
+    "another version of a script to run once is edited": (
+        definition("shop.x", "b", **ONCE),
+        record("shop.x", "a"),
+        "edited",
+    ),
+    "another version of a script to run always is recurring": (
+        definition("shop.x", "b", **ALWAYS),
+        record("shop.x", "a"),
+        "recurring",
+    ),
+    "an applied script to run always is recurring": (
+        definition("shop.x", **ALWAYS),
+        record("shop.x", "a"),
+        "recurring",
+    ),
+    "a script to run always that never ran is new": (definition("shop.x", **ALWAYS), None, "new"),
+    "a version applied earlier, another one since, is reverted": (
+        definition("shop.x", "a"),
+        record("shop.x", "b", before="a"),
+        "reverted",
+    ),
+    "an earlier version of a script to run once is reverted": (
+        definition("shop.x", "a", **ONCE),
+        record("shop.x", "b", before="a"),
+        "reverted",
+    ),
+    "a first attempt that failed is failed": (
+        definition("shop.x"),
+        record("shop.x", last_run=run("failed")),
+        "failed",
+    ),
+    "an applied script whose rerun failed is failed": (
+        definition("shop.x"),
+        record("shop.x", "a", last_run=run("failed")),
+        "failed",
+    ),
+    "a new version whose attempt failed is failed": (
+        definition("shop.x", "b"),
+        record("shop.x", "a", last_run=run("failed", "b")),
+        "failed",
+    ),
+    "a failure of another version leaves the file modified": (
+        definition("shop.x", "c"),
+        record("shop.x", "a", last_run=run("failed", "b")),
+        "modified",
+    ),
+    "a failure of another version leaves the file new": (
+        definition("shop.x", "c"),
+        record("shop.x", last_run=run("failed", "b")),
+        "new",
+    ),
+    "going back to the applied version after a failure is applied": (
+        definition("shop.x", "a"),
+        record("shop.x", "a", last_run=run("failed", "b")),
+        "applied",
+    ),
+    "a live lease is running": (
+        definition("shop.x"),
+        record("shop.x", last_run=run("running"), lease_live=True),
+        "running",
+    ),
+    "an attempt that never ended is lost": (
+        definition("shop.x"),
+        record("shop.x", last_run=run("running")),
+        "lost",
+    ),
+    "a lost attempt stays lost when the file changes": (
+        definition("shop.x", "b"),
+        record("shop.x", "a", last_run=run("running")),
+        "lost",
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "kept", "expected"), CASES.values(), ids=CASES)
+def test_state(found: ScriptDefinition | None, kept: ScriptRecord | None, expected: str | None) -> None:
+    records = {kept.id: kept} if kept else {}
+    result = statuses([found] if found else [], records)
+    assert [status.state.value for status in result] == ([expected] if expected else [])
+
+
+def test_the_same_code_under_a_new_name_is_moved_and_the_old_name_missing() -> None:
+    old = record("shop.old", "a")
+    result = statuses([definition("stock.new", "a")], {old.id: old})
+    assert [(str(status.id), status.state.value) for status in result] == [
+        ("shop.old", "missing"),
+        ("stock.new", "moved"),
+    ]
+    assert result[1].moved_from == script_id("shop.old")
+
+
+def test_a_copy_of_a_script_that_is_still_there_is_new() -> None:
+    old = record("shop.old", "a")
+    result = statuses([definition("shop.old", "a"), definition("shop.copy", "a")], {old.id: old})
+    assert [status.state.value for status in result] == ["new", "applied"]
+
+
+def test_a_gone_script_that_was_never_applied_moves_nothing() -> None:
+    old = record("shop.old", last_run=run("failed"))
+    result = statuses([definition("shop.new", "a")], {old.id: old})
+    assert [status.state.value for status in result] == ["new"]
+
+
+def test_the_contract_of_who_needs_action() -> None:
+    needy = {state.value for state in State if state.needs_action}
+    assert needy == {"new", "modified", "failed", "lost", "unreadable"}
+    shown = {state.value for state in State if state.shown and not state.needs_action}
+    assert shown == {"edited", "reverted", "moved"}
+    satisfying = {state.value for state in State if state.satisfies}
+    assert satisfying == {"applied", "recurring", "edited", "reverted", "moved", "missing"}
+
+
+def test_equal_bytes_are_applied_whatever_the_algorithm_was_called_then() -> None:
+    kept = record("shop.x", "a")
+    found = definition("shop.x", "a")
+    renamed = type(found)(
+        id=found.id,
+        location=found.location,
+        fingerprint=fingerprint("z"),
+        content_digest=found.content_digest,
+    )
+    assert [status.state.value for status in statuses([renamed], {kept.id: kept})] == ["applied"]
