@@ -1,0 +1,184 @@
+"""A typed view of the project's settings, read when it is needed and never kept."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerSettings:
+    """``SCRIPTS_TRACKER``: one field a key, with its default.
+
+    Attributes:
+        enabled: False makes the decorators pass through: nothing is recorded or checked.
+        notify: whether ``migrate`` ends with a notice.
+        auto_run: whether a forward ``migrate`` runs what needs action (as in django-scripts-tracker).
+        store_source: whether the ledger keeps the source of what was applied.
+        capture_output: whether a run keeps the tail of what the script printed.
+        lease_seconds: for how long a run holds its script without a sign of life.
+        heartbeat_seconds: how often a run gives that sign; None for a quarter of ``lease_seconds``.
+        database: alias of the ledger's database; None lets the routers decide.
+    """
+
+    enabled: bool = True
+    notify: bool = True
+    auto_run: bool = False
+    store_source: bool = True
+    capture_output: bool = True
+    lease_seconds: float = 60
+    heartbeat_seconds: float | None = None
+    database: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one setting, and the value to type instead."""
+
+    setting: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a setting may be: the test, and its words."""
+
+    accepts: Callable[[object], bool]
+    words: str
+    example: str
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+def _are(kinds: type | tuple[type, ...]) -> Callable[[object], bool]:
+    def accepts(value: object) -> bool:
+        return isinstance(value, list | tuple | set | frozenset) and all(
+            isinstance(item, kinds) for item in value
+        )
+
+    return accepts
+
+
+_BOOL = Kind(lambda value: isinstance(value, bool), "True or False", "True")
+_SECONDS = Kind(_is_number, "a number of seconds above 0", "60")
+_KEYS: Mapping[str, Kind] = {
+    "enabled": _BOOL,
+    "notify": _BOOL,
+    "auto_run": _BOOL,
+    "store_source": _BOOL,
+    "capture_output": _BOOL,
+    "lease_seconds": _SECONDS,
+    "heartbeat_seconds": Kind(lambda value: value is None or _is_number(value), _SECONDS.words, "15"),
+    "database": Kind(
+        lambda value: value is None or (isinstance(value, str) and value in settings.DATABASES),
+        "an alias of DATABASES",
+        '"default"',
+    ),
+}
+_PATHS = Kind(_are((str, os.PathLike)), "a list of folders", '["shop/management/commands"]')
+_NAMES = Kind(_are(str), "a tuple of file names", '("__init__.py",)')
+_PREFIXES = Kind(lambda value: isinstance(value, str) or _are(str)(value), "a tuple of prefixes", '("tmp_",)')
+_TOP_LEVEL: Mapping[str, Kind] = {
+    "COMMANDS_DIRS": _PATHS,
+    "IGNORED_FILES": _NAMES,
+    "IGNORED_CMD_PREFIXES": _PREFIXES,
+    "CHECK_SCRIPT_GIT_STATUS": _BOOL,
+}
+TOP_LEVEL_NAMES = ("SCRIPTS_TRACKER", *_TOP_LEVEL)
+
+
+def tracker_settings() -> TrackerSettings:
+    """``SCRIPTS_TRACKER`` as it stands now; a wrong value counts as its default (a system check names it)."""
+    given = getattr(settings, "SCRIPTS_TRACKER", None)
+    if not isinstance(given, dict):
+        return TrackerSettings()
+    usable = {key: value for key, value in given.items() if key in _KEYS and _KEYS[key].accepts(value)}
+    return TrackerSettings(**usable)
+
+
+def _top_level(name: str, default: object) -> object:
+    value = getattr(settings, name, default)
+    return value if _TOP_LEVEL[name].accepts(value) else default
+
+
+def base_dir() -> str:
+    """The absolute project root: BASE_DIR where the settings have one, else the working directory."""
+    given = getattr(settings, "BASE_DIR", None)
+    return os.path.abspath(given) if isinstance(given, str | os.PathLike) and given else os.getcwd()
+
+
+def commands_dirs() -> tuple[str, ...] | None:
+    """``COMMANDS_DIRS`` as absolute folders, None where the project has no such setting.
+
+    A relative folder is looked for below BASE_DIR, then below the working directory.
+    """
+    given = _top_level("COMMANDS_DIRS", None)
+    if given is None:
+        return None
+    found = []
+    for entry in given:  # type: ignore[attr-defined]  # _PATHS has accepted it
+        candidates = [os.path.normpath(os.path.join(base, entry)) for base in (base_dir(), os.getcwd())]
+        found.append(next((path for path in candidates if os.path.isdir(path)), candidates[0]))
+    return tuple(dict.fromkeys(found))
+
+
+def ignored_files() -> frozenset[str]:
+    """``IGNORED_FILES``: names of files, compared in lower case."""
+    return frozenset(_top_level("IGNORED_FILES", ("__init__.py",)))  # type: ignore[call-overload,no-any-return]  # _NAMES has accepted it
+
+
+def ignored_prefixes() -> tuple[str, ...]:
+    """``IGNORED_CMD_PREFIXES``: starts of file names, compared in lower case."""
+    given = _top_level("IGNORED_CMD_PREFIXES", ())
+    return (given,) if isinstance(given, str) else tuple(given)  # type: ignore[arg-type]  # _PREFIXES has accepted it
+
+
+def checks_git_status() -> bool:
+    """``CHECK_SCRIPT_GIT_STATUS``: whether a script with uncommitted changes is not marked applied."""
+    return bool(_top_level("CHECK_SCRIPT_GIT_STATUS", False))  # noqa: FBT003 - a setting's default
+
+
+def nearest(word: str, words: Mapping[str, object] | tuple[str, ...]) -> str | None:
+    """The valid word most like a wrong one, None where none is like it."""
+    return next(iter(difflib.get_close_matches(word, list(words), n=1)), None)
+
+
+def problems() -> Iterator[Problem]:
+    """Everything that is wrong with the settings, for the system checks."""
+    for name, kind in _TOP_LEVEL.items():
+        value = getattr(settings, name, None)
+        if hasattr(settings, name) and not kind.accepts(value):
+            yield _wrong(name, value, kind, f"{name} = {kind.example}")
+    given = getattr(settings, "SCRIPTS_TRACKER", {})
+    if not isinstance(given, dict):
+        yield Problem(
+            "SCRIPTS_TRACKER",
+            f"SCRIPTS_TRACKER must be a dictionary, not {given!r}.",
+            'Write SCRIPTS_TRACKER = {"notify": True}, or leave it out.',
+        )
+        return
+    for key, value in given.items():
+        if key not in _KEYS:
+            yield _unknown(key)
+        elif not _KEYS[key].accepts(value):
+            yield _wrong(f'SCRIPTS_TRACKER["{key}"]', value, _KEYS[key], f'"{key}": {_KEYS[key].example}')
+
+
+def _wrong(name: str, value: object, kind: Kind, example: str) -> Problem:
+    return Problem(name, f"{name} must be {kind.words}, not {value!r}.", f"Write {example}.")
+
+
+def _unknown(key: object) -> Problem:
+    like = nearest(str(key), tuple(_KEYS))
+    hint = f'Did you mean "{like}"?' if like else f"The keys are: {', '.join(sorted(_KEYS))}."
+    return Problem("SCRIPTS_TRACKER", f"SCRIPTS_TRACKER has an unknown key {key!r}.", hint)

@@ -1,0 +1,102 @@
+"""Who may run a script now: a lease with a token, taken by one statement, measured by the database's clock."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db import DatabaseError, connections
+from django.db.models import Q
+
+from scripts_tracker import conf
+from scripts_tracker.clock import DatabaseEpoch
+from scripts_tracker.models import Script
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a script, as its last recorded attempt says."""
+
+    host: str
+    pid: int | None
+
+    def is_alive_here(self) -> bool:
+        """Whether this very machine can see that the process still runs."""
+        if os.name != "posix" or self.pid is None or self.host != socket.gethostname():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+def take(script_pk: int, using: str) -> str:
+    """Take the lease of a script by one compare-and-swap; returns the token, empty where somebody holds it."""
+    token = uuid.uuid4().hex
+    free = Q(lease_token="") | Q(lease_expires__lte=DatabaseEpoch())
+    taken = (
+        Script.objects.using(using)
+        .filter(free, pk=script_pk)
+        .update(lease_token=token, lease_expires=DatabaseEpoch() + conf.tracker_settings().lease_seconds)
+    )
+    return token if taken else ""
+
+
+def beats(using: str) -> bool:
+    """Whether a lease can be renewed from a second connection.
+
+    Not inside a transaction (the row is not there for others yet), and not on SQLite, whose one writer
+    is the script itself: there a process is looked for instead, as all of them share the machine.
+    """
+    connection = connections[using]
+    return not connection.in_atomic_block and connection.vendor != "sqlite"
+
+
+class Heartbeat:
+    """Renews a lease from a thread with a connection of its own, while the ``with`` block runs."""
+
+    def __init__(self, script_pk: int, token: str, using: str) -> None:
+        settings = conf.tracker_settings()
+        self._lease = Script.objects.using(using).filter(pk=script_pk, lease_token=token)
+        self._using = using
+        self._seconds = settings.lease_seconds
+        self._interval = settings.heartbeat_seconds or settings.lease_seconds / 4
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="scripts_tracker heartbeat", daemon=True)
+
+    def __enter__(self) -> None:
+        if beats(self._using):
+            self._thread.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _beat(self) -> None:
+        try:
+            while not self._stop.wait(self._interval):
+                if not self._renew():
+                    return
+        finally:
+            connections[self._using].close()
+
+    def _renew(self) -> bool:
+        """Push the expiry on; False once somebody else holds the lease."""
+        try:
+            return bool(self._lease.update(lease_expires=DatabaseEpoch() + self._seconds))
+        except DatabaseError:
+            connections[self._using].close()  # a lost connection heals itself at the next beat
+            return True

@@ -1,0 +1,84 @@
+"""The ledger's tables. Facts only: what a script's state is, states.py derives."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class Script(models.Model):
+    """One script: who it is, what was applied last, what was tried last, and who holds it now."""
+
+    app_label = models.CharField(max_length=100)
+    name = models.CharField(max_length=255)
+    path = models.TextField(default="")
+    applied_run = models.ForeignKey(
+        "ScriptRun", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    last_run = models.ForeignKey(
+        "ScriptRun", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    lease_token = models.CharField(max_length=32, default="", blank=True)
+    # Seconds since the epoch by the database's clock: the one form that no USE_TZ and no session zone can bend.
+    lease_expires = models.FloatField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["app_label", "name"], name="scripts_tracker_script_identity"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.app_label}.{self.name}"
+
+
+class ScriptVersion(models.Model):
+    """One file content of a script: its fingerprint, the facts read from it, its source.
+
+    ``applied_at`` is when this version last became the applied one, None where it never did.
+    """
+
+    script = models.ForeignKey(Script, on_delete=models.CASCADE, related_name="versions")
+    algorithm = models.CharField(max_length=16)
+    digest = models.CharField(max_length=64)
+    content_digest = models.CharField(max_length=64)
+    facts = models.JSONField(null=True, blank=True)
+    source = models.BinaryField(null=True, blank=True)
+    applied_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["script", "content_digest"], name="scripts_tracker_version_content"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.digest}"
+
+
+class ScriptRun(models.Model):
+    """One attempt or one decision about a script; rows are added and ended, never rewritten.
+
+    ``kind`` is run, rehearsal, mark or unmark; ``outcome`` is running, succeeded or failed.
+    """
+
+    script = models.ForeignKey(Script, on_delete=models.CASCADE, related_name="runs")
+    version = models.ForeignKey(
+        ScriptVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    kind = models.CharField(max_length=16)
+    outcome = models.CharField(max_length=16)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    host = models.CharField(max_length=255, default="", blank=True)
+    pid = models.BigIntegerField(null=True, blank=True)
+    user = models.CharField(max_length=255, default="", blank=True)
+    arguments = models.JSONField(default=dict, blank=True)
+    git_revision = models.CharField(max_length=64, default="", blank=True)
+    output = models.TextField(default="", blank=True)
+    traceback = models.TextField(default="", blank=True)
+    reason = models.TextField(default="", blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.outcome} {self.started_at:%Y-%m-%d %H:%M}"
