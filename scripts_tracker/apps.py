@@ -1,0 +1,49 @@
+"""The Django app: connects the migrate hook, the system checks and the old import paths."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.core.checks import register
+from django.db.models.signals import post_migrate
+
+from scripts_tracker.checks import check_settings
+
+_OLD_NAME = "django_scripts_tracker"
+
+
+class ScriptsTrackerConfig(AppConfig):
+    """The configuration that Django finds by itself."""
+
+    name = "scripts_tracker"
+    verbose_name = "Scripts tracker"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect what Django is to call."""
+        post_migrate.connect(_after_migrate, sender=self, dispatch_uid="scripts_tracker.notify")
+        register(check_settings)
+        if not apps.is_installed(_OLD_NAME):
+            _answer_to_the_old_name()
+
+
+def _after_migrate(**kwargs: Any) -> None:
+    from scripts_tracker.hooks import notify_after_migrate  # as late as the migrate that needs it
+
+    notify_after_migrate(**kwargs)
+
+
+def _answer_to_the_old_name() -> None:
+    """Let commands written for django-scripts-tracker import what they always did.
+
+    Aliases instead of a package of that name: the wheel installs nothing it does not own, and a
+    django-scripts-tracker left behind in the environment, which cannot be imported any more, is not asked.
+    """
+    import scripts_tracker
+    from scripts_tracker import core_tracker, dependency_tracker
+
+    sys.modules[_OLD_NAME] = scripts_tracker
+    sys.modules[f"{_OLD_NAME}.core_tracker"] = core_tracker
+    sys.modules[f"{_OLD_NAME}.dependency_tracker"] = dependency_tracker

@@ -1,0 +1,51 @@
+"""System checks of the settings: a fact as the message, what to type as the hint."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as CheckWarning
+
+from scripts_tracker import conf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OURS = ("SCRIPT", "COMMANDS_DIR", "COMMAND_DIR", "IGNORED_FILE", "IGNORED_CMD", "IGNORE_CMD", "GIT_STATUS")
+
+
+def check_settings(**_: Any) -> list[CheckMessage]:
+    """Everything wrong with the project's settings for scripts_tracker."""
+    return [*_wrong_values(), *_missing_folders(), *_misspelt()]
+
+
+def _wrong_values() -> Iterator[CheckMessage]:
+    for problem in conf.problems():
+        yield Error(problem.message, hint=problem.hint, id="scripts_tracker.E001")
+
+
+def _missing_folders() -> Iterator[CheckMessage]:
+    for path in conf.commands_dirs() or ():
+        if not os.path.isdir(path):
+            yield CheckWarning(
+                f"COMMANDS_DIRS names a folder that does not exist: {path}",
+                hint="Correct the entry; a relative one counts from BASE_DIR, then from the working directory.",
+                id="scripts_tracker.W001",
+            )
+
+
+def _misspelt() -> Iterator[CheckMessage]:
+    """A setting that looks like one of ours; only a warning, as another app may own the name."""
+    for name in dir(settings):
+        if name in conf.TOP_LEVEL_NAMES or not any(part in name for part in _OURS):
+            continue
+        like = conf.nearest(name, conf.TOP_LEVEL_NAMES)
+        if like:
+            yield CheckWarning(
+                f"The setting {name} is not one of scripts_tracker's.",
+                hint=f"Did you mean {like}?",
+                id="scripts_tracker.W002",
+            )

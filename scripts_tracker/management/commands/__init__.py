@@ -1,0 +1,1 @@
+"""Adapters: options, one call, a format, an exit code."""

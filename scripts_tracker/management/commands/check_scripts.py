@@ -1,0 +1,134 @@
+"""``manage.py check_scripts``: options, one call, a format, an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from scripts_tracker import formats, ledger, marks, names, terminal
+from scripts_tracker.exceptions import LedgerMissing, UnknownScript
+from scripts_tracker.overview import take_stock
+from scripts_tracker.report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.core.management.base import CommandParser
+
+    from scripts_tracker.marks import Outcome
+    from scripts_tracker.overview import Overview
+    from scripts_tracker.states import ScriptStatus
+
+# Not one of the codes that --check promises for states: the check itself could not be made.
+COULD_NOT_CHECK = 2
+
+
+class Command(BaseCommand):
+    """Tell where every tracked script stands; mark and unmark."""
+
+    help = "Tells which management scripts are new, modified or failed here, and marks them as applied."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options of the contract."""
+        parser.add_argument(
+            "names", nargs="*", metavar="NAME", help="app.name or name; default: every script"
+        )
+        parser.add_argument("--all", action="store_true", help="list applied scripts too")
+        parser.add_argument(
+            "--check",
+            action="store_true",
+            help="exit with 1 for new or modified scripts, 3 for failed or lost, 4 for unreadable ones",
+        )
+        parser.add_argument(
+            "--show-dependencies",
+            action="store_true",
+            help="draw unapplied scripts with the unapplied scripts that they require",
+        )
+        parser.add_argument("--format", choices=formats.names(), default="text", help="default: text")
+        decisions = parser.add_mutually_exclusive_group()
+        decisions.add_argument(
+            "--mark-all-applied",
+            action="store_true",
+            dest="mark_all_scripts_as_applied",  # django-scripts-tracker's name for call_command()
+            help="record every script that needs action as applied, without running it",
+        )
+        decisions.add_argument(
+            "--mark-applied", nargs="+", metavar="NAME", help="record these scripts as applied"
+        )
+        decisions.add_argument(
+            "--unmark", nargs="+", metavar="NAME", help="forget that these scripts were applied"
+        )
+        parser.add_argument("--reason", default="", help="kept in the ledger beside a mark")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Check, decide, report; every error is one clear line."""
+        try:
+            code = self._check(options)
+        except (LedgerMissing, UnknownScript) as error:
+            raise CommandError(str(error), returncode=COULD_NOT_CHECK) from error
+        except DatabaseError as error:
+            raise CommandError(
+                f"the ledger in database {ledger.alias()!r} cannot be used: {error}"
+                " (after an upgrade: manage.py migrate scripts_tracker)",
+                returncode=COULD_NOT_CHECK,
+            ) from error
+        if code:
+            sys.exit(code)
+
+    def _check(self, options: dict[str, Any]) -> int:
+        overview = take_stock()
+        chosen = _chosen(overview, options["names"])
+        is_decision = self._decide(overview, options)
+        if is_decision and options["format"] == "text":
+            return 0
+        if is_decision:
+            overview = take_stock()
+            chosen = _chosen(overview, [str(status.id) for status in chosen])
+        report = Report(
+            chosen, overview.by_id, overview.findings, options["all"], options["show_dependencies"]
+        )
+        canvas = terminal.canvas(
+            self.stdout, no_color=options["no_color"], force_color=options["force_color"]
+        )
+        self.stdout.write(formats.renderer(options["format"])(report, canvas))
+        return report.exit_code if options["check"] else 0
+
+    def _decide(self, overview: Overview, options: dict[str, Any]) -> bool:
+        """Carry out --mark-all-applied, --mark-applied or --unmark; False where none was asked for."""
+        reason = options["reason"]
+        if options["mark_all_scripts_as_applied"]:
+            if options["names"]:
+                raise CommandError("--mark-all-applied takes no names; to mark some: --mark-applied NAME ...")
+            unapplied = [status for status in overview.statuses if status.state.needs_action]
+            self._tell(marks.mark_applied(unapplied, reason), "Marked as applied", options)
+        elif options["mark_applied"]:
+            statuses = _chosen(overview, options["mark_applied"])
+            self._tell(marks.mark_applied(statuses, reason), "Marked as applied", options)
+        elif options["unmark"]:
+            statuses = _chosen(overview, options["unmark"])
+            self._tell(marks.unmark(statuses, reason), "Forgotten", options)
+        elif reason:
+            raise CommandError("--reason goes with --mark-all-applied, --mark-applied or --unmark.")
+        else:
+            return False
+        return True
+
+    def _tell(self, outcome: Outcome, words: str, options: dict[str, Any]) -> None:
+        """Say what was done; what was refused makes the command fail after the rest is done."""
+        stream = self.stdout if options["format"] == "text" else self.stderr
+        lines = [f"{words} ({len(outcome.done)}):", *(f"  {script_id}" for script_id in outcome.done)]
+        stream.write("\n".join(lines) if outcome.done else "Nothing was changed.")
+        if outcome.refused:
+            raise CommandError(
+                "\n".join(f"{script_id} was left alone: {why}" for script_id, why in outcome.refused)
+            )
+
+
+def _chosen(overview: Overview, wanted: Sequence[str]) -> tuple[ScriptStatus, ...]:
+    by_id = overview.by_id
+    return (
+        tuple(by_id[script_id] for script_id in names.resolve_all(wanted, by_id.keys())) or overview.statuses
+    )
