@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig, apps
 from django.core.checks import register
 from django.db.models.signals import post_migrate
 
-from scripts_tracker.checks import check_settings
+if TYPE_CHECKING:
+    from django.core.checks import CheckMessage
 
 _OLD_NAME = "django_scripts_tracker"
 
@@ -24,7 +25,7 @@ class ScriptsTrackerConfig(AppConfig):
     def ready(self) -> None:
         """Connect what Django is to call."""
         post_migrate.connect(_after_migrate, sender=self, dispatch_uid="scripts_tracker.notify")
-        register(check_settings)
+        register(_check_settings)
         if not apps.is_installed(_OLD_NAME):
             _answer_to_the_old_name()
 
@@ -33,6 +34,12 @@ def _after_migrate(**kwargs: Any) -> None:
     from scripts_tracker.hooks import notify_after_migrate  # as late as the migrate that needs it
 
     notify_after_migrate(**kwargs)
+
+
+def _check_settings(**kwargs: Any) -> list[CheckMessage]:
+    from scripts_tracker.checks import check_settings  # as late as the check that needs it
+
+    return check_settings(**kwargs)
 
 
 def _answer_to_the_old_name() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from typing import TYPE_CHECKING
@@ -37,10 +38,10 @@ def bounded(text: str) -> str:
     return clean[-TEXT_LIMIT:].decode("utf-8", "ignore")
 
 
-def shown(args: Sequence[object], options: Mapping[str, object]) -> dict[str, object]:
-    """The arguments of a run as JSON, with values of secret-sounding options masked as Django masks settings."""
+def shown(args: Sequence[object], options: Mapping[str, object]) -> str:
+    """The arguments of a run as JSON text, with values of secret-sounding options masked as Django masks settings."""
     own = {name: _masked(name, value) for name, value in options.items() if name not in _OF_DJANGO}
-    return {**({"args": [_plain(value) for value in args]} if args else {}), **own}
+    return json.dumps({**({"args": [_plain(value) for value in args]} if args else {}), **own})
 
 
 def _masked(name: str, value: object) -> object:

@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import hashlib
 import inspect
+import json
 import logging
 import os
 import socket
@@ -22,14 +23,15 @@ from scripts_tracker.datatypes import Fingerprint
 from scripts_tracker.exceptions import LedgerMissing, UnreadableSource
 from scripts_tracker.identity import identify
 from scripts_tracker.ledger import OpenRun, RunFacts, VersionFacts
+from scripts_tracker.report import local_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from scripts_tracker.datatypes import ScriptId, ScriptOptions
-    from scripts_tracker.decorators import Required
     from scripts_tracker.identity import Identity
     from scripts_tracker.models import Script
+    from scripts_tracker.vocabulary import Required
 
 logger = logging.getLogger("scripts_tracker")
 
@@ -129,10 +131,12 @@ def version_of(script_id: ScriptId, source: bytes) -> VersionFacts:
     try:
         facts = scan.facts_of(source)
     except UnreadableSource:
-        return VersionFacts(Fingerprint("raw", content_digest), content_digest, None, kept)
+        return VersionFacts(Fingerprint("raw", content_digest), content_digest, "", kept)
     if facts.fingerprint is None:
-        return VersionFacts(Fingerprint("raw", content_digest), content_digest, None, kept)
-    return VersionFacts(Fingerprint.parse(facts.fingerprint), content_digest, facts.to_json(), kept)
+        return VersionFacts(Fingerprint("raw", content_digest), content_digest, "", kept)
+    return VersionFacts(
+        Fingerprint.parse(facts.fingerprint), content_digest, json.dumps(facts.to_json()), kept
+    )
 
 
 def who_and_where(kind: ledger.Kind, call: Call | None = None, reason: str = "") -> RunFacts:
@@ -146,7 +150,7 @@ def who_and_where(kind: ledger.Kind, call: Call | None = None, reason: str = "")
         host=socket.gethostname()[:255],
         pid=os.getpid(),
         user=user[:255],
-        arguments=arguments.shown(call.args, call.options) if call else None,
+        arguments=arguments.shown(call.args, call.options) if call else "{}",
         git_revision=git.head_revision(conf.base_dir()),
         reason=reason,
     )
@@ -174,11 +178,16 @@ def _take(script: Script, script_id: ScriptId) -> str:
     unseen = connections[ledger.alias()].vendor == "sqlite" and holder is not None and holder.is_alive_here()
     token = "" if unseen else leases.take(script.pk, ledger.alias())
     if not token:
-        script.refresh_from_db()
-        since = f" since {script.last_run.started_at:%Y-%m-%d %H:%M:%S}" if script.last_run else ""
-        where = f" on {script.last_run.host}, process {script.last_run.pid}" if script.last_run else ""
-        raise CommandError(f"{script_id} was not run: it is being run{since}{where}. Wait until that ends.")
+        raise CommandError(f"{script_id} was not run: {_who_runs(script)}. Wait until that ends.")
     return token
+
+
+def _who_runs(script: Script) -> str:
+    script.refresh_from_db()
+    run = script.last_run
+    if run is None:
+        return "it is being run"
+    return f"it has been running since {local_time(run.started_at)} on {run.host}, process {run.pid}"
 
 
 def _why_not_to_apply(call: Call, identity: Identity) -> str:

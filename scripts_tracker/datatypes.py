@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from scripts_tracker.vocabulary import RERUN_VALUES, Rerun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-Rerun = Literal["on-change", "once", "always"]
-RERUN_VALUES: tuple[Rerun, ...] = ("on-change", "once", "always")
+__all__ = [
+    "RERUN_VALUES",
+    "CommandsDir",
+    "Finding",
+    "Fingerprint",
+    "LedgerSnapshot",
+    "Location",
+    "ProjectIndex",
+    "Requirement",
+    "Rerun",
+    "RunRecord",
+    "ScriptDefinition",
+    "ScriptId",
+    "ScriptOptions",
+    "ScriptRecord",
+]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -117,7 +133,7 @@ class ProjectIndex:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A copy of one row of the run history. ``version`` is None where the file could not be read."""
+    """A copy of one row of the run history; ``error`` is the end of its traceback, of a failure alone."""
 
     pk: int
     kind: str
@@ -129,6 +145,7 @@ class RunRecord:
     host: str
     pid: int | None
     user: str
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +168,7 @@ class ScriptRecord:
 
 @dataclass(frozen=True, slots=True)
 class LedgerSnapshot:
-    """All of the ledger that a check needs: records by id, facts (as JSON) by content digest."""
+    """All of the ledger that a check needs: records by id, facts (as JSON text) by content digest."""
 
     records: Mapping[ScriptId, ScriptRecord]
-    facts: Mapping[str, object]
+    facts: Mapping[str, str]

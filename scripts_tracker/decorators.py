@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from scripts_tracker.datatypes import RERUN_VALUES, Rerun, ScriptOptions
-from scripts_tracker.exceptions import ScriptsTrackerError
+from scripts_tracker.vocabulary import RERUN_VALUES, Required, Rerun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 Handle = TypeVar("Handle", bound="Callable[..., Any]")
-
-
-class UserAbortingExecution(ScriptsTrackerError):
-    """The user chose not to run the script before the ones it requires."""
-
-
-@dataclass(frozen=True, slots=True)
-class Required:
-    """One argument of ``@required_preceding_script``; ``is_module`` where it was a module object."""
-
-    name: str
-    is_module: bool
 
 
 def _names(option: str, value: Iterable[str]) -> tuple[str, ...]:
@@ -34,12 +20,11 @@ def _names(option: str, value: Iterable[str]) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _options(rerun: Rerun, atomic: bool, tags: Iterable[str], unless: Iterable[str]) -> ScriptOptions:  # noqa: FBT001 - as the decorator's keywords
+def _validate(rerun: object, atomic: object) -> None:
     if rerun not in RERUN_VALUES:
         raise ValueError(f"@tracked_script: rerun must be one of {', '.join(RERUN_VALUES)}, not {rerun!r}")
     if not isinstance(atomic, bool):
         raise TypeError(f"@tracked_script: atomic must be True or False, not {atomic!r}")
-    return ScriptOptions(rerun, atomic, _names("tags", tags), _names("unless", unless))
 
 
 @overload
@@ -81,7 +66,8 @@ def tracked_script(
     Raises:
         TypeError, ValueError: for an option of a wrong type or value.
     """
-    options = _options(rerun, atomic, tags, unless)
+    _validate(rerun, atomic)
+    chosen = _names("tags", tags), _names("unless", unless)
 
     def decorate(function: Handle) -> Handle:
         if not callable(function):
@@ -90,11 +76,12 @@ def tracked_script(
         @functools.wraps(function)
         def wrapper(self: object, *args: Any, **kwargs: Any) -> Any:
             from scripts_tracker import attempts
+            from scripts_tracker.datatypes import ScriptOptions
 
-            return attempts.run_tracked(attempts.Call(function, self, args, kwargs), options)
+            call = attempts.Call(function, self, args, kwargs)
+            return attempts.run_tracked(call, ScriptOptions(rerun, atomic, *chosen))
 
         wrapper._is_tracked_script = True  # type: ignore[attr-defined]  # noqa: SLF001 - as in django-scripts-tracker
-        wrapper.tracked_options = options  # type: ignore[attr-defined]
         return wrapper  # type: ignore[return-value]  # functools.wraps keeps what matters of the signature
 
     return decorate if handle is None else decorate(handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from scripts_tracker.decorators import UserAbortingExecution, required_preceding_script
+from scripts_tracker.decorators import required_preceding_script
+from scripts_tracker.exceptions import UserAbortingExecution
 
 __all__ = ["UserAbortingExecution", "required_preceding_script"]

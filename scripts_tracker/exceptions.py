@@ -36,3 +36,7 @@ class UnknownScript(ScriptsTrackerError):
 
 class LedgerMissing(ScriptsTrackerError):
     """The tracker's tables do not exist in this database."""
+
+
+class UserAbortingExecution(ScriptsTrackerError):
+    """The user chose not to run the script before the ones it requires."""

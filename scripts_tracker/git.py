@@ -6,6 +6,8 @@ import os
 import subprocess
 
 _SECONDS = 5
+# What a commit hook leaves behind would make git answer for another repository or index.
+_LEFT_BY_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
 
 
 class GitUnavailable(Exception):
@@ -13,8 +15,7 @@ class GitUnavailable(Exception):
 
 
 def _git(folder: str, *arguments: str) -> str:
-    # A commit hook leaves GIT_DIR behind, which would make git answer for another repository.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment = {name: value for name, value in os.environ.items() if name not in _LEFT_BY_HOOKS}
     environment["GIT_OPTIONAL_LOCKS"] = "0"
     try:
         answer = subprocess.run(

@@ -35,7 +35,7 @@ def _offering(command_class: type) -> list[ModuleType]:
     found = [
         module
         for name, module in list(sys.modules.items())
-        if module is not None and _is_command_module(name) and vars(module).get("Command") is command_class
+        if _is_command_module(name) and getattr(module, "Command", None) is command_class
     ]
     return sorted(found, key=lambda module: module.__name__ != command_class.__module__)
 

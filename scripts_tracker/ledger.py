@@ -15,6 +15,7 @@ from django.db import (
     transaction,
 )
 from django.db.models import Q
+from django.db.models.functions import Right
 from django.utils import timezone
 
 from scripts_tracker import conf
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 Kind = Literal["run", "rehearsal", "mark", "unmark"]
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_ERROR_LENGTH = 500
 
 _RECORD_FIELDS = (
     "pk",
@@ -52,16 +55,17 @@ _RECORD_FIELDS = (
     "last_run__host",
     "last_run__pid",
     "last_run__user",
+    "error",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class VersionFacts:
-    """One file content, as it is recorded: ``facts`` as JSON, ``source`` None where it is not to be kept."""
+    """One file content, as it is recorded: ``facts`` as JSON text, ``source`` None where it is not to be kept."""
 
     fingerprint: Fingerprint
     content_digest: str
-    facts: object
+    facts: str
     source: bytes | None
 
 
@@ -73,7 +77,7 @@ class RunFacts:
     host: str = ""
     pid: int | None = None
     user: str = ""
-    arguments: Mapping[str, object] | None = None
+    arguments: str = "{}"
     git_revision: str = ""
     reason: str = ""
 
@@ -84,7 +88,7 @@ class OpenRun:
 
     pk: int
     script_pk: int
-    version_pk: int | None
+    version_pk: int
     token: str
 
 
@@ -149,6 +153,7 @@ def _last_run(row: Mapping[str, Any]) -> RunRecord | None:
         host=row["last_run__host"],
         pid=row["last_run__pid"],
         user=row["last_run__user"],
+        error=row["error"] or "",
     )
 
 
@@ -176,10 +181,11 @@ def snapshot() -> LedgerSnapshot:
     for script_pk, algorithm, digest, content_digest, applied_at, known in versions:
         if applied_at is not None:
             applied_before.setdefault(script_pk, set()).add(Fingerprint(algorithm, digest))
-        if known is not None:
+        if known:
             facts[content_digest] = known
     live = Q(lease_expires__gt=DatabaseEpoch()) & ~Q(lease_token="")
-    rows = Script.objects.using(alias()).annotate(lease_live=live).values(*_RECORD_FIELDS)
+    error = Right("last_run__traceback", _ERROR_LENGTH)
+    rows = Script.objects.using(alias()).annotate(lease_live=live, error=error).values(*_RECORD_FIELDS)
     records = [_record(row, frozenset(applied_before.get(row["pk"], ()))) for row in rows]
     return LedgerSnapshot({record.id: record for record in records}, facts)
 
@@ -197,7 +203,7 @@ def script_row(script_id: ScriptId, path: str) -> Script:
 
 
 @needs_tables
-def known_version(script_id: ScriptId, content_digest: str) -> tuple[Fingerprint, object] | None:
+def known_version(script_id: ScriptId, content_digest: str) -> tuple[Fingerprint, str] | None:
     """Fingerprint and facts of a file content that this script had before; None where it is new."""
     rows = ScriptVersion.objects.using(alias()).filter(
         script__app_label=script_id.app_label, script__name=script_id.name, content_digest=content_digest
@@ -232,7 +238,7 @@ def _add_run(script_pk: int, version_pk: int | None, facts: RunFacts, outcome: s
         host=facts.host,
         pid=facts.pid,
         user=facts.user,
-        arguments=dict(facts.arguments or {}),
+        arguments=facts.arguments,
         git_revision=facts.git_revision,
         reason=facts.reason,
     )

@@ -42,7 +42,8 @@ class ScriptVersion(models.Model):
     algorithm = models.CharField(max_length=16)
     digest = models.CharField(max_length=64)
     content_digest = models.CharField(max_length=64)
-    facts = models.JSONField(null=True, blank=True)
+    # JSON as text: a JSONField makes every ``manage.py check`` open the database, and parses what nobody asks for.
+    facts = models.TextField(default="", blank=True)
     source = models.BinaryField(null=True, blank=True)
     applied_at = models.DateTimeField(null=True, blank=True)
 
@@ -74,7 +75,7 @@ class ScriptRun(models.Model):
     host = models.CharField(max_length=255, default="", blank=True)
     pid = models.BigIntegerField(null=True, blank=True)
     user = models.CharField(max_length=255, default="", blank=True)
-    arguments = models.JSONField(default=dict, blank=True)
+    arguments = models.TextField(default="{}", blank=True)
     git_revision = models.CharField(max_length=64, default="", blank=True)
     output = models.TextField(default="", blank=True)
     traceback = models.TextField(default="", blank=True)

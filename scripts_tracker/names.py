@@ -13,14 +13,18 @@ if TYPE_CHECKING:
     from scripts_tracker.datatypes import ScriptId
 
 
+# difflib's default of 0.6 takes "third" for a slip of "frist".
+_LIKENESS = 0.65
+
+
 def suggestion(text: str, known: Collection[ScriptId]) -> str:
     """``did you mean a.b or c.d?``, empty where nothing is near."""
     full = {str(script_id): script_id for script_id in known}
     short: dict[str, list[str]] = {}
     for script_id in known:
         short.setdefault(script_id.name, []).append(str(script_id))
-    near = difflib.get_close_matches(text, full, n=3, cutoff=0.6)
-    for name in difflib.get_close_matches(text.rpartition(".")[2], short, n=3, cutoff=0.6):
+    near = difflib.get_close_matches(text, full, n=3, cutoff=_LIKENESS)
+    for name in difflib.get_close_matches(text.rpartition(".")[2], short, n=3, cutoff=_LIKENESS):
         near.extend(short[name])
     chosen = list(dict.fromkeys(near))[:3]
     return f"did you mean {' or '.join(chosen)}?" if chosen else ""

@@ -91,8 +91,13 @@ def path_of(status: ScriptStatus) -> str:
     return status.record.path if status.record else ""
 
 
-def _day(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}" if moment else "an unknown date"
+def local_time(moment: datetime | None) -> str:
+    """A moment as people of the project read it, to the minute."""
+    if moment is None:
+        return "an unknown date"
+    # Django sets the process's time zone to TIME_ZONE, so this is the project's own time.
+    local = moment.astimezone() if moment.tzinfo else moment
+    return f"{local:%Y-%m-%d %H:%M}"
 
 
 def _last_run(status: ScriptStatus) -> str:
@@ -101,15 +106,22 @@ def _last_run(status: ScriptStatus) -> str:
         return ""
     process = f", process {run.pid}" if run.pid else ""
     user = f" by {run.user}" if run.user else ""
-    return f"{_day(run.started_at)}{user} on {run.host}{process}"
+    return f"{local_time(run.started_at)}{user} on {run.host}{process}"
+
+
+def _error(status: ScriptStatus) -> str:
+    """The last line of a traceback says what went wrong."""
+    run = status.record.last_run if status.record else None
+    lines = run.error.strip().splitlines() if run else []
+    return f": {lines[-1].strip()}" if lines else ""
 
 
 def why(status: ScriptStatus) -> str:
     """Why the script is in its state, in half a sentence."""
-    applied = _day(status.record.applied_at) if status.record else ""
+    applied = local_time(status.record.applied_at) if status.record else ""
     words = {
         State.UNREADABLE: "the file cannot be analysed, see the problems below",
-        State.FAILED: f"the last attempt failed, started {_last_run(status)}",
+        State.FAILED: f"the last attempt failed, started {_last_run(status)}{_error(status)}",
         State.LOST: f"the last attempt never ended, started {_last_run(status)}",
         State.NEW: "never applied here",
         State.MODIFIED: f"the code differs from what was applied on {applied}",

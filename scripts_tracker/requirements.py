@@ -11,15 +11,15 @@ from django.core.management.base import CommandError
 
 from scripts_tracker import names, planning, scan
 from scripts_tracker.datatypes import ScriptId
-from scripts_tracker.decorators import UserAbortingExecution
+from scripts_tracker.exceptions import UserAbortingExecution
 from scripts_tracker.overview import take_stock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from scripts_tracker.decorators import Required
     from scripts_tracker.overview import Overview
     from scripts_tracker.states import ScriptStatus
+    from scripts_tracker.vocabulary import Required
 
 
 class Aborted(UserAbortingExecution, CommandError):

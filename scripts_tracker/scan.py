@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -27,9 +28,9 @@ _TAIL = ("management", "commands")
 
 
 class KnownFacts:
-    """A FactStore over what the ledger holds, as JSON by content digest; new facts last as long as it does."""
+    """A FactStore over what the ledger holds, as JSON text by content digest; new facts last as long as it does."""
 
-    def __init__(self, known: Mapping[str, object]) -> None:
+    def __init__(self, known: Mapping[str, str]) -> None:
         self._known = known
         self._new: dict[str, FileFacts] = {}
 
@@ -40,7 +41,7 @@ class KnownFacts:
         if digest in self._new or digest not in self._known:
             return self._new.get(digest)
         try:
-            return FileFacts.from_json(self._known[digest])
+            return FileFacts.from_json(json.loads(self._known[digest]))
         except ValueError:
             return None
 

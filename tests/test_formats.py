@@ -83,7 +83,7 @@ def test_every_listed_state_says_why(
 ) -> None:
     found, kept, words = case
     made = text(report(found, kept))
-    assert f"{State(state).label} scripts (1):" in made
+    assert f"{State[state.upper()].label} scripts (1):" in made
     assert words in made
 
 
@@ -113,7 +113,9 @@ def test_an_unapplied_requirement_is_named_with_its_state() -> None:
 
 
 def test_text_is_wrapped_at_the_width_of_a_terminal_and_nowhere_else() -> None:
-    made = report([definition("a.x")], findings=(Finding(Location("a/x.py"), "ST003", "word " * 40, "do " * 40),))
+    made = report(
+        [definition("a.x")], findings=(Finding(Location("a/x.py"), "ST003", "word " * 40, "do " * 40),)
+    )
     narrow = text(made, Canvas(no_style(), width=60))
     assert max(map(len, narrow.splitlines())) <= 60
     assert max(map(len, text(made).splitlines())) > 60

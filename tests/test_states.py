@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from scripts_tracker.datatypes import ScriptDefinition, ScriptRecord
 from scripts_tracker.states import State, statuses
 from tests.builders import definition, fingerprint, record, run, script_id
 
-ONCE = {"rerun": "once"}
-ALWAYS = {"rerun": "always"}
+ONCE: dict[str, Any] = {"rerun": "once"}
+ALWAYS: dict[str, Any] = {"rerun": "always"}
 
 CASES: dict[str, tuple[ScriptDefinition | None, ScriptRecord | None, str | None]] = {
     "a record that was never applied, without a file, is nothing": (

@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
                 ("host", models.CharField(blank=True, default="", max_length=255)),
                 ("pid", models.BigIntegerField(blank=True, null=True)),
                 ("user", models.CharField(blank=True, default="", max_length=255)),
-                ("arguments", models.JSONField(blank=True, default=dict)),
+                ("arguments", models.TextField(blank=True, default="{}")),
                 ("git_revision", models.CharField(blank=True, default="", max_length=64)),
                 ("output", models.TextField(blank=True, default="")),
                 ("traceback", models.TextField(blank=True, default="")),
@@ -89,7 +89,7 @@ class Migration(migrations.Migration):
                 ("algorithm", models.CharField(max_length=16)),
                 ("digest", models.CharField(max_length=64)),
                 ("content_digest", models.CharField(max_length=64)),
-                ("facts", models.JSONField(blank=True, null=True)),
+                ("facts", models.TextField(blank=True, default="")),
                 ("source", models.BinaryField(blank=True, null=True)),
                 ("applied_at", models.DateTimeField(blank=True, null=True)),
                 (

@@ -1,0 +1,202 @@
+"""Real projects for real commands: a fixture that writes a Django project and runs its manage.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMO = ROOT / "fixtures" / "demo"
+
+# Without the settings of this test suite, which pytest-django puts there.
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"},
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+MANAGE = """\
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+"""
+
+SETTINGS = """\
+from pathlib import Path
+BASE_DIR = Path(__file__).resolve().parent
+SECRET_KEY = "only for tests"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+INSTALLED_APPS = ["scripts_tracker", "shop", "stock"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}}
+"""
+
+COMMAND = """\
+from django.core.management.base import BaseCommand
+from scripts_tracker import required_preceding_script, tracked_script
+
+class Command(BaseCommand):
+    help = "Does {name}"
+
+    {decorators}
+    def handle(self, *args, **options):
+        {body}
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out + self.err
+
+
+@dataclass
+class Project:
+    """A Django project in a folder of its own, used as its developers would."""
+
+    root: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    def write(self, path: str, text: str | bytes) -> Path:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return file
+
+    def settings(self, text: str) -> None:
+        """Add lines to the settings."""
+        with (self.root / "settings.py").open("a") as stream:
+            stream.write(f"\n{text}\n")
+
+    def app(self, name: str) -> None:
+        for package in ("", "management", "management/commands"):
+            self.write(f"{name}/{package}/__init__.py", "")
+
+    def command(
+        self, script: str, *, decorators: str = "@tracked_script", body: str = "self.stdout.write('done')"
+    ) -> Path:
+        """Write the command file of ``app.name``."""
+        app, _, name = script.partition(".")
+        text = COMMAND.format(name=name, decorators=decorators, body=body)
+        return self.write(f"{app}/management/commands/{name}.py", text)
+
+    def path(self, script: str) -> Path:
+        app, _, name = script.partition(".")
+        return self.root / app / "management" / "commands" / f"{name}.py"
+
+    def run(self, *command: str, **env: str) -> Result:
+        """Run a program in the project's folder, with no terminal."""
+        done = subprocess.run(
+            command,
+            cwd=self.root,
+            env={**ENVIRONMENT, **self.env, **env},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=120,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def manage(self, *arguments: str, code: int | None = 0, **env: str) -> Result:
+        """Run manage.py; insist on the exit code unless it is None, and never accept a traceback."""
+        result = self.run(sys.executable, "-W", "error::ResourceWarning", "manage.py", *arguments, **env)
+        if code is not None:
+            assert result.code == code, f"{arguments}: {result}"
+        return result
+
+    def migrate(self, *arguments: str) -> Result:
+        return self.manage("migrate", "--no-color", *arguments)
+
+    def check(self, *arguments: str) -> dict[str, Any]:
+        """The JSON of check_scripts."""
+        document: dict[str, Any] = json.loads(
+            self.manage("check_scripts", "--format", "json", *arguments).out
+        )
+        return document
+
+    def states(self, *arguments: str) -> dict[str, str]:
+        """Every script's state by name."""
+        found = self.check("--all", *arguments)["scripts"]
+        return {script["script"]: script["state"] for script in found}
+
+    def python(self, code: str) -> Result:
+        """Run code in the project, after django.setup()."""
+        setup = "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'settings'; django.setup()\n"
+        result = self.run(sys.executable, "-c", setup + code)
+        assert result.code == 0, result
+        return result
+
+
+def make_project(root: Path, env: dict[str, str]) -> Project:
+    made = Project(root, {"PYTHONPATH": str(ROOT), **env})
+    made.write("manage.py", MANAGE)
+    made.write("settings.py", SETTINGS)
+    made.app("shop")
+    made.app("stock")
+    return made
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project with the apps ``shop`` and ``stock``, not migrated."""
+    return make_project(tmp_path / "a project", {})
+
+
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of an empty project after migrate.
+
+    Its commands also leave Django's bytecode behind, which the others, whose files change within a
+    second and must not be cached, read.
+    """
+    made = make_project(tmp_path_factory.mktemp("migrated"), {"PYTHONDONTWRITEBYTECODE": ""})
+    made.migrate()
+    made.manage("check_scripts", "--check")
+    return made.root / "db.sqlite3"
+
+
+@pytest.fixture
+def migrated(project: Project, migrated_database: Path) -> Project:
+    """The same project, migrated."""
+    shutil.copy(migrated_database, project.root / "db.sqlite3")
+    return project
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Project:
+    """A copy of the demo shop, not migrated."""
+    root = tmp_path / "demo shop"
+    shutil.copytree(DEMO, root, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3"))
+    return Project(root, {"PYTHONPATH": str(ROOT)})
+
+
+@pytest.fixture(scope="session")
+def demo_output(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What ``make demo`` prints, errors included."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "fixtures" / "run_demo.py", tmp_path_factory.mktemp("demo") / "shop"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        env={**ENVIRONMENT, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout

@@ -1,0 +1,78 @@
+"""Projects that differ from the plain one: time zones, user models, keys, folders, databases."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Project
+
+USER = """
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import models
+
+class Person(AbstractBaseUser):
+    email = models.EmailField(unique=True)
+    USERNAME_FIELD = "email"
+"""
+
+PROJECTS = {
+    "USE_TZ = False": "USE_TZ = False\nTIME_ZONE = 'Pacific/Auckland'",
+    "another time zone": "TIME_ZONE = 'America/St_Johns'",
+    "AutoField": "DEFAULT_AUTO_FIELD = 'django.db.models.AutoField'",
+    "no BASE_DIR": "del BASE_DIR",
+    "a custom user model": (
+        "INSTALLED_APPS = ['django.contrib.contenttypes', 'django.contrib.auth', *INSTALLED_APPS]\n"
+        "AUTH_USER_MODEL = 'shop.Person'"
+    ),
+    "autocommit off by default": "DATABASES['default']['ATOMIC_REQUESTS'] = True",
+    "a language": "LANGUAGE_CODE = 'de'\nUSE_I18N = True",
+}
+
+
+@pytest.fixture(params=PROJECTS.values(), ids=list(PROJECTS))
+def shop(project: Project, request: pytest.FixtureRequest) -> Project:
+    project.settings(request.param)
+    if "Person" in request.param:
+        project.write("shop/models.py", USER)
+    project.command("shop.first")
+    project.command("shop.breaks", body="raise ValueError")
+    return project
+
+
+def test_the_main_job_is_done(shop: Project) -> None:
+    if "AUTH_USER_MODEL" in (shop.root / "settings.py").read_text():
+        shop.manage("makemigrations", "shop")
+    assert "You have 2 new" in shop.migrate().out
+    shop.manage("first")
+    shop.manage("breaks", code=1)
+    assert shop.states() == {"shop.first": "applied", "shop.breaks": "failed"}
+    assert shop.check("first", "--all")["scripts"][0]["path"] == "shop/management/commands/first.py"
+    shop.manage("makemigrations", "--check", "--dry-run", "scripts_tracker")
+
+
+def test_check_scripts_makes_a_constant_number_of_queries(project: Project) -> None:
+    count = (
+        "from django.db import connection\n"
+        "from django.test.utils import CaptureQueriesContext\n"
+        "from scripts_tracker.overview import take_stock\n"
+        "with CaptureQueriesContext(connection) as queries: found = take_stock()\n"
+        "print(len(found.statuses), len(queries))"
+    )
+    project.command("shop.first")
+    project.migrate()
+    project.manage("first")
+    assert project.python(count).out == "1 2\n"
+    for number in range(30):
+        project.command(f"shop.more{number}")
+    project.manage("check_scripts", "--mark-all-applied")
+    project.command("shop.more1", body="pass")
+    project.manage("first")
+    project.manage("first")
+    assert project.python(count).out == "31 2\n"
+
+
+def test_the_migrations_of_the_package_are_complete(project: Project) -> None:
+    result = project.manage("makemigrations", "scripts_tracker", "--check", "--dry-run", code=None)
+    assert result.code == 0, (
+        f"models and migrations differ; run: manage.py makemigrations scripts_tracker\n{result.out}"
+    )

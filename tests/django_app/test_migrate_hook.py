@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Project
+
+NOTICE = "Checking management scripts:"
+
+
+@pytest.fixture
+def shop(project: Project) -> Project:
+    project.command("shop.first")
+    return project
+
+
+def test_the_first_migrate_ends_with_the_notice(shop: Project) -> None:
+    lines = shop.migrate().out.splitlines()
+    at = lines.index(NOTICE)
+    assert lines[at:] == [
+        NOTICE,
+        "  You have 1 new and 0 modified management scripts to be applied.",
+        "New scripts (1):",
+        "  shop/management/commands/first.py",
+        "    Does first",
+    ]
+
+
+def test_it_speaks_once_and_again_at_the_next_migrate(shop: Project) -> None:
+    assert shop.migrate().out.count(NOTICE) == 1
+    assert shop.migrate().out.count(NOTICE) == 1
+
+
+def test_modified_and_failed_scripts_are_named(shop: Project) -> None:
+    shop.command("shop.breaks", body="raise ValueError")
+    shop.migrate()
+    shop.manage("first")
+    shop.manage("breaks", code=1)
+    shop.command("shop.first", body="print('changed')")
+    out = shop.migrate().out
+    assert "You have 0 new and 1 modified management scripts" in out
+    assert "Modified scripts (1):" in out
+    assert "Failed scripts (1):" in out
+
+
+SILENT = {
+    "verbosity 0": ["migrate", "--verbosity", "0"],
+    "a plan": ["migrate", "--plan"],
+    "backwards to zero": ["migrate", "scripts_tracker", "zero"],
+    "flush": ["flush", "--no-input"],
+    "another app backwards": ["migrate", "auth", "zero"],
+    "another alias": ["migrate", "--database", "other"],
+    "another alias again": ["migrate", "--database", "other", "scripts_tracker"],
+}
+
+OTHER = """
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", *INSTALLED_APPS]
+DATABASES["other"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "other.sqlite3"}
+"""
+
+
+@pytest.mark.parametrize("arguments", SILENT.values(), ids=SILENT)
+def test_it_is_silent_after(shop: Project, arguments: list[str]) -> None:
+    shop.settings(OTHER)
+    shop.migrate()
+    result = shop.manage(*arguments)
+    assert NOTICE not in result.text
+    assert result.err == ""
+
+
+def test_no_tables_yet_is_silence(shop: Project) -> None:
+    shop.settings(OTHER)
+    result = shop.migrate("contenttypes")
+    assert NOTICE not in result.text
+    assert result.err == ""
+
+
+def test_after_zero_it_can_be_migrated_again(shop: Project) -> None:
+    shop.migrate()
+    shop.manage("first")
+    shop.manage("migrate", "scripts_tracker", "zero")
+    assert "You have 1 new" in shop.migrate().out
+
+
+@pytest.mark.parametrize("key", ["notify", "enabled"])
+def test_a_setting_silences_it(shop: Project, key: str) -> None:
+    shop.settings(f'SCRIPTS_TRACKER = {{"{key}": False}}')
+    assert NOTICE not in shop.migrate().text
+
+
+def test_a_trouble_of_the_tracker_does_not_make_migrate_fail(shop: Project) -> None:
+    shop.migrate()
+    shop.python(
+        "from django.db import connection\n"
+        "connection.cursor().execute('ALTER TABLE scripts_tracker_scriptversion RENAME COLUMN facts TO lost')"
+    )
+    result = shop.migrate()
+    assert "the management scripts could not be checked" in result.err
+
+
+def test_a_router_that_keeps_the_ledger_elsewhere_is_respected(shop: Project) -> None:
+    shop.settings(
+        OTHER
+        + """
+class Router:
+    def db_for_read(self, model, **hints): return "other" if model._meta.app_label == "scripts_tracker" else None
+    db_for_write = db_for_read
+    def allow_migrate(self, db, app_label, **hints): return (db == "other") == (app_label == "scripts_tracker")
+import sys
+sys.modules["routers"] = type(sys)("routers")
+sys.modules["routers"].Router = Router
+DATABASE_ROUTERS = ["routers.Router"]
+"""
+    )
+    assert NOTICE not in shop.migrate().text
+    assert "migrate scripts_tracker --database other" in shop.manage("check_scripts", code=2).err
+    assert NOTICE in shop.migrate("--database", "other").out
+    shop.manage("first")
+    assert shop.states() == {"shop.first": "applied"}
+    assert NOTICE not in shop.migrate().text
+
+
+def test_the_setting_database_names_the_alias(shop: Project) -> None:
+    shop.settings(OTHER + 'SCRIPTS_TRACKER = {"database": "other"}')
+    assert NOTICE not in shop.migrate().text
+    assert NOTICE in shop.migrate("--database", "other").out
+    shop.manage("first")
+    assert shop.states() == {"shop.first": "applied"}
+
+
+def test_it_is_connected_once_for_our_app_alone() -> None:
+    from django.apps import apps
+    from django.db.models.signals import post_migrate
+
+    ours = apps.get_app_config("scripts_tracker")
+    others = apps.get_app_config("auth")
+
+    def connected(sender: object) -> list[str]:
+        synchronous, _ = post_migrate._live_receivers(sender)
+        modules = [receiver.__module__ for receiver in synchronous]
+        return [module for module in modules if module.startswith("scripts_tracker")]
+
+    assert connected(ours) == ["scripts_tracker.apps"]
+    assert connected(others) == []
+
+
+TESTS = """
+from django.core.management import call_command
+from django.test import TestCase, TransactionTestCase
+from scripts_tracker.models import Script
+
+class InATransaction(TestCase):
+    def test_run(self):
+        call_command("first")
+        self.assertEqual(Script.objects.count(), 1)
+
+    def test_rolled_back(self):
+        self.assertEqual(Script.objects.count(), 0)
+
+class Flushed(TransactionTestCase):
+    def test_run(self):
+        call_command("first")
+        self.assertEqual(Script.objects.count(), 1)
+
+    def test_run_again(self):
+        call_command("first")
+        self.assertEqual(Script.objects.count(), 1)
+"""
+
+
+@pytest.mark.parametrize("arguments", [[], ["-v", "2"]], ids=["quiet", "verbose"])
+def test_a_projects_own_test_suite_runs_undisturbed(shop: Project, arguments: list[str]) -> None:
+    shop.write("shop/tests.py", TESTS)
+    result = shop.manage("test", *arguments)
+    assert "Ran 4 tests" in result.err
+    assert result.err.rstrip().splitlines()[-1].startswith(("OK", "Destroying"))

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Project
+
+WRONG = {
+    "an unknown key": ('SCRIPTS_TRACKER = {"notfy": False}', "E001", 'Did you mean "notify"?'),
+    "a key like nothing": ('SCRIPTS_TRACKER = {"zzz": 1}', "E001", "The keys are: auto_run, capture_output"),
+    "a wrong type": ('SCRIPTS_TRACKER = {"notify": "no"}', "E001", 'Write "notify": True.'),
+    "a number that is none": (
+        'SCRIPTS_TRACKER = {"lease_seconds": True}',
+        "E001",
+        "a number of seconds above 0",
+    ),
+    "an alias that does not exist": ('SCRIPTS_TRACKER = {"database": "x"}', "E001", "an alias of DATABASES"),
+    "no dictionary": ("SCRIPTS_TRACKER = True", "E001", "SCRIPTS_TRACKER must be a dictionary, not True"),
+    "no list of folders": (
+        'COMMANDS_DIRS = "shop/management/commands"',
+        "E001",
+        "COMMANDS_DIRS must be a list",
+    ),
+    "no tuple of names": ("IGNORED_FILES = 3", "E001", "IGNORED_FILES must be a tuple"),
+    "no tuple of prefixes": ("IGNORED_CMD_PREFIXES = [1]", "E001", "IGNORED_CMD_PREFIXES must be a tuple"),
+    "no boolean": ("CHECK_SCRIPT_GIT_STATUS = 1", "E001", "CHECK_SCRIPT_GIT_STATUS must be True or False"),
+    "a folder that does not exist": ('COMMANDS_DIRS = ["nowhere"]', "W001", "does not exist"),
+    "a misspelt setting": ("COMMAND_DIRS = []", "W002", "Did you mean COMMANDS_DIRS?"),
+    "a misspelt dictionary": ("SCRIPT_TRACKER = {}", "W002", "Did you mean SCRIPTS_TRACKER?"),
+}
+
+
+@pytest.mark.parametrize(("line", "number", "words"), WRONG.values(), ids=WRONG)
+def test_a_wrong_setting_is_a_system_check(project: Project, line: str, number: str, words: str) -> None:
+    project.settings(line)
+    result = project.manage("check", code=1 if number.startswith("E") else 0)
+    assert f"scripts_tracker.{number}" in result.err
+    assert words in result.err
+
+
+def test_right_settings_pass_the_check(project: Project) -> None:
+    project.settings(
+        'SCRIPTS_TRACKER = {"auto_run": False, "notify": True, "lease_seconds": 2.5}\n'
+        'COMMANDS_DIRS = ["shop/management/commands", BASE_DIR / "stock/management/commands"]\n'
+        'IGNORED_FILES = ["__init__.py"]\nIGNORED_CMD_PREFIXES = "tmp_"\nCHECK_SCRIPT_GIT_STATUS = True'
+    )
+    assert project.manage("check").text.strip() == "System check identified no issues (0 silenced)."
+
+
+@pytest.fixture
+def shop(migrated: Project) -> Project:
+    migrated.command("shop.first")
+    migrated.command("stock.second")
+    migrated.command("stock.tmp_third")
+    return migrated
+
+
+DIRS = {
+    "relative to BASE_DIR": '["stock/management/commands"]',
+    "absolute": '[BASE_DIR / "stock" / "management" / "commands"]',
+    "with a trailing slash, twice": '["stock/management/commands/", "stock/management/commands"]',
+}
+
+
+@pytest.mark.parametrize("dirs", DIRS.values(), ids=DIRS)
+def test_commands_dirs_replace_the_folders_of_the_apps(shop: Project, dirs: str) -> None:
+    shop.settings(f"COMMANDS_DIRS = {dirs}")
+    assert shop.states() == {"stock.second": "new", "stock.tmp_third": "new"}
+
+
+def test_commands_dirs_may_be_relative_to_the_working_directory(shop: Project) -> None:
+    shop.settings('BASE_DIR = BASE_DIR / "stock"\nCOMMANDS_DIRS = ["shop/management/commands"]')
+    assert shop.states() == {"shop.first": "new"}
+
+
+def test_a_folder_of_no_installed_app_takes_its_label_from_the_folder(shop: Project) -> None:
+    shop.settings('INSTALLED_APPS.remove("stock")\nCOMMANDS_DIRS = ["stock/management/commands"]')
+    assert set(shop.states()) == {"stock.second", "stock.tmp_third"}
+
+
+def test_a_folder_that_does_not_exist_hides_no_other(shop: Project) -> None:
+    shop.settings('COMMANDS_DIRS = ["nowhere", "shop/management/commands"]')
+    document = shop.check("--all")
+    assert [script["script"] for script in document["scripts"]] == ["shop.first"]
+    assert "nowhere" in document["problems"][0]["message"] + document["problems"][0]["path"]
+
+
+def test_ignored_files_and_prefixes_are_left_out(shop: Project) -> None:
+    shop.settings('IGNORED_FILES = ("first.py",)\nIGNORED_CMD_PREFIXES = ("tmp_",)')
+    assert shop.states() == {"stock.second": "new"}
+
+
+def test_an_app_in_site_packages_is_not_of_the_project(shop: Project) -> None:
+    package = shop.root / "venv" / "site-packages" / "other"
+    (shop.root / "stock").rename(shop.root / "unused")
+    package.parent.mkdir(parents=True)
+    (shop.root / "unused").rename(package)
+    shop.settings(
+        'INSTALLED_APPS[-1] = "other"\nimport sys\nsys.path.append(str(BASE_DIR / "venv/site-packages"))'
+    )
+    assert shop.states() == {"shop.first": "new"}
+
+
+def test_a_label_of_an_app_config_names_its_scripts(shop: Project) -> None:
+    shop.write(
+        "stock/apps.py",
+        "from django.apps import AppConfig\nclass StockConfig(AppConfig):\n    name = 'stock'\n    label = 'depot'\n",
+    )
+    assert set(shop.states()) == {"shop.first", "depot.second", "depot.tmp_third"}
+    shop.manage("second")
+    assert shop.states()["depot.second"] == "applied"

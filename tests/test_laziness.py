@@ -1,0 +1,69 @@
+"""What no import contract can see: what is in memory when nothing needs it."""
+
+from __future__ import annotations
+
+from tests.conftest import Project
+
+
+def test_a_check_of_the_system_and_a_start_import_no_libcst(project: Project) -> None:
+    project.command("shop.first")
+    out = project.python(
+        "import sys\n"
+        "from django.core.management import call_command\n"
+        "call_command('check')\n"
+        "print([name for name in sys.modules if name.split('.')[0] == 'libcst' or 'analysis' in name])"
+    ).out
+    assert out.splitlines()[-1] == "[]"
+
+
+def test_importing_the_package_imports_neither_django_nor_libcst(project: Project) -> None:
+    import sys
+
+    result = project.run(
+        sys.executable,
+        "-c",
+        "import sys, scripts_tracker, scripts_tracker.core_tracker\n"
+        "print([name for name in sys.modules if name in ('django', 'libcst')])",
+    )
+    assert result.out == "[]\n"
+
+
+def test_a_check_where_nothing_is_new_imports_no_libcst(project: Project) -> None:
+    project.command("shop.first")
+    project.migrate()
+    project.manage("check_scripts", "--mark-all-applied")
+    out = project.python(
+        "import sys\n"
+        "from django.core.management import call_command\n"
+        "call_command('check_scripts', '--check')\n"
+        "print('libcst' in sys.modules)"
+    ).out
+    assert out.splitlines()[-1] == "False"
+
+
+def test_the_analysis_works_where_django_cannot_be_imported(project: Project) -> None:
+    import sys
+
+    project.command("shop.first")
+    result = project.run(
+        sys.executable,
+        "-c",
+        "import sys\n"
+        "sys.modules['django'] = None\n"
+        "from scripts_tracker.analysis.project import analyse\n"
+        "from scripts_tracker.datatypes import CommandsDir\n"
+        "folder = CommandsDir('shop', 'shop.management.commands', sys.argv[1] + '/shop/management/commands')\n"
+        "print([str(found.id) for found in analyse([folder], root=sys.argv[1]).definitions])",
+        str(project.root),
+    )
+    assert result.out == "['shop.first']\n", result
+
+
+def test_nothing_in_a_command_file_is_executed(project: Project) -> None:
+    file = project.command("shop.first")
+    mark = project.root / "executed"
+    file.write_text(f"open({str(mark)!r}, 'w').write('yes')\n" + file.read_text())
+    project.migrate()
+    project.manage("check_scripts")
+    project.manage("check_scripts", "--mark-all-applied")
+    assert not mark.exists()

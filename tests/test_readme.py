@@ -1,0 +1,41 @@
+"""The README shows what the demo prints; if this fails, run ``make demo`` and paste its output."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+
+
+def normalised(text: str) -> str:
+    return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "DATE", text)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=[block.splitlines()[0] for block in BLOCKS])
+def test_every_console_block_is_what_the_demo_prints(block: str, demo_output: str) -> None:
+    shown, at = normalised(demo_output), 0
+    for piece in normalised(block).split("...\n"):
+        found = shown.find(piece, at)
+        assert found >= 0, f"the demo does not print (in this order):\n{piece}"
+        at = found + len(piece)
+
+
+def test_the_two_commands_are_targets_of_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for command in ("make demo", "make test"):
+        assert command in README
+        assert f"\n{command.removeprefix('make ')}:" in makefile
+
+
+def test_the_states_and_settings_of_the_readme_are_those_of_the_code() -> None:
+    from scripts_tracker.states import State
+
+    rows = re.findall(r"^\| `([a-z]+)` \|[^|]*\| (yes|no|no, shown) \|$", README, re.MULTILINE)
+    assert dict(rows) == {
+        state.value: "yes" if state.needs_action else "no, shown" if state.shown else "no" for state in State
+    }
