@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import CommandError
 from django.db import DatabaseError, connections, transaction
 
-from scripts_tracker import arguments, conf, git, leases, ledger, requirements, scan
+from scripts_tracker import arguments, conf, database, git, leases, ledger, requirements, scan
 from scripts_tracker.datatypes import Fingerprint
 from scripts_tracker.exceptions import LedgerMissing, UnreadableSource
 from scripts_tracker.identity import identify
@@ -165,18 +165,20 @@ def _record(call: Call, identity: Identity, options: ScriptOptions) -> Any:
     reason = _why_not_to_apply(call, identity)
     script = ledger.script_row(identity.id, identity.path)
     facts = who_and_where("run", call)
-    with transaction.atomic(using=ledger.alias()):
+    with transaction.atomic(using=database.alias()):
         token = _take(script, identity.id)
         run = ledger.start_run(script.pk, version, facts, token)
-    with leases.Heartbeat(script.pk, token, ledger.alias()):
+    with leases.Heartbeat(script.pk, token, database.alias()):
         return _Attempt(call, identity.id, run, atomic=options.atomic, reason=reason).perform()
 
 
 def _take(script: Script, script_id: ScriptId) -> str:
     last = script.last_run
     holder = leases.Holder(last.host, last.pid) if last and last.outcome == "running" else None
-    unseen = connections[ledger.alias()].vendor == "sqlite" and holder is not None and holder.is_alive_here()
-    token = "" if unseen else leases.take(script.pk, ledger.alias())
+    unseen = (
+        connections[database.alias()].vendor == "sqlite" and holder is not None and holder.is_alive_here()
+    )
+    token = "" if unseen else leases.take(script.pk, database.alias())
     if not token:
         raise CommandError(f"{script_id} was not run: {_who_runs(script)}. Wait until that ends.")
     return token
@@ -237,7 +239,7 @@ class _Attempt:
 
     def _succeed(self) -> tuple[Any, SystemExit | None]:
         result, clean_exit = None, None
-        with transaction.atomic(using=ledger.alias()) if self.atomic else contextlib.nullcontext():
+        with transaction.atomic(using=database.alias()) if self.atomic else contextlib.nullcontext():
             try:
                 result = self.call()
             except SystemExit as error:
@@ -251,7 +253,7 @@ class _Attempt:
         return result, clean_exit
 
     def _fail(self, error: BaseException) -> None:
-        connection = connections[ledger.alias()]
+        connection = connections[database.alias()]
         if connection.in_atomic_block and connection.needs_rollback:
             return  # the outer transaction takes the running row with it
         text = arguments.bounded("".join(traceback.format_exception(error)))

@@ -28,7 +28,14 @@ def _wrong_values() -> Iterator[CheckMessage]:
 
 
 def _missing_folders() -> Iterator[CheckMessage]:
-    for path in conf.commands_dirs() or ():
+    folders = conf.commands_dirs()
+    if folders == ():
+        yield CheckWarning(
+            "COMMANDS_DIRS is empty, so no script is tracked.",
+            hint="Name folders in it, or delete the setting to track the apps of the project.",
+            id="scripts_tracker.W003",
+        )
+    for path in folders or ():
         if not os.path.isdir(path):
             yield CheckWarning(
                 f"COMMANDS_DIRS names a folder that does not exist: {path}",

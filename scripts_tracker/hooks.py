@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import router
 
-from scripts_tracker import conf, ledger, terminal
+from scripts_tracker import conf, database, terminal
 from scripts_tracker.formats.text import render_notice
 from scripts_tracker.models import Script
 from scripts_tracker.overview import take_stock
@@ -48,9 +48,9 @@ def _is_ours(using: str) -> bool:
     return (
         settings.enabled
         and settings.notify
-        and using == ledger.alias()
+        and using == database.alias()
         and router.allow_migrate_model(using, Script)
-        and ledger.tables_exist()
+        and database.tables_exist()
     )
 
 

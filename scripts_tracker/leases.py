@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import uuid
 from dataclasses import dataclass
@@ -55,11 +56,14 @@ def take(script_pk: int, using: str) -> str:
 def beats(using: str) -> bool:
     """Whether a lease can be renewed from a second connection.
 
-    Not inside a transaction (the row is not there for others yet), and not on SQLite, whose one writer
-    is the script itself: there a process is looked for instead, as all of them share the machine.
+    Not inside a transaction (the row is not there for others yet), not in a test environment (the second
+    connection would keep its database from being dropped), and not on SQLite, whose one writer is the
+    script itself: there a process is looked for instead, as all of them share the machine.
     """
     connection = connections[using]
-    return not connection.in_atomic_block and connection.vendor != "sqlite"
+    # What setup_test_environment() leaves behind; a start without tests has not even imported the module.
+    in_tests = hasattr(sys.modules.get("django.core.mail"), "outbox")
+    return not connection.in_atomic_block and not in_tests and connection.vendor != "sqlite"
 
 
 class Heartbeat:

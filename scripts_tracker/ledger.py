@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
-from django.db import (
-    DatabaseError,
-    OperationalError,
-    ProgrammingError,
-    connections,
-    router,
-    transaction,
-)
+from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Right
 from django.utils import timezone
 
-from scripts_tracker import conf
 from scripts_tracker.clock import DatabaseEpoch
+from scripts_tracker.database import alias, needs_tables
 from scripts_tracker.datatypes import Fingerprint, LedgerSnapshot, RunRecord, ScriptId, ScriptRecord
-from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
 Kind = Literal["run", "rehearsal", "mark", "unmark"]
-P = ParamSpec("P")
-R = TypeVar("R")
 
 _ERROR_LENGTH = 500
 
@@ -90,48 +79,6 @@ class OpenRun:
     script_pk: int
     version_pk: int
     token: str
-
-
-def alias() -> str:
-    """The database that holds the ledger: the setting ``database``, else what the routers say."""
-    return conf.tracker_settings().database or router.db_for_write(Script)
-
-
-def tables_exist() -> bool:
-    """Whether all tables of the ledger are there (one query)."""
-    connection = connections[alias()]
-    with connection.cursor() as cursor:
-        names = set(connection.introspection.table_names(cursor))
-    return names.issuperset(model._meta.db_table for model in (Script, ScriptVersion, ScriptRun))  # noqa: SLF001 - Django's documented Model API
-
-
-def needs_tables(function: Callable[P, R]) -> Callable[P, R]:
-    """Turn the database's error about missing tables into LedgerMissing; leave its other errors alone."""
-
-    @functools.wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return function(*args, **kwargs)
-        except (OperationalError, ProgrammingError) as error:
-            if connections[alias()].needs_rollback or _has_tables_after(error):
-                raise
-            raise LedgerMissing(
-                f"the tables of scripts_tracker do not exist in database {alias()!r};"
-                f" create them with: manage.py migrate scripts_tracker{_database_option()}"
-            ) from error
-
-    return wrapper
-
-
-def _has_tables_after(error: DatabaseError) -> bool:
-    try:
-        return tables_exist()
-    except DatabaseError:
-        raise error from None  # the database is gone altogether, and the first error says so best
-
-
-def _database_option() -> str:
-    return "" if alias() == "default" else f" --database {alias()}"
 
 
 def _fingerprint(row: Mapping[str, Any], prefix: str) -> Fingerprint | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db import connections
 
-from scripts_tracker import ledger, scan, states
+from scripts_tracker import database, ledger, scan, states
 from scripts_tracker.leases import Holder
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def take_stock() -> Overview:
     """Scan the project and read the ledger; raises LedgerMissing where there are no tables."""
     snapshot = ledger.snapshot()
     records = snapshot.records
-    if connections[ledger.alias()].vendor == "sqlite":
+    if connections[database.alias()].vendor == "sqlite":
         records = {script_id: _with_living_holder(record) for script_id, record in records.items()}
     facts = scan.KnownFacts(snapshot.facts)
     index = scan.scan(facts)

@@ -24,6 +24,7 @@ WRONG = {
     "no tuple of prefixes": ("IGNORED_CMD_PREFIXES = [1]", "E001", "IGNORED_CMD_PREFIXES must be a tuple"),
     "no boolean": ("CHECK_SCRIPT_GIT_STATUS = 1", "E001", "CHECK_SCRIPT_GIT_STATUS must be True or False"),
     "a folder that does not exist": ('COMMANDS_DIRS = ["nowhere"]', "W001", "does not exist"),
+    "no folder at all": ("COMMANDS_DIRS = []", "W003", "delete the setting to track the apps"),
     "a misspelt setting": ("COMMAND_DIRS = []", "W002", "Did you mean COMMANDS_DIRS?"),
     "a misspelt dictionary": ("SCRIPT_TRACKER = {}", "W002", "Did you mean SCRIPTS_TRACKER?"),
 }

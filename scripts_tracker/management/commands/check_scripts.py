@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from scripts_tracker import formats, ledger, marks, names, terminal
+from scripts_tracker import database, formats, marks, names, terminal
 from scripts_tracker.exceptions import LedgerMissing, UnknownScript
 from scripts_tracker.overview import take_stock
 from scripts_tracker.report import Report
@@ -71,7 +71,7 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=COULD_NOT_CHECK) from error
         except DatabaseError as error:
             raise CommandError(
-                f"the ledger in database {ledger.alias()!r} cannot be used: {error}"
+                f"the ledger in database {database.alias()!r} cannot be used: {error}"
                 " (after an upgrade: manage.py migrate scripts_tracker)",
                 returncode=COULD_NOT_CHECK,
             ) from error
