@@ -116,6 +116,13 @@ def _error(status: ScriptStatus) -> str:
     return f": {lines[-1].strip()}" if lines else ""
 
 
+def _new(status: ScriptStatus) -> str:
+    run = status.record.last_run if status.record else None
+    if run is None or run.kind != "unmark":
+        return "never applied here"
+    return f"its application was forgotten, {_last_run(status)}"
+
+
 def why(status: ScriptStatus) -> str:
     """Why the script is in its state, in half a sentence."""
     applied = local_time(status.record.applied_at) if status.record else ""
@@ -123,7 +130,7 @@ def why(status: ScriptStatus) -> str:
         State.UNREADABLE: "the file cannot be analysed, see the problems below",
         State.FAILED: f"the last attempt failed, started {_last_run(status)}{_error(status)}",
         State.LOST: f"the last attempt never ended, started {_last_run(status)}",
-        State.NEW: "never applied here",
+        State.NEW: _new(status),
         State.MODIFIED: f"the code differs from what was applied on {applied}",
         State.EDITED: f'the code differs from what was applied on {applied}, and rerun is "once"',
         State.REVERTED: f"this version was applied before, another one since, on {applied}",

@@ -61,6 +61,11 @@ def test_the_notice_counts_problems_and_names_the_command_that_shows_them() -> N
     assert words.endswith("1 problem was found in the scripts; to see them: manage.py check_scripts")
 
 
+def test_a_forgotten_script_says_who_forgot_it_and_when() -> None:
+    made = text(report([definition("a.x")], [record("a.x", last_run=run("succeeded", kind="unmark"))]))
+    assert "a.x: its application was forgotten, 2026-05-01 12:00 by deploy on web-1" in made
+
+
 WHYS = {
     "new": ([definition("a.x")], [], "a.x: never applied here"),
     "modified": ([definition("a.x", "b")], [record("a.x", "a")], "applied on 2026-05-01 12:00"),
