@@ -1,0 +1,199 @@
+"""What the expressions of one file stand for, as far as that can be told without running it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+import libcst as cst
+
+from scripts_tracker.analysis.bindings import Binding, Scope, dotted_name
+from scripts_tracker.analysis.literals import string_value
+from scripts_tracker.analysis.values import (
+    LOCAL_CLASS,
+    OPAQUE,
+    UNBOUND,
+    Argument,
+    Call,
+    Const,
+    Ref,
+    Scalar,
+    Value,
+    Values,
+    dotted,
+    first_name,
+    is_storable,
+    last_name,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scripts_tracker.analysis.blocks import Point
+    from scripts_tracker.analysis.positions import Positions
+
+MAX_DEPTH: Final = 20
+"""Aliases of aliases, calls of calls: nobody writes more, and the stack stays short."""
+MAX_ALTERNATIVES: Final = 8
+MAX_ELEMENTS: Final = 100
+
+_CONSTANTS: Final[dict[str, Scalar]] = {"True": True, "False": False, "None": None}
+OUR_NAMES: Final = frozenset({"tracked_script", "required_preceding_script"})
+_IMPORT_MODULE: Final = "importlib.import_module"
+_FOREIGN: Final = frozenset({"django", *sys.stdlib_module_names})
+
+
+class Evaluator:
+    """Evaluates expressions of one module."""
+
+    def __init__(self, positions: Positions) -> None:
+        self._positions = positions
+
+    def values(self, node: cst.BaseExpression, scope: Scope, at: Point, depth: int = 0) -> Values:  # noqa: PLR0911 - one return a kind of node
+        """What an expression may be, the likeliest first.
+
+        Args:
+            node: the expression.
+            scope: the body that it stands in.
+            at: when it is evaluated there.
+            depth: how many steps led here.
+        """
+        if depth > MAX_DEPTH:
+            return OPAQUE
+        if isinstance(node, cst.Name):
+            if node.value in _CONSTANTS:
+                return (Const(_CONSTANTS[node.value]),)
+            return self.name(node.value, scope, at, depth)
+        if isinstance(node, cst.Attribute):
+            return self._attribute(node, scope, at, depth)
+        if isinstance(node, cst.Call):
+            return self._call(node, scope, at, depth)
+        if isinstance(node, cst.IfExp):
+            either = (
+                *self.values(node.body, scope, at, depth + 1),
+                *self.values(node.orelse, scope, at, depth + 1),
+            )
+            return _distinct(either)
+        return self._literal(node, scope, at, depth)
+
+    def name(self, name: str, scope: Scope, at: Point, depth: int = 0) -> Values:
+        """What a name may be at a point of a scope."""
+        current = scope
+        found: list[Value] = []
+        while True:
+            bindings, sure = current.lookup(name, at)
+            for binding in bindings[:MAX_ALTERNATIVES]:
+                found += self.bound(binding, current, depth)
+            if sure:
+                return _distinct(found)
+            if current.parent is None:
+                return _distinct([*found, Ref(f"{UNBOUND}{name}")])
+            current, at = current.parent, current.entered
+
+    def bound(self, binding: Binding, scope: Scope, depth: int = 0) -> Values:
+        """What a binding makes of its name."""
+        if binding.values is None:
+            if binding.expression is None or depth > MAX_DEPTH:
+                return OPAQUE
+            binding.values = self.values(binding.expression, scope, binding.point, depth + 1)
+        return binding.values
+
+    def _attribute(self, node: cst.Attribute, scope: Scope, at: Point, depth: int) -> Values:
+        names: list[str] = []
+        base: cst.BaseExpression = node
+        while isinstance(base, cst.Attribute):
+            names.append(base.attr.value)
+            base = base.value
+        path = "." + ".".join(reversed(names))
+        owners = self.values(base, scope, at, depth + 1)
+        return _distinct([Ref(one.path + path) if isinstance(one, Ref) else OPAQUE[0] for one in owners])
+
+    def _call(self, node: cst.Call, scope: Scope, at: Point, depth: int) -> Values:
+        function = self.values(node.func, scope, at, depth + 1)
+        if any(isinstance(one, Ref) and dotted(one.path) == _IMPORT_MODULE for one in function):
+            return self._imported_module(node, scope, at, depth)
+        if not any(_is_ours_perhaps(one) for one in function):
+            return OPAQUE
+        return (
+            Call(function, self.arguments(node.args, node, scope, at, depth), self._positions.place(node)),
+        )
+
+    def arguments(
+        self,
+        args: Sequence[cst.Arg],
+        call: cst.Call,
+        scope: Scope,
+        at: Point,
+        depth: int = 0,
+    ) -> tuple[Argument, ...]:
+        """The arguments of a call with what they may be and where they stand."""
+        return tuple(
+            Argument(
+                _no_call(self.values(arg.value, scope, at, depth + 1)),
+                self._positions.place(arg, within=call),
+                arg.keyword.value if arg.keyword else None,
+                arg.star,
+            )
+            for arg in args[:MAX_ELEMENTS]
+        )
+
+    def _imported_module(self, node: cst.Call, scope: Scope, at: Point, depth: int) -> Values:
+        """``import_module("a.b")``, or ``import_module(".b", __package__)``."""
+        if not node.args or node.args[0].star:
+            return OPAQUE
+        paths = self.values(node.args[0].value, scope, at, depth + 1)
+        path = paths[0].value if len(paths) == 1 and isinstance(paths[0], Const) else None
+        if not isinstance(path, str) or not path:
+            return OPAQUE
+        if path.startswith(".") and [dotted_name(arg.value) for arg in node.args[1:]] != ["__package__"]:
+            return OPAQUE
+        return (Ref(path),)
+
+    def _literal(self, node: cst.BaseExpression, scope: Scope, at: Point, depth: int) -> Values:
+        if isinstance(node, cst.SimpleString | cst.ConcatenatedString):
+            text = string_value(node)
+            return (Const(text),) if isinstance(text, str) and is_storable(text) else OPAQUE
+        if isinstance(node, cst.Integer):
+            return (Const(node.evaluated_value),) if len(node.value) < MAX_DEPTH else OPAQUE
+        if isinstance(node, cst.Tuple | cst.List | cst.Set) and len(node.elements) <= MAX_ELEMENTS:
+            scalars: list[Scalar] = []
+            for element in node.elements:
+                values = self._element(element, scope, at, depth)
+                first = values[0]
+                if len(values) > 1 or not isinstance(first, Const) or isinstance(first.value, tuple):
+                    return OPAQUE
+                scalars.append(first.value)
+            return (Const(tuple(scalars)),)
+        return OPAQUE
+
+    def _element(self, element: cst.BaseElement, scope: Scope, at: Point, depth: int) -> Values:
+        if isinstance(element, cst.StarredElement):
+            return OPAQUE
+        return self.values(element.value, scope, at, depth + 1)
+
+
+def is_foreign(path: str) -> bool:
+    """Whether a path leads to Django or the standard library, which know nothing of our decorators."""
+    return first_name(path) in _FOREIGN
+
+
+def _is_ours_perhaps(value: Value) -> bool:
+    """Whether a call of this may be a call of our decorators, or of a decorator made by them."""
+    if isinstance(value, Ref):
+        if value.path.startswith((UNBOUND, LOCAL_CLASS)):
+            return last_name(value.path) in OUR_NAMES
+        return not is_foreign(value.path)
+    # tracked_script(...)(...) is the deepest that means something; more would only make the facts grow.
+    return isinstance(value, Call) and not any(isinstance(inner, Call) for inner in value.function)
+
+
+def _no_call(values: Values) -> Values:
+    return _distinct([OPAQUE[0] if isinstance(value, Call) else value for value in values])
+
+
+def _distinct(values: tuple[Value, ...] | list[Value]) -> Values:
+    found: list[Value] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return tuple(found[:MAX_ALTERNATIVES])

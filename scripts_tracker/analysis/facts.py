@@ -1,0 +1,206 @@
+"""What one file says by itself, as plain values that are kept by the digest of the file's bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from scripts_tracker.analysis.values import Place, Values, decode, encode, items, place, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ANALYSIS_VERSION: Final = 1
+"""Counts up whenever the same bytes would give other facts, so that old ones are computed again."""
+
+HANDLES: Final = ("handle", "handle_noargs")
+"""The methods in which Django runs a command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoration:
+    """Something applied to a method or another object, and where."""
+
+    values: Values
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """A method that a method calls in turn.
+
+    Attributes:
+        method: the name of the method that is called.
+        start: None for ``super()``; else the class that is named.
+        after: whether the search starts after ``start`` (``super(X, self)``) or with it (``X.handle(self)``).
+    """
+
+    method: str
+    start: Values | None = None
+    after: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MethodFacts:
+    """One definition of ``handle()`` or ``handle_noargs()``: its decorators, outermost first, and where it goes on."""
+
+    decorations: tuple[Decoration, ...] = ()
+    onward: tuple[Onward, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFacts:
+    """One class at module level.
+
+    Attributes:
+        bases: for each base class what it may be.
+        help: what ``help`` is in the class body; None where it is not bound there.
+        doc: its docstring.
+        methods: for each of HANDLES that the class binds, its definitions (several where branches disagree).
+    """
+
+    name: str
+    place: Place
+    bases: tuple[Values, ...] = ()
+    help: Values | None = None
+    doc: str | None = None
+    methods: Mapping[str, tuple[MethodFacts, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """Everything one file says by itself; a pure function of its bytes.
+
+    Attributes:
+        fingerprint: ``str()`` of the Fingerprint; None for a file without a ``Command``, which is no script.
+        command: where ``Command`` is bound; None where it is not.
+        doc: the docstring of the module.
+        names: what each name of the module is once it has been executed.
+        stars: the modules of its star imports, the last first.
+        classes: its classes at module level, by number.
+        strays: uses of what may be our decorator on anything but a ``handle()``.
+    """
+
+    fingerprint: str | None
+    command: Place | None = None
+    doc: str | None = None
+    names: Mapping[str, Values] = field(default_factory=dict)
+    stars: tuple[str, ...] = ()
+    classes: tuple[ClassFacts, ...] = ()
+    strays: tuple[Decoration, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts as JSON, with the version of the analysis that made them."""
+        return {
+            "version": ANALYSIS_VERSION,
+            "fingerprint": self.fingerprint,
+            "command": None if self.command is None else list(self.command),
+            "doc": self.doc,
+            "names": {name: encode(values) for name, values in self.names.items()},
+            "stars": list(self.stars),
+            "classes": [_class_to_json(one) for one in self.classes],
+            "strays": [_decoration_to_json(one) for one in self.strays],
+        }
+
+    @classmethod
+    def from_json(cls, data: object) -> FileFacts:
+        """The inverse of ``to_json``; raises ValueError for anything malformed or of another ANALYSIS_VERSION."""
+        if not isinstance(data, dict) or data.get("version") != ANALYSIS_VERSION:
+            raise ValueError("these facts are of another version of the analysis")
+        try:
+            return cls(
+                fingerprint=_optional_text(data["fingerprint"]),
+                command=None if data["command"] is None else place(data["command"]),
+                doc=_optional_text(data["doc"]),
+                names={text(name): decode(values) for name, values in data["names"].items()},
+                stars=tuple(text(path) for path in items(data["stars"])),
+                classes=tuple(_class_from_json(one) for one in items(data["classes"])),
+                strays=tuple(_decoration_from_json(one) for one in items(data["strays"])),
+            )
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError(f"these facts are malformed: {error!r}") from error
+
+
+class FactStore(Protocol):
+    """Remembers facts by the sha256 of the file's bytes."""
+
+    def get(self, digest: str) -> FileFacts | None:
+        """The facts of the bytes with this digest; None where they are not known."""
+
+    def put(self, digest: str, facts: FileFacts) -> None:
+        """Remember the facts of the bytes with this digest."""
+
+
+class MemoryStore:
+    """A FactStore that lasts as long as the process."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, FileFacts] = {}
+
+    def get(self, digest: str) -> FileFacts | None:
+        """The facts of the bytes with this digest; None where they are not known."""
+        return self.known.get(digest)
+
+    def put(self, digest: str, facts: FileFacts) -> None:
+        """Remember the facts of the bytes with this digest."""
+        self.known[digest] = facts
+
+
+def _optional_text(data: object) -> str | None:
+    return None if data is None else text(data)
+
+
+def _decoration_to_json(one: Decoration) -> list[Any]:
+    return [encode(one.values), list(one.place)]
+
+
+def _decoration_from_json(data: object) -> Decoration:
+    values, where = items(data)
+    return Decoration(decode(values), place(where))
+
+
+def _class_to_json(one: ClassFacts) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "place": list(one.place),
+        "bases": [encode(values) for values in one.bases],
+        "help": None if one.help is None else encode(one.help),
+        "doc": one.doc,
+        "methods": {
+            name: [_method_to_json(method) for method in methods] for name, methods in one.methods.items()
+        },
+    }
+
+
+def _class_from_json(data: Any) -> ClassFacts:
+    return ClassFacts(
+        name=text(data["name"]),
+        place=place(data["place"]),
+        bases=tuple(decode(values) for values in items(data["bases"])),
+        help=None if data["help"] is None else decode(data["help"]),
+        doc=_optional_text(data["doc"]),
+        methods={
+            text(name): tuple(_method_from_json(method) for method in items(methods))
+            for name, methods in data["methods"].items()
+        },
+    )
+
+
+def _method_to_json(one: MethodFacts) -> list[Any]:
+    onward = [
+        [step.method, None if step.start is None else encode(step.start), step.after] for step in one.onward
+    ]
+    return [[_decoration_to_json(decoration) for decoration in one.decorations], onward]
+
+
+def _method_from_json(data: object) -> MethodFacts:
+    decorations, onward = items(data)
+    return MethodFacts(
+        tuple(_decoration_from_json(one) for one in items(decorations)),
+        tuple(_onward_from_json(one) for one in items(onward)),
+    )
+
+
+def _onward_from_json(data: object) -> Onward:
+    method, start, after = items(data)
+    return Onward(text(method), None if start is None else decode(start), bool(after))

@@ -1,0 +1,59 @@
+"""Where findings are gathered, and how places in files become locations."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from scripts_tracker.analysis import codes
+from scripts_tracker.datatypes import Finding, Location
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scripts_tracker.analysis.modules import Module
+    from scripts_tracker.analysis.values import Place
+    from scripts_tracker.exceptions import UnreadableSource
+
+
+class Findings:
+    """Gathers findings, each once.
+
+    Args:
+        root: the absolute folder that paths are shown relative to.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = os.path.normpath(root)
+        self._found: set[Finding] = set()
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(sorted(self._found))
+
+    def add(self, location: Location, code: str, message: str, hint: str) -> None:
+        """Keep a finding."""
+        self._found.add(Finding(location, code, message, hint))
+
+    def report(self, module: Module, place: Place, code: str, message: str, hint: str) -> None:
+        """Keep a finding at a place of a module."""
+        self.add(self.location(module.path or module.name, place), code, message, hint)
+
+    def unreadable(self, path: str, error: UnreadableSource) -> None:
+        """Keep the finding that a file cannot be analysed."""
+        shown = self.shown(path)
+        message = f"the file cannot be analysed: {error.reason}"
+        hint = f"Mend the file: `python -m py_compile {shown}` tells what Python makes of it."
+        self.add(Location(shown, error.line, error.column), codes.UNREADABLE, message, hint)
+
+    def location(self, path: str, place: Place = (1, 1)) -> Location:
+        """A place in a file."""
+        return Location(self.shown(path), *place)
+
+    def shown(self, path: str) -> str:
+        """A path as people see it: relative to the root, else to the working directory, else absolute; posix."""
+        normal = os.path.normpath(path)
+        for base in (self._root, os.getcwd()):
+            if normal.startswith(os.path.join(base, "")):
+                normal = os.path.relpath(normal, base)
+                break
+        return normal.replace(os.sep, "/").encode("utf-8", "replace").decode("utf-8")

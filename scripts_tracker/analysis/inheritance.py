@@ -1,0 +1,152 @@
+"""The method resolution order of commands, and the ``handle()`` methods that a command really runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from scripts_tracker.analysis.resolving import Broken, FoundClass, Unknown
+
+if TYPE_CHECKING:
+    from scripts_tracker.analysis.facts import ClassFacts, MethodFacts, Onward
+    from scripts_tracker.analysis.modules import Module
+    from scripts_tracker.analysis.resolving import Entity, Resolver
+
+MAX_CLASSES: Final = 300
+"""So many classes of one hierarchy are looked at."""
+
+Class = FoundClass | Unknown | Broken
+Order = tuple[Class, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Implementation:
+    """One ``handle()`` on the way of a call, and the module that defines it."""
+
+    module: Module
+    method: MethodFacts
+
+
+@dataclass(slots=True)
+class Chain:
+    """The methods that a call of ``handle()`` passes, and the broken files that hide further ones."""
+
+    implementations: list[Implementation] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
+
+
+class Hierarchy:
+    """Orders classes and finds methods in them.
+
+    Args:
+        resolver: tells what base classes are.
+    """
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._orders: dict[Class, Order] = {}
+
+    def facts(self, one: FoundClass) -> ClassFacts:
+        """The facts of a class."""
+        return self._resolver.class_facts(one)
+
+    def order(self, start: FoundClass) -> Order:
+        """The method resolution order of a class, by C3 as in Python.
+
+        A class that cannot be seen is a leaf. Bases in a circle, and those past the limit, are left out.
+        """
+        stack = [start]
+        opened: set[FoundClass] = set()
+        while stack:
+            current = stack[-1]
+            if current in self._orders:
+                stack.pop()
+                continue
+            bases = [base for base in self._bases(current) if base != current]
+            waiting = [base for base in bases if isinstance(base, FoundClass) and base not in self._orders]
+            if current not in opened and waiting and len(opened) < MAX_CLASSES:
+                opened.add(current)
+                stack.extend(reversed(waiting))
+                continue
+            known = [self._orders.get(base, (base,)) for base in bases]
+            self._orders[current] = (current, *_merge(known, bases))
+            stack.pop()
+        return self._orders[start]
+
+    def _bases(self, one: FoundClass) -> list[Class]:
+        found: list[Class] = []
+        for values in self.facts(one).bases:
+            base = _likeliest(self._resolver.entities(values, one.module))
+            if base is not None and base not in found:
+                found.append(base)
+        return found
+
+    def chain(self, start: FoundClass, method: str) -> Chain:
+        """The methods that a call on an instance of the class passes, in the order in which they are called."""
+        chain = Chain()
+        todo: list[tuple[Order, int, str]] = [(self.order(start), 0, method)]
+        seen: set[tuple[Order, int, str]] = set()
+        while todo:
+            order, index, name = item = todo.pop()
+            if item in seen or len(seen) > MAX_CLASSES:
+                continue
+            seen.add(item)
+            found = self._definition(order, index, name, chain)
+            if found is None:
+                continue
+            position, owner = found
+            for definition in self.facts(owner).methods[name]:
+                chain.implementations.append(Implementation(owner.module, definition))
+                steps = [self._step(onward, order, position, owner) for onward in definition.onward]
+                todo.extend(step for step in reversed(steps) if step is not None)
+        return chain
+
+    def _definition(self, order: Order, index: int, name: str, chain: Chain) -> tuple[int, FoundClass] | None:
+        for position in range(index, len(order)):
+            one = order[position]
+            if isinstance(one, Broken):
+                chain.broken.append(one)
+                return None
+            if isinstance(one, Unknown):
+                if one.path.startswith("django.core.management."):
+                    return None
+            elif name in self.facts(one).methods:
+                return position, one
+        return None
+
+    def _step(
+        self, onward: Onward, order: Order, position: int, owner: FoundClass
+    ) -> tuple[Order, int, str] | None:
+        if onward.start is None:
+            return order, position + 1, onward.method
+        for entity in self._resolver.entities(onward.start, owner.module):
+            if isinstance(entity, FoundClass) and not entity.attributes:
+                if not onward.after:
+                    return self.order(entity), 0, onward.method
+                if entity in order:
+                    return order, order.index(entity) + 1, onward.method
+        return None
+
+
+def _likeliest(entities: list[Entity]) -> Class | None:
+    """Of several alternatives (``try: import ... except ImportError``) a class that can be read comes first."""
+    classes = [one for one in entities if isinstance(one, FoundClass) and not one.attributes]
+    broken = [one for one in entities if isinstance(one, Broken)]
+    unknown = [one for one in entities if isinstance(one, Unknown)]
+    ranked: list[Class] = [*classes, *broken, *unknown]
+    return ranked[0] if ranked else None
+
+
+def _merge(orders: list[Order], bases: list[Class]) -> list[Class]:
+    """The merge of C3; where Python would refuse the class, the orders one after the other."""
+    pending = [list(order) for order in [*orders, tuple(bases)] if order]
+    merged: list[Class] = []
+    while pending:
+        tails = {one for order in pending for one in order[1:]}
+        head = next((order[0] for order in pending if order[0] not in tails), None)
+        if head is None:
+            left = dict.fromkeys(one for order in pending for one in order)
+            return [*merged, *(one for one in left if one not in merged)]
+        merged.append(head)
+        pending = [rest for order in pending if (rest := [one for one in order if one != head])]
+    return merged

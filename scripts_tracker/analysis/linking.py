@@ -1,0 +1,195 @@
+"""The compiler's second half: which commands are tracked scripts, and what each requires, from facts alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.decorations import Doubtful, Judge, OurUse
+from scripts_tracker.analysis.facts import HANDLES
+from scripts_tracker.analysis.inheritance import Hierarchy
+from scripts_tracker.analysis.options import read_options
+from scripts_tracker.analysis.requirements import RequirementReader
+from scripts_tracker.analysis.resolving import REQUIRED, TRACKED, Broken, FoundClass, FoundValue, Resolver
+from scripts_tracker.analysis.values import Const
+from scripts_tracker.datatypes import Fingerprint, Requirement, ScriptDefinition, ScriptId, ScriptOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scripts_tracker.analysis.facts import FileFacts
+    from scripts_tracker.analysis.findings import Findings
+    from scripts_tracker.analysis.inheritance import Implementation
+    from scripts_tracker.analysis.modules import Finder, Library, Module
+    from scripts_tracker.analysis.requirements import Commands
+    from scripts_tracker.analysis.sniffing import Sniffer
+    from scripts_tracker.analysis.sources import CommandFile
+
+COMMAND = "Command"
+
+
+class HiddenBaseError(Exception):
+    """What a command inherits from stands in a file that cannot be analysed, and may be tracked."""
+
+
+class Linker:
+    """Links one command file after the other.
+
+    Args:
+        commands: all commands of the project.
+        finder: finds modules.
+        library: knows their facts.
+        sniffer: tells which of them are worth a look.
+        findings: takes what is wrong.
+    """
+
+    def __init__(
+        self, commands: Commands, finder: Finder, library: Library, sniffer: Sniffer, findings: Findings
+    ) -> None:
+        self._sniffer = sniffer
+        self._findings = findings
+        self._resolver = Resolver(finder, library)
+        self._hierarchy = Hierarchy(self._resolver)
+        self._judge = Judge(self._resolver, sniffer)
+        self._requirements = RequirementReader(commands, self._resolver, findings.report)
+
+    def link(self, file: CommandFile, facts: FileFacts, home: Module, digest: str) -> ScriptDefinition | None:
+        """The tracked script in a command file.
+
+        Args:
+            file: the file.
+            facts: its facts.
+            home: its module.
+            digest: the sha256 of its bytes.
+
+        Returns:
+            The script; None where the command is not tracked.
+
+        Raises:
+            HiddenBaseError: the command inherits from a file that cannot be analysed.
+            UnreadableSource: as the above, for a star import.
+        """
+        entities = self._resolver.member(home, COMMAND)
+        commands = [one for one in entities if isinstance(one, FoundClass) and not one.attributes]
+        broken = [one for one in entities if isinstance(one, Broken)]
+        for command in commands:
+            uses, hidden = self._uses(command)
+            broken += hidden
+            if any(use.name == TRACKED for use in uses):
+                self._report_strays(facts, home)
+                return self._definition(file, facts, digest, command=command, uses=uses)
+        self._report_strays(facts, home)
+        hidden = [one for one in broken if self._sniffer.leads_to_marker(one.module, "")]
+        for one in hidden:
+            self._findings.unreadable(one.module.path or one.module.name, one.error)
+        if hidden:
+            raise HiddenBaseError
+        return None
+
+    def _uses(self, command: FoundClass) -> tuple[list[OurUse], list[Broken]]:
+        """The uses of our decorators on the methods in which Django runs the command."""
+        uses: list[OurUse] = []
+        broken: list[Broken] = []
+        for method in HANDLES:
+            chain = self._hierarchy.chain(command, method)
+            broken += chain.broken
+            for implementation in chain.implementations:
+                uses += [use for use in self._judged(implementation) if use not in uses]
+        return uses, broken
+
+    def _judged(self, implementation: Implementation) -> Iterable[OurUse]:
+        for decoration in implementation.method.decorations:
+            verdict = self._judge.judge(decoration, implementation.module)
+            if isinstance(verdict, OurUse):
+                yield verdict
+            elif isinstance(verdict, Doubtful):
+                self._findings.report(
+                    implementation.module,
+                    decoration.place,
+                    codes.NOT_STATIC,
+                    f"it is not known where {verdict.path} comes from, so it does not count as @tracked_script",
+                    "Write `from scripts_tracker import tracked_script`, or rename the other decorator.",
+                )
+
+    def _report_strays(self, facts: FileFacts, home: Module) -> None:
+        for stray in facts.strays:
+            verdict = self._judge.judge(stray, home)
+            if isinstance(verdict, OurUse) and verdict.name == TRACKED:
+                self._findings.report(
+                    home,
+                    stray.place,
+                    codes.MISPLACED_DECORATOR,
+                    "@tracked_script is used on something that is not the handle() of a Command class",
+                    "Put @tracked_script on the line above `def handle(` of the Command class.",
+                )
+
+    def _definition(
+        self,
+        file: CommandFile,
+        facts: FileFacts,
+        digest: str,
+        *,
+        command: FoundClass,
+        uses: list[OurUse],
+    ) -> ScriptDefinition:
+        place = facts.command or (1, 1)
+        return ScriptDefinition(
+            id=ScriptId(file.folder.app_label, file.name),
+            location=self._findings.location(file.path, place),
+            fingerprint=Fingerprint.parse(facts.fingerprint) if facts.fingerprint else None,
+            content_digest=digest,
+            help=self._help(facts, command),
+            options=self._options(uses),
+            requires=self._requires(uses, file.folder.app_label),
+        )
+
+    def _options(self, uses: list[OurUse]) -> ScriptOptions:
+        """The options of the decorator that is met first; wrong ones of the others are reported all the same."""
+        found = [
+            read_options(use.call, use.call_home or use.home, self._resolver, self._findings.report)
+            if use.call
+            else ScriptOptions()
+            for use in uses
+            if use.name == TRACKED
+        ]
+        return found[0]
+
+    def _requires(self, uses: list[OurUse], app_label: str) -> tuple[Requirement, ...]:
+        found: dict[object, Requirement] = {}
+        for use in uses:
+            if use.name != REQUIRED:
+                continue
+            for target, text, module, place in self._requirements.read(use, app_label):
+                location = self._findings.location(module.path or module.name, place)
+                found.setdefault(target or text, Requirement(target, text, location))
+        return tuple(found.values())
+
+    def _help(self, facts: FileFacts, command: FoundClass) -> str:
+        """The first ``help`` along the classes, else the docstring of the class or of the module."""
+        own = self._hierarchy.facts(command).doc
+        for one in self._hierarchy.order(command):
+            if isinstance(one, FoundClass) and (values := self._hierarchy.facts(one).help) is not None:
+                for entity in self._resolver.entities(values, one.module):
+                    text = self._text(entity)
+                    if text:
+                        return text
+                break
+        return _dedented(own or "") or _dedented(facts.doc or "")
+
+    def _text(self, entity: object) -> str:
+        for _ in range(10):
+            if isinstance(entity, FoundValue) and isinstance(entity.value, Const):
+                return _dedented(entity.value.value) if isinstance(entity.value.value, str) else ""
+            # The help of another class, taken over by its name.
+            if not isinstance(entity, FoundClass) or entity.attributes != ("help",):
+                break
+            values = self._hierarchy.facts(entity).help
+            entity = next(iter(self._resolver.entities(values, entity.module)), None) if values else None
+        return ""
+
+
+def _dedented(text: str) -> str:
+    """A text without the margin that a docstring has, and without empty lines around it."""
+    first, *others = text.replace("\r\n", "\n").expandtabs().split("\n")
+    margin = min((len(line) - len(line.lstrip()) for line in others if line.strip()), default=0)
+    return "\n".join([first.lstrip(), *(line[margin:] for line in others)]).strip()

@@ -1,0 +1,197 @@
+"""Whether a file without the marker may still hold a tracked script, by regular expressions: parsing costs too much.
+
+Only what decides about ``handle()`` is followed: base classes, decorators, and what ``Command`` or ``handle`` is
+bound to. Everything errs on the side of parsing.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from scripts_tracker.analysis.sources import REQUIREMENT_MARKER, has_marker
+from scripts_tracker.analysis.values import INSIDE, STAR
+from scripts_tracker.exceptions import UnreadableSource
+
+if TYPE_CHECKING:
+    from scripts_tracker.analysis.modules import Finder, Library, Module
+
+_COMMENT: Final = re.compile(r"#[^\n]*")
+_CONTINUED: Final = re.compile(r"\\\n")
+_CLASS: Final = re.compile(r"^[ \t\f]*class[ \t]+\w+\s*([(\[].{0,2000}?[)\]]\s*:)", re.MULTILINE | re.DOTALL)
+_DECORATOR: Final = re.compile(r"^[ \t\f]*@([^\n]*)", re.MULTILINE)
+_ASSIGNED: Final = re.compile(r"^[ \t\f]*(?:\w+\.)?(\w+)[ \t]*(?::[^=\n]*)?=(?!=)([^\n]*)", re.MULTILINE)
+_IMPORT: Final = re.compile(
+    r"(?:^|[;:])[ \t\f]*(?:from[ \t]*([.\w \t]+?)[ \t]*\bimport\b[ \t]*(\([^)]*\)|[^\n;]*)|import[ \t]+([^\n;]*))",
+    re.MULTILINE,
+)
+_DOTTED: Final = re.compile(r"(?<![\w.])[^\W\d][\w]*(?:[ \t]*\.[ \t]*[^\W\d]\w*)*")
+_ALIAS: Final = re.compile(r"([\w.]+)(?:\s+as\s+(\w+))?")
+_QUOTED: Final = re.compile(r"import_module\(\s*[\"']([\w.\-]+)[\"']")
+COMMAND: Final = "Command"
+MAX_STEPS: Final = 500
+"""Names that lead to ever longer names do not keep anybody waiting: such a file is parsed."""
+MAX_DEPTH: Final = 30
+_METHODS: Final = ("handle", "handle_noargs")
+
+
+class Sniffed(NamedTuple):
+    """What a text says at a glance: its base classes and decorators, assignments, and imports."""
+
+    heads: frozenset[str]
+    assigned: dict[str, set[str]]
+    imported: dict[str, set[str]]
+    stars: tuple[str, ...]
+
+
+class Sniffer:
+    """Follows names from file to file.
+
+    Args:
+        finder: finds modules.
+        library: reads them.
+    """
+
+    def __init__(self, finder: Finder, library: Library) -> None:
+        self._finder = finder
+        self._library = library
+        self._known: dict[str, Sniffed] = {}
+        self._without: set[tuple[str, str, bool]] = set()
+
+    def leads_to_marker(self, module: Module, name: str, *, requirements: bool = False) -> bool:
+        """Whether what is called ``name`` in a module may come from a file with the marker.
+
+        Args:
+            module: where to start.
+            name: dotted, as used there; the empty text for the module as a whole.
+            requirements: whether ``required_preceding_script`` counts as well.
+        """
+        stack = [(module, name)]
+        seen: set[tuple[str, str, bool]] = set()
+        while stack:
+            current, wanted = stack.pop()
+            if current.path is None or (key := (current.path, wanted, requirements)) in seen:
+                continue
+            seen.add(key)
+            if key in self._without:
+                continue
+            if len(seen) > MAX_STEPS:
+                return True
+            try:
+                source = self._library.source(current.path)
+            except UnreadableSource:
+                continue
+            if has_marker(source) or (requirements and REQUIREMENT_MARKER in source):
+                return True
+            stack.extend(self._next(current, self._sniffed(current.path, source), wanted))
+        # Nothing that was seen on the way holds the marker.
+        self._without |= seen
+        return False
+
+    def path_leads_to_us(self, path: str, home: Module) -> bool:
+        """Whether a dotted path, as written in a module, may come from a file that mentions one of our decorators."""
+        absolute = home.absolute(path.replace(STAR, ""))
+        found = [] if absolute is None else self._modules(absolute)
+        return any(self.leads_to_marker(*one, requirements=True) for one in found)
+
+    def _modules(self, path: str) -> list[tuple[Module, str]]:
+        """The modules on a dotted path, each with the name that is looked up in it."""
+        name, inside, taken = path.partition(INSIDE)
+        if inside:
+            # What `from a.b import c` takes comes from a.b, or is a file below it.
+            module = self._finder.find(name)
+            first, _, rest = taken.partition(".")
+            below = self._finder.find(f"{name}.{first}") if module is not None else None
+            return [(one, wanted) for one, wanted in ((module, taken), (below, rest)) if one is not None]
+        parts = path.split(".")
+        found = []
+        for end in range(1, len(parts) + 1):
+            module = self._finder.find(".".join(parts[:end]))
+            if module is not None:
+                found.append((module, ".".join(parts[end:])))
+        # A package in between matters only if it binds the next name itself.
+        last = found[-1:]
+        return [one for one in found[:-1] if self._binds(*one)] + last
+
+    def _binds(self, module: Module, name: str) -> bool:
+        if module.path is None:
+            return False
+        try:
+            sniffed = self._sniffed(module.path, self._library.source(module.path))
+        except UnreadableSource:
+            return False
+        head = name.partition(".")[0]
+        return head in sniffed.imported or head in sniffed.assigned or bool(sniffed.stars)
+
+    def _sniffed(self, path: str, source: bytes) -> Sniffed:
+        if path not in self._known:
+            self._known[path] = sniff(source)
+        return self._known[path]
+
+    def _next(self, module: Module, sniffed: Sniffed, wanted: str) -> list[tuple[Module, str]]:
+        names = {wanted, *sniffed.heads} if wanted else {*sniffed.heads, *sniffed.imported}
+        found = []
+        for path in _paths(sniffed, names):
+            absolute = module.absolute(path)
+            if absolute and absolute.count(".") < MAX_DEPTH:
+                found += self._modules(absolute)
+        return found
+
+
+def _paths(sniffed: Sniffed, names: set[str]) -> set[str]:
+    """The dotted paths that names come from, through assignments and imports of the file."""
+    todo, seen, paths = list(names), set(names), set()
+    while todo:
+        head, _, rest = todo.pop().partition(".")
+        for path in sniffed.imported.get(head, ()):
+            paths.add(f"{path}.{rest}" if rest else path)
+        for other in sniffed.assigned.get(head, ()):
+            if other not in seen:
+                seen.add(other)
+                todo.append(other)
+        paths.update(f"{star}{INSIDE}{head}{'.' + rest if rest else ''}" for star in sniffed.stars)
+    return paths
+
+
+def sniff(source: bytes) -> Sniffed:
+    """What a source says at a glance."""
+    text = source.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    if "#" in text:
+        text = _COMMENT.sub("", text)
+    if "\\\n" in text:
+        text = _CONTINUED.sub(" ", text)
+    heads = {COMMAND, *_METHODS}
+    for pattern in (_CLASS, _DECORATOR):
+        for match in pattern.finditer(text):
+            heads.update(_names(match.group(1)))
+    assigned: dict[str, set[str]] = {}
+    for match in _ASSIGNED.finditer(text):
+        assigned.setdefault(match.group(1), set()).update(_names(match.group(2)))
+    imported, stars = _imports(text)
+    return Sniffed(frozenset(heads), assigned, imported, stars)
+
+
+@lru_cache(maxsize=4096)
+def _names(text: str) -> frozenset[str]:
+    return frozenset(re.sub(r"\s", "", name) for name in _DOTTED.findall(text))
+
+
+def _imports(text: str) -> tuple[dict[str, set[str]], tuple[str, ...]]:
+    imported: dict[str, set[str]] = {}
+    stars = []
+    for match in _IMPORT.finditer(text):
+        module, names, plain = match.groups()
+        if plain is not None:
+            for name, alias in _ALIAS.findall(plain):
+                bound = alias or name.partition(".")[0]
+                imported.setdefault(bound, set()).add(name if alias else bound)
+            continue
+        module = re.sub(r"\s", "", module)
+        if "*" in names:
+            stars.append(module)
+        for name, alias in _ALIAS.findall(names):
+            imported.setdefault(alias or name, set()).add(f"{module}{INSIDE}{name}")
+    for name in _QUOTED.findall(text):
+        imported.setdefault("import_module", set()).add(name)
+    return imported, tuple(stars)
