@@ -1,0 +1,65 @@
+"""The vocabulary of the canonical stream: a token list, the walk's stack, and the spelling of leaves.
+
+The stream is a prefix code: every node is a tag, then its scalars and the lengths of its lists, then its children.
+Arity follows from what was read before, so no two trees have the same stream. Children are pushed on the stack
+in their order and come out reversed; that is one fixed order like any other.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from scripts_tracker.analysis.literals import InvalidLiteralError, Parts
+from scripts_tracker.exceptions import UnreadableSource
+
+Stack = list[Any]
+"""What is still to be walked: nodes, lists of statements, None for an absent child, tokens that are ready."""
+
+
+class Tokens(list[str]):
+    """The stream so far; ``docstrings`` holds the places that stay empty unless the module mentions ``__doc__``."""
+
+    __slots__ = ("docstrings",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.docstrings: list[tuple[int, Parts]] = []
+
+
+Handler = Callable[[Any, Tokens, Stack], None]
+Value = TypeVar("Value")
+
+
+class Known(dict[type, Value]):
+    """By node type; a type that nobody wrote down is refused, for leaving it out could hide a change."""
+
+    def __missing__(self, kind: type) -> Value:
+        raise UnreadableSource(f"the syntax {kind.__name__} is not known to this version of scripts_tracker")
+
+
+# What Python reads as a constant, and no identifier may become by normalisation.
+_CONSTANTS: Final = frozenset({"True", "False", "None"})
+
+
+def identifier(name: str) -> str:
+    """The name as Python sees it: NFKC."""
+    if name.isascii():
+        return name
+    normal = unicodedata.normalize("NFKC", name)
+    if normal in _CONSTANTS:
+        raise InvalidLiteralError(name, f"the identifier stands for the constant {normal}")
+    return normal
+
+
+def text_tokens(parts: Parts) -> list[str]:
+    """A text: one token with its length, or several where a character name has no value on every Python."""
+    if len(parts) == 1:
+        return [f"s{len(parts[0])}:{parts[0]}"]
+    return [f"S{len(parts)}", *(f"s{len(part)}:{part}" for part in parts)]
+
+
+def bytes_token(value: bytes) -> str:
+    """A bytes value, one character a byte."""
+    return f"b{len(value)}:{value.decode('latin-1')}"
