@@ -8,6 +8,7 @@ import libcst as cst
 
 from scripts_tracker.analysis import docstrings
 from scripts_tracker.analysis.expressions import BINARY, arguments, parameters
+from scripts_tracker.analysis.imports import IMPORTS, import_run, imported
 from scripts_tracker.analysis.strings import plain_text
 from scripts_tracker.analysis.tokens import Handler, Known, Stack, Tokens, identifier
 
@@ -31,9 +32,6 @@ _AUGMENTED: Final = Known[str](
         cst.MatrixMultiplyAssign: BINARY[cst.MatrixMultiply],
     }
 )
-# The lazy ones (PEP 810) are newer than the oldest libcst that works.
-_LAZY: Final = {getattr(cst, name, None): "lazy-" for name in ("LazyImport", "LazyImportFrom")}
-_IMPORTS: Final = frozenset({cst.Import, cst.ImportFrom, *_LAZY} - {None})
 
 
 def module(node: cst.Module, out: Tokens, stack: Stack) -> None:
@@ -74,52 +72,19 @@ def _statements(statements: Sequence[Any], out: Tokens, stack: Stack) -> None:
     count = 0
     run: list[str] = []
     for statement in statements:
-        if statement.__class__ in _IMPORTS:
-            run += _imported(statement)
+        if statement.__class__ in IMPORTS:
+            run += imported(statement)
             continue
         if run:
-            stack.append(_import_run(run))
+            stack.append(import_run(run))
             run = []
             count += 1
         stack.append(statement)
         count += 1
     if run:
-        stack.append(_import_run(run))
+        stack.append(import_run(run))
         count += 1
     out.append(f"[{count}")
-
-
-def _import_run(run: list[str]) -> str:
-    return "\n".join([f"Imports {len(run)}", *sorted(run)])
-
-
-def _imported(node: Any) -> Iterable[str]:
-    """One line a name: ``import a, b`` and ``from a import (b, c)`` are as many single imports."""
-    lazy = _LAZY.get(node.__class__, "")
-    if not hasattr(node, "module"):
-        for alias in node.names:
-            yield f"{lazy}import {_dotted(alias.name)}{_as_name(alias.asname)}"
-        return
-    origin = f"{lazy}from {len(node.relative)} {_dotted(node.module)}"
-    if isinstance(node.names, cst.ImportStar):
-        yield f"{origin} *"
-        return
-    for alias in node.names:
-        yield f"{origin} {_dotted(alias.name)}{_as_name(alias.asname)}"
-
-
-def _dotted(node: Any) -> str:
-    names: list[str] = []
-    while isinstance(node, cst.Attribute):
-        names.append(identifier(node.attr.value))
-        node = node.value
-    if node is not None:
-        names.append(identifier(node.value))
-    return ".".join(reversed(names))
-
-
-def _as_name(node: cst.AsName | None) -> str:
-    return "" if node is None else " as " + identifier(node.name.value)  # type: ignore[union-attr]  # a Name
 
 
 def _expression_statement(node: cst.Expr, out: Tokens, stack: Stack) -> None:
