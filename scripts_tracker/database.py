@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from django.db import DatabaseError, OperationalError, ProgrammingError, connections, router
+from django.db import DatabaseError, OperationalError, ProgrammingError, connections, router, transaction
 
 from scripts_tracker import conf
 from scripts_tracker.exceptions import LedgerMissing
@@ -37,13 +38,17 @@ def needs_tables(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return function(*args, **kwargs)
+            # A savepoint: PostgreSQL answers nothing more in a transaction that met a missing table.
+            inside = connections[alias()].in_atomic_block
+            with transaction.atomic(using=alias()) if inside else contextlib.nullcontext():
+                return function(*args, **kwargs)
         except (OperationalError, ProgrammingError) as error:
             if connections[alias()].needs_rollback or _has_tables_after(error):
                 raise
             raise LedgerMissing(
                 f"the tables of scripts_tracker do not exist in database {alias()!r};"
                 f" create them with: manage.py migrate scripts_tracker{_database_option()}"
+                + _migration_hint()
             ) from error
 
     return wrapper
@@ -54,6 +59,13 @@ def _has_tables_after(error: DatabaseError) -> bool:
         return tables_exist()
     except DatabaseError:
         raise error from None  # the database is gone altogether, and the first error says so best
+
+
+def _migration_hint() -> str:
+    """Inside a transaction it is most likely a data migration that calls the command."""
+    if not connections[alias()].in_atomic_block:
+        return ""
+    return '; a migration that calls a tracked command depends on ("scripts_tracker", "0001_initial")'
 
 
 def _database_option() -> str:

@@ -133,7 +133,7 @@ class ProjectIndex:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A copy of one row of the run history; ``error`` is the end of its traceback, of a failure alone."""
+    """A copy of one row of the run history; ``reason`` says in a line what failed, or why a success does not count."""
 
     pk: int
     kind: str
@@ -145,7 +145,7 @@ class RunRecord:
     host: str
     pid: int | None
     user: str
-    error: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

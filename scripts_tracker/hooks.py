@@ -40,7 +40,8 @@ def notify_after_migrate(
         if _is_ours(using):
             _notify(kwargs.get("stdout") or sys.stdout)
     except Exception as error:
-        logger.warning("the management scripts could not be checked: %s", error, exc_info=True)
+        logger.warning("The management scripts could not be checked: %s", " ".join(str(error).split()))
+        logger.debug("Traceback of the check", exc_info=True)
 
 
 def _is_ours(using: str) -> bool:
@@ -57,4 +58,5 @@ def _is_ours(using: str) -> bool:
 def _notify(stdout: Any) -> None:
     overview = take_stock()
     report = Report(overview.statuses, overview.by_id, overview.findings)
-    stdout.write(render_notice(report, terminal.canvas(stdout, sys.argv)) + "\n")
+    notice = render_notice(report, terminal.canvas(stdout, sys.argv))
+    stdout.write(terminal.printable(stdout, notice) + "\n")

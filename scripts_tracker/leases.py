@@ -18,6 +18,7 @@ from scripts_tracker.clock import DatabaseEpoch
 from scripts_tracker.models import Script
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from types import TracebackType
 
 
@@ -27,9 +28,13 @@ class Holder:
 
     host: str
     pid: int | None
+    started_at: datetime
 
     def is_alive_here(self) -> bool:
-        """Whether this very machine can see that the process still runs."""
+        """Whether this very machine can see that the process still runs.
+
+        A process that is younger than the attempt only has its number: containers start counting at 1.
+        """
         if os.name != "posix" or self.pid is None or self.host != socket.gethostname():
             return False
         try:
@@ -37,8 +42,21 @@ class Holder:
         except ProcessLookupError:
             return False
         except PermissionError:
-            return True
-        return True
+            pass
+        born = _born(self.pid)
+        return born is None or born <= self.started_at.timestamp() + 1  # the kernel counts in hundredths
+
+
+def _born(pid: int) -> float | None:
+    """When a process started, in seconds since the epoch (proc(5)); None where there is no /proc to tell."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
+            ticks = int(stream.read().rpartition(")")[2].split()[19])
+        with open("/proc/stat", encoding="utf-8") as stream:
+            booted = next(int(line.split()[1]) for line in stream if line.startswith("btime"))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None
+    return booted + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def take(script_pk: int, using: str) -> str:
@@ -74,7 +92,8 @@ class Heartbeat:
         self._lease = Script.objects.using(using).filter(pk=script_pk, lease_token=token)
         self._using = using
         self._seconds = settings.lease_seconds
-        self._interval = settings.heartbeat_seconds or settings.lease_seconds / 4
+        wanted = settings.heartbeat_seconds or settings.lease_seconds / 4
+        self._interval = min(wanted, settings.lease_seconds / 2)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="scripts_tracker heartbeat", daemon=True)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.functions import Right
 from django.utils import timezone
 
 from scripts_tracker.clock import DatabaseEpoch
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Kind = Literal["run", "rehearsal", "mark", "unmark"]
-
-_ERROR_LENGTH = 500
 
 _RECORD_FIELDS = (
     "pk",
@@ -44,7 +42,7 @@ _RECORD_FIELDS = (
     "last_run__host",
     "last_run__pid",
     "last_run__user",
-    "error",
+    "last_run__reason",
 )
 
 
@@ -81,6 +79,10 @@ class OpenRun:
     token: str
 
 
+def _identity(script_id: ScriptId) -> str:
+    return hashlib.sha256(str(script_id).encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _fingerprint(row: Mapping[str, Any], prefix: str) -> Fingerprint | None:
     algorithm = row[f"{prefix}__version__algorithm"]
     return Fingerprint(algorithm, row[f"{prefix}__version__digest"]) if algorithm else None
@@ -100,7 +102,7 @@ def _last_run(row: Mapping[str, Any]) -> RunRecord | None:
         host=row["last_run__host"],
         pid=row["last_run__pid"],
         user=row["last_run__user"],
-        error=row["error"] or "",
+        reason=row["last_run__reason"],
     )
 
 
@@ -131,8 +133,7 @@ def snapshot() -> LedgerSnapshot:
         if known:
             facts[content_digest] = known
     live = Q(lease_expires__gt=DatabaseEpoch()) & ~Q(lease_token="")
-    error = Right("last_run__traceback", _ERROR_LENGTH)
-    rows = Script.objects.using(alias()).annotate(lease_live=live, error=error).values(*_RECORD_FIELDS)
+    rows = Script.objects.using(alias()).annotate(lease_live=live).values(*_RECORD_FIELDS)
     records = [_record(row, frozenset(applied_before.get(row["pk"], ()))) for row in rows]
     return LedgerSnapshot({record.id: record for record in records}, facts)
 
@@ -142,7 +143,8 @@ def script_row(script_id: ScriptId, path: str) -> Script:
     """The script's row, made where there is none; its path is kept up to date."""
     scripts = Script.objects.using(alias()).select_related("last_run")
     row, _ = scripts.get_or_create(
-        app_label=script_id.app_label, name=script_id.name, defaults={"path": path}
+        identity=_identity(script_id),
+        defaults={"app_label": script_id.app_label, "name": script_id.name, "path": path},
     )
     if row.path != path:
         Script.objects.using(alias()).filter(pk=row.pk).update(path=path)
@@ -153,7 +155,7 @@ def script_row(script_id: ScriptId, path: str) -> Script:
 def known_version(script_id: ScriptId, content_digest: str) -> tuple[Fingerprint, str] | None:
     """Fingerprint and facts of a file content that this script had before; None where it is new."""
     rows = ScriptVersion.objects.using(alias()).filter(
-        script__app_label=script_id.app_label, script__name=script_id.name, content_digest=content_digest
+        script__identity=_identity(script_id), content_digest=content_digest
     )
     row = rows.values_list("algorithm", "digest", "facts").first()
     return (Fingerprint(row[0], row[1]), row[2]) if row else None
@@ -209,7 +211,7 @@ def end_run(run: OpenRun, outcome: str, *, applies: bool, traceback: str = "", r
         outcome: succeeded or failed.
         applies: whether the version is applied from now on.
         traceback: what the script raised.
-        reason: why a success does not apply.
+        reason: why a success does not apply, or what failed, in a line.
 
     Returns:
         False where another holder has taken the lease over meanwhile: then nothing is applied,
@@ -250,7 +252,7 @@ def unmark(script_ids: Iterable[ScriptId], facts: RunFacts) -> None:
     """Forget that these scripts were ever applied; the history keeps every run and this decision."""
     with transaction.atomic(using=alias()):
         for script_id in script_ids:
-            script = Script.objects.using(alias()).get(app_label=script_id.app_label, name=script_id.name)
+            script = Script.objects.using(alias()).get(identity=_identity(script_id))
             run = _add_run(script.pk, None, facts, "succeeded")
             _settle(script.pk, applied_run=None, last_run=run.pk)
             ScriptVersion.objects.using(alias()).filter(script=script.pk).update(applied_at=None)

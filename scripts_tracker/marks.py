@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scripts_tracker import attempts, ledger, scan
+from scripts_tracker import ledger, scan, versions
+from scripts_tracker.provenance import who_and_where
 from scripts_tracker.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from scripts_tracker.datatypes import ScriptDefinition, ScriptId
+    from scripts_tracker.ledger import RunFacts
     from scripts_tracker.states import ScriptStatus
 
 
@@ -26,29 +28,29 @@ class Outcome:
 _NOT_TO_MARK = {
     State.UNREADABLE: "the file cannot be analysed; mend it first",
     State.RUNNING: "it is being run; wait until that ends",
-    State.MISSING: "its file is gone; to forget it, use --unmark",
+    State.MISSING: "there is no tracked file of it; to forget it, use --unmark",
     State.APPLIED: "it is applied already",
     State.RECURRING: "it is applied already",
 }
 
 
-def _mark_one(definition: ScriptDefinition, reason: str) -> str:
+def _mark_one(definition: ScriptDefinition, facts: RunFacts) -> str:
     """Mark the file as it stands; returns why not, where it changed since it was scanned."""
-    version = attempts.read_version(definition.id, scan.absolute_path(definition.location.path))
+    version = versions.read_version(definition.id, scan.absolute_path(definition.location.path))
     if version.content_digest != definition.content_digest:
         return "the file changed while it was being marked; try again"
-    facts = attempts.who_and_where("mark", reason=reason)
     ledger.mark_applied(definition.id, definition.location.path, version, facts)
     return ""
 
 
 def mark_applied(statuses: Iterable[ScriptStatus], reason: str) -> Outcome:
     """Record that these scripts count as applied at the version their files hold now."""
+    facts = who_and_where("mark", reason=reason)
     done, refused = [], []
     for status in statuses:
         why = _NOT_TO_MARK.get(status.state, "")
         if not why and status.definition is not None:
-            why = _mark_one(status.definition, reason)
+            why = _mark_one(status.definition, facts)
         if why:
             refused.append((status.id, why))
         else:
@@ -66,5 +68,5 @@ def unmark(statuses: Iterable[ScriptStatus], reason: str) -> Outcome:
             refused.append((status.id, "it is not applied, there is nothing to forget"))
         else:
             done.append(status.id)
-    ledger.unmark(done, attempts.who_and_where("unmark", reason=reason))
+    ledger.unmark(done, who_and_where("unmark", reason=reason))
     return Outcome(tuple(done), tuple(refused))

@@ -10,6 +10,8 @@ from django.db import models
 class Script(models.Model):
     """One script: who it is, what was applied last, what was tried last, and who holds it now."""
 
+    # What makes a script one: MySQL and MariaDB take fix and Fix for the same text.
+    identity = models.CharField(max_length=64, unique=True)
     app_label = models.CharField(max_length=100)
     name = models.CharField(max_length=255)
     path = models.TextField(default="")
@@ -22,11 +24,6 @@ class Script(models.Model):
     lease_token = models.CharField(max_length=32, default="", blank=True)
     # Seconds since the epoch by the database's clock: the one form that no USE_TZ and no session zone can bend.
     lease_expires = models.FloatField(default=0)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["app_label", "name"], name="scripts_tracker_script_identity"),
-        ]
 
     def __str__(self) -> str:
         return f"{self.app_label}.{self.name}"
@@ -61,7 +58,8 @@ class ScriptVersion(models.Model):
 class ScriptRun(models.Model):
     """One attempt or one decision about a script; rows are added and ended, never rewritten.
 
-    ``kind`` is run, rehearsal, mark or unmark; ``outcome`` is running, succeeded or failed.
+    ``kind`` is run, rehearsal, mark or unmark; ``outcome`` is running, succeeded or failed; ``reason`` is
+    what a person gave for a mark, in a line what failed, or why a success does not count.
     """
 
     script = models.ForeignKey(Script, on_delete=models.CASCADE, related_name="runs")

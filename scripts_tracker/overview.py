@@ -37,7 +37,7 @@ def _with_living_holder(record: ScriptRecord) -> ScriptRecord:
     run = record.last_run
     if record.lease_live or run is None or run.outcome != "running":
         return record
-    return replace(record, lease_live=Holder(run.host, run.pid).is_alive_here())
+    return replace(record, lease_live=Holder(run.host, run.pid, run.started_at).is_alive_here())
 
 
 def take_stock() -> Overview:
@@ -48,4 +48,4 @@ def take_stock() -> Overview:
         records = {script_id: _with_living_holder(record) for script_id, record in records.items()}
     facts = scan.KnownFacts(snapshot.facts)
     index = scan.scan(facts)
-    return Overview(states.statuses(index.definitions, records), index.findings, facts)
+    return Overview(states.statuses(index.definitions, records, scan.file_exists), index.findings, facts)

@@ -110,17 +110,24 @@ def _last_run(status: ScriptStatus) -> str:
 
 
 def _error(status: ScriptStatus) -> str:
-    """The last line of a traceback says what went wrong."""
     run = status.record.last_run if status.record else None
-    lines = run.error.strip().splitlines() if run else []
-    return f": {lines[-1].strip()}" if lines else ""
+    lines = run.reason.splitlines() if run else []
+    return f": {lines[0]}" if lines else ""
 
 
 def _new(status: ScriptStatus) -> str:
     run = status.record.last_run if status.record else None
+    if run is not None and run.kind == "run" and run.outcome == "succeeded":
+        return f"ran on {local_time(run.started_at)}, which does not count: {run.reason}"
     if run is None or run.kind != "unmark":
         return "never applied here"
     return f"its application was forgotten, {_last_run(status)}"
+
+
+def _absence(status: ScriptStatus) -> str:
+    return (
+        "no longer tracked: ignored, or without the decorator" if status.file_exists else "the file is gone"
+    )
 
 
 def why(status: ScriptStatus) -> str:
@@ -138,6 +145,6 @@ def why(status: ScriptStatus) -> str:
         State.RUNNING: f"running since {_last_run(status)}",
         State.RECURRING: f'applied on {applied}, and rerun is "always"',
         State.APPLIED: f"applied on {applied}",
-        State.MISSING: f"applied on {applied}, the file is gone",
+        State.MISSING: f"applied on {applied}, {_absence(status)}",
     }
     return words[status.state]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
 
-from scripts_tracker import names, planning, scan
+from scripts_tracker import names, planning, scan, terminal
 from scripts_tracker.datatypes import ScriptId
 from scripts_tracker.exceptions import UserAbortingExecution
 from scripts_tracker.overview import take_stock
@@ -81,11 +81,10 @@ def check(asking: ScriptId, required: Sequence[Required], options: Mapping[str, 
 
 
 def _advice(missing: Missing, overview: Overview) -> str:
-    steps = planning.make_plan(missing.known, overview.by_id).steps
-    if not steps:
-        return ""
-    commands = " && ".join(f"manage.py {status.id.name}" for status in steps)
-    return f" Run first: {commands}"
+    plan = planning.make_plan(missing.known, overview.by_id)
+    circles = "".join(f" They require each other: {' -> '.join(map(str, cycle))}." for cycle in plan.cycles)
+    commands = " && ".join(f"manage.py {status.id.name}" for status in plan.steps)
+    return circles + (f" Run first: {commands}" if commands else "")
 
 
 def _somebody_is_there(options: Mapping[str, Any]) -> bool:
@@ -95,14 +94,16 @@ def _somebody_is_there(options: Mapping[str, Any]) -> bool:
 
 
 def _ask(asking: ScriptId, missing: Missing, overview: Overview) -> None:
-    """Ask as django-scripts-tracker does; the end of input is a yes to aborting."""
-    out = sys.stdout
-    out.write("Warning:\n")
+    """Ask as django-scripts-tracker does; the end of input and Ctrl-C are a yes to aborting."""
     count = len(missing.known) + len(missing.unknown)
-    out.write(f"  You have {count} management scripts that should be applied before applying this script.\n")
-    out.writelines(f"    {status.id} ({status.state.value})\n" for status in missing.known)
-    out.writelines(f"    {text}\n" for text in missing.unknown)
-    out.write("It is advised to abort this script and to apply the ones it requires first.\n")
+    lines = [
+        "Warning:",
+        f"  You have {count} management scripts that should be applied before applying this script.",
+        *(f"    {status.id} ({status.state.value})" for status in missing.known),
+        *(f"    {text}" for text in missing.unknown),
+        "It is advised to abort this script and to apply the ones it requires first.",
+    ]
+    sys.stdout.write(terminal.printable(sys.stdout, "\n".join(lines)) + "\n")
     if _answer(f"Do you want to abort the execution of {asking}? [Y/N] ") in {"y", "yes"}:
         raise Aborted(f"{asking} was not run, as you chose.{_advice(missing, overview)}")
 
@@ -111,7 +112,8 @@ def _answer(question: str) -> str:
     while True:
         try:
             answer = input(question).strip().lower()
-        except EOFError:
+        except (EOFError, KeyboardInterrupt):
+            sys.stdout.write("\n")
             return "yes"
         if answer in {"y", "yes", "n", "no"}:
             return answer

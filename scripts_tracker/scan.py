@@ -124,12 +124,15 @@ def script_of_module(module_name: str) -> ScriptId:
 def shown_path(path: str) -> str:
     """A file's path as reports show it: posix, relative to the project root where it lies in it."""
     root = conf.base_dir()
-    inside = os.path.relpath(path, root)
-    shown = path if inside.startswith(os.pardir) else inside
-    return shown.replace(os.sep, "/")
+    inside = os.path.relpath(path, root) if path.startswith(os.path.join(root, "")) else path
+    return inside.replace(os.sep, "/")
 
 
 def absolute_path(shown: str) -> str:
     """The inverse of ``shown_path``."""
-    candidates = (os.path.join(base, shown) for base in (conf.base_dir(), os.getcwd()))
-    return next((path for path in candidates if os.path.exists(path)), shown)
+    return os.path.join(conf.base_dir(), shown)
+
+
+def file_exists(shown: str) -> bool:
+    """Whether the file that reports show by this path is there."""
+    return bool(shown) and os.path.exists(absolute_path(shown))

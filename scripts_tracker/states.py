@@ -55,13 +55,17 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ScriptStatus:
-    """One script with its state: the file's side, the ledger's side, at least one of them."""
+    """One script with its state: the file's side, the ledger's side, at least one of them.
+
+    ``file_exists`` is told of a missing script alone: its file is there, but nothing tracked is in it.
+    """
 
     id: ScriptId
     state: State
     definition: ScriptDefinition | None
     record: ScriptRecord | None
     moved_from: ScriptId | None = None
+    file_exists: bool = False
 
 
 class Case(NamedTuple):
@@ -127,13 +131,8 @@ def decide(case: Case) -> State:
     return next(state for state, holds in DECISIONS if holds(case))
 
 
-def _gone_by_fingerprint(
-    definitions: Mapping[ScriptId, ScriptDefinition], records: Mapping[ScriptId, ScriptRecord]
-) -> dict[Fingerprint, ScriptId]:
+def _by_fingerprint(gone: Iterable[ScriptRecord]) -> dict[Fingerprint, ScriptId]:
     """Applied scripts whose file is gone, by what was applied; the first by name where several are equal."""
-    gone = [
-        record for record in records.values() if record.applied is not None and record.id not in definitions
-    ]
     return {
         record.applied: record.id
         for record in sorted(gone, key=lambda record: record.id, reverse=True)
@@ -142,11 +141,21 @@ def _gone_by_fingerprint(
 
 
 def statuses(
-    definitions: Iterable[ScriptDefinition], records: Mapping[ScriptId, ScriptRecord]
+    definitions: Iterable[ScriptDefinition],
+    records: Mapping[ScriptId, ScriptRecord],
+    file_exists: Callable[[str], bool] = lambda _path: False,
 ) -> tuple[ScriptStatus, ...]:
-    """Join files and ledger: one status per script that has a file or was applied, sorted by id."""
+    """Join files and ledger: one status per script that has a file or was applied, sorted by id.
+
+    Args:
+        definitions: the scripts that the files hold.
+        records: what the ledger holds.
+        file_exists: whether the file of a record without a definition is still there: ignored, say, or
+            no longer tracked. Such a script has not moved anywhere.
+    """
     by_id = {definition.id: definition for definition in definitions}
-    gone = _gone_by_fingerprint(by_id, records)
+    undefined = [record for record in records.values() if record.id not in by_id]
+    gone = _by_fingerprint(record for record in undefined if not file_exists(record.path))
     result = []
     for script_id in sorted(by_id.keys() | records.keys()):
         definition, record = by_id.get(script_id), records.get(script_id)
@@ -156,5 +165,6 @@ def statuses(
             moved_from = moved_from if state is State.MOVED else None
             result.append(ScriptStatus(script_id, state, definition, record, moved_from))
         elif record is not None and record.applied is not None:
-            result.append(ScriptStatus(script_id, State.MISSING, None, record))
+            is_there = file_exists(record.path)
+            result.append(ScriptStatus(script_id, State.MISSING, None, record, file_exists=is_there))
     return tuple(result)

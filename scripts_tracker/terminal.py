@@ -46,3 +46,12 @@ def canvas(
     style = color_style(force_color=forced) if colours else no_style()
     width = shutil.get_terminal_size().columns if at_terminal else None
     return Canvas(style, width, _has_box_characters(stream))
+
+
+def printable(stream: Any, text: str) -> str:
+    """The text with escapes in place of what the stream's encoding cannot write."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+    except LookupError:
+        return text.encode("ascii", "backslashreplace").decode("ascii")

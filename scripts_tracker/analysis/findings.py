@@ -50,10 +50,8 @@ class Findings:
         return Location(self.shown(path), *place)
 
     def shown(self, path: str) -> str:
-        """A path as people see it: relative to the root, else to the working directory, else absolute; posix."""
+        """A path as people see it: relative to the root where it lies in it, else absolute; posix."""
         normal = os.path.normpath(path)
-        for base in (self._root, os.getcwd()):
-            if normal.startswith(os.path.join(base, "")):
-                normal = os.path.relpath(normal, base)
-                break
+        if normal.startswith(os.path.join(self._root, "")):
+            normal = os.path.relpath(normal, self._root)
         return normal.replace(os.sep, "/").encode("utf-8", "replace").decode("utf-8")

@@ -45,7 +45,7 @@ def script(status: ScriptStatus) -> dict[str, Any]:
     }
 
 
-def render(report: Report, canvas: Canvas) -> str:  # noqa: ARG001 - every format has the same shape
+def render(report: Report, canvas: Canvas) -> str:
     """The report as one JSON document."""
     document = {
         "version": 1,
@@ -54,4 +54,4 @@ def render(report: Report, canvas: Canvas) -> str:  # noqa: ARG001 - every forma
         "scripts": [script(status) for status in report.listed],
         "problems": [finding(found) for found in report.findings],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return json.dumps(document, indent=2, ensure_ascii=not canvas.unicode)

@@ -21,8 +21,9 @@ _BRIEF = (State.NEW, State.MODIFIED)
 
 
 def _wrapped(text: str, indent: str, canvas: Canvas) -> Iterator[str]:
-    """Each line of a text, indented, and wrapped where the canvas has a width."""
-    for line in text.splitlines():
+    """Each line of a text, indented, and wrapped where the canvas has a width; nothing steers the terminal."""
+    for raw in text.splitlines():
+        line = "".join(each if each.isprintable() else " " for each in raw)
         if canvas.width is None or not line.strip():
             yield f"{indent}{line}".rstrip()
         else:

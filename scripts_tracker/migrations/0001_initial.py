@@ -17,6 +17,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
+                ("identity", models.CharField(max_length=64, unique=True)),
                 ("app_label", models.CharField(max_length=100)),
                 ("name", models.CharField(max_length=255)),
                 ("path", models.TextField(default="")),
@@ -111,12 +112,6 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.SET_NULL,
                 related_name="+",
                 to="scripts_tracker.scriptversion",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="script",
-            constraint=models.UniqueConstraint(
-                fields=("app_label", "name"), name="scripts_tracker_script_identity"
             ),
         ),
         migrations.AddConstraint(

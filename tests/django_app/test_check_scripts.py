@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -228,3 +229,34 @@ def test_one_broken_file_is_reported_at_its_place_and_hides_nothing(shop: Projec
     assert all(problem["code"] == "ST000" and problem["hint"] for problem in problems.values())
     shop.manage("check_scripts", "--check", code=4)
     assert "New scripts" in shop.migrate().out
+
+
+def test_an_ignored_script_is_not_gone_and_its_copy_has_not_moved(shop: Project) -> None:
+    shop.manage("check_scripts", "--mark-applied", "first")
+    shop.write("stock/management/commands/copy.py", shop.path("shop.first").read_bytes())
+    shop.settings('IGNORED_FILES = ("first.py",)')
+    states = shop.states()
+    assert (states["shop.first"], states["stock.copy"]) == ("missing", "new")
+    assert "no longer tracked: ignored, or without the decorator" in shop.manage("check_scripts", "--all").out
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_stream_that_knows_only_ascii_gets_escapes(shop: Project, form: str) -> None:
+    file = shop.path("shop.first")
+    file.write_text(file.read_text().replace("Does first", "Größe \\x1b[31m ☃"))
+    result = shop.manage("check_scripts", "--format", form, "--show-dependencies", PYTHONIOENCODING="ascii")
+    assert "Gr\\xf6\\xdfe" in result.out if form == "text" else json.loads(result.out)
+    assert "\x1b" not in result.out
+    assert "Gr\\xf6\\xdfe" in shop.manage("migrate", PYTHONIOENCODING="ascii").out
+
+
+def test_a_reader_that_goes_away_is_no_error(shop: Project) -> None:
+    for number in range(300):
+        shop.command(f"shop.many{number}")
+    result = shop.run("sh", "-c", f"{sys.executable} manage.py check_scripts | true")
+    assert result.err == ""
+
+
+def test_a_reason_of_any_bytes_is_kept(shop: Project) -> None:
+    shop.manage("check_scripts", "--mark-applied", "first", "--reason", "caf\udcff")
+    assert shop.states()["shop.first"] == "applied"

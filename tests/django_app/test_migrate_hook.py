@@ -94,7 +94,8 @@ def test_a_trouble_of_the_tracker_does_not_make_migrate_fail(shop: Project) -> N
         "connection.cursor().execute('ALTER TABLE scripts_tracker_scriptversion RENAME COLUMN facts TO lost')"
     )
     result = shop.migrate()
-    assert "the management scripts could not be checked" in result.err
+    assert "The management scripts could not be checked" in result.err
+    assert len(result.err.strip().splitlines()) == 1
 
 
 def test_a_router_that_keeps_the_ledger_elsewhere_is_respected(shop: Project) -> None:

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import os
 import pty
+import select
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from tests.conftest import ENVIRONMENT, Project
 
+CTRL_C = "Ctrl-C"
 SECOND = '@tracked_script\n    @required_preceding_script("first")'
 
 
@@ -33,11 +37,22 @@ def at_a_terminal(project: Project, *arguments: str, answers: str, **env: str) -
         stderr=theirs,
         env=environment,
         close_fds=True,
+        # A test run in the background ignores SIGINT, and its children would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread forks here
     )
     os.close(theirs)
-    os.write(ours, answers.encode())
+    if answers != CTRL_C:
+        os.write(ours, answers.encode())
     screen = b""
+    until = time.monotonic() + 60
     while True:
+        if not select.select([ours], [], [], 0.5)[0]:
+            # Only once it waits: a signal between the prompt and the read is seen after the read.
+            if answers == CTRL_C and b"[Y/N]" in screen:
+                process.send_signal(signal.SIGINT)
+            if time.monotonic() > until:
+                process.kill()
+            continue
         try:
             read = os.read(ours, 4096)
         except OSError:  # Linux says EIO when the other end is closed
@@ -151,3 +166,34 @@ def test_a_report_at_a_narrow_terminal_fits_and_is_coloured(shop: Project) -> No
     _, plain = at_a_terminal(shop, "check_scripts", answers="", COLUMNS="60", NO_COLOR="1")
     assert "\x1b[" not in plain
     assert max(map(len, plain.splitlines())) <= 60
+
+
+def test_at_a_terminal_ctrl_c_aborts(shop: Project) -> None:
+    code, screen = at_a_terminal(shop, "second", answers=CTRL_C)
+    assert code == 1
+    assert "was not run, as you chose" in screen
+    assert "Traceback" not in screen
+    assert shop.states()["shop.second"] == "new"
+
+
+def test_scripts_that_require_each_other_are_named_as_a_circle(shop: Project) -> None:
+    shop.command("shop.first", decorators='@tracked_script\n    @required_preceding_script("second")')
+    words = "They require each other: shop.first -> shop.second -> shop.first."
+    assert words in shop.manage("second", code=1).err
+
+
+def test_a_migration_that_calls_a_tracked_command_too_early_gets_one_clear_line(project: Project) -> None:
+    project.app("an_app")
+    project.settings('INSTALLED_APPS.append("an_app")')
+    project.command("an_app.early")
+    project.write("an_app/migrations/__init__.py", "")
+    project.write(
+        "an_app/migrations/0001_initial.py",
+        "from django.core.management import call_command\n"
+        "from django.db import migrations\n"
+        "class Migration(migrations.Migration):\n"
+        "    operations = [migrations.RunPython(lambda apps, editor: call_command('early'))]\n",
+    )
+    result = project.manage("migrate", code=1)
+    assert 'depends on ("scripts_tracker", "0001_initial")' in result.err
+    assert "Traceback" not in result.err

@@ -304,3 +304,96 @@ def test_no_git_is_a_warning_and_the_run_counts(shop: Project) -> None:
     result = shop.manage("works", PATH="/nowhere")
     assert "git is not installed" in result.err
     assert shop.states() == {"shop.works": "applied"}
+
+
+LOST = "from django.db import connection; connection.connection.close()"
+
+
+def test_a_success_whose_connection_was_lost_is_recorded_on_a_new_one(shop: Project) -> None:
+    shop.command("shop.works", body=LOST)
+    shop.manage("works")
+    assert shop.states() == {"shop.works": "applied"}
+
+
+def test_a_failure_whose_connection_was_lost_is_recorded_and_keeps_its_own_error(shop: Project) -> None:
+    shop.command("shop.breaks", body=f"{LOST}; raise ValueError('boom')")
+    assert "ValueError: boom" in shop.manage("breaks", code=1).err
+    assert shop.states() == {"shop.breaks": "failed"}
+
+
+def count(project: Project, label: str) -> int:
+    code = f"from scripts_tracker.models import Script; print(Script.objects.filter(app_label={label!r}).count())"
+    return int(project.python(code).out)
+
+
+@pytest.mark.parametrize(
+    ("end", "state"), [("pass", "applied"), ("raise ValueError", "failed")], ids=["success", "failure"]
+)
+def test_a_script_that_leaves_autocommit_off_is_recorded_and_commits_nothing_more(
+    shop: Project, end: str, state: str
+) -> None:
+    shop.command(
+        "shop.manual",
+        body="from django.db import transaction\n"
+        "        from scripts_tracker.models import Script\n"
+        "        transaction.set_autocommit(False)\n"
+        "        Script.objects.create(app_label='kept', identity='kept')\n"
+        "        transaction.commit()\n"
+        "        Script.objects.create(app_label='left', identity='left')\n"
+        f"        {end}",
+    )
+    shop.manage("manual", code=0 if end == "pass" else 1)
+    assert shop.states() == {"shop.manual": state}
+    assert (count(shop, "kept"), count(shop, "left")) == (1, 0)
+
+
+def test_atomic_holds_the_scripts_own_database_where_the_ledger_is_elsewhere(shop: Project) -> None:
+    shop.settings(
+        'DATABASES["other"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "other.sqlite3"}\n'
+        'SCRIPTS_TRACKER = {"database": "other"}'
+    )
+    shop.migrate("--database", "other")
+    create = "from scripts_tracker.models import Script; Script.objects.create(app_label='x', identity='x'); "
+    shop.command("shop.all", decorators="@tracked_script(atomic=True)", body=create + "raise ValueError")
+    shop.manage("all", code=1)
+    assert count(shop, "x") == 0
+    assert shop.states() == {"shop.all": "failed"}
+
+
+def test_a_ledger_that_cannot_be_written_is_one_line_before_anything_runs(shop: Project) -> None:
+    shop.command("shop.works")
+    shop.python(
+        "from django.db import connection\n"
+        "connection.cursor().execute('ALTER TABLE scripts_tracker_scriptrun RENAME COLUMN host TO lost')"
+    )
+    result = shop.manage("works", code=1)
+    assert "shop.works was not run: the ledger in database 'default' cannot be used" in result.err
+    assert len(result.err.strip().splitlines()) == 1
+    assert result.out == ""
+
+
+def test_names_that_differ_in_case_are_two_scripts(shop: Project) -> None:
+    shop.command("shop.fix")
+    shop.command("shop.Fix")
+    shop.manage("fix")
+    assert shop.states() == {"shop.fix": "applied", "shop.Fix": "new"}
+    identities = "from scripts_tracker.models import Script; print(Script.objects.get().identity)"
+    assert len(shop.python(identities).out.strip()) == 64
+
+
+def test_a_process_that_only_has_the_number_of_the_lost_one_does_not_hold_its_script(shop: Project) -> None:
+    shop.command("shop.works")
+    shop.python(
+        "import os, socket\n"
+        "from datetime import datetime, timezone\n"
+        "from scripts_tracker import ledger\n"
+        "from scripts_tracker.datatypes import Fingerprint, ScriptId\n"
+        "from scripts_tracker.models import Script, ScriptRun\n"
+        "script = ledger.script_row(ScriptId('shop', 'works'), 'shop/management/commands/works.py')\n"
+        f"run = ScriptRun.objects.create(script=script, kind='run', outcome='running', pid={os.getpid()},\n"
+        "    host=socket.gethostname(), started_at=datetime(2020, 1, 1, tzinfo=timezone.utc))\n"
+        "Script.objects.update(last_run=run, lease_token='gone', lease_expires=1)\n"
+    )
+    assert shop.states() == {"shop.works": "lost"}
+    shop.manage("works")
+    assert shop.states() == {"shop.works": "applied"}

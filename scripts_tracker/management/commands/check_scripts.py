@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.db import Error
 
 from scripts_tracker import database, formats, marks, names, terminal
 from scripts_tracker.exceptions import LedgerMissing, UnknownScript
@@ -16,7 +17,7 @@ from scripts_tracker.report import Report
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from django.core.management.base import CommandParser
+    from django.core.management.base import CommandParser, OutputWrapper
 
     from scripts_tracker.marks import Outcome
     from scripts_tracker.overview import Overview
@@ -69,7 +70,7 @@ class Command(BaseCommand):
             code = self._check(options)
         except (LedgerMissing, UnknownScript) as error:
             raise CommandError(str(error), returncode=COULD_NOT_CHECK) from error
-        except DatabaseError as error:
+        except Error as error:
             raise CommandError(
                 f"the ledger in database {database.alias()!r} cannot be used: {error}"
                 " (after an upgrade: manage.py migrate scripts_tracker)",
@@ -77,6 +78,15 @@ class Command(BaseCommand):
             ) from error
         if code:
             sys.exit(code)
+
+    def _write(self, stream: OutputWrapper, text: str) -> None:
+        """Print, whatever the encoding; a reader that has seen enough (``| head``) is no error."""
+        try:
+            stream.write(terminal.printable(stream, text))
+            stream.flush()
+        except BrokenPipeError:
+            # What is left in the buffer would raise again at exit (docs.python.org/3/library/signal.html).
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
     def _check(self, options: dict[str, Any]) -> int:
         overview = take_stock()
@@ -93,7 +103,7 @@ class Command(BaseCommand):
         canvas = terminal.canvas(
             self.stdout, no_color=options["no_color"], force_color=options["force_color"]
         )
-        self.stdout.write(formats.renderer(options["format"])(report, canvas))
+        self._write(self.stdout, formats.renderer(options["format"])(report, canvas))
         return report.exit_code if options["check"] else 0
 
     def _decide(self, overview: Overview, options: dict[str, Any]) -> bool:
@@ -101,7 +111,10 @@ class Command(BaseCommand):
         reason = options["reason"]
         if options["mark_all_scripts_as_applied"]:
             if options["names"]:
-                raise CommandError("--mark-all-applied takes no names; to mark some: --mark-applied NAME ...")
+                raise CommandError(
+                    "--mark-all-applied takes no names; to mark some: --mark-applied NAME ...",
+                    returncode=COULD_NOT_CHECK,
+                )
             unapplied = [status for status in overview.statuses if status.state.needs_action]
             self._tell(marks.mark_applied(unapplied, reason), "Marked as applied", options)
         elif options["mark_applied"]:
@@ -111,7 +124,10 @@ class Command(BaseCommand):
             statuses = _chosen(overview, options["unmark"])
             self._tell(marks.unmark(statuses, reason), "Forgotten", options)
         elif reason:
-            raise CommandError("--reason goes with --mark-all-applied, --mark-applied or --unmark.")
+            raise CommandError(
+                "--reason goes with --mark-all-applied, --mark-applied or --unmark.",
+                returncode=COULD_NOT_CHECK,
+            )
         else:
             return False
         return True
@@ -120,7 +136,7 @@ class Command(BaseCommand):
         """Say what was done; what was refused makes the command fail after the rest is done."""
         stream = self.stdout if options["format"] == "text" else self.stderr
         lines = [f"{words} ({len(outcome.done)}):", *(f"  {script_id}" for script_id in outcome.done)]
-        stream.write("\n".join(lines) if outcome.done else "Nothing was changed.")
+        self._write(stream, "\n".join(lines) if outcome.done else "Nothing was changed.")
         if outcome.refused:
             raise CommandError(
                 "\n".join(f"{script_id} was left alone: {why}" for script_id, why in outcome.refused)

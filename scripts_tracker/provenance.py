@@ -1,0 +1,37 @@
+"""Who does something to a script, where, and from which checkout."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from typing import TYPE_CHECKING
+
+from scripts_tracker import arguments, conf, git
+from scripts_tracker.ledger import RunFacts
+
+if TYPE_CHECKING:
+    from scripts_tracker.ledger import Kind
+
+
+def who_and_where(kind: Kind, *, given: str = "{}", reason: str = "") -> RunFacts:
+    """One row's worth of it.
+
+    Args:
+        kind: run, rehearsal, mark or unmark.
+        given: the arguments of a run, as JSON text.
+        reason: why somebody decided something without a run.
+    """
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):  # no such uid in this container, or no pwd module
+        user = str(os.getuid()) if hasattr(os, "getuid") else ""
+    return RunFacts(
+        kind=kind,
+        host=socket.gethostname()[:255],
+        pid=os.getpid(),
+        user=user[:255],
+        arguments=given,
+        git_revision=git.head_revision(conf.base_dir()),
+        reason=arguments.bounded(reason),
+    )
