@@ -9,7 +9,7 @@ demo: $(VENV)/.demo
 	@$(BIN)/python fixtures/run_demo.py
 
 test: $(VENV)/.test
-	$(BIN)/python -X dev -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered
+	$(BIN)/python -X dev -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
