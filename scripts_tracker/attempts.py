@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
-from django.db import Error, connections, transaction
+from django.db import Error, transaction
 
 from scripts_tracker import arguments, conf, database, git, leases, ledger, outcomes, requirements, versions
 from scripts_tracker.exceptions import LedgerMissing
@@ -135,14 +135,8 @@ def _start(
 
 
 def _take(script: Script, script_id: ScriptId) -> str:
-    last = script.last_run
-    holder = (
-        leases.Holder(last.host, last.pid, last.started_at) if last and last.outcome == "running" else None
-    )
-    unseen = (
-        connections[database.alias()].vendor == "sqlite" and holder is not None and holder.is_alive_here()
-    )
-    token = "" if unseen else leases.take(script.pk, database.alias())
+    using = database.alias()
+    token = "" if leases.is_held_unrenewed(script.last_run, using) else leases.take(script.pk, using)
     if not token:
         raise CommandError(f"{script_id} was not run: {_who_runs(script)}. Wait until that ends.")
     return token

@@ -39,7 +39,7 @@ def notify_after_migrate(
     try:
         if _is_ours(using):
             _notify(kwargs.get("stdout") or sys.stdout)
-    except Exception as error:
+    except Exception as error:  # whatever it is: nothing here can make migrate fail
         logger.warning("The management scripts could not be checked: %s", " ".join(str(error).split()))
         logger.debug("Traceback of the check", exc_info=True)
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
+    from scripts_tracker.datatypes import RunRecord
+    from scripts_tracker.models import ScriptRun
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -57,6 +60,13 @@ def _born(pid: int) -> float | None:
     except (OSError, ValueError, IndexError, StopIteration):
         return None
     return booted + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def is_held_unrenewed(run: RunRecord | ScriptRun | None, using: str) -> bool:
+    """Whether a script's last run is held by a living process although nobody renews its lease (SQLite)."""
+    if run is None or run.outcome != "running" or connections[using].vendor != "sqlite":
+        return False
+    return Holder(run.host, run.pid, run.started_at).is_alive_here()
 
 
 def take(script_pk: int, using: str) -> str:

@@ -85,7 +85,7 @@ class Attempt:
             try:
                 result = self.call()
             except SystemExit as error:
-                if error.code not in {None, 0}:
+                if error.code not in (None, 0):  # a tuple: a code may be unhashable
                     raise
                 clean_exit = error
             if not self._record_success():
