@@ -26,6 +26,7 @@ __all__ = [
     "ScriptId",
     "ScriptOptions",
     "ScriptRecord",
+    "StoredVersion",
 ]
 
 
@@ -69,6 +70,11 @@ class Fingerprint:
         if not (algorithm and separator and digest):
             raise ValueError(f"{text!r} is no fingerprint; one looks like st1:0123...")
         return cls(algorithm, digest)
+
+    @classmethod
+    def of_bytes(cls, content_digest: str) -> Fingerprint:
+        """What stands in where a source cannot be analysed: the digest of its bytes."""
+        return cls("raw", content_digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +158,10 @@ class RunRecord:
 class ScriptRecord:
     """A copy of what the ledger holds of one script.
 
-    ``applied`` is the fingerprint that was applied last, ``applied_before`` all that ever were;
-    ``lease_live`` tells by the database's own clock whether somebody holds the script now.
+    ``applied`` is the fingerprint that was applied last; ``applied_before`` all that ever were, each beside the
+    digest of its bytes, read only of scripts whose file differs from what was applied last; ``lease_live`` tells
+    by the database's own clock whether somebody holds the script now; ``bytes_only`` says why the file could be
+    compared with what was applied by its bytes alone, and is empty where the code was compared.
     """
 
     id: ScriptId
@@ -164,11 +172,24 @@ class ScriptRecord:
     applied_before: frozenset[Fingerprint] = frozenset()
     last_run: RunRecord | None = None
     lease_live: bool = False
+    pk: int = 0
+    bytes_only: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """A copy of one version's row; ``source`` is None where it is not kept, or was not asked for."""
+
+    pk: int
+    script_pk: int
+    fingerprint: Fingerprint
+    content_digest: str
+    source: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerSnapshot:
-    """All of the ledger that a check needs: records by id, facts (as JSON text) by content digest."""
+    """What a check needs of the ledger: records by id, facts (as JSON text) by content digest."""
 
     records: Mapping[ScriptId, ScriptRecord]
     facts: Mapping[str, str]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 Rerun = Literal["on-change", "once", "always"]
 RERUN_VALUES: tuple[Rerun, ...] = ("on-change", "once", "always")
+
+ALGORITHM: Final = "st1"
+"""What fingerprints are made by now. It stands here, as the ledger asks for it where libcst is not to be imported."""
 
 
 class Required(NamedTuple):

@@ -14,7 +14,7 @@ from scripts_tracker.analysis.fingerprint import fingerprint_parsed
 from scripts_tracker.analysis.helptext import HelpReader
 from scripts_tracker.analysis.literals import string_value
 from scripts_tracker.analysis.methods import MethodReader
-from scripts_tracker.analysis.parsing import parse
+from scripts_tracker.analysis.parsing import collector_paused, parse
 from scripts_tracker.analysis.positions import Positions
 from scripts_tracker.analysis.uses import strays
 from scripts_tracker.analysis.values import LOCAL_CLASS, OPAQUE, Ref, Values, cleaned
@@ -39,7 +39,8 @@ def extract(source: bytes) -> FileFacts:
     Raises:
         UnreadableSource: with line, column and reason, where the source cannot be analysed.
     """
-    return _Extraction(parse(source)).facts()
+    with collector_paused():
+        return _Extraction(parse(source)).facts()
 
 
 class _Extraction:
@@ -57,19 +58,23 @@ class _Extraction:
         scope = self._scope
         bindings, _ = scope.lookup(COMMAND, END)
         classes, misplaced = self._patched([self._class(binding) for binding in scope.classes])
+        names = {name: self._exported(name) for name in sorted(scope.names)}
         found = strays(
             self._parsed.module,
             scope,
             self._class_scopes,
             evaluator=self._evaluator,
             positions=self._positions,
+            text=self._parsed.text,
+            exported=names,
             consumed=self._methods.consumed,
+            decorators=self._methods.decorators,
         )
         return FileFacts(
             fingerprint=str(fingerprint_parsed(self._parsed)) if bindings else None,
             command=self._command_place(bindings),
             doc=self._doc and cleaned(self._doc),
-            names={name: self._exported(name) for name in sorted(scope.names)},
+            names=names,
             stars=tuple(module for _, module in reversed(scope.stars)),
             classes=tuple(classes),
             strays=tuple(sorted((*found, *misplaced), key=lambda one: one.place)),

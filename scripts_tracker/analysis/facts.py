@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from scripts_tracker.analysis.values import Place, Values, decode, encode, items, place, text
+from scripts_tracker.analysis.version import ANALYSIS_VERSION
+from scripts_tracker.datatypes import RERUN_VALUES, ScriptOptions
+from scripts_tracker.vocabulary import ALGORITHM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-ANALYSIS_VERSION: Final = 1
-"""Counts up whenever the same bytes would give other facts, so that old ones are computed again."""
 
 HANDLES: Final = ("handle", "handle_noargs")
 """The methods in which Django runs a command."""
@@ -68,6 +69,32 @@ class ClassFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnScript:
+    """A tracked script as its file alone defines it.
+
+    Attributes:
+        fingerprint: ``str()`` of the Fingerprint.
+        place: of the command.
+        help: its help text.
+        options: of its decorator.
+        requires: the texts that name required scripts, with their places.
+    """
+
+    fingerprint: str
+    place: Place
+    help: str = ""
+    options: ScriptOptions = field(default_factory=ScriptOptions)
+    requires: tuple[tuple[str, Place], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a file is, whatever stands in others: a tracked script, or none."""
+
+    script: OwnScript | None
+
+
+@dataclass(frozen=True, slots=True)
 class FileFacts:
     """Everything one file says by itself; a pure function of its bytes.
 
@@ -79,6 +106,7 @@ class FileFacts:
         stars: the modules of its star imports, the last first.
         classes: its classes at module level, by number.
         strays: uses of what may be our decorator on anything but a ``handle()``.
+        verdict: what the file is by itself; None where that depends on others.
     """
 
     fingerprint: str | None
@@ -88,11 +116,14 @@ class FileFacts:
     stars: tuple[str, ...] = ()
     classes: tuple[ClassFacts, ...] = ()
     strays: tuple[Decoration, ...] = ()
+    verdict: Verdict | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """The facts as JSON, with the version of the analysis that made them."""
+    def to_text(self) -> str:
+        """The facts as two JSON texts with a tab between: the verdict, which every check reads, and the rest."""
+        return f"{_dumped(_verdict_to_json(self.verdict))}\t{_dumped(self._to_json())}"
+
+    def _to_json(self) -> dict[str, Any]:
         return {
-            "version": ANALYSIS_VERSION,
             "fingerprint": self.fingerprint,
             "command": None if self.command is None else list(self.command),
             "doc": self.doc,
@@ -103,11 +134,11 @@ class FileFacts:
         }
 
     @classmethod
-    def from_json(cls, data: object) -> FileFacts:
-        """The inverse of ``to_json``; raises ValueError for anything malformed or of another ANALYSIS_VERSION."""
-        if not isinstance(data, dict) or data.get("version") != ANALYSIS_VERSION:
-            raise ValueError("these facts are of another version of the analysis")
+    def from_text(cls, content: str) -> FileFacts:
+        """The inverse of ``to_text``; raises ValueError for anything malformed or of another ANALYSIS_VERSION."""
+        verdict = verdict_of(content)
         try:
+            data = json.loads(content.partition("\t")[2])
             return cls(
                 fingerprint=_optional_text(data["fingerprint"]),
                 command=None if data["command"] is None else place(data["command"]),
@@ -116,13 +147,55 @@ class FileFacts:
                 stars=tuple(text(path) for path in items(data["stars"])),
                 classes=tuple(_class_from_json(one) for one in items(data["classes"])),
                 strays=tuple(_decoration_from_json(one) for one in items(data["strays"])),
+                verdict=verdict,
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"these facts are malformed: {error!r}") from error
 
 
+def verdict_of(content: str) -> Verdict | None:
+    """The verdict in what ``to_text`` returned; raises ValueError as ``from_text`` does."""
+    try:
+        version, algorithm, decided, script = json.loads(content.partition("\t")[0])
+        if (version, algorithm) != (ANALYSIS_VERSION, ALGORITHM):
+            raise ValueError("these facts are of another version of the analysis")
+        return Verdict(None if script is None else _script_from_json(*script)) if decided else None
+    except (TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"these facts are malformed: {error!r}") from error
+
+
+def _dumped(data: object) -> str:
+    return json.dumps(data, separators=(",", ":"))
+
+
+def _verdict_to_json(verdict: Verdict | None) -> list[Any]:
+    if verdict is None or verdict.script is None:
+        return [ANALYSIS_VERSION, ALGORITHM, verdict is not None, None]
+    one = verdict.script
+    options = [one.options.rerun, one.options.atomic, one.options.tags, one.options.unless]
+    return [ANALYSIS_VERSION, ALGORITHM, True, [one.fingerprint, one.place, one.help, options, one.requires]]
+
+
+def _script_from_json(
+    fingerprint: object, where: object, help_: object, options: object, requires: object
+) -> OwnScript:
+    rerun, atomic, tags, unless = items(options)
+    if rerun not in RERUN_VALUES:
+        raise ValueError(f"{rerun!r} is no value of rerun")
+    return OwnScript(
+        text(fingerprint),
+        place(where),
+        text(help_),
+        ScriptOptions(rerun, bool(atomic), tuple(map(text, items(tags))), tuple(map(text, items(unless)))),
+        tuple((text(name), place(there)) for name, there in map(items, items(requires))),
+    )
+
+
 class FactStore(Protocol):
     """Remembers facts by the sha256 of the file's bytes."""
+
+    def verdict(self, digest: str) -> Verdict | None:
+        """What the bytes with this digest are by themselves; None where they are not known or it depends."""
 
     def get(self, digest: str) -> FileFacts | None:
         """The facts of the bytes with this digest; None where they are not known."""
@@ -136,6 +209,11 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.known: dict[str, FileFacts] = {}
+
+    def verdict(self, digest: str) -> Verdict | None:
+        """What the bytes with this digest are by themselves; None where they are not known or it depends."""
+        facts = self.known.get(digest)
+        return facts.verdict if facts else None
 
     def get(self, digest: str) -> FileFacts | None:
         """The facts of the bytes with this digest; None where they are not known."""

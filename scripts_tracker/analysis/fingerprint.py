@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import canonical, limits
 from scripts_tracker.analysis.literals import InvalidLiteralError
-from scripts_tracker.analysis.parsing import parse
+from scripts_tracker.analysis.parsing import collector_paused, parse
 from scripts_tracker.datatypes import Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
+from scripts_tracker.vocabulary import ALGORITHM
 
 if TYPE_CHECKING:
     from scripts_tracker.analysis.parsing import ParsedSource
 
-ALGORITHM: Final = "st1"
+__all__ = ["ALGORITHM", "fingerprint", "fingerprint_parsed"]
 
 
 def fingerprint(source: bytes) -> Fingerprint:
@@ -29,7 +30,8 @@ def fingerprint(source: bytes) -> Fingerprint:
     Raises:
         UnreadableSource: with line, column and reason, where the source cannot be analysed.
     """
-    return fingerprint_parsed(parse(source))
+    with collector_paused():
+        return fingerprint_parsed(parse(source))
 
 
 def fingerprint_parsed(parsed: ParsedSource) -> Fingerprint:

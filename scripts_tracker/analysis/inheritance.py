@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -139,14 +140,19 @@ def _likeliest(entities: list[Entity]) -> Class | None:
 
 def _merge(orders: list[Order], bases: list[Class]) -> list[Class]:
     """The merge of C3; where Python would refuse the class, the orders one after the other."""
-    pending = [list(order) for order in [*orders, tuple(bases)] if order]
+    pending = [list(reversed(order)) for order in [*orders, tuple(bases)] if order]
+    behind = Counter(one for order in pending for one in order[:-1])
     merged: list[Class] = []
     while pending:
-        tails = {one for order in pending for one in order[1:]}
-        head = next((order[0] for order in pending if order[0] not in tails), None)
+        head = next((order[-1] for order in pending if not behind[order[-1]]), None)
         if head is None:
-            left = dict.fromkeys(one for order in pending for one in order)
+            left = dict.fromkeys(one for order in pending for one in reversed(order))
             return [*merged, *(one for one in left if one not in merged)]
         merged.append(head)
-        pending = [rest for order in pending if (rest := [one for one in order if one != head])]
+        for order in pending:
+            if order[-1] == head:
+                order.pop()
+                if order:
+                    behind[order[-1]] -= 1
+        pending = [order for order in pending if order]
     return merged

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.decorations import Doubtful, Judge, OurUse
 from scripts_tracker.analysis.facts import HANDLES
 from scripts_tracker.analysis.inheritance import Hierarchy
 from scripts_tracker.analysis.options import read_options
-from scripts_tracker.analysis.requirements import RequirementReader
-from scripts_tracker.analysis.resolving import REQUIRED, TRACKED, Broken, FoundClass, FoundValue, Resolver
-from scripts_tracker.analysis.values import Const
+from scripts_tracker.analysis.resolving import REQUIRED, TRACKED, Broken, FoundClass, FoundValue
+from scripts_tracker.analysis.values import Call, Const
 from scripts_tracker.datatypes import Fingerprint, Requirement, ScriptDefinition, ScriptId, ScriptOptions
 
 if TYPE_CHECKING:
@@ -20,10 +19,11 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.facts import FileFacts
     from scripts_tracker.analysis.findings import Findings
     from scripts_tracker.analysis.inheritance import Implementation
-    from scripts_tracker.analysis.modules import Finder, Library, Module
-    from scripts_tracker.analysis.requirements import Commands
+    from scripts_tracker.analysis.modules import Module
+    from scripts_tracker.analysis.resolving import Entity, Resolver
     from scripts_tracker.analysis.sniffing import Sniffer
     from scripts_tracker.analysis.sources import CommandFile
+    from scripts_tracker.analysis.values import Place
 
 COMMAND = "Command"
 
@@ -32,26 +32,32 @@ class HiddenBaseError(Exception):
     """What a command inherits from stands in a file that cannot be analysed, and may be tracked."""
 
 
+class ReadsRequirements(Protocol):
+    """A RequirementReader, or what stands for one."""
+
+    def read(self, use: OurUse, app_label: str) -> list[tuple[ScriptId | None, str, Module, Place]]:
+        """What one use of the decorator requires."""
+
+
 class Linker:
     """Links one command file after the other.
 
     Args:
-        commands: all commands of the project.
-        finder: finds modules.
-        library: knows their facts.
-        sniffer: tells which of them are worth a look.
+        resolver: follows names.
+        sniffer: tells which modules are worth a look.
         findings: takes what is wrong.
+        requirements: reads what scripts require.
     """
 
     def __init__(
-        self, commands: Commands, finder: Finder, library: Library, sniffer: Sniffer, findings: Findings
+        self, *, resolver: Resolver, sniffer: Sniffer, findings: Findings, requirements: ReadsRequirements
     ) -> None:
         self._sniffer = sniffer
         self._findings = findings
-        self._resolver = Resolver(finder, library)
-        self._hierarchy = Hierarchy(self._resolver)
-        self._judge = Judge(self._resolver, sniffer)
-        self._requirements = RequirementReader(commands, self._resolver, findings.report)
+        self._resolver = resolver
+        self._hierarchy = Hierarchy(resolver)
+        self._judge = Judge(resolver, sniffer)
+        self._requirements = requirements
 
     def link(self, file: CommandFile, facts: FileFacts, home: Module, digest: str) -> ScriptDefinition | None:
         """The tracked script in a command file.
@@ -85,6 +91,36 @@ class Linker:
         if hidden:
             raise HiddenBaseError
         return None
+
+    def may_track(self, path: str, home: Module) -> bool:
+        """Whether a base class or decorator may make a command a tracked script; spares the parse of those that inherit.
+
+        Args:
+            path: absolute and dotted.
+            home: a module that uses it.
+        """
+        return any(self._entity_may_track(entity) for entity in self._resolver.resolve(path, home))
+
+    def _entity_may_track(self, entity: Entity) -> bool:
+        if isinstance(entity, FoundValue):
+            return isinstance(entity.value, Call)
+        if not isinstance(entity, FoundClass) or entity.attributes:
+            return True
+        for one in self._hierarchy.order(entity):
+            if isinstance(one, Broken):
+                return True
+            if isinstance(one, FoundClass) and self._decorates(one):
+                return True
+        return False
+
+    def _decorates(self, one: FoundClass) -> bool:
+        """Whether a class has a ``handle()`` with a decorator that is or may be ours."""
+        return any(
+            self._judge.judge(decoration, one.module) is not None
+            for methods in self._hierarchy.facts(one).methods.values()
+            for method in methods
+            for decoration in method.decorations
+        )
 
     def _uses(self, command: FoundClass) -> tuple[list[OurUse], list[Broken]]:
         """The uses of our decorators on the methods in which Django runs the command."""

@@ -32,10 +32,12 @@ class MethodReader:
 
     Attributes:
         consumed: the ids of the expressions that are accounted for as decorators of a ``handle()``.
+        decorators: the decorators of a ``handle()``, each once.
     """
 
     def __init__(self, evaluator: Evaluator, positions: Positions, module: Scope, text: str) -> None:
         self.consumed: set[int] = set()
+        self.decorators: list[cst.Decorator] = []
         self._evaluator = evaluator
         self._positions = positions
         self._module = module
@@ -64,6 +66,8 @@ class MethodReader:
 
     def _defined(self, node: cst.FunctionDef, scope: Scope, at: Point) -> MethodFacts:
         decorations = []
+        if not any(one in self.decorators for one in node.decorators):
+            self.decorators.extend(node.decorators)
         for decorator in node.decorators:
             self.consumed.update(map(id, called(decorator.decorator)))
             decorations.append(

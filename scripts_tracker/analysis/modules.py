@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from scripts_tracker.analysis import sources
+from scripts_tracker.analysis.compiling import compiled, outcomes
+from scripts_tracker.analysis.facts import FileFacts
 from scripts_tracker.analysis.values import INSIDE
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from scripts_tracker.analysis.facts import FactStore, FileFacts
+    from scripts_tracker.analysis.facts import FactStore, Verdict
     from scripts_tracker.datatypes import CommandsDir
 
 OURS: Final = frozenset({"scripts_tracker", "django_scripts_tracker"})
-_SKIPPED: Final = frozenset({"django", *OURS})
+_STAR_IMPORT: Final = re.compile(rb"import\s*\(?\s*\*")
+SKIPPED: Final = frozenset({"django", *OURS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,32 @@ class Module:
         return f"{package}{INSIDE if rest != names else '.' if names else ''}{names}"
 
 
+class FindsModules(Protocol):
+    """A Finder, or what stands for one."""
+
+    def find(self, name: str) -> Module | None:
+        """The module of that dotted name."""
+
+    def longest(self, path: str) -> tuple[Module, list[str]] | None:
+        """The longest beginning of a dotted path that is a module, and the names that are left."""
+
+
+class ReadsFiles(Protocol):
+    """A Library, or what stands for one."""
+
+    def source(self, path: str) -> bytes:
+        """The bytes of a file; raises UnreadableSource."""
+
+    def facts(self, path: str) -> FileFacts:
+        """The facts of a file; raises UnreadableSource."""
+
+    def mentions(self, path: str, name: str) -> bool:
+        """Whether a file may bind a name."""
+
+    def has_star(self, path: str) -> bool:
+        """Whether a file may hold a star import."""
+
+
 class Finder:
     """Finds modules.
 
@@ -52,6 +82,9 @@ class Finder:
         folders: the folders of commands, whose packages tell where their top-level packages stand.
         root: the project root.
         import_roots: further folders to look in, after those.
+
+    Attributes:
+        probes: where it has looked, and whether something was there; the paths of folders end with a slash.
     """
 
     def __init__(self, folders: Sequence[CommandsDir], root: str, import_roots: Sequence[str]) -> None:
@@ -60,6 +93,7 @@ class Finder:
         self._own = tuple(dict.fromkeys([*derived, root]))
         self._others = tuple(dict.fromkeys(path for path in import_roots if path not in self._own))
         self._found: dict[str, Module | None] = {}
+        self.probes: dict[str, bool] = {}
 
     def find(self, name: str) -> Module | None:
         """The module of that dotted name; None where there is none, or where it is none of the project's concern."""
@@ -78,13 +112,13 @@ class Finder:
 
     def _look(self, name: str) -> Module | None:
         parts = name.split(".")
-        if parts[0] in _SKIPPED or any(
+        if parts[0] in SKIPPED or any(
             not part or "/" in part or "\\" in part or "\x00" in part for part in parts
         ):
             return None
         package, _, last = name.rpartition(".")
         folder = self._folders.get(package)
-        if folder is not None and (found := _in_folder(folder, last, name)) is not None:
+        if folder is not None and (found := self._in_folder(folder, last, name)) is not None:
             return found
         # Projects have apps named like standard modules (calendar, statistics); installed packages do not count.
         roots = self._own if parts[0] in sys.stdlib_module_names else (*self._own, *self._others)
@@ -93,11 +127,25 @@ class Finder:
     def _in_roots(self, parts: list[str], roots: tuple[str, ...]) -> Module | None:
         namespace = None
         for root in roots:
-            found = _in_folder(os.path.join(root, *parts[:-1]), parts[-1], ".".join(parts))
+            found = self._in_folder(os.path.join(root, *parts[:-1]), parts[-1], ".".join(parts))
             if found is not None and found.path is not None:
                 return found
             namespace = namespace or found
         return namespace
+
+    def _in_folder(self, folder: str, part: str, name: str) -> Module | None:
+        base = os.path.join(folder, part)
+        package = os.path.join(base, "__init__.py")
+        if self._is_file(package):
+            return Module(name, package, is_package=True)
+        if self._is_file(f"{base}.py"):
+            return Module(name, f"{base}.py", is_package=False)
+        is_folder = self.probes[f"{base}/"] = os.path.isdir(base)
+        return Module(name, None, is_package=True) if is_folder else None
+
+    def _is_file(self, path: str) -> bool:
+        found = self.probes[path] = os.path.isfile(path)
+        return found
 
 
 def _import_root(folder: CommandsDir) -> str | None:
@@ -111,24 +159,18 @@ def _import_root(folder: CommandsDir) -> str | None:
     return path
 
 
-def _in_folder(folder: str, part: str, name: str) -> Module | None:
-    base = os.path.join(folder, part)
-    package = os.path.join(base, "__init__.py")
-    if os.path.isfile(package):
-        return Module(name, package, is_package=True)
-    if os.path.isfile(f"{base}.py"):
-        return Module(name, f"{base}.py", is_package=False)
-    return Module(name, None, is_package=True) if os.path.isdir(base) else None
-
-
 class Library:
     """The bytes and facts of files, each read once and parsed only if the store does not know it.
 
     Args:
         store: remembers facts from one time to the next.
+
+    Attributes:
+        digests: of the files that were read, by path; None as soon as one could not be read.
     """
 
     def __init__(self, store: FactStore) -> None:
+        self.digests: dict[str, str] | None = {}
         self._store = store
         self._sources: dict[str, bytes | UnreadableSource] = {}
         self._facts: dict[str, FileFacts | UnreadableSource] = {}
@@ -137,9 +179,12 @@ class Library:
         """The bytes of a file; raises UnreadableSource."""
         if path not in self._sources:
             try:
-                self._sources[path] = sources.read_bytes(path)
+                source = self._sources[path] = sources.read_bytes(path)
+                if self.digests is not None:
+                    self.digests[path] = sources.content_digest(source)
             except UnreadableSource as error:
                 self._sources[path] = error
+                self.digests = None
         found = self._sources[path]
         if isinstance(found, UnreadableSource):
             raise found
@@ -149,7 +194,7 @@ class Library:
         """The facts of a file; raises UnreadableSource."""
         if path not in self._facts:
             try:
-                self._facts[path] = self._known_or_extracted(self.source(path))
+                self._facts[path] = self._known_or_compiled(self.source(path))
             except UnreadableSource as error:
                 self._facts[path] = error
         found = self._facts[path]
@@ -157,14 +202,46 @@ class Library:
             raise found
         return found
 
-    def _known_or_extracted(self, source: bytes) -> FileFacts:
+    def mentions(self, path: str, name: str) -> bool:
+        """Whether a file may bind a name; spares the parse of most, such as every ``__init__.py`` on the way."""
+        if isinstance(self._facts.get(path), FileFacts):
+            return True
+        source = self.source(path)
+        # In two bytes a letter the name does not stand there as it is.
+        return name.encode() in source or b"\x00" in source
+
+    def has_star(self, path: str) -> bool:
+        """Whether a file may hold a star import."""
+        known = self._facts.get(path)
+        if isinstance(known, FileFacts):
+            return bool(known.stars)
+        return _STAR_IMPORT.search(self.source(path)) is not None
+
+    def verdict(self, digest: str) -> Verdict | None:
+        """What the bytes with this digest are by themselves; None where they are not known or it depends."""
+        return self._store.verdict(digest)
+
+    def learn(self, files: Iterable[tuple[str, bytes, str]]) -> None:
+        """Have the facts of many files: for each its path, its bytes and their digest."""
+        unknown: dict[str, bytes] = {}
+        paths: dict[str, list[str]] = {}
+        for path, source, digest in files:
+            facts = self._store.get(digest)
+            if facts is not None:
+                self._facts[path] = facts
+            else:
+                unknown[digest] = source
+                paths.setdefault(digest, []).append(path)
+        for digest, one in zip(unknown, outcomes(list(unknown.values())), strict=True):
+            # What cannot be parsed is not kept: another Python or libcst may know better.
+            if not isinstance(one, UnreadableSource):
+                self._store.put(digest, one)
+            self._facts.update(dict.fromkeys(paths[digest], one))
+
+    def _known_or_compiled(self, source: bytes) -> FileFacts:
         digest = sources.content_digest(source)
         facts = self._store.get(digest)
         if facts is None:
-            # The one door to libcst, which takes 0.2 s to import.
-            from scripts_tracker.analysis.extraction import extract
-
-            facts = extract(source)
-            # What cannot be parsed is not kept: another Python or libcst may know better.
+            facts = compiled(source)
             self._store.put(digest, facts)
         return facts

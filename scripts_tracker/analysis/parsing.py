@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
+import gc
 import io
 import re
-import threading
 import tokenize
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
-from scripts_tracker.analysis import limits
+from scripts_tracker.analysis import deepstack, limits, troubles
 from scripts_tracker.exceptions import UnreadableSource
 
-_STACK: Final = 128 << 20
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 # Codecs that turn ASCII text into other text, slowly or with warnings: no editor writes source in them.
 _NO_SOURCE_CODECS: Final = frozenset(
     {"unicode-escape", "raw-unicode-escape", "idna", "punycode", "undefined", "utf-7"}
@@ -24,8 +27,6 @@ _WIDE_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # The native parser tells where the offending token ends, 0-based: the 1-based column of its last character.
 _ERROR_PLACE = re.compile(r"error at (\d+):(\d+)")
 
-_stack_size_lock = threading.Lock()
-
 
 @dataclass(frozen=True, slots=True)
 class ParsedSource:
@@ -33,6 +34,19 @@ class ParsedSource:
 
     module: cst.Module
     text: str
+
+
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keep the garbage collector from walking trees, which hold no cycles and go as soon as they are read."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def parse(source: bytes) -> ParsedSource:
@@ -49,7 +63,7 @@ def parse(source: bytes) -> ParsedSource:
     """
     text = decode(source)
     limits.check(text)
-    return ParsedSource(_parse_in_thread(text), text)
+    return ParsedSource(_parse(text), text)
 
 
 def decode(source: bytes) -> str:
@@ -134,6 +148,8 @@ def _checked(text: str) -> str:
     """The text, unless its codec made something of it that no source may hold."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.startswith("\ufeff"):
+        raise UnreadableSource("the source starts with a second byte order mark, which Python does not read")
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -146,31 +162,19 @@ def _checked(text: str) -> str:
     return text
 
 
-def _parse_in_thread(text: str) -> cst.Module:
-    """Parse with a stack that holds whatever the limits let pass; the caller's may be half a mebibyte, half used."""
-    outcome: list[cst.Module | BaseException] = []
-
-    def work() -> None:
-        try:
-            outcome.append(cst.parse_module(text))
-        except BaseException as error:  # noqa: BLE001 - a panic of the native parser is a BaseException
-            outcome.append(error)
-
-    worker = threading.Thread(target=work, name="scripts_tracker parser", daemon=True)
+def _parse(text: str) -> cst.Module:
+    """Parse on a deep stack: the native parser recurses without a guard."""
     try:
-        with _stack_size_lock:
-            usual = threading.stack_size(_STACK)
-            try:
-                worker.start()
-            finally:
-                threading.stack_size(usual)
-    except (RuntimeError, MemoryError) as error:
+        module = deepstack.call(cst.parse_module, text)
+    except deepstack.NoThreadError as error:
         raise UnreadableSource("no thread could be started to parse the source") from error
-    worker.join()
-    result = outcome[0]
-    if isinstance(result, BaseException):
-        raise _unreadable(result, text) from result
-    return result
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of the native parser is a BaseException
+        raise _unreadable(error, text) from error
+    if not isinstance(module, cst.Module):
+        raise TypeError(f"{module!r} is no module")
+    return module
 
 
 def _unreadable(error: BaseException, text: str) -> UnreadableSource:
@@ -181,12 +185,23 @@ def _unreadable(error: BaseException, text: str) -> UnreadableSource:
         reason = _first_sentence(error.message)
         if "unterminated" in reason:
             return UnreadableSource(reason, *limits.unfinished_string(text))
-        return UnreadableSource(reason, max(error.raw_line, 1), max(error.raw_column, 0) + 1)
+        message = error.message
+        return UnreadableSource(reason, *troubles.first_place(text, lambda part: _complaint(part) == message))
     if isinstance(error, SyntaxError):
         return UnreadableSource(_first_sentence(error.msg), error.lineno or 1, error.offset or 1)
     if isinstance(error, (RecursionError, MemoryError)):
         return UnreadableSource("the source is nested too deeply to be analysed")
-    return UnreadableSource(_first_sentence(str(error)) or "the parser failed")
+    # Valid, but more than libcst understands: its words alone would not tell whose fault it is.
+    return UnreadableSource(f"libcst cannot parse it ({_first_sentence(str(error)) or type(error).__name__})")
+
+
+def _complaint(text: str) -> str:
+    """What the tokenizer has to say; the parser, which would take its time, stops at the first line."""
+    try:
+        cst.parse_module(f"= =\n{text}")
+    except cst.ParserSyntaxError as error:
+        return error.message
+    return ""
 
 
 def _last_character(text: str, line: int, column: int) -> tuple[int, int]:

@@ -7,19 +7,27 @@ found once, there it is; only what stands there several times is told apart by e
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
+from scripts_tracker.analysis import limits
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scripts_tracker.analysis.values import Place
 
-_NEWLINE = re.compile(r"\r\n|\r|\n")
 _INDENTATION: Final = " \t\f"
 _SENTINEL: Final = "scripts_tracker_was_here"
 MAX_GENERATIONS: Final = 20
 """So many nodes of one file are told apart exactly; a file that needs more gets the first place that fits."""
+MAX_GENERATED: Final = 150_000
+"""Characters that may be generated for that: a generation costs as much as a parse."""
+MAX_SEARCHED: Final = 30_000_000
+"""Characters that may be looked through; after that, a node gets the place of what is around it."""
+MAX_WORDS: Final = 200
+"""Of a long node, its beginning is looked for: patterns take long to compile."""
 
 
 class Positions:
@@ -28,9 +36,10 @@ class Positions:
     def __init__(self, module: cst.Module, text: str) -> None:
         self._module = module
         self._text = text
-        self._lines = [0, *(match.end() for match in _NEWLINE.finditer(text))]
         self._offsets: dict[int, int] = {}
+        self._ends: dict[int, int] = {}
         self._generations = 0
+        self._searched = 0
 
     def place(self, node: cst.CSTNode, within: cst.CSTNode | None = None) -> Place:
         """Where a node starts: 1-based line and column.
@@ -42,8 +51,7 @@ class Positions:
         return self._place_at(self._offset(node, within))
 
     def _place_at(self, offset: int) -> Place:
-        line = bisect_right(self._lines, offset)
-        return line, offset - self._lines[line - 1] + 1
+        return limits.place(self._text, offset)
 
     def _offset(self, node: cst.CSTNode, within: cst.CSTNode | None) -> int:
         known = self._offsets.get(id(node))
@@ -52,13 +60,18 @@ class Positions:
         return known
 
     def _find(self, node: cst.CSTNode, within: cst.CSTNode | None) -> int:
-        pattern = self._pattern(node)
         start, end = 0, len(self._text)
         if within is not None:
             start = self._offset(within, None)
-            around = self._pattern(within).match(self._text, start)
-            end = around.end() if around else end
-        candidates = [match.start() for match in pattern.finditer(self._text, start, end)]
+            end = self._end(within, start)
+        self._searched += end - start
+        if self._searched > MAX_SEARCHED:
+            return start
+        code = self._code(node)
+        if "\n" in code:
+            candidates = [match.start() for match in _pattern(code).finditer(self._text, start, end)]
+        else:
+            candidates = list(_occurrences(code.strip(), self._text, start, end))
         if isinstance(node, cst.Decorator | cst.ClassDef):
             candidates = [offset for offset in candidates if self._starts_line(offset)]
         if len(candidates) == 1:
@@ -69,17 +82,18 @@ class Positions:
         return candidates[0] if candidates else start
 
     def _starts_line(self, offset: int) -> bool:
-        line = self._lines[bisect_right(self._lines, offset) - 1]
+        line = self._text.rfind("\n", 0, offset) + 1
         return not self._text[line:offset].strip(_INDENTATION)
 
-    def _pattern(self, node: cst.CSTNode) -> re.Pattern[str]:
-        words = self._code(node).split()
-        if not words:
-            return re.compile(r"(?!)")
-        before = r"(?<![\w.])" if words[0][0].isidentifier() else ""
-        after = r"(?!\w)" if words[-1][-1].isidentifier() else ""
-        # Continuation lines carry an indentation that the code of the lone node lacks.
-        return re.compile(before + r"\s+".join(map(re.escape, words)) + after)
+    def _end(self, node: cst.CSTNode, start: int) -> int:
+        """Where a node that starts there ends; the end of the text where that is not known."""
+        known = self._ends.get(id(node))
+        if known is None:
+            found = _pattern(self._code(node)).match(self._text, start)
+            # Of a long node the pattern is only the beginning.
+            known = found.end() if found and len(found[0].split()) < MAX_WORDS else len(self._text)
+            self._ends[id(node)] = known
+        return known
 
     def _code(self, node: cst.CSTNode) -> str:
         code = self._module.code_for_node
@@ -100,7 +114,7 @@ class Positions:
     def _generate(self, node: cst.CSTNode) -> int | None:
         """The offset of a node, by exchanging it for a name that stands nowhere else; None where that fails."""
         self._generations += 1
-        if self._generations > MAX_GENERATIONS:
+        if self._generations > min(MAX_GENERATIONS, MAX_GENERATED // (len(self._text) + 1)):
             return None
         anchor, back = _anchor(node)
         sentinel = _SENTINEL
@@ -115,6 +129,34 @@ class Positions:
         if offset < 0 or code[:offset] != self._text[:offset]:
             return None
         return self._text.rfind(back, 0, offset) if back else offset
+
+
+def _pattern(code: str) -> re.Pattern[str]:
+    words = code.split()
+    if not words:
+        return re.compile(r"(?!)")
+    del words[MAX_WORDS:]
+    before = r"(?<![\w.])" if words[0][0].isidentifier() else ""
+    after = r"(?!\w)" if words[-1][-1].isidentifier() else ""
+    # Continuation lines carry an indentation that the code of the lone node lacks.
+    return re.compile(before + r"\s+".join(map(re.escape, words)) + after)
+
+
+def _occurrences(code: str, text: str, start: int, end: int) -> Iterator[int]:
+    """Where a line of code stands in a text, not as a part of longer names."""
+    if not code:
+        return
+    offset = text.find(code, start, end)
+    while offset >= 0:
+        before, after = text[offset - 1 : offset], text[offset + len(code) : offset + len(code) + 1]
+        part_before = code[0].isidentifier() and (_is_word(before) or before == ".")
+        if not (part_before or (_is_word(code[-1]) and _is_word(after))):
+            yield offset
+        offset = text.find(code, offset + 1, end)
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def _anchor(node: cst.CSTNode) -> tuple[cst.CSTNode, str]:  # noqa: PLR0911 - one return a kind of node

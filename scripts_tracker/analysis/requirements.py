@@ -100,7 +100,7 @@ class RequirementReader:
                 return self._module_named(entity.module.name, home)
         first = entities[0] if entities else None
         if isinstance(first, FoundValue) and isinstance(first.value, Const):
-            return self._constant(first.value, argument, home, app_label)
+            return self.constant(first.value, argument.place, home, app_label)
         if isinstance(first, FoundModule | Unknown | Broken):
             path = first.path if isinstance(first, Unknown) else first.module.name
             return self._missing_module(path, argument, home)
@@ -114,14 +114,22 @@ class RequirementReader:
         target = ScriptId(file.folder.app_label, file.name)
         return target, str(target)
 
-    def _constant(
-        self, constant: Const, argument: Argument, home: Module, app_label: str
+    def constant(
+        self, constant: Const, place: Place, home: Module, app_label: str
     ) -> tuple[ScriptId | None, str] | None:
+        """The script that a literal names, and its text; None where it can name none.
+
+        Args:
+            constant: the literal.
+            place: where it stands.
+            home: the module that it stands in.
+            app_label: the app of the command that runs.
+        """
         value = constant.value
         if not isinstance(value, str) or not value:
             self._report(
                 home,
-                argument.place,
+                place,
                 codes.WRONG_OPTION,
                 f"@required_preceding_script cannot take {value!r}",
                 f"Name the script by its app and name, {_EXAMPLE}.",
@@ -134,7 +142,7 @@ class RequirementReader:
         hint = self._other_spelling(value) or self._nearest(target)
         self._report(
             home,
-            argument.place,
+            place,
             codes.UNKNOWN_REQUIREMENT,
             f"the required script {target} does not exist",
             hint,

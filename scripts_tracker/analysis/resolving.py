@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +22,7 @@ from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
     from scripts_tracker.analysis.facts import ClassFacts, FileFacts
-    from scripts_tracker.analysis.modules import Finder, Library
+    from scripts_tracker.analysis.modules import FindsModules, ReadsFiles
 
 TRACKED: Final = "tracked_script"
 REQUIRED: Final = "required_preceding_script"
@@ -89,7 +88,7 @@ class Resolver:
         library: knows their facts.
     """
 
-    def __init__(self, finder: Finder, library: Library) -> None:
+    def __init__(self, finder: FindsModules, library: ReadsFiles) -> None:
         self._finder = finder
         self._library = library
         self._resolved: dict[tuple[str, str, str | None], list[Entity]] = {}
@@ -214,7 +213,7 @@ class Resolver:
         return entities, further
 
     def _member(self, module: Module, name: str, *, starred: bool) -> Values | None:
-        if module.path is None or not self._mentions(module.path, name):
+        if module.path is None or not self._library.mentions(module.path, name):
             return None
         facts = self._library.facts(module.path)
         values = facts.names.get(name)
@@ -226,18 +225,11 @@ class Resolver:
         return None if name.startswith("_") else values
 
     def _through_stars(self, module: Module, name: str, rest: list[str]) -> list[tuple[str, Module]]:
-        if module.path is None or not self._has_star(module.path):
+        if module.path is None or not self._library.has_star(module.path):
             return []
         stars = self._library.facts(module.path).stars
         bare = name.lstrip(STAR)
         return [(".".join([f"{star}{INSIDE}{STAR}{bare}", *rest]), module) for star in stars]
-
-    def _mentions(self, path: str, name: str) -> bool:
-        """Spares the parse of a file, most often an ``__init__.py``, that cannot bind the name."""
-        return name.encode() in self._library.source(path)
-
-    def _has_star(self, path: str) -> bool:
-        return re.search(rb"import\s*\*", self._library.source(path)) is not None
 
 
 def _our_decorator(path: str) -> OurDecorator | None:

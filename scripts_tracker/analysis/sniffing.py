@@ -10,20 +10,25 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from scripts_tracker.analysis.glancing import origins
 from scripts_tracker.analysis.sources import REQUIREMENT_MARKER, has_marker
 from scripts_tracker.analysis.values import INSIDE, STAR
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from scripts_tracker.analysis.modules import Finder, Library, Module
+    from collections.abc import Callable, Iterator
+
+    from scripts_tracker.analysis.modules import FindsModules, Module, ReadsFiles
 
 _COMMENT: Final = re.compile(r"#[^\n]*")
 _CONTINUED: Final = re.compile(r"\\\n")
-_CLASS: Final = re.compile(r"^[ \t\f]*class[ \t]+\w+\s*([(\[].{0,2000}?[)\]]\s*:)", re.MULTILINE | re.DOTALL)
+_CLASS: Final = re.compile(r"^[ \t\f]*class[ \t]+\w+\s*(?=[(\[])", re.MULTILINE)
+_END_OF_HEAD: Final = re.compile(r"[)\]]\s*:")
+_LONGEST_HEAD: Final = 2000
 _DECORATOR: Final = re.compile(r"^[ \t\f]*@([^\n]*)", re.MULTILINE)
 _ASSIGNED: Final = re.compile(r"^[ \t\f]*(?:\w+\.)?(\w+)[ \t]*(?::[^=\n]*)?=(?!=)([^\n]*)", re.MULTILINE)
 _IMPORT: Final = re.compile(
-    r"(?:^|[;:])[ \t\f]*(?:from[ \t]*([.\w \t]+?)[ \t]*\bimport\b[ \t]*(\([^)]*\)|[^\n;]*)|import[ \t]+([^\n;]*))",
+    r"(?:^|[;:])[ \t\f]*(?:from([.\w \t]+?)\bimport\b[ \t]*(\([^)]*\)|[^\n;]*)|import[ \t]+([^\n;]*))",
     re.MULTILINE,
 )
 _DOTTED: Final = re.compile(r"(?<![\w.])[^\W\d][\w]*(?:[ \t]*\.[ \t]*[^\W\d]\w*)*")
@@ -53,11 +58,40 @@ class Sniffer:
         library: reads them.
     """
 
-    def __init__(self, finder: Finder, library: Library) -> None:
+    def __init__(self, finder: FindsModules, library: ReadsFiles) -> None:
         self._finder = finder
         self._library = library
         self._known: dict[str, Sniffed] = {}
         self._without: set[tuple[str, str, bool]] = set()
+        self._paths: dict[str, bool] = {}
+
+    def command_leads_to_marker(
+        self, module: Module, source: bytes, may_track: Callable[[str, Module], bool]
+    ) -> bool:
+        """Whether what ``Command`` is in a file without the marker may come from a file with it.
+
+        Args:
+            module: the file.
+            source: its bytes.
+            may_track: looks closer at what leads to a file with the marker: takes an absolute path and a module.
+        """
+        paths = origins(source)
+        if paths is None:
+            if module.path is not None:
+                self._known[module.path] = sniff(source)
+            return self.leads_to_marker(module, COMMAND)
+        return any(self._path_leads(path, module, may_track) for path in paths)
+
+    def _path_leads(self, path: str, home: Module, may_track: Callable[[str, Module], bool]) -> bool:
+        absolute = home.absolute(path)
+        if not absolute or absolute.count(".") >= MAX_DEPTH:
+            return False
+        known = self._paths.get(absolute)
+        if known is None:
+            leads = any(self.leads_to_marker(*one) for one in self._modules(absolute))
+            known = leads and may_track(absolute, home)
+            self._paths[absolute] = known
+        return known
 
     def leads_to_marker(self, module: Module, name: str, *, requirements: bool = False) -> bool:
         """Whether what is called ``name`` in a module may come from a file with the marker.
@@ -81,7 +115,7 @@ class Sniffer:
             try:
                 source = self._library.source(current.path)
             except UnreadableSource:
-                continue
+                return True  # nobody knows; linking will name the file
             if has_marker(source) or (requirements and REQUIREMENT_MARKER in source):
                 return True
             stack.extend(self._next(current, self._sniffed(current.path, source), wanted))
@@ -162,14 +196,29 @@ def sniff(source: bytes) -> Sniffed:
     if "\\\n" in text:
         text = _CONTINUED.sub(" ", text)
     heads = {COMMAND, *_METHODS}
-    for pattern in (_CLASS, _DECORATOR):
-        for match in pattern.finditer(text):
-            heads.update(_names(match.group(1)))
+    for part in (*_class_heads(text), *_DECORATOR.findall(text)):
+        heads.update(_names(part))
     assigned: dict[str, set[str]] = {}
     for match in _ASSIGNED.finditer(text):
         assigned.setdefault(match.group(1), set()).update(_names(match.group(2)))
     imported, stars = _imports(text)
     return Sniffed(frozenset(heads), assigned, imported, stars)
+
+
+def _class_heads(text: str) -> Iterator[str]:
+    """What stands in the brackets of each class; no character is looked at twice, however many brackets are open."""
+    end = 0
+    for match in _CLASS.finditer(text):
+        if match.end() < end:
+            continue
+        closing = _END_OF_HEAD.search(text, match.end())
+        if closing is None:
+            return
+        if closing.end() - match.end() <= _LONGEST_HEAD:
+            end = closing.end()
+            yield text[match.end() : end]
+        else:
+            end = closing.start() - _LONGEST_HEAD
 
 
 @lru_cache(maxsize=4096)

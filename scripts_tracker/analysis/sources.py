@@ -20,6 +20,8 @@ MARKER: Final = b"tracked_script"
 """What a file must mention to be parsed; ``scripts_tracker`` does not contain it."""
 REQUIREMENT_MARKER: Final = b"required_preceding_script"
 MAX_BYTES: Final = 16 * 1024 * 1024
+MAX_ATTEMPTS: Final = 3
+"""So often a file is read anew that changed while it was being read."""
 _SUFFIX: Final = ".py"
 _WIDE_MARKERS: Final = tuple(
     MARKER.decode().encode(name) for name in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
@@ -62,17 +64,18 @@ def list_commands(
         UnreadableSource: the folder does not exist or cannot be listed.
     """
     try:
-        entries = sorted(os.listdir(folder.path))
+        entries = os.listdir(folder.path)
     except (OSError, ValueError) as error:
         raise UnreadableSource(_folder_reason(error)) from error
     found = []
+    others = {entry for entry in entries if not entry.endswith(_SUFFIX)}
     for entry in entries:
         name = entry.removesuffix(_SUFFIX)
         # The rules of pkgutil.iter_modules() and of django.core.management.find_commands().
         if name == entry or not name or name.startswith("_") or "." in name:
             continue
         path = os.path.join(folder.path, entry)
-        if name in entries and os.path.isfile(os.path.join(folder.path, name, "__init__.py")):
+        if name in others and os.path.isfile(os.path.join(folder.path, name, "__init__.py")):
             continue
         lowered = entry.lower()
         ignored = lowered in ignored_files or lowered.startswith(ignored_prefixes)
@@ -102,19 +105,40 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """
     try:
         _refuse_irregular(os.stat(path).st_mode)
-        # A pipe could take the file's place in between: O_NONBLOCK keeps the open from waiting for a writer.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        try:
-            _refuse_irregular(os.fstat(descriptor).st_mode)
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                source = file.read(MAX_BYTES + 1)
-        finally:
-            os.close(descriptor)
+        for _attempt in range(MAX_ATTEMPTS):
+            source, is_whole = _read_once(path)
+            if is_whole:
+                break
+        else:
+            raise UnreadableSource("the file changes while it is being read")
     except (OSError, ValueError) as error:
         known = _REASONS.get(error.errno) if isinstance(error, OSError) and error.errno else None
         raise UnreadableSource(known or f"the file cannot be read ({_system_reason(error)})") from error
     if len(source) > MAX_BYTES:
         raise UnreadableSource(f"the file is larger than {MAX_BYTES // 1024 // 1024} MB")
+    return source
+
+
+def _read_once(path: str | os.PathLike[str]) -> tuple[bytes, bool]:
+    """A file's bytes, and whether nobody wrote to it meanwhile: half of one version and half of another is neither."""
+    # A pipe could take the file's place in between: O_NONBLOCK keeps the open from waiting for a writer.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        before = os.fstat(descriptor)
+        _refuse_irregular(before.st_mode)
+        source = _up_to(descriptor, min(before.st_size, MAX_BYTES) + 1)
+        after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    unchanged = (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size)
+    return source, unchanged and len(source) == min(before.st_size, MAX_BYTES + 1)
+
+
+def _up_to(descriptor: int, size: int) -> bytes:
+    """So many bytes, or all there are; a buffer of MAX_BYTES for every small file would take longer than the file."""
+    source = os.read(descriptor, size)
+    while 0 < len(source) < size and (more := os.read(descriptor, size - len(source))):
+        source += more
     return source
 
 

@@ -23,6 +23,8 @@ _LAYOUT: Final = frozenset(
     | {"lpar", "rpar", "lbracket", "rbracket", "lbrace", "rbrace", "dot", "equal", "colon", "operator"}
 )
 _LEAVES: Final = frozenset({str, bool, type(None), cst.MaybeSentinel})
+_SUITES: Final = ("body", "orelse", "handlers", "finalbody", "cases", "decorators")
+_ENTERED: Final = (cst.BaseSuite, cst.BaseStatement, cst.Else, cst.Finally)
 _fields_of: dict[type[cst.CSTNode], tuple[str, ...]] = {}
 
 
@@ -35,19 +37,53 @@ def descendants(
         root: where to start; always entered.
         enter: whether to go on below a node.
     """
+    return _walk(root, enter, _children)
+
+
+def in_suites(
+    root: cst.CSTNode, enter: Callable[[cst.CSTNode], bool] = lambda _: True
+) -> Iterator[cst.CSTNode]:
+    """The node, and the compound statements and decorators below it; expressions are not looked into.
+
+    Args:
+        root: where to start; always entered.
+        enter: whether to go on below a node.
+    """
+    return _walk(root, enter, _suites)
+
+
+def _walk(
+    root: cst.CSTNode,
+    enter: Callable[[cst.CSTNode], bool],
+    below: Callable[[cst.CSTNode], Iterator[cst.CSTNode]],
+) -> Iterator[cst.CSTNode]:
     stack = [root]
     while stack:
         node = stack.pop()
         yield node
-        if node is not root and not enter(node):
-            continue
-        for name in _fields(type(node)):
-            value = getattr(node, name)
-            kind = type(value)
-            if kind is list or kind is tuple:
-                stack.extend(value)
-            elif kind not in _LEAVES and isinstance(value, cst.CSTNode):
-                stack.append(value)
+        if node is root or enter(node):
+            stack.extend(below(node))
+
+
+def _children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    for name in _fields(type(node)):
+        value = getattr(node, name)
+        kind = type(value)
+        if kind is list or kind is tuple:
+            yield from value
+        elif kind not in _LEAVES:
+            yield value
+
+
+def _suites(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    if isinstance(node, cst.SimpleStatementLine | cst.Decorator):
+        return
+    for name in _SUITES:
+        value = getattr(node, name, None)
+        if isinstance(value, list | tuple):
+            yield from value
+        elif isinstance(value, _ENTERED):
+            yield value
 
 
 def called(expression: cst.BaseExpression) -> Iterator[cst.BaseExpression]:

@@ -1,0 +1,215 @@
+"""One pass over the command files: what each says at a glance, the facts of the others, all of them linked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from scripts_tracker.analysis import codes, memos, sources
+from scripts_tracker.analysis.cycles import cycles
+from scripts_tracker.analysis.facts import MemoryStore
+from scripts_tracker.analysis.linking import HiddenBaseError, Linker
+from scripts_tracker.analysis.modules import Library, Module
+from scripts_tracker.analysis.requirements import Commands, RequirementReader
+from scripts_tracker.analysis.resolving import Resolver
+from scripts_tracker.analysis.sniffing import Sniffer
+from scripts_tracker.analysis.values import Const
+from scripts_tracker.datatypes import Fingerprint, ProjectIndex, Requirement, ScriptDefinition, ScriptId
+from scripts_tracker.exceptions import UnreadableSource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from scripts_tracker.analysis.facts import FactStore, OwnScript
+    from scripts_tracker.analysis.findings import Findings
+    from scripts_tracker.analysis.modules import Finder
+    from scripts_tracker.analysis.sources import CommandFile
+
+
+def scanned(
+    files: Sequence[CommandFile], finder: Finder, store: FactStore | None, findings: Findings
+) -> tuple[ProjectIndex, str | None]:
+    """The index of some command files, and the text that it can be recalled from, if it can.
+
+    Args:
+        files: the files; where two give the same script, the first counts.
+        finder: finds modules.
+        store: knows the facts of bytes that were analysed before.
+        findings: takes what is wrong.
+    """
+    library = Library(store if store is not None else MemoryStore())
+    scan = _Scan(files, finder, library, findings)
+    checked = check_requirements(scan.definitions(), findings)
+    index = ProjectIndex(tuple(checked[one] for one in sorted(checked)), tuple(findings))
+    return index, memos.remembered(index, scan.files_digest(), finder.probes, library.digests)
+
+
+class _Pending(NamedTuple):
+    """A command file that is linked when the facts of all are there."""
+
+    file: CommandFile
+    home: Module
+    source: bytes
+    digest: str
+
+
+class _Scan:
+    """One pass over the command files."""
+
+    def __init__(
+        self, files: Sequence[CommandFile], finder: Finder, library: Library, findings: Findings
+    ) -> None:
+        self._files = files
+        self._library = library
+        self._findings = findings
+        self._digests: dict[str, str] = {}
+        self._sniffer = Sniffer(finder, library)
+        resolver = Resolver(finder, library)
+        self._requirements = RequirementReader(Commands(files), resolver, findings.report)
+        self._linker = Linker(
+            resolver=resolver, sniffer=self._sniffer, findings=findings, requirements=self._requirements
+        )
+
+    def definitions(self) -> dict[ScriptId, ScriptDefinition]:
+        """The tracked scripts, and the files of which nobody can tell; the first of an identity counts."""
+        looked_at = [self._look(file) for file in self._files if not file.ignored]
+        pending = [one for one in looked_at if isinstance(one, _Pending)]
+        self._library.learn((one.file.path, one.source, one.digest) for one in pending)
+        found: dict[ScriptId, ScriptDefinition] = {}
+        for one in looked_at:
+            definition = self._linked(one) if isinstance(one, _Pending) else one
+            if definition is None:
+                continue
+            first = found.setdefault(definition.id, definition)
+            if first is not definition:
+                self._findings.add(
+                    definition.location,
+                    codes.SHADOWED,
+                    f"{definition.id} is hidden by another command of that name in {first.location.path}",
+                    "Rename one of the two files, or give one of the apps another label.",
+                )
+        return found
+
+    def files_digest(self) -> str:
+        """One digest of all files, as they were when they were read."""
+        return memos.files_digest((file, self._digests.get(file.path, "")) for file in self._files)
+
+    def _look(self, file: CommandFile) -> ScriptDefinition | _Pending | None:
+        """What a file says at a glance; nothing is kept of the many that are no scripts."""
+        try:
+            source = sources.read_bytes(file.path)
+        except UnreadableSource as error:
+            self._findings.unreadable(file.path, error)
+            return self._unreadable(file, "", error.line, error.column)
+        digest = self._digests[file.path] = sources.content_digest(source)
+        home = Module(file.module, file.path, is_package=False)
+        if b"\x00" in source:
+            binary = _nul_bytes(source)
+            self._findings.unreadable(file.path, binary)
+            return self._unreadable(file, digest, binary.line, binary.column)
+        marked = sources.has_marker(source)
+        if not marked and not self._sniffer.command_leads_to_marker(home, source, self._linker.may_track):
+            return None
+        verdict = self._library.verdict(digest) if marked else None
+        if verdict is None:
+            return _Pending(file, home, source, digest)
+        return None if verdict.script is None else self._decided(file, home, verdict.script, digest)
+
+    def _decided(self, file: CommandFile, home: Module, script: OwnScript, digest: str) -> ScriptDefinition:
+        """The script that a file defines by itself."""
+        requires: dict[object, Requirement] = {}
+        for name, place in script.requires:
+            required = self._requirements.constant(Const(name), place, home, file.folder.app_label)
+            if required is not None:
+                target, text = required
+                location = self._findings.location(file.path, place)
+                requires.setdefault(target or text, Requirement(target, text, location))
+        return ScriptDefinition(
+            id=ScriptId(file.folder.app_label, file.name),
+            location=self._findings.location(file.path, script.place),
+            fingerprint=Fingerprint.parse(script.fingerprint),
+            content_digest=digest,
+            help=script.help,
+            options=script.options,
+            requires=tuple(requires.values()),
+        )
+
+    def _linked(self, one: _Pending) -> ScriptDefinition | None:
+        try:
+            facts = self._library.facts(one.file.path)
+            if facts.verdict is not None:
+                script = facts.verdict.script
+                return None if script is None else self._decided(one.file, one.home, script, one.digest)
+            return self._linker.link(one.file, facts, one.home, one.digest)
+        except UnreadableSource as error:
+            self._findings.unreadable(one.file.path, error)
+            return self._unreadable(one.file, one.digest, error.line, error.column)
+        except HiddenBaseError:
+            return self._unreadable(one.file, one.digest, 1, 1)
+
+    def _unreadable(self, file: CommandFile, digest: str, line: int, column: int) -> ScriptDefinition:
+        return ScriptDefinition(
+            id=ScriptId(file.folder.app_label, file.name),
+            location=self._findings.location(file.path, (line, column)),
+            fingerprint=None,
+            content_digest=digest,
+        )
+
+
+def _nul_bytes(source: bytes) -> UnreadableSource:
+    before = source[: source.index(b"\x00")]
+    column = len(before) - (before.rfind(b"\n") + 1) + 1
+    return UnreadableSource(
+        "it contains NUL bytes, so it is binary or not encoded in UTF-8", before.count(b"\n") + 1, column
+    )
+
+
+def check_requirements(
+    definitions: Mapping[ScriptId, ScriptDefinition], findings: Findings
+) -> dict[ScriptId, ScriptDefinition]:
+    """The definitions with only tracked scripts as requirements; reports untracked ones, itself, and circles."""
+    checked = {
+        one: replace(
+            definition,
+            requires=tuple(_checked(one, each, definitions, findings) for each in definition.requires),
+        )
+        for one, definition in definitions.items()
+    }
+    edges = {
+        one: [each.target for each in definition.requires if each.target is not None]
+        for one, definition in checked.items()
+    }
+    for circle in cycles(edges):
+        first, second = circle[0], circle[1]
+        place = next(each.location for each in checked[first].requires if each.target == second)
+        path = " -> ".join(map(str, (*circle, first)))
+        findings.add(
+            place,
+            codes.REQUIREMENT_CYCLE,
+            f"these scripts require each other in a circle: {path}",
+            "Remove one of the @required_preceding_script arguments on this way.",
+        )
+    return checked
+
+
+def _checked(
+    one: ScriptId, each: Requirement, definitions: Mapping[ScriptId, ScriptDefinition], findings: Findings
+) -> Requirement:
+    if each.target is None:
+        return each
+    if each.target == one:
+        findings.add(
+            each.location,
+            codes.SELF_REQUIREMENT,
+            f"{one} requires itself, so it could never run",
+            "Remove the name from @required_preceding_script.",
+        )
+    elif each.target not in definitions:
+        findings.add(
+            each.location,
+            codes.UNTRACKED_REQUIREMENT,
+            f"the required command {each.target} is not tracked, so nobody knows whether it has run",
+            "Put @tracked_script on its handle(), or take it out of the ignored files.",
+        )
+        return replace(each, target=None)
+    return each

@@ -1,0 +1,8 @@
+"""The version of what the analysis makes of a file, where nothing else has to be imported for it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ANALYSIS_VERSION: Final = 1
+"""Counts up whenever the same files would give other facts, verdicts or findings, so that none are taken from before."""
