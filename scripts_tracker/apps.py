@@ -25,7 +25,7 @@ class ScriptsTrackerConfig(AppConfig):
     def ready(self) -> None:
         """Connect what Django is to call."""
         post_migrate.connect(_after_migrate, sender=self, dispatch_uid="scripts_tracker.notify")
-        register(_check_settings)
+        register(_check_settings, self.label)
         if not apps.is_installed(_OLD_NAME):
             _answer_to_the_old_name()
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import CommandError
 from django.db import Error, transaction
 
-from scripts_tracker import arguments, conf, database, git, leases, ledger, outcomes, requirements, versions
+from scripts_tracker import arguments, conf, database, git, leases, ledger, requirements, versions
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.identity import identify
 from scripts_tracker.outcomes import Attempt
@@ -120,7 +120,7 @@ def _start(
     """Record that the attempt starts; a rehearsal needs no lease, as it changes nothing that counts."""
     version = versions.read_version(identity.id, identity.file)
     given = arguments.shown(call.args, call.options)
-    inside = outcomes.is_in_transaction()
+    inside = database.is_in_transaction()
     script = ledger.script_row(identity.id, identity.path)
     if any(call.options.get(name) for name in options.unless):
         run = ledger.start_run(script.pk, version, who_and_where("rehearsal", given=given), "")

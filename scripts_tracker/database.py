@@ -24,6 +24,12 @@ def alias() -> str:
     return conf.tracker_settings().database or router.db_for_write(Script)
 
 
+def is_in_transaction() -> bool:
+    """Whether what is written to the ledger now belongs to a transaction that somebody else ends."""
+    connection = connections[alias()]
+    return connection.in_atomic_block or not connection.get_autocommit()
+
+
 def tables_exist() -> bool:
     """Whether all tables of the ledger are there (one query)."""
     connection = connections[alias()]

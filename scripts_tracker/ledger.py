@@ -1,49 +1,29 @@
-"""The only code that queries the tables: rows in, values out."""
+"""What is written to the ledger; what a check reads of it, snapshots.py gives."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from django.db import transaction
+from django.db import Error, connections, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from scripts_tracker.clock import DatabaseEpoch
-from scripts_tracker.database import alias, needs_tables
-from scripts_tracker.datatypes import Fingerprint, LedgerSnapshot, RunRecord, ScriptId, ScriptRecord
+from scripts_tracker.database import alias, is_in_transaction, needs_tables
+from scripts_tracker.datatypes import Fingerprint, ScriptId
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
+from scripts_tracker.vocabulary import ALGORITHM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
+
+logger = logging.getLogger("scripts_tracker")
+
+_BATCH = 100
 
 Kind = Literal["run", "rehearsal", "mark", "unmark"]
-
-_RECORD_FIELDS = (
-    "pk",
-    "app_label",
-    "name",
-    "path",
-    "lease_live",
-    "applied_run__started_at",
-    "applied_run__ended_at",
-    "applied_run__version__algorithm",
-    "applied_run__version__digest",
-    "applied_run__version__content_digest",
-    "last_run",
-    "last_run__kind",
-    "last_run__outcome",
-    "last_run__version__algorithm",
-    "last_run__version__digest",
-    "last_run__version__content_digest",
-    "last_run__started_at",
-    "last_run__ended_at",
-    "last_run__host",
-    "last_run__pid",
-    "last_run__user",
-    "last_run__reason",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +34,14 @@ class VersionFacts:
     content_digest: str
     facts: str
     source: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What today's algorithm says of a version that another one fingerprinted; ``facts`` as JSON text."""
+
+    fingerprint: Fingerprint
+    facts: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,63 +67,9 @@ class OpenRun:
     token: str
 
 
-def _identity(script_id: ScriptId) -> str:
+def identity_of(script_id: ScriptId) -> str:
+    """What makes the script one, in the database's eyes."""
     return hashlib.sha256(str(script_id).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _fingerprint(row: Mapping[str, Any], prefix: str) -> Fingerprint | None:
-    algorithm = row[f"{prefix}__version__algorithm"]
-    return Fingerprint(algorithm, row[f"{prefix}__version__digest"]) if algorithm else None
-
-
-def _last_run(row: Mapping[str, Any]) -> RunRecord | None:
-    if row["last_run"] is None:
-        return None
-    return RunRecord(
-        pk=row["last_run"],
-        kind=row["last_run__kind"],
-        outcome=row["last_run__outcome"],
-        version=_fingerprint(row, "last_run"),
-        content_digest=row["last_run__version__content_digest"],
-        started_at=row["last_run__started_at"],
-        ended_at=row["last_run__ended_at"],
-        host=row["last_run__host"],
-        pid=row["last_run__pid"],
-        user=row["last_run__user"],
-        reason=row["last_run__reason"],
-    )
-
-
-def _record(row: Mapping[str, Any], applied_before: frozenset[Fingerprint]) -> ScriptRecord:
-    return ScriptRecord(
-        id=ScriptId(row["app_label"], row["name"]),
-        path=row["path"],
-        applied=_fingerprint(row, "applied_run"),
-        applied_content=row["applied_run__version__content_digest"],
-        applied_at=row["applied_run__ended_at"] or row["applied_run__started_at"],
-        applied_before=applied_before,
-        last_run=_last_run(row),
-        lease_live=bool(row["lease_live"]),
-    )
-
-
-@needs_tables
-def snapshot() -> LedgerSnapshot:
-    """All that a check needs to know, in two queries, whatever the number of scripts and runs."""
-    versions = ScriptVersion.objects.using(alias()).values_list(
-        "script_id", "algorithm", "digest", "content_digest", "applied_at", "facts"
-    )
-    applied_before: dict[int, set[Fingerprint]] = {}
-    facts = {}
-    for script_pk, algorithm, digest, content_digest, applied_at, known in versions:
-        if applied_at is not None:
-            applied_before.setdefault(script_pk, set()).add(Fingerprint(algorithm, digest))
-        if known:
-            facts[content_digest] = known
-    live = Q(lease_expires__gt=DatabaseEpoch()) & ~Q(lease_token="")
-    rows = Script.objects.using(alias()).annotate(lease_live=live).values(*_RECORD_FIELDS)
-    records = [_record(row, frozenset(applied_before.get(row["pk"], ()))) for row in rows]
-    return LedgerSnapshot({record.id: record for record in records}, facts)
 
 
 @needs_tables
@@ -143,7 +77,7 @@ def script_row(script_id: ScriptId, path: str) -> Script:
     """The script's row, made where there is none; its path is kept up to date."""
     scripts = Script.objects.using(alias()).select_related("last_run")
     row, _ = scripts.get_or_create(
-        identity=_identity(script_id),
+        identity=identity_of(script_id),
         defaults={"app_label": script_id.app_label, "name": script_id.name, "path": path},
     )
     if row.path != path:
@@ -155,29 +89,56 @@ def script_row(script_id: ScriptId, path: str) -> Script:
 def known_version(script_id: ScriptId, content_digest: str) -> tuple[Fingerprint, str] | None:
     """Fingerprint and facts of a file content that this script had before; None where it is new."""
     rows = ScriptVersion.objects.using(alias()).filter(
-        script__identity=_identity(script_id), content_digest=content_digest
+        script__identity=identity_of(script_id), content_digest=content_digest
     )
     row = rows.values_list("algorithm", "digest", "facts").first()
     return (Fingerprint(row[0], row[1]), row[2]) if row else None
 
 
 def _version_pk(script_pk: int, version: VersionFacts) -> int:
-    row, _ = ScriptVersion.objects.using(alias()).get_or_create(
-        script_id=script_pk,
-        content_digest=version.content_digest,
-        defaults={
-            "algorithm": version.fingerprint.algorithm,
-            "digest": version.fingerprint.digest,
-            "facts": version.facts,
-            "source": version.source,
-        },
+    """The version's row, made where there is none, brought up to date where there is one."""
+    versions = ScriptVersion.objects.using(alias())
+    known = versions.filter(script=script_pk, content_digest=version.content_digest)
+    columns = known.annotate(lacks_source=Q(source__isnull=True)).values_list(
+        "pk", "algorithm", "lacks_source"
     )
-    return row.pk
+    found = columns.first()
+    if found is None:
+        columns_of_it = columns_of(version)
+        digest = columns_of_it.pop("content_digest")
+        row, _ = versions.get_or_create(script_id=script_pk, content_digest=digest, defaults=columns_of_it)
+        return row.pk
+    pk, algorithm, lacks_source = found
+    improve_version(pk, version, algorithm=algorithm, lacks_source=lacks_source)
+    return pk
 
 
-def _add_run(script_pk: int, version_pk: int | None, facts: RunFacts, outcome: str) -> ScriptRun:
+def columns_of(version: VersionFacts) -> dict[str, Any]:
+    """A version as its row has it, but for whose it is."""
+    return {
+        "content_digest": version.content_digest,
+        "algorithm": version.fingerprint.algorithm,
+        "digest": version.fingerprint.digest,
+        "facts": version.facts,
+        "source": version.source,
+    }
+
+
+def improve_version(pk: int, version: VersionFacts, *, algorithm: str, lacks_source: bool) -> None:
+    """Give the row of a known version today's fingerprint, and the source that it lacks, where they are at hand."""
+    better: dict[str, Any] = {}
+    if algorithm != ALGORITHM and version.fingerprint.algorithm == ALGORITHM:
+        better.update(algorithm=ALGORITHM, digest=version.fingerprint.digest, facts=version.facts)
+    if lacks_source and version.source is not None:
+        better.update(source=version.source)
+    if better:
+        ScriptVersion.objects.using(alias()).filter(pk=pk).update(**better)
+
+
+def new_run(script_pk: int, version_pk: int | None, facts: RunFacts, outcome: str) -> ScriptRun:
+    """A row of the history that is yet to be saved."""
     now = timezone.now()
-    return ScriptRun.objects.using(alias()).create(
+    return ScriptRun(
         script_id=script_pk,
         version_id=version_pk,
         kind=facts.kind,
@@ -197,7 +158,8 @@ def _add_run(script_pk: int, version_pk: int | None, facts: RunFacts, outcome: s
 def start_run(script_pk: int, version: VersionFacts, facts: RunFacts, token: str) -> OpenRun:
     """Record that an attempt starts; the caller holds the lease with ``token`` (a rehearsal holds none)."""
     version_pk = _version_pk(script_pk, version)
-    run = _add_run(script_pk, version_pk, facts, "running")
+    run = new_run(script_pk, version_pk, facts, "running")
+    run.save(using=alias(), force_insert=True)
     if facts.kind == "run":
         Script.objects.using(alias()).filter(pk=script_pk, lease_token=token).update(last_run=run.pk)
     return OpenRun(run.pk, script_pk, version_pk, token)
@@ -236,27 +198,30 @@ def end_run(run: OpenRun, outcome: str, *, applies: bool, traceback: str = "", r
     return mine
 
 
-@needs_tables
-def mark_applied(script_id: ScriptId, path: str, version: VersionFacts, facts: RunFacts) -> None:
-    """Record that this version counts as applied, without a run; a lease that ran out is cleared."""
+def stamp(stamps: Mapping[int, Stamp]) -> None:
+    """Write today's fingerprints of versions, by key, if that is possible now: it spares the next check work.
+
+    Nothing waits for it and nothing depends on it: rows that somebody else has locked are left to them, and
+    inside somebody's transaction nothing is written, as its locks would last as long, and MySQL ends
+    the whole of it at a deadlock.
+    """
+    if not stamps or is_in_transaction():
+        return
+    pks = sorted(stamps)
+    try:
+        for start in range(0, len(pks), _BATCH):
+            _stamp_batch({pk: stamps[pk] for pk in pks[start : start + _BATCH]})
+    except Error as error:
+        logger.info("fingerprints could not be brought up to date: %s", " ".join(str(error).split()))
+
+
+def _stamp_batch(stamps: Mapping[int, Stamp]) -> None:
+    skips = connections[alias()].features.has_select_for_update_skip_locked
     with transaction.atomic(using=alias()):
-        script = script_row(script_id, path)
-        version_pk = _version_pk(script.pk, version)
-        run = _add_run(script.pk, version_pk, facts, "succeeded")
-        _settle(script.pk, applied_run=run.pk, last_run=run.pk)
-        ScriptVersion.objects.using(alias()).filter(pk=version_pk).update(applied_at=run.ended_at)
-
-
-@needs_tables
-def unmark(script_ids: Iterable[ScriptId], facts: RunFacts) -> None:
-    """Forget that these scripts were ever applied; the history keeps every run and this decision."""
-    with transaction.atomic(using=alias()):
-        for script_id in script_ids:
-            script = Script.objects.using(alias()).get(identity=_identity(script_id))
-            run = _add_run(script.pk, None, facts, "succeeded")
-            _settle(script.pk, applied_run=None, last_run=run.pk)
-            ScriptVersion.objects.using(alias()).filter(script=script.pk).update(applied_at=None)
-
-
-def _settle(script_pk: int, **values: int | None) -> None:
-    Script.objects.using(alias()).filter(pk=script_pk).update(lease_token="", lease_expires=0, **values)
+        versions = ScriptVersion.objects.using(alias()).select_for_update(skip_locked=skips)
+        rows = list(versions.filter(pk__in=stamps).exclude(algorithm=ALGORITHM).only("pk"))
+        for row in rows:
+            stamped = stamps[row.pk]
+            row.algorithm, row.digest = stamped.fingerprint.algorithm, stamped.fingerprint.digest
+            row.facts = stamped.facts
+        ScriptVersion.objects.using(alias()).bulk_update(rows, ["algorithm", "digest", "facts"])

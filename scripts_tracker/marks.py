@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scripts_tracker import ledger, scan, versions
+from scripts_tracker import decisions, scan, versions
+from scripts_tracker.decisions import Mark
 from scripts_tracker.provenance import who_and_where
 from scripts_tracker.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from scripts_tracker.analysis.facts import FactStore
     from scripts_tracker.datatypes import ScriptDefinition, ScriptId
-    from scripts_tracker.ledger import RunFacts
     from scripts_tracker.states import ScriptStatus
 
 
@@ -34,28 +35,34 @@ _NOT_TO_MARK = {
 }
 
 
-def _mark_one(definition: ScriptDefinition, facts: RunFacts) -> str:
-    """Mark the file as it stands; returns why not, where it changed since it was scanned."""
-    version = versions.read_version(definition.id, scan.absolute_path(definition.location.path))
-    if version.content_digest != definition.content_digest:
-        return "the file changed while it was being marked; try again"
-    ledger.mark_applied(definition.id, definition.location.path, version, facts)
-    return ""
+def _mark_of(definition: ScriptDefinition, store: FactStore) -> Mark | None:
+    """The file as it stands; None where it changed since it was scanned."""
+    path = definition.location.path
+    source, content_digest = versions.read_source(scan.absolute_path(path))
+    if content_digest != definition.content_digest:
+        return None
+    facts = store.get(content_digest) or scan.facts_of(source)
+    return Mark(definition.id, path, versions.version_of(source, content_digest, facts))
 
 
-def mark_applied(statuses: Iterable[ScriptStatus], reason: str) -> Outcome:
-    """Record that these scripts count as applied at the version their files hold now."""
-    facts = who_and_where("mark", reason=reason)
-    done, refused = [], []
+def mark_applied(statuses: Iterable[ScriptStatus], reason: str, store: FactStore) -> Outcome:
+    """Record that these scripts count as applied at the version their files hold now.
+
+    Args:
+        statuses: which scripts, as a check found them.
+        reason: what somebody gave for it.
+        store: the facts that the check read.
+    """
+    marks, refused = [], []
     for status in statuses:
         why = _NOT_TO_MARK.get(status.state, "")
-        if not why and status.definition is not None:
-            why = _mark_one(status.definition, facts)
-        if why:
-            refused.append((status.id, why))
+        mark = _mark_of(status.definition, store) if status.definition is not None and not why else None
+        if mark is not None:
+            marks.append(mark)
         else:
-            done.append(status.id)
-    return Outcome(tuple(done), tuple(refused))
+            refused.append((status.id, why or "the file changed while it was being marked; try again"))
+    decisions.mark_applied(marks, who_and_where("mark", reason=reason))
+    return Outcome(tuple(mark.script_id for mark in marks), tuple(refused))
 
 
 def unmark(statuses: Iterable[ScriptStatus], reason: str) -> Outcome:
@@ -68,5 +75,5 @@ def unmark(statuses: Iterable[ScriptStatus], reason: str) -> Outcome:
             refused.append((status.id, "it is not applied, there is nothing to forget"))
         else:
             done.append(status.id)
-    ledger.unmark(done, who_and_where("unmark", reason=reason))
+    decisions.unmark(done, who_and_where("unmark", reason=reason))
     return Outcome(tuple(done), tuple(refused))

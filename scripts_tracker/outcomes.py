@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("scripts_tracker")
 
 
-def is_in_transaction() -> bool:
-    """Whether what is written to the ledger now belongs to a transaction that somebody else ends."""
-    connection = connections[database.alias()]
-    return connection.in_atomic_block or not connection.get_autocommit()
-
-
 @contextlib.contextmanager
 def _one_transaction() -> Iterator[None]:
     """Two databases cannot commit as one; the script's goes first: better a success unrecorded than one that is none."""

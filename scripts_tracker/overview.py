@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from scripts_tracker import database, leases, ledger, scan, states
+from scripts_tracker import database, leases, restamping, scan, snapshots, states
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from scripts_tracker.datatypes import Finding, ScriptId
+    from scripts_tracker.datatypes import Finding, ScriptId, ScriptRecord
     from scripts_tracker.scan import KnownFacts
     from scripts_tracker.states import ScriptStatus
 
@@ -29,16 +29,27 @@ class Overview:
         return {status.id: status for status in self.statuses}
 
 
-def take_stock() -> Overview:
-    """Scan the project and read the ledger; raises LedgerMissing where there are no tables."""
-    snapshot = ledger.snapshot()
+def take_stock(*, use_cache: bool = True) -> Overview:
+    """Scan the project and read the ledger; raises LedgerMissing where there are no tables.
+
+    Args:
+        use_cache: whether to read and write the cache in the project root.
+    """
+    snapshot = snapshots.snapshot()
+    cache = scan.cache() if use_cache else None
+    facts = scan.KnownFacts(snapshot.facts, cache)
+    index = scan.scan(facts, cache)
+    definitions = {definition.id: definition for definition in index.definitions}
+    records = restamping.comparable(_with_holders(snapshot.records), definitions, facts)
+    return Overview(states.statuses(index.definitions, records, scan.file_exists), index.findings, facts)
+
+
+def _with_holders(records: Mapping[ScriptId, ScriptRecord]) -> Mapping[ScriptId, ScriptRecord]:
+    """The records, with the leases that a living process holds without renewing them."""
     using = database.alias()
-    records = {
+    return {
         script_id: replace(record, lease_live=True)
         if leases.is_held_unrenewed(record.last_run, using)
         else record
-        for script_id, record in snapshot.records.items()
+        for script_id, record in records.items()
     }
-    facts = scan.KnownFacts(snapshot.facts)
-    index = scan.scan(facts)
-    return Overview(states.statuses(index.definitions, records, scan.file_exists), index.findings, facts)

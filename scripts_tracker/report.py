@@ -130,6 +130,17 @@ def _absence(status: ScriptStatus) -> str:
     )
 
 
+def compared_by_bytes(status: ScriptStatus) -> str:
+    """Why not the code but the bytes decided the state; empty where the code did, or nothing was compared."""
+    compared = {State.APPLIED, State.MODIFIED, State.EDITED}
+    return status.record.bytes_only if status.record and status.state in compared else ""
+
+
+def _modified(status: ScriptStatus, applied: str) -> str:
+    what = "file" if compared_by_bytes(status) else "code"
+    return f"the {what} differs from what was applied on {applied}"
+
+
 def why(status: ScriptStatus) -> str:
     """Why the script is in its state, in half a sentence."""
     applied = local_time(status.record.applied_at) if status.record else ""
@@ -138,8 +149,8 @@ def why(status: ScriptStatus) -> str:
         State.FAILED: f"the last attempt failed, started {_last_run(status)}{_error(status)}",
         State.LOST: f"the last attempt never ended, started {_last_run(status)}",
         State.NEW: _new(status),
-        State.MODIFIED: f"the code differs from what was applied on {applied}",
-        State.EDITED: f'the code differs from what was applied on {applied}, and rerun is "once"',
+        State.MODIFIED: _modified(status, applied),
+        State.EDITED: f'{_modified(status, applied)}, and rerun is "once"',
         State.REVERTED: f"this version was applied before, another one since, on {applied}",
         State.MOVED: f"the same code was applied as {status.moved_from}, whose file is gone",
         State.RUNNING: f"running since {_last_run(status)}",
@@ -147,4 +158,5 @@ def why(status: ScriptStatus) -> str:
         State.APPLIED: f"applied on {applied}",
         State.MISSING: f"applied on {applied}, {_absence(status)}",
     }
-    return words[status.state]
+    reason = compared_by_bytes(status)
+    return words[status.state] + (f"; only the bytes could be compared: {reason}" if reason else "")

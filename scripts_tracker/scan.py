@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from django.apps import AppConfig
 
-    from scripts_tracker.analysis.facts import FactStore, FileFacts
+    from scripts_tracker.analysis.cache import FactCache
+    from scripts_tracker.analysis.facts import FactStore, FileFacts, Verdict
     from scripts_tracker.datatypes import ProjectIndex
 
 _INSTALLED = ("site-packages", "dist-packages")
@@ -28,26 +29,52 @@ _TAIL = ("management", "commands")
 
 
 class KnownFacts:
-    """A FactStore over what the ledger holds, as JSON text by content digest; new facts last as long as it does."""
+    """A FactStore over what the ledger holds, with a cache for what it does not.
 
-    def __init__(self, known: Mapping[str, str]) -> None:
+    Args:
+        known: facts as text by content digest.
+        cache: knows further facts, and takes new ones; None where they are to last as long as this.
+    """
+
+    def __init__(self, known: Mapping[str, str], cache: FactStore | None = None) -> None:
         self._known = known
+        self._cache = cache
         self._new: dict[str, FileFacts] = {}
+
+    def verdict(self, digest: str) -> Verdict | None:
+        """What the bytes with this digest are by themselves; None where they are not known or it depends."""
+        from scripts_tracker.analysis.facts import verdict_of
+
+        content = self._known.get(digest)
+        if content:
+            with contextlib.suppress(ValueError):
+                return verdict_of(content)
+        return self._cache.verdict(digest) if self._cache else None
 
     def get(self, digest: str) -> FileFacts | None:
         """The facts of the bytes with this digest; None where unknown, damaged or of an older analysis."""
         from scripts_tracker.analysis.facts import FileFacts
 
-        if digest in self._new or digest not in self._known:
-            return self._new.get(digest)
-        try:
-            return FileFacts.from_json(json.loads(self._known[digest]))
-        except ValueError:
-            return None
+        content = self._known.get(digest)
+        if content:
+            with contextlib.suppress(ValueError):
+                return FileFacts.from_text(content)
+        if digest in self._new:
+            return self._new[digest]
+        return self._cache.get(digest) if self._cache else None
 
     def put(self, digest: str, facts: FileFacts) -> None:
         """Keep the facts of the bytes with this digest."""
         self._new[digest] = facts
+        if self._cache is not None:
+            self._cache.put(digest, facts)
+
+
+def cache() -> FactCache:
+    """The cache in the project root."""
+    from scripts_tracker.analysis.cache import FactCache
+
+    return FactCache(conf.base_dir())
 
 
 def _folder_of(app: AppConfig) -> CommandsDir:
@@ -82,18 +109,27 @@ def commands_dirs() -> tuple[CommandsDir, ...]:
     return tuple(folder for folder in folders if os.path.isdir(folder.path))
 
 
-def scan(store: FactStore | None = None) -> ProjectIndex:
-    """Read the project's command files; ``store`` answers for bytes that were analysed before."""
+def scan(store: FactStore | None = None, memory: FactCache | None = None) -> ProjectIndex:
+    """Read the project's command files.
+
+    Args:
+        store: answers for bytes that were analysed before.
+        memory: answers where nothing at all has changed; written to where something has.
+    """
     from scripts_tracker.analysis.project import analyse
 
-    return analyse(
+    index = analyse(
         commands_dirs(),
         root=conf.base_dir(),
         import_roots=tuple(path for path in sys.path if os.path.isdir(path)),
         ignored_files=conf.ignored_files(),
         ignored_prefixes=conf.ignored_prefixes(),
         store=store,
+        memory=memory,
     )
+    if memory is not None:
+        memory.save()
+    return index
 
 
 def facts_of(source: bytes) -> FileFacts:

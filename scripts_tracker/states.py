@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from scripts_tracker.datatypes import Fingerprint
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from scripts_tracker.datatypes import Fingerprint, ScriptDefinition, ScriptId, ScriptRecord
+    from scripts_tracker.datatypes import ScriptDefinition, ScriptId, ScriptRecord
 
 
 class State(Enum):
@@ -91,6 +93,15 @@ class Case(NamedTuple):
         )
 
     @property
+    def was_applied_before(self) -> bool:
+        """Whether the file as it is now is one of the versions that were ever applied."""
+        definition, record = self.definition, self.record
+        return record is not None and (
+            definition.fingerprint in record.applied_before
+            or Fingerprint.of_bytes(definition.content_digest) in record.applied_before
+        )
+
+    @property
     def last_attempt_failed(self) -> bool:
         """Whether the last attempt failed, and at the version that the file holds now."""
         run = self.record.last_run if self.record else None
@@ -117,10 +128,7 @@ DECISIONS: Sequence[tuple[State, Callable[[Case], bool]]] = (
     (State.NEW, lambda case: case.applied is None),
     (State.RECURRING, lambda case: case.definition.options.rerun == "always"),
     (State.APPLIED, lambda case: case.is_same),
-    (
-        State.REVERTED,
-        lambda case: case.record is not None and case.definition.fingerprint in case.record.applied_before,
-    ),
+    (State.REVERTED, lambda case: case.was_applied_before),
     (State.EDITED, lambda case: case.definition.options.rerun == "once"),
     (State.MODIFIED, lambda _: True),
 )
@@ -131,13 +139,28 @@ def decide(case: Case) -> State:
     return next(state for state, holds in DECISIONS if holds(case))
 
 
+def differs(definition: ScriptDefinition, record: ScriptRecord) -> bool:
+    """Whether the file is another version than the one applied last, so that earlier ones matter."""
+    if definition.fingerprint is None or record.applied is None:
+        return False
+    return not Case(definition, record, None).is_same
+
+
 def _by_fingerprint(gone: Iterable[ScriptRecord]) -> dict[Fingerprint, ScriptId]:
     """Applied scripts whose file is gone, by what was applied; the first by name where several are equal."""
-    return {
-        record.applied: record.id
-        for record in sorted(gone, key=lambda record: record.id, reverse=True)
-        if record.applied is not None
-    }
+    found = {}
+    for record in sorted(gone, key=lambda record: record.id, reverse=True):
+        if record.applied is not None and record.applied_content is not None:
+            found[Fingerprint.of_bytes(record.applied_content)] = record.id
+            found[record.applied] = record.id
+    return found
+
+
+def _origin(definition: ScriptDefinition, gone: Mapping[Fingerprint, ScriptId]) -> ScriptId | None:
+    if definition.fingerprint is None or not gone:
+        return None
+    by_bytes = gone.get(Fingerprint.of_bytes(definition.content_digest))
+    return gone.get(definition.fingerprint, by_bytes)
 
 
 def statuses(
@@ -157,10 +180,11 @@ def statuses(
     undefined = [record for record in records.values() if record.id not in by_id]
     gone = _by_fingerprint(record for record in undefined if not file_exists(record.path))
     result = []
-    for script_id in sorted(by_id.keys() | records.keys()):
+    # The key spares the comparison of dataclasses, which builds two tuples each time.
+    for script_id in sorted(by_id.keys() | records.keys(), key=lambda one: (one.app_label, one.name)):
         definition, record = by_id.get(script_id), records.get(script_id)
         if definition is not None:
-            moved_from = gone.get(definition.fingerprint) if definition.fingerprint else None
+            moved_from = _origin(definition, gone)
             state = decide(Case(definition, record, moved_from))
             moved_from = moved_from if state is State.MOVED else None
             result.append(ScriptStatus(script_id, state, definition, record, moved_from))

@@ -3,41 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import TYPE_CHECKING
 
 from scripts_tracker import conf, ledger, scan
 from scripts_tracker.datatypes import Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.ledger import VersionFacts
+from scripts_tracker.vocabulary import ALGORITHM
 
 if TYPE_CHECKING:
+    from scripts_tracker.analysis.facts import FileFacts
     from scripts_tracker.datatypes import ScriptId
 
 
 def read_version(script_id: ScriptId, file: str) -> VersionFacts:
     """The file as it stands now; what cannot be analysed is known by its bytes alone ("raw")."""
+    source, content_digest = read_source(file)
+    known = ledger.known_version(script_id, content_digest)
+    if known is not None and known[0].algorithm == ALGORITHM:
+        return VersionFacts(known[0], content_digest, known[1], kept(source))
+    try:
+        facts = scan.facts_of(source)  # libcst is needed only where the ledger does not know the fingerprint
+    except UnreadableSource:
+        facts = None
+    return version_of(source, content_digest, facts)
+
+
+def read_source(file: str) -> tuple[bytes, str]:
+    """A file's bytes and their digest."""
     try:
         with open(file, "rb") as stream:
             source = stream.read()
     except OSError:
         source = b""  # only compiled code is there: nothing to compare, but the run still counts
-    return version_of(script_id, source)
+    return source, hashlib.sha256(source).hexdigest()
 
 
-def version_of(script_id: ScriptId, source: bytes) -> VersionFacts:
-    """The version that these bytes are; libcst is not needed where the ledger has seen them."""
-    content_digest = hashlib.sha256(source).hexdigest()
-    kept = source if conf.tracker_settings().store_source else None
-    known = ledger.known_version(script_id, content_digest)
-    if known is not None:
-        return VersionFacts(known[0], content_digest, known[1], kept)
-    try:
-        facts = scan.facts_of(source)
-    except UnreadableSource:
-        return VersionFacts(Fingerprint("raw", content_digest), content_digest, "", kept)
-    if facts.fingerprint is None:
-        return VersionFacts(Fingerprint("raw", content_digest), content_digest, "", kept)
-    return VersionFacts(
-        Fingerprint.parse(facts.fingerprint), content_digest, json.dumps(facts.to_json()), kept
-    )
+def version_of(source: bytes, content_digest: str, facts: FileFacts | None) -> VersionFacts:
+    """The version that these bytes are; without facts or a command in them, their digest stands in."""
+    if facts is None or facts.fingerprint is None:
+        return VersionFacts(Fingerprint.of_bytes(content_digest), content_digest, "", kept(source))
+    fingerprint = Fingerprint.parse(facts.fingerprint)
+    return VersionFacts(fingerprint, content_digest, facts.to_text(), kept(source))
+
+
+def kept(source: bytes) -> bytes | None:
+    """The source as far as the ledger is to keep it."""
+    return source if conf.tracker_settings().store_source else None

@@ -5,9 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from scripts_tracker import planning
-from scripts_tracker.formats import _tree
-from scripts_tracker.report import path_of, why
+from scripts_tracker.report import compared_by_bytes, path_of, why
 from scripts_tracker.states import State
 
 if TYPE_CHECKING:
@@ -74,9 +72,15 @@ def _sections(
             yield from _section(state, group, canvas, note)
 
 
+def _unapplied_requirements(status: ScriptStatus, report: Report) -> Sequence[ScriptStatus]:
+    from scripts_tracker import planning  # for scripts that need action
+
+    return planning.unapplied_requirements(status, report.by_id)
+
+
 def _note(report: Report) -> Callable[[ScriptStatus], str]:
     def note(status: ScriptStatus) -> str:
-        required = planning.unapplied_requirements(status, report.by_id) if status.state.needs_action else ()
+        required = _unapplied_requirements(status, report) if status.state.needs_action else ()
         waits = ", ".join(f"{other.id} ({other.state.value})" for other in required)
         return f"{status.id}: {why(status)}" + (f"\nrequires {waits}" if waits else "")
 
@@ -105,6 +109,8 @@ def _rest(report: Report, canvas: Canvas) -> Iterator[str]:
 def _dependencies(report: Report, canvas: Canvas) -> Iterator[str]:
     yield canvas.style.MIGRATE_HEADING("Script dependencies:")
     if report.unapplied:
+        from scripts_tracker.formats import _tree  # for who asks for it
+
         yield from (f"  {line}" for line in _tree.lines(report, canvas))
     else:
         yield "  No script is to be applied."
@@ -121,16 +127,16 @@ def render(report: Report, canvas: Canvas) -> str:
     return "\n".join(lines)
 
 
+def _brief_note(status: ScriptStatus) -> str:
+    is_plain = status.state in _BRIEF and not compared_by_bytes(status)
+    return "" if is_plain else f"{status.id}: {why(status)}"
+
+
 def render_notice(report: Report, canvas: Canvas) -> str:
     """The notice after ``migrate``: what needs action, in the words that people grep for."""
-    brief = {State.NEW, State.MODIFIED}
     lines = [
         *_head(report, canvas),
-        *_sections(
-            report.unapplied,
-            canvas,
-            lambda status: "" if status.state in brief else f"{status.id}: {why(status)}",
-        ),
+        *_sections(report.unapplied, canvas, _brief_note),
     ]
     if report.findings:
         count = len(report.findings)

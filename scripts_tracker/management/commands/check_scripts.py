@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
-from scripts_tracker import database, formats, marks, names, terminal
+from scripts_tracker import database, formats, names, terminal
 from scripts_tracker.exceptions import LedgerMissing, UnknownScript
 from scripts_tracker.overview import take_stock
 from scripts_tracker.report import Report
@@ -30,6 +30,8 @@ COULD_NOT_CHECK = 2
 class Command(BaseCommand):
     """Tell where every tracked script stands; mark and unmark."""
 
+    # The settings are ours to check; models and templates of the project cost more than the scripts.
+    requires_system_checks = ("scripts_tracker",)
     help = "Tells which management scripts are new, modified or failed here, and marks them as applied."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -62,6 +64,12 @@ class Command(BaseCommand):
         decisions.add_argument(
             "--unmark", nargs="+", metavar="NAME", help="forget that these scripts were applied"
         )
+        parser.add_argument(
+            "--no-cache",
+            action="store_false",
+            dest="use_cache",
+            help="neither read nor write .scripts_tracker_cache in the project root",
+        )
         parser.add_argument("--reason", default="", help="kept in the ledger beside a mark")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -89,13 +97,13 @@ class Command(BaseCommand):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
     def _check(self, options: dict[str, Any]) -> int:
-        overview = take_stock()
+        overview = take_stock(use_cache=options["use_cache"])
         chosen = _chosen(overview, options["names"])
         is_decision = self._decide(overview, options)
         if is_decision and options["format"] == "text":
             return 0
         if is_decision:
-            overview = take_stock()
+            overview = take_stock(use_cache=options["use_cache"])
             chosen = _chosen(overview, [str(status.id) for status in chosen])
         report = Report(
             chosen, overview.by_id, overview.findings, options["all"], options["show_dependencies"]
@@ -108,29 +116,34 @@ class Command(BaseCommand):
 
     def _decide(self, overview: Overview, options: dict[str, Any]) -> bool:
         """Carry out --mark-all-applied, --mark-applied or --unmark; False where none was asked for."""
-        reason = options["reason"]
-        if options["mark_all_scripts_as_applied"]:
-            if options["names"]:
+        if not (options["mark_all_scripts_as_applied"] or options["mark_applied"] or options["unmark"]):
+            if options["reason"]:
                 raise CommandError(
-                    "--mark-all-applied takes no names; to mark some: --mark-applied NAME ...",
+                    "--reason goes with --mark-all-applied, --mark-applied or --unmark.",
                     returncode=COULD_NOT_CHECK,
                 )
-            unapplied = [status for status in overview.statuses if status.state.needs_action]
-            self._tell(marks.mark_applied(unapplied, reason), "Marked as applied", options)
-        elif options["mark_applied"]:
-            statuses = _chosen(overview, options["mark_applied"])
-            self._tell(marks.mark_applied(statuses, reason), "Marked as applied", options)
-        elif options["unmark"]:
-            statuses = _chosen(overview, options["unmark"])
-            self._tell(marks.unmark(statuses, reason), "Forgotten", options)
-        elif reason:
+            return False
+        if options["mark_all_scripts_as_applied"] and options["names"]:
             raise CommandError(
-                "--reason goes with --mark-all-applied, --mark-applied or --unmark.",
+                "--mark-all-applied takes no names; to mark some: --mark-applied NAME ...",
                 returncode=COULD_NOT_CHECK,
             )
-        else:
-            return False
+        self._carry_out(overview, options)
         return True
+
+    def _carry_out(self, overview: Overview, options: dict[str, Any]) -> None:
+        from scripts_tracker import marks  # a check marks nothing
+
+        reason = options["reason"]
+        if options["unmark"]:
+            statuses = _chosen(overview, options["unmark"])
+            self._tell(marks.unmark(statuses, reason), "Forgotten", options)
+            return
+        if options["mark_applied"]:
+            statuses = _chosen(overview, options["mark_applied"])
+        else:
+            statuses = tuple(status for status in overview.statuses if status.state.needs_action)
+        self._tell(marks.mark_applied(statuses, reason, overview.facts), "Marked as applied", options)
 
     def _tell(self, outcome: Outcome, words: str, options: dict[str, Any]) -> None:
         """Say what was done; what was refused makes the command fail after the rest is done."""

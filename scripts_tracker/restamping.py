@@ -1,0 +1,179 @@
+"""Versions that another algorithm fingerprinted, made comparable: by their stored source, else by their bytes.
+
+An upgrade that changes the algorithm neither calls a script modified nor hides an edit. What was worked
+out is written to the ledger where that is possible, so that the next check has nothing to do here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from scripts_tracker import scan, snapshots, states
+from scripts_tracker.datatypes import Fingerprint
+from scripts_tracker.exceptions import UnreadableSource
+from scripts_tracker.vocabulary import ALGORITHM
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scripts_tracker.analysis.facts import FactStore, FileFacts
+    from scripts_tracker.datatypes import ScriptDefinition, ScriptId, ScriptRecord, StoredVersion
+    from scripts_tracker.ledger import Stamp
+
+    Definitions = Mapping[ScriptId, ScriptDefinition]
+    Records = Mapping[ScriptId, ScriptRecord]
+    Versions = Mapping[tuple[int, str | None], StoredVersion]
+
+
+def comparable(records: Records, definitions: Definitions, store: FactStore) -> Records:
+    """The records with fingerprints that today's can be compared with, and with the history that matters.
+
+    Args:
+        records: what the ledger holds.
+        definitions: what the files hold.
+        store: knows the facts of the files, and is told those of stored sources.
+    """
+    stamper = _Stamper(store)
+    records = _up_to_date(records, definitions, stamper)
+    records = _with_history(records, definitions, stamper)
+    if stamper.stamps:
+        from scripts_tracker import ledger  # what writes is seldom needed
+
+        ledger.stamp(stamper.stamps)
+    return records
+
+
+class _Stamper:
+    """Works fingerprints out, and remembers what is to be written."""
+
+    def __init__(self, store: FactStore) -> None:
+        self.stamps: dict[int, Stamp] = {}
+        self._store = store
+        self._seen: dict[int, tuple[Fingerprint, str]] = {}
+
+    def look_up(self, version: StoredVersion) -> tuple[Fingerprint, str]:
+        """The version's fingerprint, by today's algorithm if that is possible, and what stood in the way."""
+        if version.fingerprint.algorithm == ALGORITHM:
+            return version.fingerprint, ""
+        if version.pk not in self._seen:
+            self._seen[version.pk] = self._work_out(version)
+        return self._seen[version.pk]
+
+    def _work_out(self, version: StoredVersion) -> tuple[Fingerprint, str]:
+        # The file itself, where it has the very bytes of the version, answers for a source that is not there.
+        facts, trouble = self._store.get(version.content_digest), ""
+        try:
+            source = _source_of(version)
+            facts = facts or self._analyse(version, source)
+        except UnreadableSource as error:
+            trouble = error.reason
+        if facts is None or facts.fingerprint is None:
+            return version.fingerprint, trouble or "its stored source has no Command"
+        from scripts_tracker.ledger import Stamp
+
+        fingerprint = Fingerprint.parse(facts.fingerprint)
+        self.stamps[version.pk] = Stamp(fingerprint, facts.to_text())
+        return fingerprint, trouble
+
+    def _analyse(self, version: StoredVersion, source: bytes) -> FileFacts:
+        try:
+            facts = scan.facts_of(source)
+        except UnreadableSource as error:
+            raise UnreadableSource(f"its stored source cannot be analysed: {error.reason}") from error
+        self._store.put(version.content_digest, facts)
+        return facts
+
+
+def _source_of(version: StoredVersion) -> bytes:
+    if version.source is None:
+        raise UnreadableSource("its source was not kept")
+    if hashlib.sha256(version.source).hexdigest() != version.content_digest:
+        raise UnreadableSource("its stored source is damaged")
+    return version.source
+
+
+def _is_outdated(fingerprint: Fingerprint | None) -> bool:
+    return fingerprint is not None and fingerprint.algorithm != ALGORITHM
+
+
+def _failed_version(record: ScriptRecord) -> Fingerprint | None:
+    """The version whose last attempt failed: the one case in which the last run's matters."""
+    run = record.last_run
+    return run.version if run is not None and run.outcome == "failed" else None
+
+
+def _up_to_date(records: Records, definitions: Definitions, stamper: _Stamper) -> Records:
+    outdated = [
+        record
+        for record in records.values()
+        if _is_outdated(record.applied) or _is_outdated(_failed_version(record))
+    ]
+    if not outdated:
+        return records
+    is_something_new = any(one not in records or records[one].applied is None for one in definitions)
+    wanted = []
+    for record in outdated:
+        definition = definitions.get(record.id)
+        # A gone file's fingerprint is only for finding out where a new file came from.
+        if is_something_new if definition is None else definition.fingerprint is not None:
+            wanted.append((record, definition))
+    if not wanted:
+        return records
+    stored = snapshots.current_versions([record.pk for record, _ in wanted])
+    versions: Versions = {(version.script_pk, version.content_digest): version for version in stored}
+    return {**records, **{one.id: _translated(one, found, versions, stamper) for one, found in wanted}}
+
+
+def _translated(
+    record: ScriptRecord, definition: ScriptDefinition | None, versions: Versions, stamper: _Stamper
+) -> ScriptRecord:
+    version = versions.get((record.pk, record.applied_content))
+    if version is not None and _is_outdated(record.applied):
+        applied, trouble = stamper.look_up(version)
+        has_same_bytes = definition is not None and definition.content_digest == record.applied_content
+        # Facts that were kept elsewhere may tell the fingerprint although the source is not there.
+        words = f"{_origin_of(version.fingerprint)}, and {trouble}" if trouble else ""
+        words = words if has_same_bytes or _is_outdated(applied) else ""
+        record = replace(record, applied=applied, bytes_only=words)
+    run = record.last_run
+    failed = versions.get((record.pk, run.content_digest)) if run is not None else None
+    if run is not None and failed is not None and _is_outdated(_failed_version(record)):
+        record = replace(record, last_run=replace(run, version=stamper.look_up(failed)[0]))
+    return record
+
+
+def _origin_of(fingerprint: Fingerprint) -> str:
+    if fingerprint == Fingerprint.of_bytes(fingerprint.digest):
+        return "it could not be analysed when it was applied"
+    return f"its fingerprint is by algorithm {fingerprint.algorithm}, not {ALGORITHM}"
+
+
+def _with_history(records: Records, definitions: Definitions, stamper: _Stamper) -> Records:
+    """Fill in what was ever applied, where the file is not what was applied last."""
+    differing = [
+        (definition, records[one])
+        for one, definition in definitions.items()
+        if one in records and states.differs(definition, records[one])
+    ]
+    if not differing:
+        return records
+    versions = defaultdict(list)
+    for version in snapshots.formerly_applied([record.pk for _, record in differing]):
+        versions[version.script_pk].append(version)
+    completed = {}
+    for definition, record in differing:
+        before = _fingerprints(definition, versions[record.pk], stamper)
+        completed[record.id] = replace(record, applied_before=before)
+    return {**records, **completed}
+
+
+def _fingerprints(
+    definition: ScriptDefinition, versions: list[StoredVersion], stamper: _Stamper
+) -> frozenset[Fingerprint]:
+    by_bytes = frozenset(Fingerprint.of_bytes(version.content_digest) for version in versions)
+    if Fingerprint.of_bytes(definition.content_digest) in by_bytes:
+        return by_bytes
+    return by_bytes.union(stamper.look_up(version)[0] for version in versions)

@@ -1,0 +1,134 @@
+"""What a check reads of the ledger: a constant number of queries, whatever the number of scripts, versions and runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db.models import BinaryField, Case, F, FilteredRelation, Q, TextField, Value, When
+
+from scripts_tracker.clock import DatabaseEpoch
+from scripts_tracker.database import alias, needs_tables
+from scripts_tracker.datatypes import (
+    Fingerprint,
+    LedgerSnapshot,
+    RunRecord,
+    ScriptId,
+    ScriptRecord,
+    StoredVersion,
+)
+from scripts_tracker.models import Script, ScriptVersion
+from scripts_tracker.vocabulary import ALGORITHM
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from django.db.models import Model, QuerySet
+
+    M = TypeVar("M", bound=Model)
+
+# Databases bound the number of parameters; above this, all rows are read instead of the wanted ones.
+_MOST_PARAMETERS = 500
+
+_SCRIPT = ("pk", "app_label", "name", "path", "lease_live", "applied_run", "last_run")
+_RUN = ("kind", "outcome", "host", "pid", "user", "reason")
+_VERSION = ("started_at", "ended_at", "version__algorithm", "version__digest", "version__content_digest")
+_FIELDS = (
+    *_SCRIPT,
+    *(f"last_run__{name}" for name in (*_RUN, *_VERSION, "version__facts")),
+    *(f"other__{name}" for name in _VERSION),
+    "other_facts",
+)
+_RUN_AT = len(_SCRIPT)
+_LAST_AT = _RUN_AT + len(_RUN)
+_OTHER_AT = _LAST_AT + len(_VERSION) + 1
+_STORED = ("pk", "script", "algorithm", "digest", "content_digest")
+
+
+@needs_tables
+def snapshot() -> LedgerSnapshot:
+    """Every script with what was applied and tried last, in one query; facts only of our own algorithm's."""
+    live = Q(lease_expires__gt=DatabaseEpoch()) & ~Q(lease_token="")
+    # Mostly the last run is the applied one, or had its version: what is the same comes once.
+    other = FilteredRelation("applied_run", condition=~Q(applied_run=F("last_run")))
+    is_same = When(other__version=F("last_run__version"), then=Value(""))
+    other_facts = Case(is_same, default=F("other__version__facts"), output_field=TextField())
+    scripts = Script.objects.using(alias()).annotate(lease_live=live, other=other, other_facts=other_facts)
+    rows = list(scripts.values_list(*_FIELDS))
+    records = [_record(row) for row in rows]
+    versions = (version for row in rows for version in (row[_LAST_AT:_OTHER_AT], row[_OTHER_AT:]))
+    facts = {
+        digest: known for *_, algorithm, _, digest, known in versions if known and algorithm == ALGORITHM
+    }
+    return LedgerSnapshot({record.id: record for record in records}, facts)
+
+
+def _record(row: tuple[Any, ...]) -> ScriptRecord:
+    pk, app_label, name, path, live, applied_run, last_run = row[:_RUN_AT]
+    version_at = _LAST_AT if applied_run == last_run else _OTHER_AT
+    started_at, ended_at, algorithm, digest, content_digest = row[version_at : version_at + len(_VERSION)]
+    applied = Fingerprint(algorithm, digest) if algorithm else None
+    return ScriptRecord(
+        id=ScriptId(app_label, name),
+        path=path,
+        applied=applied,
+        applied_content=content_digest,
+        applied_at=ended_at or started_at,
+        last_run=None if last_run is None else _last_run(last_run, row[_RUN_AT:_OTHER_AT]),
+        lease_live=bool(live),
+        pk=pk,
+    )
+
+
+def _last_run(pk: int, row: tuple[Any, ...]) -> RunRecord:
+    kind, outcome, host, pid, user, reason, started_at, ended_at, algorithm, digest, content_digest, _ = row
+    return RunRecord(
+        pk=pk,
+        kind=kind,
+        outcome=outcome,
+        version=Fingerprint(algorithm, digest) if algorithm else None,
+        content_digest=content_digest,
+        started_at=started_at,
+        ended_at=ended_at,
+        host=host,
+        pid=pid,
+        user=user,
+        reason=reason,
+    )
+
+
+def _if_outdated(version: str = "") -> Case:
+    """The source of a version, only where another algorithm than ours made its fingerprint."""
+    ours = Q(**{f"{version}algorithm": ALGORITHM})
+    return Case(When(ours, then=None), default=F(f"{version}source"), output_field=BinaryField())
+
+
+@needs_tables
+def current_versions(script_pks: Collection[int]) -> list[StoredVersion]:
+    """The versions applied and tried last of at least these scripts, as they are now (one query)."""
+    applied, last = (_versions_of(run, script_pks) for run in ("applied_run", "last_run"))
+    return [_stored(row) for row in applied.union(last, all=True)]
+
+
+def _versions_of(run: str, script_pks: Collection[int]) -> QuerySet[Script, tuple[Any, ...]]:
+    version = f"{run}__version"
+    scripts = Script.objects.using(alias()).filter(**{f"{version}__isnull": False})
+    rows = _of_scripts(scripts.annotate(outdated_source=_if_outdated(f"{version}__")), "pk", script_pks)
+    return rows.values_list(version, *(f"{version}__{name}" for name in _STORED[1:]), "outdated_source")
+
+
+@needs_tables
+def formerly_applied(script_pks: Collection[int]) -> list[StoredVersion]:
+    """Every version that was ever applied of at least these scripts (one query)."""
+    versions = ScriptVersion.objects.using(alias()).filter(applied_at__isnull=False)
+    rows = _of_scripts(versions.annotate(outdated_source=_if_outdated()), "script", script_pks)
+    return [_stored(row) for row in rows.values_list(*_STORED, "outdated_source")]
+
+
+def _of_scripts(rows: QuerySet[M], field: str, script_pks: Collection[int]) -> QuerySet[M]:
+    return rows.filter(**{f"{field}__in": script_pks}) if len(script_pks) <= _MOST_PARAMETERS else rows
+
+
+def _stored(row: tuple[Any, ...]) -> StoredVersion:
+    pk, script_pk, algorithm, digest, content_digest, source = row
+    kept = None if source is None else bytes(source)  # PostgreSQL's driver gives a memoryview
+    return StoredVersion(pk, script_pk, Fingerprint(algorithm, digest), content_digest, kept)
