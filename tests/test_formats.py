@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.core.management.color import make_style, no_style
@@ -90,6 +92,38 @@ def test_every_listed_state_says_why(
     made = text(report(found, kept))
     assert f"{State[state.upper()].label} scripts (1):" in made
     assert words in made
+
+
+BY_BYTES = {
+    "applied": ("a", {}, "applied on 2026-05-01 12:00; only the bytes could be compared: no source"),
+    "modified": (
+        "b",
+        {},
+        "the file differs from what was applied on 2026-05-01 12:00; only the bytes could be",
+    ),
+    "edited": (
+        "b",
+        {"rerun": "once"},
+        "the file differs from what was applied on 2026-05-01 12:00, and rerun is",
+    ),
+}
+
+
+@pytest.mark.parametrize(("state", "case"), BY_BYTES.items(), ids=list(BY_BYTES))
+def test_a_comparison_of_bytes_alone_is_called_that(
+    state: str, case: tuple[str, dict[str, Any], str]
+) -> None:
+    code, options, words = case
+    kept = replace(record("a.x", "a"), bytes_only="no source")
+    made = report([definition("a.x", code, **options)], [kept], show_all=True)
+    assert made.statuses[0].state.value == state
+    assert words in text(made)
+    assert (words in render_notice(made, PLAIN)) == (state == "modified")
+
+
+def test_what_does_not_come_of_a_comparison_says_nothing_of_bytes() -> None:
+    kept = replace(record("a.x", "a", last_run=run("running")), bytes_only="no source")
+    assert "bytes" not in text(report([definition("a.x")], [kept]))
 
 
 @pytest.mark.parametrize("state", list(State), ids=lambda state: state.value)

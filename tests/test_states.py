@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from scripts_tracker.datatypes import ScriptDefinition, ScriptRecord
-from scripts_tracker.states import State, statuses
+from scripts_tracker.datatypes import Fingerprint, ScriptDefinition, ScriptRecord
+from scripts_tracker.states import State, differs, statuses
 from tests.builders import definition, fingerprint, record, run, script_id
 
 ONCE: dict[str, Any] = {"rerun": "once"}
@@ -150,3 +151,41 @@ def test_equal_bytes_are_applied_whatever_the_algorithm_was_called_then() -> Non
         content_digest=found.content_digest,
     )
     assert [status.state.value for status in statuses([renamed], {kept.id: kept})] == ["applied"]
+
+
+def foreign(found: ScriptDefinition) -> ScriptDefinition:
+    """The same bytes under another algorithm's fingerprint, as where the ledger has no source to translate it."""
+    return replace(found, fingerprint=fingerprint("z"))
+
+
+def test_bytes_that_were_applied_earlier_are_reverted_whatever_the_algorithm() -> None:
+    kept = replace(record("shop.x", "b"), applied_before=frozenset({Fingerprint.of_bytes("content of a")}))
+    assert [one.state.value for one in statuses([foreign(definition("shop.x", "a"))], {kept.id: kept})] == [
+        "reverted"
+    ]
+
+
+def test_bytes_of_a_gone_script_are_moved_whatever_the_algorithm() -> None:
+    old = record("shop.old", "a")
+    result = statuses([foreign(definition("stock.new", "a"))], {old.id: old})
+    assert [one.state.value for one in result] == ["missing", "moved"]
+    result = statuses([foreign(definition("stock.new", "b"))], {old.id: old})
+    assert [one.state.value for one in result] == ["missing", "new"]
+
+
+DIFFERENCES = {
+    "the same code": (definition("shop.x", "a"), record("shop.x", "a"), False),
+    "the same bytes": (foreign(definition("shop.x", "a")), record("shop.x", "a"), False),
+    "another version": (definition("shop.x", "b"), record("shop.x", "a"), True),
+    "a file that cannot be analysed": (definition("shop.x", None), record("shop.x", "a"), False),
+    "a script that was never applied": (definition("shop.x", "a"), record("shop.x"), False),
+}
+
+
+@pytest.mark.parametrize(("found", "kept", "expected"), DIFFERENCES.values(), ids=DIFFERENCES)
+def test_only_a_file_that_differs_needs_the_history(
+    found: ScriptDefinition,
+    kept: ScriptRecord,
+    expected: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    assert differs(found, kept) is expected

@@ -19,6 +19,13 @@ def parse(source: bytes | str) -> ast.Module:
         return ast.parse(source)
 
 
+def literal(source: str) -> Any:
+    """The value of a literal."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.literal_eval(source)
+
+
 def normal_form(source: bytes | str) -> Any:
     """A plain value that is equal for two sources exactly when their fingerprints must be."""
     tree = parse(source)
@@ -39,10 +46,7 @@ def code_shape(source: bytes | str) -> Any:
 
 
 def _docstring(node: Any) -> str | None:
-    if not (isinstance(node, _DOCUMENTED) and node.body and isinstance(node.body[0], ast.Expr)):
-        return None
-    value = node.body[0].value
-    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
+    return _bare(node.body[0]) if isinstance(node, _DOCUMENTED) and node.body else None
 
 
 def _reads_docstrings(tree: ast.Module) -> bool:
@@ -69,12 +73,9 @@ def _normal(node: Any, *, reads_docstrings: bool) -> Any:
         return ("Constant", type(node.value).__name__, repr(node.value))
     if not isinstance(node, ast.AST):
         return node
-    if (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    ):
-        return ("bare string", _clean(node.value.value))
+    text = _bare(node)
+    if text is not None:
+        return ("bare string", _clean(text))
     form: dict[str, Any] = {"": type(node).__name__}
     docstring = _docstring(node)
     for name, value in ast.iter_fields(node):
@@ -130,21 +131,26 @@ def _clean(docstring: str) -> str:
 
 
 def _strip(tree: ast.Module, *, reads_docstrings: bool) -> None:
+    kept: set[int] = set()
     for node in list(ast.walk(tree)):
         docstring = _docstring(node)
-        if docstring is not None:
-            if reads_docstrings:
-                node.body[0].value.value = _clean(docstring)  # type: ignore[attr-defined]
-            else:
-                node.body = node.body[1:]  # type: ignore[attr-defined]
+        if docstring is not None and reads_docstrings:
+            node.body[0].value.value = _clean(docstring)  # type: ignore[attr-defined]
+            kept.add(id(node.body[0]))  # type: ignore[attr-defined]  # only what has a body has a docstring
         if isinstance(node, ast.Delete):
             node.targets = _flat_targets(node.targets)
     for node in list(ast.walk(tree)):
         for name, value in ast.iter_fields(node):
             if isinstance(value, list) and any(isinstance(item, ast.stmt) for item in value):
-                setattr(node, name, _sorted_imports(value))
-            elif value == [] and name == "body":
-                node.body = [ast.Pass(lineno=1, col_offset=0)]  # type: ignore[attr-defined]
+                # All bare strings go: without the docstring, the next one would be taken for it.
+                body = [item for item in _sorted_imports(value) if id(item) in kept or _bare(item) is None]
+                setattr(node, name, body or [ast.Pass(lineno=1, col_offset=0)])
+
+
+def _bare(node: ast.AST) -> str | None:
+    """The text of a statement that is a string and so no code."""
+    constant = node.value if isinstance(node, ast.Expr) else None
+    return constant.value if isinstance(constant, ast.Constant) and isinstance(constant.value, str) else None
 
 
 def _sorted_imports(statements: list[ast.stmt]) -> list[ast.stmt]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 import itertools
 import json
 import re
@@ -15,18 +16,21 @@ from tests.analysis import oracle
 
 CASES = Path(__file__).parents[2] / "fixtures" / "fingerprint"
 GOLDEN = CASES / "golden.json"
-_PYTHON = re.compile(r"# python: (\d+)\.(\d+)\n")
+_NEEDS = re.compile(r"# (python|libcst): (\d+)\.(\d+)\n")
+_LIBCST = tuple(int(part) for part in importlib.metadata.version("libcst").split(".")[:2])
 
 
 class Case:
-    """One file of variants: a sentence, perhaps the oldest Python that can judge, and the sources."""
+    """One file of variants: a sentence, perhaps the oldest Python that can judge or libcst that can read, the sources."""
 
     def __init__(self, path: Path) -> None:
         first, _, rest = path.read_text(encoding="utf-8").partition("\n")
         self.name = f"{path.parent.name}: {first.removeprefix('# ')}"
-        minimum = _PYTHON.match(rest)
-        self.judged = minimum is None or sys.version_info >= (int(minimum[1]), int(minimum[2]))
-        body = rest[minimum.end() :] if minimum else rest
+        needs = _NEEDS.match(rest)
+        least = (int(needs[2]), int(needs[3])) if needs else (0, 0)
+        self.judged = needs is None or needs[1] != "python" or sys.version_info >= least
+        self.readable = self.judged and (needs is None or needs[1] != "libcst" or least <= _LIBCST)
+        body = rest[needs.end() :] if needs else rest
         self.variants = body.split("# ===\n")
 
     @property
@@ -37,7 +41,7 @@ class Case:
                 digests.append(str(fingerprint(variant.encode())))
             except UnreadableSource as error:
                 # A libcst that is older than the syntax may say so; the newest may not.
-                if self.judged:
+                if self.readable:
                     raise
                 digests.append(f"unreadable: {error.reason}")
         return digests
@@ -56,8 +60,8 @@ def test_sources_that_differ_in_meaning_have_different_fingerprints(case: Case) 
 @pytest.mark.parametrize("case", EQUAL, ids=lambda case: case.name)
 def test_sources_that_differ_in_layout_have_one_fingerprint(case: Case) -> None:
     known = {digest for digest in case.digests if digest.startswith(ALGORITHM)}
-    if not known and not case.judged:
-        pytest.skip("newer than this libcst")
+    if not known and not case.readable:
+        pytest.skip("newer than this libcst or this Python")
     assert len(known) == 1
 
 
@@ -94,6 +98,11 @@ def _same(expected: list[str], actual: list[str]) -> bool:
 
 def golden() -> dict[str, list[str]]:
     return {case.name: case.digests for case in EQUAL + DIFFERENT}
+
+
+def test_ci_runs_the_oldest_libcst_that_is_promised() -> None:
+    project = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    assert re.findall(r'"libcst==([\d.]+)"', project) == re.findall(r'"libcst>=([\d.]+)"', project)
 
 
 def test_a_fingerprint_names_its_algorithm() -> None:

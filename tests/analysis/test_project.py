@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts_tracker.analysis import project, sources
-from scripts_tracker.analysis.facts import ANALYSIS_VERSION, FileFacts, MemoryStore
+from scripts_tracker.analysis import project, sniffing, sources
+from scripts_tracker.analysis.facts import FileFacts, MemoryStore, Verdict, verdict_of
+from scripts_tracker.analysis.version import ANALYSIS_VERSION
 from scripts_tracker.datatypes import CommandsDir, Finding, Location, ScriptId
 from tests.analysis.project_cases import FIXTURES, folders, index_of, read_cases
 
@@ -204,57 +205,86 @@ def test_facts_survive_json(case: Case, tmp_path: Path) -> None:
         def __init__(self) -> None:
             self.kept: dict[str, str] = {}
             self.parsed = 0
+            self.settles = True
+
+        def verdict(self, digest: str) -> Verdict | None:
+            return verdict_of(self.kept[digest]) if self.settles and digest in self.kept else None
 
         def get(self, digest: str) -> FileFacts | None:
-            return FileFacts.from_json(json.loads(self.kept[digest])) if digest in self.kept else None
+            facts = FileFacts.from_text(self.kept[digest]) if digest in self.kept else None
+            return facts if facts is None or self.settles else replace(facts, verdict=None)
 
         def put(self, digest: str, facts: FileFacts) -> None:
             self.parsed += 1
-            self.kept[digest] = json.dumps(facts.to_json())
+            self.kept[digest] = facts.to_text()
 
     case.build(tmp_path)
     store = JsonStore()
     first = index_of(tmp_path, store=store)
     parsed = store.parsed
     assert index_of(tmp_path, store=store) == first == index_of(tmp_path)
+    store.settles = False
+    assert index_of(tmp_path, store=store) == first, (
+        "what files settle by themselves is what linking them gives"
+    )
     assert store.parsed == parsed, "the second time nothing is parsed"
 
 
-def _facts() -> dict[str, object]:
-    return project.facts_of(TRACKED.encode()).to_json()
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.title) for case in ALL_CASES])
+def test_a_glance_sees_what_a_closer_look_sees(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case.build(tmp_path)
+    glanced = index_of(tmp_path)
+    monkeypatch.setattr(sniffing, "origins", lambda _source: None)
+    assert glanced == index_of(tmp_path)
+
+
+HEAD, REST = (json.loads(part) for part in project.facts_of(TRACKED.encode()).to_text().split("\t"))
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("head", "rest"),
     [
-        pytest.param(None, id="nothing"),
-        pytest.param([], id="a list"),
-        pytest.param({}, id="an empty object"),
-        pytest.param({**_facts(), "version": ANALYSIS_VERSION + 1}, id="another version"),
-        pytest.param({"version": ANALYSIS_VERSION}, id="a version alone"),
-        pytest.param({**_facts(), "names": []}, id="names that are a list"),
-        pytest.param({**_facts(), "names": {"x": [["nonsense"]]}}, id="an unknown kind of value"),
-        pytest.param({**_facts(), "names": {"x": [[]]}}, id="a value of no kind"),
-        pytest.param({**_facts(), "command": [0, 1]}, id="a line that cannot be"),
-        pytest.param({**_facts(), "command": "12"}, id="a place that is a text"),
-        pytest.param({**_facts(), "classes": [{}]}, id="a class without a name"),
-        pytest.param({**_facts(), "strays": [[1]]}, id="a stray of one part"),
-        pytest.param({**_facts(), "fingerprint": 1}, id="a fingerprint that is a number"),
+        pytest.param(None, None, id="nothing"),
+        pytest.param({}, {}, id="empty objects"),
+        pytest.param([ANALYSIS_VERSION + 1, *HEAD[1:]], REST, id="another version"),
+        pytest.param([HEAD[0], "st0", *HEAD[2:]], REST, id="another algorithm"),
+        pytest.param([*HEAD[:3], [1, 2]], REST, id="a script of two parts"),
+        pytest.param([*HEAD[:3], [*HEAD[3][:3], ["never", False, [], []], []]], REST, id="an unknown option"),
+        pytest.param([*HEAD[:3], [*HEAD[3][:4], [["a"]]]], REST, id="a requirement without a place"),
+        pytest.param(HEAD, [], id="a list"),
+        pytest.param(HEAD, {}, id="an empty object"),
+        pytest.param(HEAD, {**REST, "names": []}, id="names that are a list"),
+        pytest.param(HEAD, {**REST, "names": {"x": [["nonsense"]]}}, id="an unknown kind of value"),
+        pytest.param(HEAD, {**REST, "names": {"x": [[]]}}, id="a value of no kind"),
+        pytest.param(HEAD, {**REST, "command": [0, 1]}, id="a line that cannot be"),
+        pytest.param(HEAD, {**REST, "command": "12"}, id="a place that is a text"),
+        pytest.param(HEAD, {**REST, "classes": [{}]}, id="a class without a name"),
+        pytest.param(HEAD, {**REST, "strays": [[1]]}, id="a stray of one part"),
+        pytest.param(HEAD, {**REST, "fingerprint": 1}, id="a fingerprint that is a number"),
     ],
 )
-def test_malformed_facts_are_refused(data: object) -> None:
+def test_malformed_facts_are_refused(head: object, rest: object) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - each has its own words
-        FileFacts.from_json(data)
+        FileFacts.from_text(f"{json.dumps(head)}\t{json.dumps(rest)}")
+
+
+@pytest.mark.parametrize("content", ["", "\t", "[]", "null\tnull", "[1", "\x00"])
+def test_texts_that_are_no_facts_are_refused(content: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - as above
+        FileFacts.from_text(content)
 
 
 WARM = """
 import json, sys
-from scripts_tracker.analysis.facts import FileFacts
+from scripts_tracker.analysis.facts import FileFacts, verdict_of
 from scripts_tracker.analysis.project import analyse
 from scripts_tracker.datatypes import CommandsDir
 kept = json.load(open(sys.argv[1]))
 class Store:
-    def get(self, digest): return FileFacts.from_json(kept[digest])
+    def verdict(self, digest): return verdict_of(kept[digest])
+    def get(self, digest): return FileFacts.from_text(kept[digest])
     def put(self, digest, facts): raise AssertionError("something was parsed")
 path = sys.argv[2]
 index = analyse([CommandsDir("shop", "shop.management.commands", path)], root=path, store=Store())
@@ -272,7 +302,7 @@ def test_known_files_need_no_libcst(tmp_path: Path) -> None:
     _command(tmp_path, "another", TRACKED + "# another\n")
     store = MemoryStore()
     index_of(tmp_path, store=store)
-    _write(tmp_path / "facts.json", json.dumps({key: one.to_json() for key, one in store.known.items()}))
+    _write(tmp_path / "facts.json", json.dumps({key: one.to_text() for key, one in store.known.items()}))
     subprocess.run(
         [sys.executable, "-W", "error", "-c", WARM, str(tmp_path / "facts.json"), str(commands)], check=True
     )

@@ -43,13 +43,14 @@ def at_a_terminal(project: Project, *arguments: str, answers: str, **env: str) -
     os.close(theirs)
     if answers != CTRL_C:
         os.write(ours, answers.encode())
-    screen = b""
+    screen, interrupted = b"", False
     until = time.monotonic() + 60
     while True:
         if not select.select([ours], [], [], 0.5)[0]:
             # Only once it waits: a signal between the prompt and the read is seen after the read.
-            if answers == CTRL_C and b"[Y/N]" in screen:
+            if answers == CTRL_C and b"[Y/N]" in screen and not interrupted:
                 process.send_signal(signal.SIGINT)
+                interrupted = True
             if time.monotonic() > until:
                 process.kill()
             continue

@@ -260,19 +260,6 @@ def test_a_tracked_handle_that_calls_a_tracked_base_is_one_run(shop: Project) ->
     assert len(rows(shop)) == 1
 
 
-def test_store_source_false_keeps_no_source(shop: Project) -> None:
-    shop.command("shop.kept")
-    shop.manage("kept")
-    shop.settings('SCRIPTS_TRACKER = {"store_source": False}')
-    shop.command("shop.secret")
-    shop.manage("secret")
-    sources = shop.python(
-        "from scripts_tracker.models import ScriptVersion\n"
-        "print([bool(v.source) for v in ScriptVersion.objects.order_by('pk')])"
-    )
-    assert sources.out.strip() == "[True, False]"
-
-
 GIT = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com"]
 
 

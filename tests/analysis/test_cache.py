@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts_tracker.analysis import cache
+from scripts_tracker.analysis.cache import FOLDER, FactCache
+from scripts_tracker.analysis.facts import FileFacts, OwnScript, Verdict
+from scripts_tracker.analysis.version import ANALYSIS_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+AS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+FACTS = FileFacts("st1:00", (1, 2), doc="a\n b", verdict=Verdict(OwnScript("st1:00", (1, 2), help="é\u2028")))
+
+
+def _filled(root: Path) -> FactCache:
+    made = FactCache(str(root))
+    made.put("a" * 64, FACTS)
+    made.remember("k" * 64, "an index")
+    made.save()
+    return FactCache(str(root))
+
+
+def _cut(content: bytes) -> bytes:
+    return content[:-3]
+
+
+def _flipped(content: bytes) -> bytes:
+    return content[:-5] + bytes([content[-5] ^ 1]) + content[-4:]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(_cut, id="cut"),
+        pytest.param(_flipped, id="one bit"),
+        pytest.param(lambda _: b"", id="emptied"),
+        pytest.param(lambda content: content + b"more\n", id="grown"),
+        pytest.param(lambda content: content.replace(b"st1", b"st0"), id="of another algorithm"),
+        pytest.param(lambda _: b"\xff\xfe\x00", id="binary"),
+    ],
+)
+def test_what_is_damaged_is_no_cache(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    _filled(tmp_path)
+    for path in (tmp_path / FOLDER).iterdir():
+        path.write_bytes(damage(path.read_bytes()))
+    found = FactCache(str(tmp_path))
+    assert found.get("a" * 64) is None
+    assert found.verdict("a" * 64) is None
+    assert found.recall("k" * 64) is None
+    found.put("b" * 64, FACTS)
+    found.save()
+    assert FactCache(str(tmp_path)).get("b" * 64) == FACTS, "it is written anew"
+
+
+def test_a_folder_in_its_place_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / FOLDER / "facts").mkdir(parents=True)
+    assert _filled(tmp_path).get("a" * 64) is None
+
+
+def test_a_file_in_place_of_the_folder_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / FOLDER).write_text("in the way")
+    assert _filled(tmp_path).get("a" * 64) is None
+    assert (tmp_path / FOLDER).read_text() == "in the way"
+
+
+def test_a_missing_root_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert _filled(tmp_path / "file" / "below").get("a" * 64) is None
+
+
+@pytest.mark.skipif(AS_ROOT, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        assert _filled(tmp_path).get("a" * 64) is None
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_what_was_put_is_there_the_next_time(tmp_path: Path) -> None:
+    found = _filled(tmp_path)
+    assert found.get("a" * 64) == FACTS
+    assert found.verdict("a" * 64) == FACTS.verdict
+    assert found.recall("k" * 64) == "an index"
+    assert found.recall("k" * 16 + "j" * 48) is None
+
+
+def test_facts_of_another_analysis_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = _filled(tmp_path)
+    monkeypatch.setattr("scripts_tracker.analysis.facts.ANALYSIS_VERSION", ANALYSIS_VERSION + 1)
+    assert found.get("a" * 64) is None
+    assert found.verdict("a" * 64) is None
+
+
+def test_git_ignores_the_cache(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    _filled(tmp_path)
+    status = subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=all"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+    assert status.stdout == b""
+
+
+def test_nothing_is_written_where_nothing_is_new(tmp_path: Path) -> None:
+    FactCache(str(tmp_path)).save()
+    assert not (tmp_path / FOLDER).exists()
+    before = {path: path.stat().st_mtime_ns for path in _files(_filled(tmp_path), tmp_path)}
+    again = FactCache(str(tmp_path))
+    assert again.get("a" * 64)
+    again.save()
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / FOLDER).iterdir()} == before
+
+
+def _files(_: FactCache, root: Path) -> list[Path]:
+    return list((root / FOLDER).iterdir())
+
+
+def test_two_processes_keep_what_both_found(tmp_path: Path) -> None:
+    one, other = FactCache(str(tmp_path)), FactCache(str(tmp_path))
+    assert one.get("1") is other.get("2") is None
+    one.put("1", FACTS)
+    other.put("2", FACTS)
+    one.save()
+    other.save()
+    found = FactCache(str(tmp_path))
+    assert found.get("1") == found.get("2") == FACTS
+
+
+WRITER = """
+import sys
+from scripts_tracker.analysis.cache import FactCache
+from scripts_tracker.analysis.facts import FileFacts
+for number in range(40):
+    cache = FactCache(sys.argv[1])
+    cache.put(sys.argv[2] + str(number), FileFacts(None, doc="x" * 20000))
+    cache.remember("k" * 64, sys.argv[2] * 20000)
+    cache.save()
+    known = FactCache(sys.argv[1])
+    assert known.get(sys.argv[2] + str(number)) or known.get("a0") or known.get("b0"), "damaged"
+    assert known.recall("k" * 64) in ("a" * 20000, "b" * 20000), "half of one and half of the other"
+"""
+
+
+def test_many_writes_of_two_processes_leave_no_damage(tmp_path: Path) -> None:
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), name]) for name in "ab"]
+    assert [writer.wait(timeout=60) for writer in writers] == [0, 0]
+    assert sorted(path.name.partition("-")[0] for path in (tmp_path / FOLDER).iterdir()) == [
+        ".gitignore",
+        "facts",
+        "index",
+    ]
+
+
+def test_what_was_asked_for_longest_ago_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "MAX_BYTES", 5 * (len(FACTS.to_text()) + 3))
+    for name in "abcdef":
+        made = FactCache(str(tmp_path))
+        assert name == "a" or made.get("a"), "asked for each time"
+        made.put(name, FACTS)
+        made.save()
+    found = FactCache(str(tmp_path))
+    assert [name for name in "abcdef" if found.get(name)] == ["a", "c", "d", "e", "f"]
+
+
+def test_what_a_killed_process_left_half_written_goes_after_a_while(tmp_path: Path) -> None:
+    _filled(tmp_path)
+    for name, age in (("facts.dead.tmp", 7200), ("index-0.dead.tmp", 7200), ("facts.busy.tmp", 0)):
+        (tmp_path / FOLDER / name).touch()
+        os.utime(tmp_path / FOLDER / name, (time.time() - age,) * 2)
+    _filled(tmp_path)
+    assert [path.name for path in (tmp_path / FOLDER).iterdir() if path.suffix == ".tmp"] == [
+        "facts.busy.tmp"
+    ]
+
+
+def test_few_ways_of_asking_are_remembered(tmp_path: Path) -> None:
+    for number in range(3 * cache.MAX_INDEXES):
+        made = FactCache(str(tmp_path))
+        made.remember(f"{number:064}"[::-1], "an index")
+        made.save()
+    names = [path.name for path in (tmp_path / FOLDER).iterdir() if path.name.startswith("index-")]
+    assert len(names) == cache.MAX_INDEXES

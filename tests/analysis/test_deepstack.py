@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import contextlib
+import gc
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from scripts_tracker.analysis import deepstack
+from scripts_tracker.analysis.extraction import extract
+from scripts_tracker.analysis.parsing import parse
+from scripts_tracker.exceptions import UnreadableSource
+
+FORKED = """
+import os
+from scripts_tracker.analysis.parsing import parse
+parse(b"x = 1\\n")
+child = os.fork()
+if not child:
+    parse(b"y = 2\\n")
+    os._exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), len(parse(b"z = 3\\n").module.body))
+"""
+
+
+def _raise(argument: str) -> object:
+    raise KeyError(argument)
+
+
+def _running() -> bool:
+    return any(thread.name == "scripts_tracker parser" for thread in threading.enumerate())
+
+
+def test_what_is_raised_there_is_raised_here() -> None:
+    with pytest.raises(KeyError, match="x"):
+        deepstack.call(_raise, "x")
+    assert deepstack.call(str.upper, "x") == "X"
+
+
+def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(deepstack, "_current", [])
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(UnreadableSource, match="no thread"):
+        parse(b"x = 1\n")
+
+
+def test_the_thread_ends_when_nobody_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deepstack, "IDLE_SECONDS", 0.01)
+    deepstack.call(str.upper, "x")
+    limit = time.monotonic() + 10
+    while _running() and time.monotonic() < limit:
+        time.sleep(0.01)
+    assert not _running()
+    assert deepstack.call(str.upper, "y") == "Y"
+
+
+def test_many_threads_call_at_once() -> None:
+    found: list[object] = []
+    callers = [
+        threading.Thread(target=lambda text=str(number): found.append(deepstack.call(str.upper, f"x{text}")))
+        for number in range(20)
+    ]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert sorted(map(str, found)) == sorted(f"X{number}" for number in range(20))
+
+
+def test_a_forked_process_parses_as_well() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == "7 1\n", done.stderr
+
+
+@pytest.mark.parametrize("source", [b"x = 1\n", b"x = = 1\n"])
+def test_the_garbage_collector_goes_on_afterwards(source: bytes) -> None:
+    assert gc.isenabled()
+    with contextlib.suppress(UnreadableSource):
+        extract(source)
+    assert gc.isenabled()
+
+
+def test_a_garbage_collector_that_was_off_stays_off() -> None:
+    gc.disable()
+    try:
+        extract(b"x = 1\n")
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts_tracker.analysis import compiling, workers
+from scripts_tracker.analysis.facts import FileFacts
+from scripts_tracker.exceptions import UnreadableSource
+from tests.analysis.sources import demo
+
+if TYPE_CHECKING:
+    from scripts_tracker.analysis.workers import Outcome
+
+SOURCES = [path.read_bytes() for path in demo()] + [b"x = = 1\n", b"\xff", b"tracked_script = '\xc3\xa9'\n"]
+
+
+def _comparable(outcomes: list[Outcome]) -> list[object]:
+    return [one if isinstance(one, FileFacts) else (one.reason, one.line, one.column) for one in outcomes]
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks of a file or two, so that both sides get some."""
+    monkeypatch.setattr(workers, "CHUNK", 500)
+
+
+def _alone() -> list[object]:
+    return _comparable([compiling.outcome(source) for source in SOURCES])
+
+
+def test_processes_find_what_one_finds() -> None:
+    done_here = []
+
+    def work(source: bytes) -> Outcome:
+        done_here.append(source)
+        time.sleep(0.2)
+        return compiling.outcome(source)
+
+    assert _comparable(workers.shared_out(SOURCES, work, helpers=2)) == _alone()
+    assert len(done_here) < len(SOURCES), "the processes did a part of it"
+
+
+def test_a_process_that_is_killed_leaves_nothing_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    popen = subprocess.Popen
+
+    def start(*args: object, **options: object) -> subprocess.Popen[bytes]:
+        process = popen(*args, **options)  # type: ignore[call-overload]  # handed on as it came
+        started.append(process)
+        threading.Timer(0.5, process.send_signal, [signal.SIGKILL]).start()
+        return process  # type: ignore[no-any-return]  # as above
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+
+    def work(source: bytes) -> Outcome:
+        time.sleep(0.1)
+        return compiling.outcome(source)
+
+    assert _comparable(workers.shared_out(SOURCES, work, helpers=1)) == _alone()
+    assert [process.returncode for process in started] == [-signal.SIGKILL]
+
+
+def test_a_process_that_talks_nonsense_is_not_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        workers, "_CODE", "import time\nwhile True: print('nonsense', flush=True); time.sleep(0.01)"
+    )
+    assert _comparable(workers.shared_out(SOURCES, compiling.outcome, helpers=2)) == _alone()
+
+
+def test_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", os.path.join(os.sep, "nowhere", "python"))
+    assert _comparable(workers.shared_out(SOURCES, compiling.outcome, helpers=2)) == _alone()
+
+
+def test_processes_end_when_the_work_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    popen = subprocess.Popen
+
+    def start(*args: object, **options: object) -> subprocess.Popen[bytes]:
+        started.append(popen(*args, **options))  # type: ignore[call-overload]  # handed on as it came
+        return started[-1]  # type: ignore[no-any-return]  # as above
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+
+    def work(source: bytes) -> Outcome:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        workers.shared_out(SOURCES, work, helpers=2)
+    assert all(process.returncode is not None for process in started)
+
+
+@pytest.mark.parametrize(
+    ("size", "cores", "helpers"),
+    [
+        pytest.param(100, "8", 0, id="little to do"),
+        pytest.param(10_000_000, "1", 0, id="one core"),
+        pytest.param(2 * workers.PAYS_FROM, "8", 1, id="enough for two"),
+        pytest.param(10_000_000, "2", 1, id="two cores"),
+        pytest.param(100_000_000, "64", workers.MAX_PROCESSES - 1, id="many cores"),
+    ],
+)
+def test_processes_are_started_only_where_they_pay(
+    size: int, cores: str, helpers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCRIPTS_TRACKER_PROCESSES", cores)
+    assert workers.worth_starting(size) == helpers
+
+
+@pytest.mark.parametrize("executable", ["", "/usr/bin/uwsgi", "/opt/frozen-app"])
+def test_what_is_no_python_is_not_started(executable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCRIPTS_TRACKER_PROCESSES", "8")
+    monkeypatch.setattr(sys, "executable", executable)
+    assert workers.worth_starting(10_000_000) == 0
+
+
+def test_unreadable_sources_keep_their_place_and_reason() -> None:
+    (one,) = workers.shared_out([b"x = 1\ny = = 1\n"], compiling.outcome, helpers=1)
+    assert isinstance(one, UnreadableSource)
+    assert (one.line, one.reason) == (2, "invalid syntax")

@@ -1,0 +1,251 @@
+"""What the ledger is asked and told, on the database of the test suite itself."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from scripts_tracker import decisions, ledger, restamping, scan, snapshots
+from scripts_tracker.analysis.facts import MemoryStore
+from scripts_tracker.datatypes import Fingerprint, ScriptDefinition, ScriptId
+from scripts_tracker.decisions import Mark
+from scripts_tracker.ledger import RunFacts, Stamp, VersionFacts
+from scripts_tracker.models import Script, ScriptRun, ScriptVersion
+from tests.builders import definition, path_of, script_id
+
+pytestmark = pytest.mark.django_db
+
+MARK = RunFacts("mark")
+SOURCE = b"class Command:\n    def handle(self):\n        return 'one'\n"
+REWRITTEN = SOURCE.replace(b"'one'", b'"one"  # the first')
+
+
+def version(source: bytes, algorithm: str = "st1", *, keeps_source: bool = True) -> VersionFacts:
+    """A version with made-up facts; its digest has nothing to do with its code."""
+    digest = hashlib.sha256(source).hexdigest()
+    kept = source if keeps_source else None
+    return VersionFacts(Fingerprint(algorithm, digest[::-1]), digest, f"facts of {digest}", kept)
+
+
+def mark(name: str, *made: VersionFacts) -> None:
+    for one in made:
+        decisions.mark_applied([Mark(script_id(name), path_of(name), one)], MARK)
+
+
+def attempt(name: str, made: VersionFacts, outcome: str = "failed") -> None:
+    script = ledger.script_row(script_id(name), path_of(name))
+    run = ledger.start_run(script.pk, made, RunFacts("run"), "")
+    Script.objects.update(last_run=run.pk)
+    ledger.end_run(run, outcome, applies=False)
+
+
+def today(source: bytes) -> Fingerprint:
+    from scripts_tracker.analysis.fingerprint import fingerprint
+
+    return fingerprint(source)
+
+
+def comparable(found: Iterable[ScriptDefinition] = ()) -> dict[ScriptId, Fingerprint | None]:
+    records = snapshots.snapshot().records
+    result = restamping.comparable(records, {one.id: one for one in found}, MemoryStore())
+    return {one: record.applied for one, record in result.items()}
+
+
+def selects(queries: CaptureQueriesContext) -> list[str]:
+    return [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
+
+
+def test_facts_of_another_algorithm_are_left_out() -> None:
+    mark("shop.x", version(b"old", "st0"))
+    attempt("shop.x", version(b"newer", "st9"))
+    assert snapshots.snapshot().facts == {}
+
+
+def test_only_the_facts_of_what_was_applied_and_tried_last_are_read() -> None:
+    versions = [version(letter) for letter in (b"a", b"b", b"c")]
+    mark("shop.x", *versions[:2])
+    attempt("shop.x", versions[2])
+    assert set(snapshots.snapshot().facts) == {one.content_digest for one in versions[1:]}
+
+
+@pytest.mark.parametrize("tried_again", [False, True])
+def test_facts_of_one_version_come_over_the_wire_once(tried_again: bool) -> None:  # noqa: FBT001 - a parameter
+    made = version(b"a")
+    mark("shop.x", made)
+    if tried_again:
+        attempt("shop.x", made)
+    with CaptureQueriesContext(connection) as queries:
+        found = snapshots.snapshot()
+    with connection.cursor() as cursor:
+        cursor.execute(selects(queries)[0])
+        assert list(cursor.fetchone()).count(made.facts) == 1
+    assert found.facts == {made.content_digest: made.facts}
+
+
+def test_a_record_tells_what_was_applied_and_what_was_tried() -> None:
+    applied, tried = version(b"a"), version(b"b")
+    mark("shop.x", applied)
+    attempt("shop.x", tried)
+    (record,) = snapshots.snapshot().records.values()
+    assert (record.applied, record.applied_content) == (applied.fingerprint, applied.content_digest)
+    assert record.applied_at == ScriptRun.objects.get(kind="mark").ended_at
+    assert record.last_run is not None
+    assert (record.last_run.outcome, record.last_run.version) == ("failed", tried.fingerprint)
+    assert record.last_run.content_digest == tried.content_digest
+
+
+def test_a_script_that_was_only_tried_is_not_applied() -> None:
+    attempt("shop.x", version(b"a"))
+    (record,) = snapshots.snapshot().records.values()
+    assert (record.applied, record.applied_content, record.applied_at) == (None, None, None)
+
+
+def test_an_unmarked_script_keeps_its_history_and_is_not_applied() -> None:
+    mark("shop.x", version(b"a"))
+    decisions.unmark([script_id("shop.x"), script_id("shop.unknown")], RunFacts("unmark"))
+    (record,) = snapshots.snapshot().records.values()
+    assert (record.applied, record.last_run and record.last_run.kind) == (None, "unmark")
+    assert snapshots.formerly_applied([record.pk]) == []
+
+
+def test_sources_are_read_only_where_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    mark("shop.x", version(b"older", "st0"), version(b"old"))
+    mark("shop.y", version(b"foreign", "st0"))
+    for _ in range(2):
+        pks = list(Script.objects.values_list("pk", flat=True))
+        assert {one.source for one in snapshots.formerly_applied(pks)} == {b"older", None, b"foreign"}
+        assert {one.source for one in snapshots.current_versions(pks)} == {None, b"foreign"}
+        monkeypatch.setattr(snapshots, "_MOST_PARAMETERS", 1)  # as if there were too many to name
+
+
+def test_a_stamp_that_another_process_wrote_meanwhile_is_taken_over() -> None:
+    mark("shop.x", version(SOURCE, "st0", keeps_source=False))
+    records = snapshots.snapshot().records
+    stamped = Fingerprint("st1", "5" * 64)
+    ScriptVersion.objects.update(algorithm="st1", digest=stamped.digest)
+    found = {script_id("shop.x"): definition("shop.x")}
+    (record,) = restamping.comparable(records, found, MemoryStore()).values()
+    assert (record.applied, record.bytes_only) == (stamped, "")
+
+
+def test_a_script_whose_file_is_gone_is_left_alone_while_nothing_is_new() -> None:
+    mark("shop.gone", version(SOURCE, "st0"))
+    with CaptureQueriesContext(connection) as queries:
+        assert comparable() == {script_id("shop.gone"): version(SOURCE, "st0").fingerprint}
+    assert len(selects(queries)) == 1
+    assert comparable([definition("shop.new")]) == {script_id("shop.gone"): today(SOURCE)}
+
+
+def test_facts_that_were_kept_elsewhere_answer_for_a_source_that_was_not() -> None:
+    made = version(SOURCE, "st0", keeps_source=False)
+    mark("shop.x", made)
+    records, found = snapshots.snapshot().records, {script_id("shop.x"): definition("shop.x")}
+    store = MemoryStore()
+    (record,) = restamping.comparable(records, found, store).values()
+    assert (record.applied, record.bytes_only != "") == (made.fingerprint, True)
+    store.put(made.content_digest, scan.facts_of(SOURCE))
+    (record,) = restamping.comparable(records, found, store).values()
+    assert (record.applied, record.bytes_only) == (today(SOURCE), "")
+
+
+def test_a_reformatted_source_has_the_fingerprint_of_the_stored_one() -> None:
+    mark("shop.x", version(SOURCE, "st0"))
+    assert comparable([definition("shop.x")])[script_id("shop.x")] == today(REWRITTEN)
+
+
+def test_inside_a_transaction_nothing_is_stamped() -> None:
+    mark("shop.x", version(SOURCE, "st0"))
+    comparable([definition("shop.x")])
+    assert ScriptVersion.objects.get().algorithm == "st0"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_stamp_that_is_too_late_changes_nothing() -> None:
+    mark("shop.x", version(b"a"))
+    row = ScriptVersion.objects.get()
+    ledger.stamp({row.pk: Stamp(Fingerprint("st1", "9" * 64), "late"), row.pk + 1: Stamp(today(SOURCE), "")})
+    assert ScriptVersion.objects.get().digest == row.digest
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_stamp_changes_fingerprint_and_facts_and_nothing_else() -> None:
+    for number in range(120):
+        mark(f"shop.x{number}", version(str(number).encode(), "st0"))
+    before = list(ScriptRun.objects.order_by("pk").values_list())
+    rows = list(ScriptVersion.objects.order_by("pk").values_list("content_digest", "source", "applied_at"))
+    pks = ScriptVersion.objects.values_list("pk", flat=True)
+    ledger.stamp({pk: Stamp(Fingerprint("st1", "9" * 64), "new facts") for pk in pks})
+    stamped = set(ScriptVersion.objects.values_list("algorithm", "digest", "facts"))
+    assert stamped == {("st1", "9" * 64, "new facts")}
+    assert (
+        list(ScriptVersion.objects.order_by("pk").values_list("content_digest", "source", "applied_at"))
+        == rows
+    )
+    assert list(ScriptRun.objects.order_by("pk").values_list()) == before
+
+
+@pytest.mark.parametrize("returns_keys", [True, False])
+def test_marks_take_few_queries(
+    monkeypatch: pytest.MonkeyPatch,
+    returns_keys: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", returns_keys)
+    marks = [
+        Mark(script_id(f"shop.x{number}"), path_of(f"shop.x{number}"), version(str(number).encode()))
+        for number in range(100)
+    ]
+    with CaptureQueriesContext(connection) as queries:
+        decisions.mark_applied(marks, MARK)
+    assert len(queries) < (40 if returns_keys else 140)
+    records = snapshots.snapshot().records
+    assert {one: record.applied for one, record in records.items()} == {
+        one.script_id: one.version.fingerprint for one in marks
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_marks_are_all_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decisions, "_BATCH", 1)
+    good = Mark(script_id("shop.good"), path_of("shop.good"), version(b"good"))
+    bad = Mark(script_id("shop.bad"), path_of("shop.bad"), replace(version(b"bad"), facts=None))  # type: ignore[arg-type]
+    with pytest.raises(KeyError):
+        decisions.mark_applied([good, bad], MARK)
+    assert Script.objects.count() == ScriptRun.objects.count() == 0
+
+
+def blind_at_first(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    answers = itertools.chain([lambda _: {}], itertools.repeat(function))
+
+    def ask(asked: Any) -> Any:
+        return next(answers)(asked)
+
+    return ask
+
+
+def test_rows_that_another_process_adds_meanwhile_are_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    marks = [
+        Mark(script_id(f"shop.{name}"), path_of(f"shop.{name}"), version(name.encode())) for name in "xy"
+    ]
+    decisions.mark_applied(marks[:1], MARK)
+    for name in ("_known_scripts", "_known_versions"):
+        monkeypatch.setattr(decisions, name, blind_at_first(getattr(decisions, name)))
+    decisions.mark_applied(marks, MARK)
+    assert (Script.objects.count(), ScriptVersion.objects.count(), ScriptRun.objects.count()) == (2, 2, 3)
+    assert {record.applied for record in snapshots.snapshot().records.values()} == {
+        one.version.fingerprint for one in marks
+    }
+
+
+def test_a_mark_brings_path_source_and_fingerprint_up_to_date() -> None:
+    mark("shop.x", version(SOURCE, "st0", keeps_source=False))
+    decisions.mark_applied([Mark(script_id("shop.x"), "elsewhere.py", version(SOURCE))], MARK)
+    row = ScriptVersion.objects.get()
+    assert (row.algorithm, bytes(row.source or b""), row.facts) == ("st1", SOURCE, version(SOURCE).facts)
+    assert Script.objects.get().path == "elsewhere.py"
