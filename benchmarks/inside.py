@@ -1,0 +1,111 @@
+"""Measurements within one process, run as a script in a project's folder: prints JSON.
+
+A file on its own: sys.path is to be what manage.py would make it.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from scripts_tracker.datatypes import ProjectIndex
+
+
+def _timed(work: Callable[[], object]) -> tuple[float, float]:
+    gc.collect()
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def _in_turn(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Any]:
+    """The least of each, as ``{name: {"wall": s, "cpu": s}}``; the first round warms up."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
+    for number in range(rounds + 1):
+        for name, work in works.items():
+            cost = _timed(work)
+            if number:
+                found[name].append(cost)
+    return {
+        name: {"wall": min(wall for wall, _ in costs), "cpu": min(cpu for _, cpu in costs)}
+        for name, costs in found.items()
+    }
+
+
+def _read(paths: list[str]) -> list[bytes]:
+    contents = []
+    for path in paths:
+        with open(path, "rb") as stream:
+            contents.append(stream.read())
+    return contents
+
+
+def _for_each(work: Callable[[str], object], texts: list[str]) -> None:
+    """Not a list: keeping all results would keep the garbage collector busy, and flatter what is compared with it."""
+    for text in texts:
+        work(text)
+
+
+def _checked(facts: Mapping[str, str]) -> ProjectIndex:
+    """A scan as check_scripts has it, each with the cache as it is on disk."""
+    from scripts_tracker import scan
+
+    cache = scan.cache()
+    return scan.scan(scan.KnownFacts(facts, cache), cache)
+
+
+def known(manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
+    """Scan with the facts of the ledger, with and without a cache, against reading the same files."""
+    from scripts_tracker import scan, snapshots
+
+    facts = snapshots.snapshot().facts
+    paths = [os.path.abspath(path) for path in manifest["commands"]]
+    _checked(facts)
+    measured = _in_turn({"read": lambda: _read(paths), "scan": lambda: _checked(facts)}, rounds)
+    bare = _in_turn({"bare": lambda: scan.scan(scan.KnownFacts(facts))}, 3)
+    return {**measured, **bare, "definitions": len(_checked(facts).definitions)}
+
+
+def unseen(manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
+    """Scan without any facts or cache, against libcst alone on the text of the tracked files."""
+    import libcst
+
+    from scripts_tracker import scan
+
+    texts = [content.decode() for content in _read(manifest["tracked"])]
+    works = {
+        "parse": lambda: _for_each(libcst.parse_module, texts),
+        "scan": lambda: scan.scan(scan.KnownFacts({})),
+    }
+    measured = _in_turn(works, rounds)
+    return {**measured, "definitions": len(scan.scan(scan.KnownFacts({})).definitions)}
+
+
+def stock(_manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
+    """Files and ledger joined, as check_scripts does it."""
+    from scripts_tracker.overview import take_stock
+
+    return {**_in_turn({"stock": take_stock}, rounds), "definitions": len(take_stock().statuses)}
+
+
+def main() -> None:
+    """``inside.py known|unseen|stock ROUNDS``."""
+    sys.path[0] = os.getcwd()
+    import django
+
+    django.setup()
+    with open("manifest.json", encoding="utf-8") as stream:
+        manifest = json.load(stream)
+    what = {"known": known, "unseen": unseen, "stock": stock}[sys.argv[1]]
+    print(json.dumps(what(manifest, int(sys.argv[2]))))
+
+
+if __name__ == "__main__":
+    main()
