@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/python fixtures/run_demo.py
@@ -16,6 +16,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What a check costs, against django-scripts-tracker and others; about a quarter of an hour on a machine with nothing else to do.
+bench: $(VENV)/.demo
+	$(BIN)/python -m benchmarks $(BENCH)
 
 # A recent pip, for dependency groups.
 $(VENV)/.pip:
