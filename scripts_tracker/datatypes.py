@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from scripts_tracker.vocabulary import RERUN_VALUES, Rerun
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
 __all__ = [
@@ -16,7 +15,6 @@ __all__ = [
     "CommandsDir",
     "Finding",
     "Fingerprint",
-    "LedgerSnapshot",
     "Location",
     "ProjectIndex",
     "Requirement",
@@ -185,11 +183,3 @@ class StoredVersion:
     fingerprint: Fingerprint
     content_digest: str
     source: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerSnapshot:
-    """What a check needs of the ledger: records by id, facts (as JSON text) by content digest."""
-
-    records: Mapping[ScriptId, ScriptRecord]
-    facts: Mapping[str, str]

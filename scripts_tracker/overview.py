@@ -35,12 +35,12 @@ def take_stock(*, use_cache: bool = True) -> Overview:
     Args:
         use_cache: whether to read and write the cache in the project root.
     """
-    snapshot = snapshots.snapshot()
+    held = snapshots.records()
     cache = scan.cache() if use_cache else None
-    facts = scan.KnownFacts(snapshot.facts, cache)
+    facts = scan.KnownFacts(snapshots.known_facts, cache)
     index = scan.scan(facts, cache)
     definitions = {definition.id: definition for definition in index.definitions}
-    records = restamping.comparable(_with_holders(snapshot.records), definitions, facts)
+    records = restamping.comparable(_with_holders(held), definitions, facts)
     return Overview(states.statuses(index.definitions, records, scan.file_exists), index.findings, facts)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from django.apps import apps
@@ -16,7 +17,7 @@ from scripts_tracker import conf
 from scripts_tracker.datatypes import CommandsDir, ScriptId
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from django.apps import AppConfig
 
@@ -32,14 +33,18 @@ class KnownFacts:
     """A FactStore over what the ledger holds, with a cache for what it does not.
 
     Args:
-        known: facts as text by content digest.
+        ask: gives facts as text by content digest; asked once, and only where the cache does not know the whole answer.
         cache: knows further facts, and takes new ones; None where they are to last as long as this.
     """
 
-    def __init__(self, known: Mapping[str, str], cache: FactStore | None = None) -> None:
-        self._known = known
+    def __init__(self, ask: Callable[[], Mapping[str, str]], cache: FactStore | None = None) -> None:
+        self._ask = ask
         self._cache = cache
         self._new: dict[str, FileFacts] = {}
+
+    @cached_property
+    def _known(self) -> Mapping[str, str]:
+        return self._ask()
 
     def verdict(self, digest: str) -> Verdict | None:
         """What the bytes with this digest are by themselves; None where they are not known or it depends."""

@@ -10,7 +10,6 @@ from scripts_tracker.clock import DatabaseEpoch
 from scripts_tracker.database import alias, needs_tables
 from scripts_tracker.datatypes import (
     Fingerprint,
-    LedgerSnapshot,
     RunRecord,
     ScriptId,
     ScriptRecord,
@@ -20,7 +19,7 @@ from scripts_tracker.models import Script, ScriptVersion
 from scripts_tracker.vocabulary import ALGORITHM
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from django.db.models import Model, QuerySet
 
@@ -34,32 +33,37 @@ _RUN = ("kind", "outcome", "host", "pid", "user", "reason")
 _VERSION = ("started_at", "ended_at", "version__algorithm", "version__digest", "version__content_digest")
 _FIELDS = (
     *_SCRIPT,
-    *(f"last_run__{name}" for name in (*_RUN, *_VERSION, "version__facts")),
+    *(f"last_run__{name}" for name in (*_RUN, *_VERSION)),
     *(f"other__{name}" for name in _VERSION),
-    "other_facts",
 )
 _RUN_AT = len(_SCRIPT)
 _LAST_AT = _RUN_AT + len(_RUN)
-_OTHER_AT = _LAST_AT + len(_VERSION) + 1
+_OTHER_AT = _LAST_AT + len(_VERSION)
 _STORED = ("pk", "script", "algorithm", "digest", "content_digest")
+# Mostly the last run is the applied one: what is the same comes once.
+_OTHER = FilteredRelation("applied_run", condition=~Q(applied_run=F("last_run")))
 
 
 @needs_tables
-def snapshot() -> LedgerSnapshot:
-    """Every script with what was applied and tried last, in one query; facts only of our own algorithm's."""
+def records() -> Mapping[ScriptId, ScriptRecord]:
+    """Every script with what was applied and tried last, in one query."""
     live = Q(lease_expires__gt=DatabaseEpoch()) & ~Q(lease_token="")
-    # Mostly the last run is the applied one, or had its version: what is the same comes once.
-    other = FilteredRelation("applied_run", condition=~Q(applied_run=F("last_run")))
-    is_same = When(other__version=F("last_run__version"), then=Value(""))
-    other_facts = Case(is_same, default=F("other__version__facts"), output_field=TextField())
-    scripts = Script.objects.using(alias()).annotate(lease_live=live, other=other, other_facts=other_facts)
-    rows = list(scripts.values_list(*_FIELDS))
-    records = [_record(row) for row in rows]
-    versions = (version for row in rows for version in (row[_LAST_AT:_OTHER_AT], row[_OTHER_AT:]))
-    facts = {
-        digest: known for *_, algorithm, _, digest, known in versions if known and algorithm == ALGORITHM
-    }
-    return LedgerSnapshot({record.id: record for record in records}, facts)
+    scripts = Script.objects.using(alias()).annotate(lease_live=live, other=_OTHER)
+    records = (_record(row) for row in scripts.values_list(*_FIELDS))
+    return {record.id: record for record in records}
+
+
+@needs_tables
+def known_facts() -> Mapping[str, str]:
+    """The facts of what was applied and tried last, by content digest, where they are by our algorithm (one query)."""
+    last, other = "last_run__version", "other__version"
+    is_same = When(**{other: F(last)}, then=Value(""))
+    text = Case(is_same, default=F(f"{other}__facts"), output_field=TextField())
+    scripts = Script.objects.using(alias()).annotate(other=_OTHER, other_facts=text)
+    columns = [f"{one}__{name}" for one in (last, other) for name in ("algorithm", "content_digest")]
+    rows = scripts.values_list(*columns, f"{last}__facts", "other_facts")
+    versions = (version for row in rows for version in (row[0:2] + row[4:5], row[2:4] + row[5:6]))
+    return {digest: known for algorithm, digest, known in versions if known and algorithm == ALGORITHM}
 
 
 def _record(row: tuple[Any, ...]) -> ScriptRecord:
@@ -80,7 +84,7 @@ def _record(row: tuple[Any, ...]) -> ScriptRecord:
 
 
 def _last_run(pk: int, row: tuple[Any, ...]) -> RunRecord:
-    kind, outcome, host, pid, user, reason, started_at, ended_at, algorithm, digest, content_digest, _ = row
+    kind, outcome, host, pid, user, reason, started_at, ended_at, algorithm, digest, content_digest = row
     return RunRecord(
         pk=pk,
         kind=kind,

@@ -9,9 +9,10 @@ import hashlib
 import json
 import os
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from scripts_tracker.analysis import codes, sources
+from scripts_tracker.analysis import codes, sources, stamps
 from scripts_tracker.analysis.version import ANALYSIS_VERSION
 from scripts_tracker.datatypes import (
     Finding,
@@ -27,7 +28,7 @@ from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.vocabulary import ALGORITHM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from scripts_tracker.analysis.sources import CommandFile
 
@@ -52,44 +53,83 @@ def files_digest(digests: Iterable[tuple[CommandFile, str]]) -> str:
     """One digest of all command files: who they are, and what stands in them."""
     whole = hashlib.sha256()
     for file, digest in digests:
-        whole.update(
-            f"{file.folder.app_label}\0{file.path}\0{file.ignored}\0{digest}\n".encode(
-                "utf-8", "surrogatepass"
-            )
-        )
+        whole.update(f"{_who(file)}{digest}\n".encode("utf-8", "surrogatepass"))
     return whole.hexdigest()
 
 
-def recalled(content: str | None, files: Sequence[CommandFile]) -> ProjectIndex | None:
+def _who(file: CommandFile) -> str:
+    return f"{file.folder.app_label}\0{file.path}\0{file.ignored}\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Recollection:
+    """A remembered index that is as good as a new one, and the text to remember it by from now on, if it is another."""
+
+    index: ProjectIndex
+    fresh: str | None
+
+
+def recalled(content: str | None, files: Sequence[CommandFile], since: int) -> Recollection | None:
     """The remembered index, where everything that it was made of is as it was.
 
     Args:
         content: what ``remembered`` returned.
         files: the command files as they are now.
+        since: when looking at them began, by ``stamps.now()``.
     """
     try:
-        digest, probes, read, index = json.loads(content or "null")
-        if _holds(probes) and _reads_the_same(read) and files_digest(_digests(files)) == digest:
-            return _decoded(index)
+        names, stamp, digest, probes, read, index = json.loads(content or "null")
+        if not _holds(probes):
+            return None
+        if stamp and names == _names(files) and stamps.stamp(_paths(files, read)) == stamp:
+            return Recollection(_decoded(index), None)
+        if _reads_the_same(read) and files_digest(_digests(files)) == digest:
+            fresh = _text(index, Basis(files, since, digest, probes, read))
+            return Recollection(_decoded(index), None if fresh == content else fresh)
     except (ValueError, TypeError, LookupError, AttributeError, UnreadableSource):
         pass
     return None
 
 
-def remembered(
-    index: ProjectIndex, digest: str, probes: Mapping[str, bool], read: Mapping[str, str] | None
-) -> str | None:
-    """The index with all that was looked at; None where a file could not be read, which may pass.
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """Everything that was looked at to make an index.
 
-    Args:
-        index: what is to be remembered.
+    Attributes:
+        files: the command files.
+        since: when looking at them began, by ``stamps.now()``.
         digest: of the command files.
         probes: where else something was looked for, and whether it was there.
-        read: the digests of other files that were read, by path; None where one could not be read.
+        read: the digests of other files that were read, by path.
     """
-    if any(finding.code == codes.UNREADABLE for finding in index.findings) or read is None:
+
+    files: Sequence[CommandFile]
+    since: int
+    digest: str
+    probes: Mapping[str, bool]
+    read: Mapping[str, str]
+
+
+def remembered(index: ProjectIndex, basis: Basis) -> str | None:
+    """The text that an index can be recalled from; None where a file could not be read, which may pass."""
+    if any(finding.code == codes.UNREADABLE for finding in index.findings):
         return None
-    return json.dumps([digest, probes, read, _encoded(index)], separators=(",", ":"))
+    return _text(_encoded(index), basis)
+
+
+def _text(index: list[Any], basis: Basis) -> str:
+    stamp = stamps.stamp(_paths(basis.files, basis.read), basis.since)
+    content = [_names(basis.files), stamp, basis.digest, basis.probes, basis.read, index]
+    return json.dumps(content, separators=(",", ":"))
+
+
+def _names(files: Iterable[CommandFile]) -> str:
+    return hashlib.sha256("\n".join(map(_who, files)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _paths(files: Iterable[CommandFile], read: Iterable[str]) -> Iterator[str]:
+    yield from (file.path for file in files if not file.ignored)
+    yield from read
 
 
 def _digests(files: Iterable[CommandFile]) -> Iterable[tuple[CommandFile, str]]:

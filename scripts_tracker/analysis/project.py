@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from scripts_tracker.analysis import codes, memos, sources
+from scripts_tracker.analysis import codes, memos, sources, stamps
 from scripts_tracker.analysis.findings import Findings
 from scripts_tracker.exceptions import UnreadableSource
 
@@ -54,19 +54,22 @@ def analyse(
         Definitions sorted by id, findings by place. A file that cannot be analysed is a definition without
         fingerprint and a finding, since nobody can tell whether it is tracked.
     """
-    findings = Findings(root)
+    findings, since = Findings(root), stamps.now()
     ignored = {name.lower() for name in ignored_files}
     prefixes = tuple(prefix.lower() for prefix in ignored_prefixes if prefix)
     files = [file for folder in _distinct(dirs) for file in _files(folder, ignored, prefixes, findings)]
     key = memos.key_of(dirs, root, import_roots) if memory else ""
-    if memory and not any(findings) and (known := memos.recalled(memory.recall(key), files)) is not None:
-        return known
+    if memory and not any(findings) and (known := memos.recalled(memory.recall(key), files, since)):
+        if known.fresh is not None:
+            memory.remember(key, known.fresh)
+        return known.index
     # Twenty modules that a check needs only where something is new.
     from scripts_tracker.analysis.modules import Finder
-    from scripts_tracker.analysis.scanning import scanned
+    from scripts_tracker.analysis.scanning import Scan
 
-    index, text = scanned(files, Finder(dirs, root, import_roots), store, findings)
-    if memory and text is not None:
+    scan = Scan(files, Finder(dirs, root, import_roots), store, findings)
+    index = scan.index()
+    if memory and (text := scan.remembered(index, since)) is not None:
         memory.remember(key, text)
     return index
 

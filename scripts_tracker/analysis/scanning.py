@@ -26,24 +26,6 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.sources import CommandFile
 
 
-def scanned(
-    files: Sequence[CommandFile], finder: Finder, store: FactStore | None, findings: Findings
-) -> tuple[ProjectIndex, str | None]:
-    """The index of some command files, and the text that it can be recalled from, if it can.
-
-    Args:
-        files: the files; where two give the same script, the first counts.
-        finder: finds modules.
-        store: knows the facts of bytes that were analysed before.
-        findings: takes what is wrong.
-    """
-    library = Library(store if store is not None else MemoryStore())
-    scan = _Scan(files, finder, library, findings)
-    checked = check_requirements(scan.definitions(), findings)
-    index = ProjectIndex(tuple(checked[one] for one in sorted(checked)), tuple(findings))
-    return index, memos.remembered(index, scan.files_digest(), finder.probes, library.digests)
-
-
 class _Pending(NamedTuple):
     """A command file that is linked when the facts of all are there."""
 
@@ -53,24 +35,45 @@ class _Pending(NamedTuple):
     digest: str
 
 
-class _Scan:
-    """One pass over the command files."""
+class Scan:
+    """One pass over the command files.
+
+    Args:
+        files: the files; where two give the same script, the first counts.
+        finder: finds modules.
+        store: knows the facts of bytes that were analysed before.
+        findings: takes what is wrong.
+    """
 
     def __init__(
-        self, files: Sequence[CommandFile], finder: Finder, library: Library, findings: Findings
+        self, files: Sequence[CommandFile], finder: Finder, store: FactStore | None, findings: Findings
     ) -> None:
         self._files = files
-        self._library = library
+        self._finder = finder
+        self._library = Library(store if store is not None else MemoryStore())
         self._findings = findings
         self._digests: dict[str, str] = {}
-        self._sniffer = Sniffer(finder, library)
-        resolver = Resolver(finder, library)
+        self._sniffer = Sniffer(finder, self._library)
+        resolver = Resolver(finder, self._library)
         self._requirements = RequirementReader(Commands(files), resolver, findings.report)
         self._linker = Linker(
             resolver=resolver, sniffer=self._sniffer, findings=findings, requirements=self._requirements
         )
 
-    def definitions(self) -> dict[ScriptId, ScriptDefinition]:
+    def index(self) -> ProjectIndex:
+        """The scripts that the files define, and everything that is wrong."""
+        checked = check_requirements(self._definitions(), self._findings)
+        return ProjectIndex(tuple(checked[one] for one in sorted(checked)), tuple(self._findings))
+
+    def remembered(self, index: ProjectIndex, since: int) -> str | None:
+        """The text that an index can be recalled from, if it can; ``since`` is when looking at files began."""
+        if self._library.digests is None:
+            return None
+        digest = memos.files_digest((file, self._digests.get(file.path, "")) for file in self._files)
+        basis = memos.Basis(self._files, since, digest, self._finder.probes, self._library.digests)
+        return memos.remembered(index, basis)
+
+    def _definitions(self) -> dict[ScriptId, ScriptDefinition]:
         """The tracked scripts, and the files of which nobody can tell; the first of an identity counts."""
         looked_at = [self._look(file) for file in self._files if not file.ignored]
         pending = [one for one in looked_at if isinstance(one, _Pending)]
@@ -89,10 +92,6 @@ class _Scan:
                     "Rename one of the two files, or give one of the apps another label.",
                 )
         return found
-
-    def files_digest(self) -> str:
-        """One digest of all files, as they were when they were read."""
-        return memos.files_digest((file, self._digests.get(file.path, "")) for file in self._files)
 
     def _look(self, file: CommandFile) -> ScriptDefinition | _Pending | None:
         """What a file says at a glance; nothing is kept of the many that are no scripts."""

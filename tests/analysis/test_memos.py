@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts_tracker.analysis import memos, scanning
+from scripts_tracker.analysis import memos, scanning, sources, stamps
 from scripts_tracker.analysis.cache import FactCache
 from scripts_tracker.analysis.project import analyse
 from tests.analysis.project_cases import FIXTURES, folders, read_cases
@@ -97,6 +97,24 @@ CHANGES: dict[str, Callable[[Path], None]] = {
 }
 
 
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written a moment ago counts as old enough to be trusted."""
+    monkeypatch.setattr(stamps, "SETTLED_NS", 0)
+    real = stamps.now
+    monkeypatch.setattr(stamps, "now", lambda: real() + 60_000_000_000)
+
+
+@pytest.fixture(params=["written just now", "settled", "no times of change"])
+def trust(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the file system says is trusted, or it is not."""
+    if request.param == "settled":
+        request.getfixturevalue("settled")
+    elif request.param == "no times of change":
+        monkeypatch.setattr(stamps, "_TELLS_CHANGES", False)
+
+
+@pytest.mark.usefixtures("trust")
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_what_is_remembered_is_what_is_there(change: Callable[[Path], None], shop: Path) -> None:
     before = _index(shop, FactCache(str(shop)))
@@ -130,15 +148,15 @@ def test_every_case_is_remembered_as_it_was(
     fresh = _index(tmp_path, FactCache(str(tmp_path)))
     has_broken = any(finding.code == "ST000" for finding in fresh.findings)
     if not has_broken:
-        monkeypatch.setattr(scanning, "scanned", None)
+        monkeypatch.setattr(scanning, "Scan", None)
     assert _index(tmp_path, FactCache(str(tmp_path))) == fresh
 
 
 @pytest.mark.parametrize(
-    "content", [None, "", "null", "[]", "{}", "[1, 2, 3, 4]", '["", {}, {}, [[[]], []]]']
+    "content", [None, "", "null", "[]", "{}", "[1, 2, 3, 4]", '["", "", "", {}, {}, [[[]], []]]']
 )
 def test_what_is_no_index_is_not_recalled(content: str | None) -> None:
-    assert memos.recalled(content, []) is None
+    assert memos.recalled(content, [], stamps.now()) is None
 
 
 def test_a_file_that_cannot_be_read_is_looked_at_every_time(shop: Path) -> None:
@@ -148,3 +166,77 @@ def test_a_file_that_cannot_be_read_is_looked_at_every_time(shop: Path) -> None:
     _index(shop, cache)
     (shop / "shop/management/commands/dangling.py").unlink()
     assert _index(shop, FactCache(str(shop))) == _index(shop)
+
+
+def _same_size_and_time(path: Path) -> None:
+    """What an edit looks like that hides as well as it can."""
+    found = path.stat()
+    path.write_text(path.read_text().replace("handle", "handel"))
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (found.st_size, found.st_mtime_ns)
+
+
+@pytest.mark.usefixtures("trust")
+@pytest.mark.parametrize("name", ["shop/management/commands/own.py", "shop/base.py"])
+def test_an_edit_that_keeps_size_and_time_is_noticed(name: str, shop: Path) -> None:
+    before = _index(shop, FactCache(str(shop)))
+    # The clock of a file system goes in steps.
+    while (shop / name).stat().st_ctime_ns == _touched(shop):
+        pass
+    _same_size_and_time(shop / name)
+    after = _index(shop, FactCache(str(shop)))
+    assert after == _index(shop) != before
+
+
+def _touched(root: Path) -> int:
+    (root / "clock").touch()
+    return (root / "clock").stat().st_ctime_ns
+
+
+@pytest.mark.usefixtures("settled")
+def test_files_that_were_not_touched_are_not_read_again(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _index(shop, FactCache(str(shop)))
+    monkeypatch.setattr(sources, "read_bytes", None)
+    assert _index(shop, FactCache(str(shop))) == before
+
+
+def _reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that are read from now on."""
+    read: list[str] = []
+    real = sources.read_bytes
+
+    def hook(path: str) -> bytes:
+        read.append(path)
+        return real(path)
+
+    monkeypatch.setattr(sources, "read_bytes", hook)
+    return read
+
+
+def test_what_was_written_a_moment_ago_is_read_again(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _index(shop, FactCache(str(shop)))
+    read = _reads(monkeypatch)
+    assert _index(shop, FactCache(str(shop))) == before
+    assert len(read) == 4, "three commands and the module of a base class"
+
+
+def test_what_was_read_again_and_is_the_same_is_trusted_from_then_on(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    before = _index(shop, FactCache(str(shop)))
+    request.getfixturevalue("settled")
+    (shop / "shop/base.py").touch()
+    assert _index(shop, FactCache(str(shop))) == before
+    monkeypatch.setattr(sources, "read_bytes", None)
+    assert _index(shop, FactCache(str(shop))) == before
+
+
+@pytest.mark.usefixtures("settled")
+def test_times_in_the_future_are_not_trusted(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead = stamps.now() + 10**12
+    os.utime(shop / "shop/base.py", ns=(ahead, ahead))
+    before = _index(shop, FactCache(str(shop)))
+    monkeypatch.setattr(scanning, "Scan", None)
+    read = _reads(monkeypatch)
+    assert _index(shop, FactCache(str(shop))) == before
+    assert read

@@ -53,7 +53,7 @@ def today(source: bytes) -> Fingerprint:
 
 
 def comparable(found: Iterable[ScriptDefinition] = ()) -> dict[ScriptId, Fingerprint | None]:
-    records = snapshots.snapshot().records
+    records = snapshots.records()
     result = restamping.comparable(records, {one.id: one for one in found}, MemoryStore())
     return {one: record.applied for one, record in result.items()}
 
@@ -65,14 +65,14 @@ def selects(queries: CaptureQueriesContext) -> list[str]:
 def test_facts_of_another_algorithm_are_left_out() -> None:
     mark("shop.x", version(b"old", "st0"))
     attempt("shop.x", version(b"newer", "st9"))
-    assert snapshots.snapshot().facts == {}
+    assert snapshots.known_facts() == {}
 
 
 def test_only_the_facts_of_what_was_applied_and_tried_last_are_read() -> None:
     versions = [version(letter) for letter in (b"a", b"b", b"c")]
     mark("shop.x", *versions[:2])
     attempt("shop.x", versions[2])
-    assert set(snapshots.snapshot().facts) == {one.content_digest for one in versions[1:]}
+    assert set(snapshots.known_facts()) == {one.content_digest for one in versions[1:]}
 
 
 @pytest.mark.parametrize("tried_again", [False, True])
@@ -82,18 +82,18 @@ def test_facts_of_one_version_come_over_the_wire_once(tried_again: bool) -> None
     if tried_again:
         attempt("shop.x", made)
     with CaptureQueriesContext(connection) as queries:
-        found = snapshots.snapshot()
+        found = snapshots.known_facts()
     with connection.cursor() as cursor:
         cursor.execute(selects(queries)[0])
         assert list(cursor.fetchone()).count(made.facts) == 1
-    assert found.facts == {made.content_digest: made.facts}
+    assert found == {made.content_digest: made.facts}
 
 
 def test_a_record_tells_what_was_applied_and_what_was_tried() -> None:
     applied, tried = version(b"a"), version(b"b")
     mark("shop.x", applied)
     attempt("shop.x", tried)
-    (record,) = snapshots.snapshot().records.values()
+    (record,) = snapshots.records().values()
     assert (record.applied, record.applied_content) == (applied.fingerprint, applied.content_digest)
     assert record.applied_at == ScriptRun.objects.get(kind="mark").ended_at
     assert record.last_run is not None
@@ -103,14 +103,14 @@ def test_a_record_tells_what_was_applied_and_what_was_tried() -> None:
 
 def test_a_script_that_was_only_tried_is_not_applied() -> None:
     attempt("shop.x", version(b"a"))
-    (record,) = snapshots.snapshot().records.values()
+    (record,) = snapshots.records().values()
     assert (record.applied, record.applied_content, record.applied_at) == (None, None, None)
 
 
 def test_an_unmarked_script_keeps_its_history_and_is_not_applied() -> None:
     mark("shop.x", version(b"a"))
     decisions.unmark([script_id("shop.x"), script_id("shop.unknown")], RunFacts("unmark"))
-    (record,) = snapshots.snapshot().records.values()
+    (record,) = snapshots.records().values()
     assert (record.applied, record.last_run and record.last_run.kind) == (None, "unmark")
     assert snapshots.formerly_applied([record.pk]) == []
 
@@ -127,7 +127,7 @@ def test_sources_are_read_only_where_they_are_needed(monkeypatch: pytest.MonkeyP
 
 def test_a_stamp_that_another_process_wrote_meanwhile_is_taken_over() -> None:
     mark("shop.x", version(SOURCE, "st0", keeps_source=False))
-    records = snapshots.snapshot().records
+    records = snapshots.records()
     stamped = Fingerprint("st1", "5" * 64)
     ScriptVersion.objects.update(algorithm="st1", digest=stamped.digest)
     found = {script_id("shop.x"): definition("shop.x")}
@@ -146,7 +146,7 @@ def test_a_script_whose_file_is_gone_is_left_alone_while_nothing_is_new() -> Non
 def test_facts_that_were_kept_elsewhere_answer_for_a_source_that_was_not() -> None:
     made = version(SOURCE, "st0", keeps_source=False)
     mark("shop.x", made)
-    records, found = snapshots.snapshot().records, {script_id("shop.x"): definition("shop.x")}
+    records, found = snapshots.records(), {script_id("shop.x"): definition("shop.x")}
     store = MemoryStore()
     (record,) = restamping.comparable(records, found, store).values()
     assert (record.applied, record.bytes_only != "") == (made.fingerprint, True)
@@ -204,7 +204,7 @@ def test_marks_take_few_queries(
     with CaptureQueriesContext(connection) as queries:
         decisions.mark_applied(marks, MARK)
     assert len(queries) < (40 if returns_keys else 140)
-    records = snapshots.snapshot().records
+    records = snapshots.records()
     assert {one: record.applied for one, record in records.items()} == {
         one.script_id: one.version.fingerprint for one in marks
     }
@@ -238,7 +238,7 @@ def test_rows_that_another_process_adds_meanwhile_are_taken_over(monkeypatch: py
         monkeypatch.setattr(decisions, name, blind_at_first(getattr(decisions, name)))
     decisions.mark_applied(marks, MARK)
     assert (Script.objects.count(), ScriptVersion.objects.count(), ScriptRun.objects.count()) == (2, 2, 3)
-    assert {record.applied for record in snapshots.snapshot().records.values()} == {
+    assert {record.applied for record in snapshots.records().values()} == {
         one.version.fingerprint for one in marks
     }
 

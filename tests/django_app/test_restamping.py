@@ -125,10 +125,10 @@ def test_the_first_check_after_an_upgrade_has_done_all_the_work(shop: Project) -
     shop.manage("check_scripts", "--check")
     out = shop.python(
         STOCK_TAKEN
-        + "states()\nprint([name for name in ('libcst', 'scripts_tracker.analysis.fingerprint') if name in sys.modules])"
+        + "states()\nstates()\nprint([name for name in ('libcst', 'scripts_tracker.analysis.fingerprint') if name in sys.modules])"
     ).out
-    assert out.splitlines()[0].endswith("} 1")
-    assert out.splitlines()[1] == "[]"
+    # Who asks in another way is told by the facts of the ledger; the second time, by the memory.
+    assert [line[-3:] for line in out.splitlines()] == ["} 2", "} 1", "[]"]
 
 
 def test_the_number_of_queries_does_not_grow_with_what_is_to_be_stamped(shop: Project) -> None:
@@ -139,10 +139,10 @@ def test_the_number_of_queries_does_not_grow_with_what_is_to_be_stamped(shop: Pr
     use_another_algorithm(shop)
     shop.python(WRITES_FAIL)
     edit(shop, "shop.edited", "'gone'", "'else'")
-    assert shop.python(f"{STOCK_TAKEN}with transaction.atomic(): states()").out.endswith("} 3\n")
+    assert shop.python(f"{STOCK_TAKEN}with transaction.atomic(): states()").out.endswith("} 4\n")
     for name in ("same", "formatted"):
         edit(shop, f"shop.{name}", "'gone'", "'else'")
-    assert shop.python(f"{STOCK_TAKEN}with transaction.atomic(): states()").out.endswith("} 3\n")
+    assert shop.python(f"{STOCK_TAKEN}with transaction.atomic(): states()").out.endswith("} 4\n")
 
 
 def test_a_version_applied_earlier_is_reverted_however_it_is_written(shop: Project) -> None:
