@@ -68,6 +68,10 @@ class KnownFacts:
             return self._new[digest]
         return self._cache.get(digest) if self._cache else None
 
+    def hits(self, digest: str) -> str:
+        """What the rules of the lint say of the bytes with this digest, as text; empty where that is not known."""
+        return self._cache.hits(digest) if self._cache else ""
+
     def put(self, digest: str, facts: FileFacts) -> None:
         """Keep the facts of the bytes with this digest."""
         self._new[digest] = facts

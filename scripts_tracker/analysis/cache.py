@@ -66,6 +66,12 @@ class FactCache:
         except ValueError:
             return None
 
+    def hits(self, digest: str) -> str:
+        """What the rules of the lint say of the bytes with this digest, as text; empty where that is not known."""
+        from scripts_tracker.analysis.facts import hits_of
+
+        return hits_of(self._text(digest) or "")
+
     def put(self, digest: str, facts: FileFacts) -> None:
         """Remember the facts of the bytes with this digest."""
         self._new[digest] = facts.to_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import workers
@@ -14,27 +15,40 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.facts import FileFacts
 
 
-def compiled(source: bytes) -> FileFacts:
-    """The facts of one file with its verdict; raises UnreadableSource for what cannot be analysed."""
+def compiled(source: bytes, *, for_lint: bool = False) -> FileFacts:
+    """The facts of one file with its verdict; raises UnreadableSource for what cannot be analysed.
+
+    Args:
+        source: the file's bytes.
+        for_lint: whether to ask the rules of the lint as well.
+    """
     # The one door to libcst, which takes 0.2 s to import.
-    from scripts_tracker.analysis.extraction import extract
+    from scripts_tracker.analysis.extraction import Extraction
+    from scripts_tracker.analysis.parsing import collector_paused, parse
     from scripts_tracker.analysis.verdicts import verdict
 
-    facts = extract(source)
-    return replace(facts, verdict=verdict(facts))
+    with collector_paused():
+        extraction = Extraction(parse(source))
+        facts = extraction.facts()
+        hits = ""
+        if for_lint:
+            from scripts_tracker.analysis.lint import hits as lint_hits
+
+            hits = lint_hits.found(extraction.tree())
+    return replace(facts, verdict=verdict(facts), hits=hits)
 
 
-def outcome(source: bytes) -> FileFacts | UnreadableSource:
+def outcome(source: bytes, *, for_lint: bool = False) -> FileFacts | UnreadableSource:
     """The facts of one file, or why there are none."""
     try:
-        return compiled(source)
+        return compiled(source, for_lint=for_lint)
     except UnreadableSource as error:
         return error
 
 
-def outcomes(sources: Sequence[bytes]) -> list[FileFacts | UnreadableSource]:
+def outcomes(sources: Sequence[bytes], *, for_lint: bool = False) -> list[FileFacts | UnreadableSource]:
     """The facts of several files, in their order, or why there are none."""
     helpers = workers.worth_starting(sum(map(len, sources)))
     if helpers:
-        return workers.shared_out(sources, outcome, helpers)
-    return [outcome(source) for source in sources]
+        return workers.shared_out(sources, partial(outcome, for_lint=for_lint), helpers, for_lint=for_lint)
+    return [outcome(source, for_lint=for_lint) for source in sources]

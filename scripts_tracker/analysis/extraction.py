@@ -22,6 +22,7 @@ from scripts_tracker.analysis.values import LOCAL_CLASS, OPAQUE, Ref, Values, cl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from scripts_tracker.analysis.lint.trees import Tree
     from scripts_tracker.analysis.parsing import ParsedSource
 
 COMMAND = "Command"
@@ -40,10 +41,12 @@ def extract(source: bytes) -> FileFacts:
         UnreadableSource: with line, column and reason, where the source cannot be analysed.
     """
     with collector_paused():
-        return _Extraction(parse(source)).facts()
+        return Extraction(parse(source)).facts()
 
 
-class _Extraction:
+class Extraction:
+    """Reads one parsed file."""
+
     def __init__(self, parsed: ParsedSource) -> None:
         self._parsed = parsed
         self._doc = _docstring(parsed.module.body)
@@ -55,6 +58,7 @@ class _Extraction:
         self._methods = MethodReader(self._evaluator, self._positions, self._scope, parsed.text)
 
     def facts(self) -> FileFacts:
+        """What the file says by itself."""
         scope = self._scope
         bindings, _ = scope.lookup(COMMAND, END)
         classes, misplaced = self._patched([self._class(binding) for binding in scope.classes])
@@ -78,6 +82,19 @@ class _Extraction:
             stars=tuple(module for _, module in reversed(scope.stars)),
             classes=tuple(classes),
             strays=tuple(sorted((*found, *misplaced), key=lambda one: one.place)),
+        )
+
+    def tree(self) -> Tree:
+        """The file as the rules of the lint see it."""
+        from scripts_tracker.analysis.lint.trees import Tree
+
+        parsed = self._parsed
+        return Tree(
+            parsed.module,
+            parsed.text,
+            scope=self._scope,
+            evaluator=self._evaluator,
+            positions=self._positions,
         )
 
     def _exported(self, name: str) -> Values:

@@ -107,6 +107,7 @@ class FileFacts:
         classes: its classes at module level, by number.
         strays: uses of what may be our decorator on anything but a ``handle()``.
         verdict: what the file is by itself; None where that depends on others.
+        hits: what the rules of the lint say of it, as text; empty where they were not asked.
     """
 
     fingerprint: str | None
@@ -117,10 +118,12 @@ class FileFacts:
     classes: tuple[ClassFacts, ...] = ()
     strays: tuple[Decoration, ...] = ()
     verdict: Verdict | None = None
+    hits: str = ""
 
     def to_text(self) -> str:
-        """The facts as two JSON texts with a tab between: the verdict, which every check reads, and the rest."""
-        return f"{_dumped(_verdict_to_json(self.verdict))}\t{_dumped(self._to_json())}"
+        """The facts as JSON texts with tabs between: the verdict, which every check reads, the rest, and any hits."""
+        hits = f"\t{self.hits}" if self.hits else ""
+        return f"{_dumped(_verdict_to_json(self.verdict))}\t{_dumped(self._to_json())}{hits}"
 
     def _to_json(self) -> dict[str, Any]:
         return {
@@ -138,7 +141,8 @@ class FileFacts:
         """The inverse of ``to_text``; raises ValueError for anything malformed or of another ANALYSIS_VERSION."""
         verdict = verdict_of(content)
         try:
-            data = json.loads(content.partition("\t")[2])
+            _, rest, *hits = content.split("\t", 2)
+            data = json.loads(rest)
             return cls(
                 fingerprint=_optional_text(data["fingerprint"]),
                 command=None if data["command"] is None else place(data["command"]),
@@ -148,9 +152,15 @@ class FileFacts:
                 classes=tuple(_class_from_json(one) for one in items(data["classes"])),
                 strays=tuple(_decoration_from_json(one) for one in items(data["strays"])),
                 verdict=verdict,
+                hits=hits[0] if hits else "",
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"these facts are malformed: {error!r}") from error
+
+
+def hits_of(content: str) -> str:
+    """The hits in what ``to_text`` returned."""
+    return content.split("\t", 2)[2] if content.count("\t") > 1 else ""
 
 
 def verdict_of(content: str) -> Verdict | None:
@@ -200,6 +210,9 @@ class FactStore(Protocol):
     def get(self, digest: str) -> FileFacts | None:
         """The facts of the bytes with this digest; None where they are not known."""
 
+    def hits(self, digest: str) -> str:
+        """What the rules of the lint say of the bytes with this digest, as text; empty where that is not known."""
+
     def put(self, digest: str, facts: FileFacts) -> None:
         """Remember the facts of the bytes with this digest."""
 
@@ -218,6 +231,11 @@ class MemoryStore:
     def get(self, digest: str) -> FileFacts | None:
         """The facts of the bytes with this digest; None where they are not known."""
         return self.known.get(digest)
+
+    def hits(self, digest: str) -> str:
+        """What the rules of the lint say of the bytes with this digest, as text; empty where that is not known."""
+        facts = self.known.get(digest)
+        return facts.hits if facts else ""
 
     def put(self, digest: str, facts: FileFacts) -> None:
         """Remember the facts of the bytes with this digest."""

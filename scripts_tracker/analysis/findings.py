@@ -9,7 +9,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.datatypes import Finding, Location
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from scripts_tracker.analysis.modules import Module
     from scripts_tracker.analysis.values import Place
@@ -30,9 +30,13 @@ class Findings:
     def __iter__(self) -> Iterator[Finding]:
         return iter(sorted(self._found))
 
-    def add(self, location: Location, code: str, message: str, hint: str) -> None:
+    def add(self, location: Location, code: str, message: str, hint: str, *, fixable: bool = False) -> None:
         """Keep a finding."""
-        self._found.add(Finding(location, code, message, hint))
+        self._found.add(Finding(location, code, message, hint, fixable))
+
+    def take(self, findings: Iterable[Finding]) -> None:
+        """Keep further findings."""
+        self._found.update(findings)
 
     def report(self, module: Module, place: Place, code: str, message: str, hint: str) -> None:
         """Keep a finding at a place of a module."""

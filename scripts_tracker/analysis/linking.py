@@ -47,11 +47,15 @@ class Linker:
         sniffer: tells which modules are worth a look.
         findings: takes what is wrong.
         requirements: reads what scripts require.
+
+    Attributes:
+        lineages: for each script its classes as path and name, in the order in which methods are looked up.
     """
 
     def __init__(
         self, *, resolver: Resolver, sniffer: Sniffer, findings: Findings, requirements: ReadsRequirements
     ) -> None:
+        self.lineages: dict[ScriptId, tuple[tuple[str, str], ...]] = {}
         self._sniffer = sniffer
         self._findings = findings
         self._resolver = resolver
@@ -169,8 +173,14 @@ class Linker:
         uses: list[OurUse],
     ) -> ScriptDefinition:
         place = facts.command or (1, 1)
+        identity = ScriptId(file.folder.app_label, file.name)
+        self.lineages[identity] = tuple(
+            (one.module.path, self._hierarchy.facts(one).name)
+            for one in self._hierarchy.order(command)
+            if isinstance(one, FoundClass) and one.module.path
+        )
         return ScriptDefinition(
-            id=ScriptId(file.folder.app_label, file.name),
+            id=identity,
             location=self._findings.location(file.path, place),
             fingerprint=Fingerprint.parse(facts.fingerprint) if facts.fingerprint else None,
             content_digest=digest,

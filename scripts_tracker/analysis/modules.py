@@ -164,12 +164,14 @@ class Library:
 
     Args:
         store: remembers facts from one time to the next.
+        for_lint: whether what is parsed is put before the rules of the lint.
 
     Attributes:
         digests: of the files that were read, by path; None as soon as one could not be read.
     """
 
-    def __init__(self, store: FactStore) -> None:
+    def __init__(self, store: FactStore, *, for_lint: bool = False) -> None:
+        self._for_lint = for_lint
         self.digests: dict[str, str] | None = {}
         self._store = store
         self._sources: dict[str, bytes | UnreadableSource] = {}
@@ -232,7 +234,9 @@ class Library:
             else:
                 unknown[digest] = source
                 paths.setdefault(digest, []).append(path)
-        for digest, one in zip(unknown, outcomes(list(unknown.values())), strict=True):
+        for digest, one in zip(
+            unknown, outcomes(list(unknown.values()), for_lint=self._for_lint), strict=True
+        ):
             # What cannot be parsed is not kept: another Python or libcst may know better.
             if not isinstance(one, UnreadableSource):
                 self._store.put(digest, one)
@@ -242,6 +246,6 @@ class Library:
         digest = sources.content_digest(source)
         facts = self._store.get(digest)
         if facts is None:
-            facts = compiled(source)
+            facts = compiled(source, for_lint=self._for_lint)
             self._store.put(digest, facts)
         return facts

@@ -79,7 +79,7 @@ def decode(source: bytes) -> str:
     if b"\r" in source:
         source = source.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     _refuse_nul(source)
-    encoding = _encoding(source)
+    encoding = source_encoding(source)
     body = source.removeprefix(codecs.BOM_UTF8) if encoding == "utf-8-sig" else source
     try:
         text = body.decode("utf-8" if encoding == "utf-8-sig" else encoding)
@@ -97,7 +97,8 @@ def _refuse_nul(source: bytes) -> None:
         raise UnreadableSource("source code cannot contain NUL bytes", line, column)
 
 
-def _encoding(source: bytes) -> str:
+def source_encoding(source: bytes) -> str:
+    """The encoding that source declares; raises UnreadableSource where it is unknown or no encoding of text."""
     try:
         encoding, _lines = tokenize.detect_encoding(io.BytesIO(source).readline)
         info = codecs.lookup(encoding)

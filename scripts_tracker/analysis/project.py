@@ -55,9 +55,7 @@ def analyse(
         fingerprint and a finding, since nobody can tell whether it is tracked.
     """
     findings, since = Findings(root), stamps.now()
-    ignored = {name.lower() for name in ignored_files}
-    prefixes = tuple(prefix.lower() for prefix in ignored_prefixes if prefix)
-    files = [file for folder in _distinct(dirs) for file in _files(folder, ignored, prefixes, findings)]
+    files = command_files(dirs, findings, ignored_files, ignored_prefixes)
     key = memos.key_of(dirs, root, import_roots) if memory else ""
     if memory and not any(findings) and (known := memos.recalled(memory.recall(key), files, since)):
         if known.fresh is not None:
@@ -72,6 +70,18 @@ def analyse(
     if memory and (text := scan.remembered(index, since)) is not None:
         memory.remember(key, text)
     return index
+
+
+def command_files(
+    dirs: Sequence[CommandsDir],
+    findings: Findings,
+    ignored_files: Collection[str] = ("__init__.py",),
+    ignored_prefixes: tuple[str, ...] = (),
+) -> list[CommandFile]:
+    """All commands in some folders, ignored ones included; takes down which folders cannot be listed."""
+    ignored = {name.lower() for name in ignored_files}
+    prefixes = tuple(prefix.lower() for prefix in ignored_prefixes if prefix)
+    return [file for folder in _distinct(dirs) for file in _files(folder, ignored, prefixes, findings)]
 
 
 def _distinct(dirs: Sequence[CommandsDir]) -> list[CommandsDir]:

@@ -43,14 +43,21 @@ class Scan:
         finder: finds modules.
         store: knows the facts of bytes that were analysed before.
         findings: takes what is wrong.
+        for_lint: whether what is parsed is put before the rules of the lint.
     """
 
     def __init__(
-        self, files: Sequence[CommandFile], finder: Finder, store: FactStore | None, findings: Findings
+        self,
+        files: Sequence[CommandFile],
+        finder: Finder,
+        store: FactStore | None,
+        findings: Findings,
+        *,
+        for_lint: bool = False,
     ) -> None:
         self._files = files
         self._finder = finder
-        self._library = Library(store if store is not None else MemoryStore())
+        self._library = Library(store if store is not None else MemoryStore(), for_lint=for_lint)
         self._findings = findings
         self._digests: dict[str, str] = {}
         self._sniffer = Sniffer(finder, self._library)
@@ -64,6 +71,15 @@ class Scan:
         """The scripts that the files define, and everything that is wrong."""
         checked = check_requirements(self._definitions(), self._findings)
         return ProjectIndex(tuple(checked[one] for one in sorted(checked)), tuple(self._findings))
+
+    def inherited(self, script: ScriptId) -> Sequence[tuple[str, str]]:
+        """The classes that a script is made of, as path and name, where they are not all in its own file."""
+        lineage = self._linker.lineages.get(script, ())
+        return lineage if len({path for path, _ in lineage}) > 1 else ()
+
+    def digest_of(self, path: str) -> str:
+        """The digest of a file that was read; empty where it was not."""
+        return self._digests.get(path) or (self._library.digests or {}).get(path, "")
 
     def remembered(self, index: ProjectIndex, since: int) -> str | None:
         """The text that an index can be recalled from, if it can; ``since`` is when looking at files began."""

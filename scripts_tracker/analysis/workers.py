@@ -30,7 +30,7 @@ CHUNK: Final = 25_000
 MAX_PROCESSES: Final = 8
 _CODE: Final = (
     "import json, sys; sys.path.extend(json.loads(sys.argv[1]));"
-    " from scripts_tracker.analysis.workers import main; main()"
+    " from scripts_tracker.analysis.workers import main; main(for_lint=bool(int(sys.argv[2])))"
 )
 _QUOTA: Final = "/sys/fs/cgroup/cpu.max"
 
@@ -55,20 +55,23 @@ def cores() -> int:
     return found
 
 
-def shared_out(sources: Sequence[bytes], work: Callable[[bytes], Outcome], helpers: int) -> list[Outcome]:
+def shared_out(
+    sources: Sequence[bytes], work: Callable[[bytes], Outcome], helpers: int, *, for_lint: bool = False
+) -> list[Outcome]:
     """What ``work`` makes of each source, in their order, done here and by so many further processes.
 
     Args:
         sources: the files.
         work: what is to be done; the processes do the same.
         helpers: how many processes to start; what one that dies leaves undone is done here.
+        for_lint: whether the processes ask the rules of the lint as well, as ``work`` then does.
     """
     found: dict[int, Outcome] = {}
     todo = _chunks(sources)
     with contextlib.ExitStack() as stack:
         threads = [
             threading.Thread(target=_serve, args=(process, todo, sources, found), daemon=True)
-            for process in _started(helpers, stack)
+            for process in _started(helpers, stack, for_lint=for_lint)
         ]
         for thread in threads:
             thread.start()
@@ -104,7 +107,7 @@ def _help(
                 found[index] = work(sources[index])
 
 
-def _started(helpers: int, stack: contextlib.ExitStack) -> list[subprocess.Popen[bytes]]:
+def _started(helpers: int, stack: contextlib.ExitStack, *, for_lint: bool) -> list[subprocess.Popen[bytes]]:
     """So many processes, which end with the stack; fewer where the system has no room for them."""
     path = json.dumps([os.path.abspath(entry) for entry in sys.path])
     flags = ["-I", *(["-B"] if sys.dont_write_bytecode else [])]
@@ -112,7 +115,7 @@ def _started(helpers: int, stack: contextlib.ExitStack) -> list[subprocess.Popen
     with contextlib.suppress(OSError):
         for _ in range(helpers):
             process = subprocess.Popen(
-                [sys.executable, *flags, "-c", _CODE, path],
+                [sys.executable, *flags, "-c", _CODE, path, str(int(for_lint))],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -166,12 +169,12 @@ def _decoded(line: bytes) -> Outcome:
     return UnreadableSource(*error) if facts is None else FileFacts.from_text(facts)
 
 
-def main() -> None:
+def main(*, for_lint: bool = False) -> None:
     """Answer chunks from standard input until it ends."""
     from scripts_tracker.analysis.compiling import outcome
 
     for line in sys.stdin.buffer:
         sources = [sys.stdin.buffer.read(length) for length in json.loads(line)]
         for source in sources:
-            sys.stdout.buffer.write(json.dumps(_encoded(outcome(source))).encode() + b"\n")
+            sys.stdout.buffer.write(json.dumps(_encoded(outcome(source, for_lint=for_lint))).encode() + b"\n")
         sys.stdout.buffer.flush()

@@ -1,0 +1,110 @@
+"""What a rule is: a code, a doc, a check, cases that pass and fail, and a fix where one is safe.
+
+A rule is one module of ``rules``, named after its code and the bad pattern: ``st012_asks_a_person.py``. Its class is
+documented under four headings: What it does, Why is this bad, Example, Use instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from scripts_tracker.analysis.findings import Findings
+    from scripts_tracker.analysis.lint.hits import FileHits
+    from scripts_tracker.analysis.lint.trees import Tree, Where
+    from scripts_tracker.analysis.sources import CommandFile
+    from scripts_tracker.analysis.values import Place
+    from scripts_tracker.datatypes import Finding, ScriptDefinition, ScriptId
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What a rule says of a place in a file, whatever stands in others.
+
+    Attributes:
+        place: line and column.
+        message: the fact.
+        hint: what to type.
+        where: the class and method it stands in; None outside of them.
+        fixable: whether ``--fix`` mends it.
+    """
+
+    place: Place
+    message: str
+    hint: str
+    where: Where | None = None
+    fixable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A piece of a file's text to be exchanged: from one offset to another, in characters of the decoded text."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Everything that a rule may look at that crosses files.
+
+    Attributes:
+        definitions: the tracked scripts.
+        files: all commands, also those that are ignored.
+        hits: what the rules say of the file of each script.
+        findings: makes locations.
+    """
+
+    definitions: Mapping[ScriptId, ScriptDefinition]
+    files: Sequence[CommandFile]
+    hits: Mapping[ScriptId, FileHits]
+    findings: Findings
+
+
+class Rule:
+    """What all rules have.
+
+    Attributes:
+        code: such as ``ST012``.
+        passes: cases in which the rule is silent, each the text of a file, or of several with a line ``--- path``
+            before each; a lone file is ``shop/management/commands/fix.py``.
+        fails: cases with ``# expect: ST012`` on the lines that are reported.
+        fixes: for ``--fix``, files before and after.
+    """
+
+    code: ClassVar[str]
+    passes: ClassVar[Sequence[str]] = ()
+    fails: ClassVar[Sequence[str]] = ()
+    fixes: ClassVar[Sequence[tuple[str, str]]] = ()
+
+
+class AnalysisRule(Rule):
+    """A rule whose findings the analysis has anyway, since the tracker needs to know them."""
+
+
+class TreeRule(Rule):
+    """A rule over one file at a time; what it says is kept by the digest of the file's bytes."""
+
+    def check(self, tree: Tree) -> Iterator[Hit]:
+        """What is wrong in a file, provided that a tracked script is made of it."""
+        raise NotImplementedError
+
+    def edits(self, tree: Tree) -> Iterator[Edit]:  # noqa: ARG002 - for the rules that fix something
+        """What to exchange in the file so that ``check`` finds nothing fixable in it any more."""
+        yield from ()
+
+
+class ProjectRule(Rule):
+    """A rule over all files at once."""
+
+    def check(self, project: Project) -> Iterator[Finding]:
+        """What is wrong in the project."""
+        raise NotImplementedError
+
+
+class RunRule(Rule):
+    """A rule whose findings depend on more than the files, such as git; they are looked for at every run."""

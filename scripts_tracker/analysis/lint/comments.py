@@ -1,0 +1,149 @@
+"""``# noqa`` comments: which findings they hide, and which of them hide nothing."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import tokenize
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from scripts_tracker.analysis import codes
+from scripts_tracker.datatypes import Finding, Location
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from scripts_tracker.analysis.lint.hits import FileHits
+
+_NOQA: Final = re.compile(
+    r"#\s*noqa(?:\s*:\s*(?P<codes>[A-Z][A-Z0-9]*[0-9]+(?:[,\s]+[A-Z][A-Z0-9]*[0-9]+)*))?", re.IGNORECASE
+)
+_CODE: Final = re.compile(r"ST\d{3}")
+_SEPARATOR: Final = re.compile(r"[,\s]+")
+# What depends on more than the files is not found at every run, so its comments are never idle.
+_NOT_ALWAYS_FOUND: Final = frozenset(
+    {codes.UNREADABLE, codes.NOT_IN_GIT, codes.CHANGED_SILENTLY, codes.UNSEEN}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Noqa:
+    """One comment: where it starts, and the codes that it names; None where it names none and hides all."""
+
+    line: int
+    column: int
+    codes: tuple[str, ...] | None
+
+    def hides(self, code: str) -> bool:
+        """Whether findings with this code are hidden."""
+        return self.codes is None or code in self.codes
+
+
+def read(text: str) -> tuple[Noqa, ...]:
+    """The comments in the text of a file; where Python cannot tell comments from strings, what looks like one."""
+    if "noqa" not in text.lower():
+        return ()
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+        found = [(one.start, one.string) for one in tokens if one.type == tokenize.COMMENT]
+    except (tokenize.TokenError, SyntaxError, ValueError):
+        lines = enumerate(text.split("\n"), start=1)
+        found = [((number, line.find("#")), line[line.find("#") :]) for number, line in lines if "#" in line]
+    return tuple(_noqas(found))
+
+
+def _noqas(comments: Iterable[tuple[tuple[int, int], str]]) -> Iterator[Noqa]:
+    for (line, column), comment in comments:
+        match = _NOQA.search(comment)
+        if match:
+            named = match["codes"]
+            wanted = tuple(code.upper() for code in _SEPARATOR.split(named)) if named else None
+            yield Noqa(line, column + match.start() + 1, wanted)
+
+
+class Comments:
+    """The comments of a project's files.
+
+    Args:
+        root: the project root.
+        known: what is known of the files of scripts, by path as reports show it.
+    """
+
+    def __init__(self, root: str, known: Mapping[str, FileHits]) -> None:
+        self._root = root
+        self._known = known
+        self._read: dict[str, tuple[Noqa, ...]] = {}
+
+    def applied(self, findings: Iterable[Finding]) -> Iterator[Finding]:
+        """The findings that no comment hides, and one for each code of ours in a comment that hides nothing."""
+        used: set[tuple[str, int, str]] = set()
+        for finding in findings:
+            if self.hides(finding):
+                used.add((finding.location.path, finding.location.line, finding.code))
+            else:
+                yield finding
+        for path in self._known:
+            for one in self._of(path):
+                idle = [code for code in one.codes or () if self._is_idle(path, one, code, used)]
+                if idle and not one.hides(codes.UNUSED_NOQA):
+                    yield _unused(path, one, idle)
+
+    def hides(self, finding: Finding) -> bool:
+        """Whether a comment on the line hides a finding."""
+        where = finding.location
+        return any(one.line == where.line and one.hides(finding.code) for one in self._of(where.path))
+
+    def _is_idle(self, path: str, one: Noqa, code: str, used: set[tuple[str, int, str]]) -> bool:
+        ours = code in codes.ALL and code not in _NOT_ALWAYS_FOUND
+        return ours and (path, one.line, code) not in used
+
+    def _of(self, path: str) -> tuple[Noqa, ...]:
+        if path in self._known:
+            return self._known[path].comments
+        if path not in self._read:
+            self._read[path] = self._in_file(path)
+        return self._read[path]
+
+    def _in_file(self, path: str) -> tuple[Noqa, ...]:
+        try:
+            with open(os.path.join(self._root, path), "rb") as file:
+                return read(file.read().decode("utf-8", "replace"))
+        except (OSError, ValueError):
+            return ()
+
+
+def _unused(path: str, one: Noqa, idle: list[str]) -> Finding:
+    named = ", ".join(idle)
+    return Finding(
+        Location(path, one.line, one.column),
+        codes.UNUSED_NOQA,
+        f"`# noqa: {named}` hides nothing on this line",
+        f"Remove {named} from the comment.",
+        fixable=True,
+    )
+
+
+def idle_codes(finding: Finding) -> tuple[str, ...]:
+    """The codes that a finding about a comment names."""
+    return tuple(_CODE.findall(finding.message))
+
+
+def without(line: str, start: int, idle: Iterable[str]) -> tuple[int, str]:
+    """A line's comment without some codes: from where on to exchange the line, and for what.
+
+    Args:
+        line: the line.
+        start: the offset of the comment's ``#``.
+        idle: the codes to remove; with the last of them the comment goes.
+    """
+    match = _NOQA.match(line, start)
+    if match is None or not match["codes"]:
+        return len(line), ""
+    kept = [code for code in _SEPARATOR.split(match["codes"]) if code.upper() not in idle]
+    rest = line[match.end() :]
+    if kept:
+        return match.start("codes"), ", ".join(kept) + rest
+    before = line[:start].rstrip()
+    return len(before), f"  {rest.strip()}" if rest.strip().startswith("#") else ""

@@ -1,0 +1,161 @@
+"""The findings of a whole project: what the analysis says anyway, what the rules say of files, and of all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from scripts_tracker.analysis import memos, stamps
+from scripts_tracker.analysis.findings import Findings
+from scripts_tracker.analysis.project import command_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from scripts_tracker.analysis.facts import FactStore
+    from scripts_tracker.analysis.lint.base import Hit
+    from scripts_tracker.analysis.lint.store import LintStore
+    from scripts_tracker.analysis.memos import IndexMemory
+    from scripts_tracker.analysis.scanning import Scan
+    from scripts_tracker.analysis.sources import CommandFile
+    from scripts_tracker.datatypes import CommandsDir, Finding, ProjectIndex, ScriptDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to lint.
+
+    Attributes:
+        dirs: the folders of commands.
+        root: the project root, absolute.
+        import_roots: further absolute folders in which modules of base classes are looked for.
+        ignored_files: names of files that the tracker leaves out.
+        ignored_prefixes: beginnings of such names.
+    """
+
+    dirs: tuple[CommandsDir, ...]
+    root: str
+    import_roots: tuple[str, ...] = ()
+    ignored_files: tuple[str, ...] = ("__init__.py",)
+    ignored_prefixes: tuple[str, ...] = ()
+
+
+def project_findings(
+    request: Request, store: FactStore | None = None, memory: IndexMemory | None = None
+) -> ProjectIndex:
+    """The scripts of a project, and everything that its files tell is wrong with them, but for what ``# noqa`` hides.
+
+    Args:
+        request: what to lint.
+        store: knows the facts of bytes that were analysed before.
+        memory: remembers whole results, for as long as nothing that they depend on changes.
+    """
+    findings, since = Findings(request.root), stamps.now()
+    files = command_files(request.dirs, findings, request.ignored_files, request.ignored_prefixes)
+    key = _key(request)
+    if memory and not any(findings) and (known := memos.recalled(memory.recall(key), files, since)):
+        if known.fresh is not None:
+            memory.remember(key, known.fresh)
+        return known.index
+    return _linted(request, files, findings, store, _Remembering(memory, key, since))
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembering:
+    """Where to keep a result, and since when files were looked at for it."""
+
+    memory: IndexMemory | None
+    key: str
+    since: int
+
+    def keep(self, scan: Scan, index: ProjectIndex) -> None:
+        if self.memory and (text := scan.remembered(index, self.since)) is not None:
+            self.memory.remember(self.key, text)
+
+
+def _key(request: Request) -> str:
+    from scripts_tracker.analysis.lint.hits import RULES_VERSION
+
+    # Which files are ignored is a part of what is remembered.
+    return memos.key_of("lint", RULES_VERSION, request.dirs, request.root, request.import_roots)
+
+
+def _linted(
+    request: Request,
+    files: Sequence[CommandFile],
+    findings: Findings,
+    store: FactStore | None,
+    remembering: _Remembering,
+) -> ProjectIndex:
+    # From here on, dozens of modules: only where something has changed.
+    from scripts_tracker.analysis.facts import MemoryStore
+    from scripts_tracker.analysis.lint.comments import Comments
+    from scripts_tracker.analysis.lint.store import LintStore
+    from scripts_tracker.analysis.modules import Finder
+    from scripts_tracker.analysis.scanning import Scan
+
+    known = LintStore(store if store is not None else MemoryStore())
+    finder = Finder(request.dirs, request.root, request.import_roots)
+    scan = Scan(files, finder, known, findings, for_lint=True)
+    index = scan.index()
+    said = _Said(files, index, scan, known, findings)
+    findings.take(said.by_files())
+    findings.take(said.by_project())
+    comments = Comments(
+        request.root, {one.location.path: known.read(one.content_digest) for one in said.scripts}
+    )
+    index = replace(index, findings=tuple(comments.applied(tuple(findings))))
+    remembering.keep(scan, index)
+    return index
+
+
+class _Said:
+    """What the rules say of the scripts of one scan."""
+
+    def __init__(
+        self,
+        files: Sequence[CommandFile],
+        index: ProjectIndex,
+        scan: Scan,
+        store: LintStore,
+        findings: Findings,
+    ) -> None:
+        self.scripts = [one for one in index.definitions if one.fingerprint is not None]
+        self._files = files
+        self._scan = scan
+        self._store = store
+        self._findings = findings
+
+    def by_files(self) -> Iterator[Finding]:
+        """What the rules over trees say."""
+        for script in self.scripts:
+            for code, hit in self._store.read(script.content_digest).hits:
+                yield self._finding(script.location.path, code, hit)
+            yield from self._inherited(script)
+
+    def by_project(self) -> Iterator[Finding]:
+        """What the rules over all files say."""
+        from scripts_tracker.analysis.lint.base import Project
+        from scripts_tracker.analysis.lint.rules import project_rules
+
+        definitions = {one.id: one for one in self.scripts}
+        hits = {one.id: self._store.read(one.content_digest) for one in self.scripts}
+        project = Project(definitions, self._files, hits, self._findings)
+        for rule in project_rules():
+            yield from rule.check(project)
+
+    def _inherited(self, script: ScriptDefinition) -> Iterator[Finding]:
+        """What stands in the methods that a script takes over from classes of other files of the project."""
+        ended: set[str] = set()
+        for path, name in self._scan.inherited(script.id):
+            hits, shown = self._store.read(self._scan.digest_of(path)), self._findings.shown(path)
+            if shown not in {script.location.path, path}:
+                for code, hit in hits.hits:
+                    if hit.where and hit.where.owner == name and hit.where.method not in ended:
+                        yield self._finding(shown, code, hit)
+            ended |= hits.ends.get(name, frozenset())
+
+    def _finding(self, path: str, code: str, hit: Hit) -> Finding:
+        from scripts_tracker.datatypes import Finding, Location
+
+        return Finding(Location(path, *hit.place), code, hit.message, hit.hint, hit.fixable)

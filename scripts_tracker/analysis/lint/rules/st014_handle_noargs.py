@@ -1,0 +1,111 @@
+"""ST014."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.lint.base import Edit, Hit, TreeRule
+from scripts_tracker.analysis.lint.trees import Where
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scripts_tracker.analysis.lint.trees import Class, Tree
+
+_OLD, _NEW = "handle_noargs", "handle"
+
+
+class HandleNoargs(TreeRule):
+    """`handle_noargs()` is not called by any supported Django.
+
+    ## What it does
+    Looks for tracked methods of that name.
+
+    ## Why is this bad?
+    `NoArgsCommand` and its `handle_noargs()` went with Django 1.10: the script fails, or does nothing at all.
+
+    ## Example
+    ```python
+    class Command(BaseCommand):
+        @tracked_script
+        def handle_noargs(self, **options): ...
+    ```
+
+    ## Use instead
+    ```python
+    class Command(BaseCommand):
+        @tracked_script
+        def handle(self, **options): ...
+    ```
+    `--fix` renames the method, unless the file mentions its name elsewhere. A script that was applied under the old
+    name is then shown as modified.
+    """
+
+    code = codes.HANDLE_NOARGS
+    passes = (
+        """\
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    def handle(self, **options): ...
+
+class Other:
+    def handle_noargs(self): ...
+""",
+    )
+    fails = (
+        """\
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    def handle_noargs(self, **options):  # expect: ST014
+        ...
+""",
+    )
+    fixes = (
+        (
+            """\
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script   # as it stands
+    def  handle_noargs( self,**options ) : pass
+""",
+            """\
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script   # as it stands
+    def  handle( self,**options ) : pass
+""",
+        ),
+    )
+
+    def check(self, tree: Tree) -> Iterator[Hit]:
+        """The methods of that name that are tracked."""
+        for one in self._classes(tree):
+            yield Hit(
+                tree.place(one.methods[_OLD]),
+                "handle_noargs() is not called by any Django since 1.10",
+                "Rename it to handle(self, *args, **options).",
+                Where(one.name, _OLD),
+                fixable=self._is_safe(tree, one),
+            )
+
+    def edits(self, tree: Tree) -> Iterator[Edit]:
+        """Rename them."""
+        for one in self._classes(tree):
+            if self._is_safe(tree, one):
+                start = tree.offset(one.methods[_OLD])
+                yield Edit(start, start + len(_OLD), _NEW)
+
+    def _classes(self, tree: Tree) -> Iterator[Class]:
+        for one in tree.classes:
+            if _OLD in one.methods and tree.decorators(one.methods[_OLD], "tracked_script"):
+                yield one
+
+    def _is_safe(self, tree: Tree, one: Class) -> bool:
+        return _NEW not in one.methods and tree.text.count(_OLD) == 1

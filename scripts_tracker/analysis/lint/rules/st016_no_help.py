@@ -1,0 +1,89 @@
+"""ST016."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.lint.base import ProjectRule
+from scripts_tracker.datatypes import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scripts_tracker.analysis.lint.base import Project
+
+
+class NoHelp(ProjectRule):
+    """A tracked script does not say what it is for.
+
+    ## What it does
+    Looks for `help`, in the class or what it inherits from, and for a docstring of the class or the module.
+
+    ## Why is this bad?
+    The notice after `migrate` shows the help text to people who have never seen the script and have to decide whether
+    to run it now.
+
+    ## Example
+    ```python
+    class Command(BaseCommand):
+        @tracked_script
+        def handle(self, *args, **options): ...
+    ```
+
+    ## Use instead
+    ```python
+    class Command(BaseCommand):
+        help = "Recompute order totals after the VAT change"
+
+        @tracked_script
+        def handle(self, *args, **options): ...
+    ```
+    """
+
+    code = codes.NO_HELP
+    passes = (
+        """\
+from scripts_tracker import tracked_script
+
+class Command:
+    help = "Says what it does"
+
+    @tracked_script
+    def handle(self, *args, **options): ...
+""",
+        '''\
+"""Says what it does."""
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    def handle(self, *args, **options): ...
+''',
+        """\
+class Command:
+    def handle(self, *args, **options): ...
+""",
+    )
+    fails = (
+        """\
+from scripts_tracker import tracked_script
+
+class Command:  # expect: ST016
+    help = ""
+
+    @tracked_script
+    def handle(self, *args, **options): ...
+""",
+    )
+
+    def check(self, project: Project) -> Iterator[Finding]:
+        """The scripts without a help text."""
+        for script in project.definitions.values():
+            if not script.help:
+                yield Finding(
+                    script.location,
+                    self.code,
+                    f"{script.id} has no help text, so nobody can tell what it is for",
+                    'Write help = "..." into the class.',
+                )

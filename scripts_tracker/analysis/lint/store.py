@@ -1,0 +1,52 @@
+"""The lint's view of kept facts: a script whose file the rules have not seen is not known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scripts_tracker.analysis.lint import hits
+
+if TYPE_CHECKING:
+    from scripts_tracker.analysis.facts import FactStore, FileFacts, Verdict
+    from scripts_tracker.analysis.lint.hits import FileHits
+
+
+class LintStore:
+    """A FactStore whose facts carry hits.
+
+    Args:
+        store: keeps the facts.
+    """
+
+    def __init__(self, store: FactStore) -> None:
+        self._store = store
+
+    def verdict(self, digest: str) -> Verdict | None:
+        """What the bytes with this digest are by themselves; None where they are not known or it depends."""
+        verdict = self._store.verdict(digest)
+        if verdict is None or verdict.script is None:
+            return verdict
+        return verdict if self.knows(digest) else None
+
+    def get(self, digest: str) -> FileFacts | None:
+        """The facts of the bytes with this digest; None where the rules have not seen them."""
+        return self._store.get(digest) if self.knows(digest) else None
+
+    def put(self, digest: str, facts: FileFacts) -> None:
+        """Remember the facts of the bytes with this digest."""
+        self._store.put(digest, facts)
+
+    def hits(self, digest: str) -> str:
+        """The hits in the bytes with this digest, as text."""
+        return self._store.hits(digest)
+
+    def knows(self, digest: str) -> bool:
+        """Whether today's rules have seen the bytes with this digest."""
+        return hits.is_current(self._store.hits(digest))
+
+    def read(self, digest: str) -> FileHits:
+        """The hits in the bytes with this digest; none where they are not known."""
+        try:
+            return hits.read(self._store.hits(digest))
+        except ValueError:
+            return hits.FileHits()

@@ -1,0 +1,103 @@
+"""Every rule says what its cases announce, and nothing more; its fix leaves nothing to fix."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.lint.fixing import fixed
+from scripts_tracker.analysis.lint.rules import all_rules
+from tests.analysis.lint.rule_cases import ALONE, build, expected, linted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scripts_tracker.analysis.lint.base import Rule
+    from scripts_tracker.datatypes import Finding
+
+RULES = all_rules()
+PASSING = [
+    pytest.param(rule, case, id=f"{rule.code}-{number}")
+    for rule in RULES.values()
+    for number, case in enumerate(rule.passes)
+]
+FAILING = [
+    pytest.param(rule, case, id=f"{rule.code}-{number}")
+    for rule in RULES.values()
+    for number, case in enumerate(rule.fails)
+]
+FIXING = [
+    pytest.param(rule, before, after, id=f"{rule.code}-{number}")
+    for rule in RULES.values()
+    for number, (before, after) in enumerate(rule.fixes)
+]
+HEADINGS = ["What it does", "Why is this bad?", "Example", "Use instead"]
+
+
+def _said(root: Path, wanted: set[str]) -> set[tuple[str, int, str]]:
+    found = linted(root).findings
+    return {(one.location.path, one.location.line, one.code) for one in found if one.code in wanted}
+
+
+@pytest.mark.parametrize(("rule", "case"), PASSING)
+def test_a_rule_is_silent_where_nothing_is_wrong(rule: Rule, case: str, tmp_path: Path) -> None:
+    build(case, tmp_path)
+    assert _said(tmp_path, {rule.code}) == expected(case) == set()
+
+
+@pytest.mark.parametrize(("rule", "case"), FAILING)
+def test_a_rule_names_the_lines_that_its_cases_announce(rule: Rule, case: str, tmp_path: Path) -> None:
+    build(case, tmp_path)
+    wanted = expected(case)
+    assert rule.code in {code for _, _, code in wanted}
+    assert _said(tmp_path, {code for _, _, code in wanted}) == wanted
+
+
+@pytest.mark.parametrize(("rule", "before", "after"), FIXING)
+def test_a_fix_changes_what_it_says_and_nothing_else(
+    rule: Rule, before: str, after: str, tmp_path: Path
+) -> None:
+    build(before, tmp_path)
+    path = tmp_path / ALONE
+    mended = fixed(path.read_bytes(), _fixable(tmp_path, rule))
+    assert mended.decode() == after
+    path.write_bytes(mended)
+    assert fixed(mended, _fixable(tmp_path, rule)) == mended, "a second run changes nothing"
+    assert not _fixable(tmp_path, rule)
+
+
+@pytest.mark.parametrize(("rule", "before", "after"), FIXING)
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8], ids=["plain", "byte order mark"])
+def test_a_fix_keeps_line_ends_and_byte_order_mark(
+    rule: Rule, before: str, after: str, mark: bytes, tmp_path: Path
+) -> None:
+    build(before, tmp_path)
+    path = tmp_path / ALONE
+    path.write_bytes(mark + before.replace("\n", "\r\n").encode())
+    mended = fixed(path.read_bytes(), _fixable(tmp_path, rule))
+    assert mended == mark + after.replace("\n", "\r\n").encode()
+
+
+def _fixable(root: Path, rule: Rule) -> list[Finding]:
+    return [one for one in linted(root).findings if one.code == rule.code and one.fixable]
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_rule_is_documented_under_four_headings(rule: Rule) -> None:
+    doc = type(rule).__doc__ or ""
+    assert re.findall(r"^ *## (.+)$", doc, re.MULTILINE) == HEADINGS
+    assert re.match(r"[^\n]+\.\n\n", doc), "the first line is a sentence"
+
+
+def test_every_code_is_a_rule() -> None:
+    assert tuple(RULES) == codes.ALL
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_rule_has_cases_that_pass_and_cases_that_fail(rule: Rule) -> None:
+    assert rule.passes
+    assert rule.fails
