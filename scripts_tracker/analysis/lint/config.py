@@ -1,0 +1,180 @@
+"""``[tool.scripts_tracker]`` in pyproject.toml, and which findings it lets through."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Final
+
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.lint.places import is_excluded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from scripts_tracker.datatypes import Finding
+
+FILE: Final = "pyproject.toml"
+TABLE: Final = "scripts_tracker"
+_EVERYTHING: Final = "ALL"
+
+
+class WrongUseError(Exception):
+    """What was asked for makes no sense; the message is one line that says what to type instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of the lint.
+
+    Attributes:
+        select: codes, or their beginnings; only these are reported.
+        ignore: codes, or their beginnings, that are not reported.
+        per_file_ignores: patterns of paths, each with what is not reported there.
+        exclude: patterns of paths that are not looked at.
+        roots: folders that Python imports from, absolute.
+        commands_dirs: folders of commands, absolute; empty where all are to be found.
+        ignored_files: names of files that the tracker leaves out, as IGNORED_FILES in Django's settings.
+        ignored_cmd_prefixes: beginnings of such names, as IGNORED_CMD_PREFIXES.
+    """
+
+    select: tuple[str, ...] = (_EVERYTHING,)
+    ignore: tuple[str, ...] = ()
+    per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    exclude: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
+    commands_dirs: tuple[str, ...] = ()
+    ignored_files: tuple[str, ...] = ("__init__.py",)
+    ignored_cmd_prefixes: tuple[str, ...] = ()
+
+    def reports(self, finding: Finding) -> bool:
+        """Whether a finding is to be reported."""
+        if is_excluded(finding.location.path, self.exclude):
+            return False
+        return self.wants(finding.code) and not any(
+            _names(finding.code, ignored)
+            for pattern, ignored in self.per_file_ignores
+            if is_excluded(finding.location.path, (pattern,))
+        )
+
+    def wants(self, code: str) -> bool:
+        """Whether a code is reported anywhere."""
+        return _names(code, self.select) and not _names(code, self.ignore)
+
+
+def _names(code: str, chosen: Iterable[str]) -> bool:
+    return any(one == _EVERYTHING or code.startswith(one) for one in chosen)
+
+
+def checked_codes(chosen: Iterable[str], origin: str) -> tuple[str, ...]:
+    """Codes and beginnings of codes as they were written, in capitals.
+
+    Args:
+        chosen: what was written.
+        origin: where, for the message.
+
+    Raises:
+        WrongUseError: there is no such code.
+    """
+    found = []
+    for one in chosen:
+        name = one.strip().upper()
+        if name != _EVERYTHING and not any(code.startswith(name) for code in codes.ALL):
+            near = difflib.get_close_matches(name, codes.ALL, n=1, cutoff=0.5)
+            advice = f"did you mean {near[0]}?" if near else "--list-rules tells which there are."
+            raise WrongUseError(f"{origin}: there is no rule {one!r}; {advice}")
+        found.append(name)
+    return tuple(found)
+
+
+def folder_of_project(start: str) -> str | None:
+    """The nearest folder with a pyproject.toml, from a folder upwards; None where there is none."""
+    folder = os.path.abspath(start)
+    while not os.path.isfile(os.path.join(folder, FILE)):
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return None
+        folder = parent
+    return folder
+
+
+def read(root: str) -> Config:
+    """The settings of the project in a folder; the defaults where it has none.
+
+    Raises:
+        WrongUseError: pyproject.toml cannot be read, or has a key or value of ours that is not understood.
+    """
+    table = _table(os.path.join(root, FILE))
+    known = {one.name: one.name for one in fields(Config)}
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        name = str(key).replace("-", "_").lower()
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
+            raise WrongUseError(f"{FILE}: [tool.{TABLE}] has no key {key!r}; {advice}")
+        values[name] = _value(name, value, root)
+    return Config(**values)
+
+
+def _table(path: str) -> dict[str, Any]:
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise WrongUseError(f"{FILE} cannot be read: {error.strerror}") from error
+    # Most projects say nothing of us, and the parser takes its time.
+    if TABLE.encode() not in content:
+        return {}
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        tool = tomllib.loads(content.decode()).get("tool", {})
+    except ValueError as error:
+        raise WrongUseError(f"{FILE} is not valid TOML: {error}") from error
+    table = tool.get(TABLE, {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        raise WrongUseError(f"{FILE}: [tool.{TABLE}] is no table")
+    return table
+
+
+def _value(name: str, value: object, root: str) -> Any:
+    if name == "per_file_ignores":
+        if not isinstance(value, dict):
+            raise WrongUseError(f'{FILE}: {name} is a table, such as {{"legacy/*" = ["ST016"]}}')
+        return tuple(
+            (pattern, checked_codes(_texts(f"{name}.{pattern}", chosen), f"{FILE}: {name}"))
+            for pattern, chosen in value.items()
+        )
+    texts = _texts(name, value)
+    if name in {"select", "ignore"}:
+        return checked_codes(texts, f"{FILE}: {name}")
+    if name in {"roots", "commands_dirs"}:
+        return tuple(_existing(name, text, root) for text in texts)
+    return (*texts, "__init__.py") if name == "ignored_files" else texts
+
+
+def _texts(name: str, value: object) -> tuple[str, ...]:
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return tuple(value)
+    raise WrongUseError(f'{FILE}: {name} is a list of texts, such as ["..."]')
+
+
+def _existing(name: str, text: str, root: str) -> str:
+    path = os.path.normpath(os.path.join(root, text))
+    if not os.path.isdir(path):
+        raise WrongUseError(f"{FILE}: {name} names a folder that does not exist: {text}")
+    return path
+
+
+def chosen_codes(arguments: Sequence[str] | None, origin: str) -> tuple[str, ...] | None:
+    """What an option with codes says, which may hold several with commas between; None where it is not given."""
+    if arguments is None:
+        return None
+    return checked_codes([one for text in arguments for one in text.split(",") if one.strip()], origin)

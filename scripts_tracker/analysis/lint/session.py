@@ -1,0 +1,117 @@
+"""One run of the lint: the project's findings, those that depend on more than its files, and what of them is reported."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.lint import engine, places
+from scripts_tracker.analysis.lint.engine import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from scripts_tracker.analysis.cache import FactCache
+    from scripts_tracker.analysis.lint.config import Config
+    from scripts_tracker.datatypes import Finding, ProjectIndex, ScriptDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What to lint, and what of it to report.
+
+    Attributes:
+        request: the project.
+        config: its settings.
+        modules: the absolute paths of Python files that may be scripts in the wrong place.
+        paths: absolute files and folders; only what lies in them is reported. None for the whole project.
+        since: a git revision to compare with; empty for none.
+    """
+
+    request: Request
+    config: Config
+    modules: tuple[str, ...] = ()
+    paths: tuple[str, ...] | None = None
+    since: str = ""
+
+    def findings(self, cache: FactCache | None = None) -> list[Finding]:
+        """What is to be reported, sorted, each once.
+
+        Args:
+            cache: knows facts and whole results from before; takes new ones.
+
+        Raises:
+            UnknownRevisionError: git knows no such revision.
+        """
+        index = engine.project_findings(self.request, cache, cache)
+        found = {*index.findings, *self._of_this_run(index, cache)}
+        if cache is not None:
+            cache.save()
+        return sorted(one for one in found if self.config.reports(one) and self._covers(one.location.path))
+
+    def _of_this_run(self, index: ProjectIndex, cache: FactCache | None) -> Iterator[Finding]:
+        found: list[Finding] = []
+        wants = self.config.wants
+        scripts = [
+            one
+            for one in index.definitions
+            if one.fingerprint is not None and self._covers(one.location.path)
+        ]
+        if self.modules and wants(codes.UNSEEN):
+            from scripts_tracker.analysis.lint.unseen import unseen
+
+            found += unseen(self.modules, self.request, index, cache)
+        if scripts and wants(codes.NOT_IN_GIT):
+            from scripts_tracker.analysis.lint.revisions import not_in_git
+
+            found += not_in_git(scripts, self.request.root)
+        if self.since:
+            from scripts_tracker.analysis.lint.revisions import changed_silently
+
+            found += changed_silently(scripts, self._says_rerun, self.request.root, self.since)
+        if found:
+            from scripts_tracker.analysis.lint.comments import Comments
+
+            comments = Comments(self.request.root, {})
+            yield from (one for one in found if not comments.hides(one))
+
+    def _says_rerun(self, script: ScriptDefinition) -> bool:
+        from scripts_tracker.analysis import sources
+        from scripts_tracker.analysis.compiling import compiled
+        from scripts_tracker.analysis.lint import hits
+
+        source = sources.read_bytes(os.path.join(self.request.root, script.location.path))
+        return b"rerun" in source and hits.read(compiled(source, for_lint=True).hits).says_rerun
+
+    def _covers(self, shown: str) -> bool:
+        return self.paths is None or _lies_in(os.path.join(self.request.root, shown), self.paths)
+
+
+def session(root: str, config: Config, paths: Sequence[str] | None = None, since: str = "") -> Session:
+    """The lint of the project in a folder.
+
+    Args:
+        root: the project root, absolute.
+        config: its settings.
+        paths: absolute files and folders to report on; None for all.
+        since: a git revision to compare with; empty for none.
+    """
+    walked = places.walk(root, config.exclude)
+    roots = tuple(dict.fromkeys((*config.roots, *walked.roots)))
+    folders = config.commands_dirs or walked.commands
+    request = Request(
+        places.commands_dirs(folders, root, roots),
+        root,
+        (*roots, root),
+        config.ignored_files,
+        config.ignored_cmd_prefixes,
+    )
+    asked = None if paths is None else tuple(paths)
+    modules = tuple(path for path in walked.modules if asked is None or _lies_in(path, asked))
+    return Session(request, config, modules, asked, since)
+
+
+def _lies_in(path: str, asked: Sequence[str]) -> bool:
+    return any(path == one or path.startswith(os.path.join(one, "")) for one in asked)
