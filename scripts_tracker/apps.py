@@ -26,6 +26,7 @@ class ScriptsTrackerConfig(AppConfig):
         """Connect what Django is to call."""
         post_migrate.connect(_after_migrate, sender=self, dispatch_uid="scripts_tracker.notify")
         register(_check_settings, self.label)
+        register(_check_scripts, self.label, deploy=True)
         if not apps.is_installed(_OLD_NAME):
             _answer_to_the_old_name()
 
@@ -40,6 +41,12 @@ def _check_settings(**kwargs: Any) -> list[CheckMessage]:
     from scripts_tracker.checks import check_settings  # as late as the check that needs it
 
     return check_settings(**kwargs)
+
+
+def _check_scripts(**kwargs: Any) -> list[CheckMessage]:
+    from scripts_tracker.checks import check_scripts  # as above
+
+    return check_scripts(**kwargs)
 
 
 def _answer_to_the_old_name() -> None:

@@ -22,6 +22,21 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     return [*_wrong_values(), *_missing_folders(), *_misspelt()]
 
 
+def check_scripts(**_: Any) -> list[CheckMessage]:
+    """What the lint finds, for ``manage.py check --deploy``."""
+    from scripts_tracker import scan
+    from scripts_tracker.analysis.lint.config import WrongUseError
+
+    try:
+        found = scan.lint()
+    except WrongUseError as error:
+        return [Error(str(error), hint="Correct pyproject.toml.", id="scripts_tracker.E002")]
+    return [
+        CheckWarning(f"{one.location}: {one.message}", hint=one.hint, id=f"scripts_tracker.{one.code}")
+        for one in found
+    ]
+
+
 def _wrong_values() -> Iterator[CheckMessage]:
     for problem in conf.problems():
         yield Error(problem.message, hint=problem.hint, id="scripts_tracker.E001")

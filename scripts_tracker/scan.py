@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.analysis.cache import FactCache
     from scripts_tracker.analysis.facts import FactStore, FileFacts, Verdict
-    from scripts_tracker.datatypes import ProjectIndex
+    from scripts_tracker.datatypes import Finding, ProjectIndex
 
 _INSTALLED = ("site-packages", "dist-packages")
 _TAIL = ("management", "commands")
@@ -79,11 +79,11 @@ class KnownFacts:
             self._cache.put(digest, facts)
 
 
-def cache() -> FactCache:
-    """The cache in the project root."""
+def cache(root: str = "") -> FactCache:
+    """The cache in a folder; in the project root, where none is given."""
     from scripts_tracker.analysis.cache import FactCache
 
-    return FactCache(conf.base_dir())
+    return FactCache(root or conf.base_dir())
 
 
 def _folder_of(app: AppConfig) -> CommandsDir:
@@ -139,6 +139,29 @@ def scan(store: FactStore | None = None, memory: FactCache | None = None) -> Pro
     if memory is not None:
         memory.save()
     return index
+
+
+def lint() -> list[Finding]:
+    """What the lint says of the project, with the labels and folders of the app registry; cached as by the lint itself.
+
+    Raises:
+        WrongUseError: [tool.scripts_tracker] in pyproject.toml is not understood.
+    """
+    from scripts_tracker.analysis.lint import config, places
+    from scripts_tracker.analysis.lint.engine import Request
+    from scripts_tracker.analysis.lint.session import Session
+
+    root = config.folder_of_project(conf.base_dir()) or conf.base_dir()
+    settings = config.read(root)
+    request = Request(
+        commands_dirs(),
+        root,
+        tuple(path for path in sys.path if os.path.isdir(path)),
+        tuple(sorted(conf.ignored_files())),
+        conf.ignored_prefixes(),
+    )
+    modules = places.walk(root, settings.exclude).modules
+    return Session(request, settings, tuple(modules)).findings(cache(root))
 
 
 def facts_of(source: bytes) -> FileFacts:
