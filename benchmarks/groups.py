@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks import linting
 from benchmarks.measuring import BenchmarkError, Subject, own_memory_mib, run, side_by_side
 from benchmarks.rows import Overhead, Row
 from benchmarks.sites import EDITED, LARGER, forget_bytecode, forget_cache
@@ -201,6 +202,16 @@ def long_ledger(bench: Bench) -> list[Row]:
     ]  # fmt: skip
 
 
+def lint_cold(bench: Bench) -> list[Row]:
+    """The lint of files that nobody has seen, without a cache."""
+    inside = _inside(bench, "lint", bench.sites.unseen)
+    lint, parse = inside["lint"], inside["parse"]
+    return [
+        Row("lint-cold", "the lint in process, one core, no cache", "libcst.parse_module on the tracked files",
+            lint["cpu"], parse["cpu"], 1.2, by_cpu=True, cpu=lint["cpu"] / parse["cpu"]),
+    ]  # fmt: skip
+
+
 GROUPS: Final[Mapping[str, Callable[[Bench], list[Row]]]] = {
     "nothing-new": nothing_new,
     "edited": edited,
@@ -208,6 +219,8 @@ GROUPS: Final[Mapping[str, Callable[[Bench], list[Row]]]] = {
     "warm-cache": warm_cache,
     "more-commands": more_commands,
     "long-ledger": long_ledger,
+    "lint": linting.hook,
+    "lint-cold": lint_cold,
 }
 """The groups of rows by name, in the order of the table."""
 

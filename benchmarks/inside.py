@@ -88,6 +88,18 @@ def unseen(manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
     return {**measured, "definitions": len(scan.scan(scan.KnownFacts(dict)).definitions)}
 
 
+def lint(manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
+    """The lint without any facts or cache, against libcst alone on the text of the tracked files."""
+    import libcst
+
+    from scripts_tracker.analysis.lint import config, session
+
+    texts = [content.decode() for content in _read(manifest["tracked"])]
+    linter = session.session(os.getcwd(), config.Config())
+    works = {"parse": lambda: _for_each(libcst.parse_module, texts), "lint": linter.findings}
+    return {**_in_turn(works, rounds), "findings": len(linter.findings())}
+
+
 def stock(_manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
     """Files and ledger joined, as check_scripts does it."""
     from scripts_tracker.overview import take_stock
@@ -96,14 +108,14 @@ def stock(_manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """``inside.py known|unseen|stock ROUNDS``."""
+    """``inside.py known|unseen|lint|stock ROUNDS``."""
     sys.path[0] = os.getcwd()
     import django
 
     django.setup()
     with open("manifest.json", encoding="utf-8") as stream:
         manifest = json.load(stream)
-    what = {"known": known, "unseen": unseen, "stock": stock}[sys.argv[1]]
+    what = {"known": known, "unseen": unseen, "lint": lint, "stock": stock}[sys.argv[1]]
     print(json.dumps(what(manifest, int(sys.argv[2]))))
 
 

@@ -1,0 +1,73 @@
+"""What the lint costs, as a hook and in a CI job that has no cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.measuring import Subject, run, side_by_side
+from benchmarks.rows import Row
+
+if TYPE_CHECKING:
+    from benchmarks.groups import Bench
+
+GROUP: Final = "lint"
+_HOOK_SECONDS: Final = 0.1
+# The findings of generated commands are not what is measured, so they may not end it.
+_LINT: Final = ("-m", "scripts_tracker.analysis.cli", "--select", "ST000")
+_LOADED: Final = "import sys; from scripts_tracker.analysis.cli import main; main(['--select', 'ST000']); print(sum(name.startswith('libcst') for name in sys.modules))"
+
+
+def hook(bench: Bench) -> list[Row]:
+    """The lint with a warm cache: nothing changed, and one script changed."""
+    tool, root = bench.tracker, os.path.join(os.path.dirname(bench.sites.applied), "lint")
+    shutil.copytree(bench.sites.applied, root)
+    script = _first_script(root)
+    with open(script, encoding="utf-8") as file:
+        source = file.read()
+    counter = iter(range(1_000_000))
+
+    def edit() -> None:
+        with open(script, "w", encoding="utf-8") as file:
+            file.write(f"{source}\n\ndef added_{next(counter)}():\n    return 1\n")
+
+    python = [tool.python]
+    run(Subject([*python, *_LINT], root, tool.env()))
+    subjects = {
+        "import": Subject([*python, "-c", "import libcst"], root, tool.env()),
+        "python": Subject([*python, "-c", "pass"], root, tool.env()),
+        "unchanged": Subject([*python, *_LINT, "manage.py"], root, tool.env()),
+        "whole": Subject([*python, *_LINT], root, tool.env()),
+    }
+    warm = side_by_side(subjects, bench.rounds)
+    _, loaded = run(Subject([*python, "-c", _LOADED], root, tool.env()))
+    edited = side_by_side(
+        {
+            "import": subjects["import"],
+            "edited": Subject([*python, *_LINT, script], root, tool.env(), before=edit),
+        },
+        bench.rounds,
+    )
+    return [
+        Row(GROUP, "scripts-tracker-lint, no argument holds a script", "0.1 s", warm["unchanged"].wall, _HOOK_SECONDS, 1),
+        Row(GROUP, "scripts-tracker-lint, the whole project, nothing changed", "0.1 s", warm["whole"].wall, _HOOK_SECONDS, 1),
+        Row(GROUP, "modules of libcst that this imports", "none", int(loaded.split()[-1]), 0, 0, unit=""),
+        Row(GROUP, "scripts-tracker-lint, one script changed", "python -c 'import libcst'", edited["edited"].wall,
+            edited["import"].wall, 1.5, cpu=edited["edited"].cpu / edited["import"].cpu),
+    ]  # fmt: skip
+
+
+def _first_script(root: str) -> str:
+    found = sorted(
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(root)
+        if folder.endswith(os.path.join("management", "commands"))
+        for name in names
+        if name != "__init__.py"
+    )
+    for path in found:
+        with open(path, encoding="utf-8") as file:
+            if "@tracked_script" in file.read():
+                return path
+    raise LookupError(root)
