@@ -96,7 +96,10 @@ def lint(manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
 
     texts = [content.decode() for content in _read(manifest["tracked"])]
     linter = session.session(os.getcwd(), config.Config())
-    works = {"parse": lambda: _for_each(libcst.parse_module, texts), "lint": linter.findings}
+    works: dict[str, Callable[[], object]] = {
+        "parse": lambda: _for_each(libcst.parse_module, texts),
+        "lint": linter.findings,
+    }
     return {**_in_turn(works, rounds), "findings": len(linter.findings())}
 
 
