@@ -49,7 +49,8 @@ class Linker:
         requirements: reads what scripts require.
 
     Attributes:
-        lineages: for each script its classes as path and name, in the order in which methods are looked up.
+        lineages: for each script that is not made of its own file alone, its classes as path and name, in the order
+            in which methods are looked up.
     """
 
     def __init__(
@@ -174,11 +175,13 @@ class Linker:
     ) -> ScriptDefinition:
         place = facts.command or (1, 1)
         identity = ScriptId(file.folder.app_label, file.name)
-        self.lineages[identity] = tuple(
+        lineage = tuple(
             (one.module.path, self._hierarchy.facts(one).name)
             for one in self._hierarchy.order(command)
             if isinstance(one, FoundClass) and one.module.path
         )
+        if any(path != file.path for path, _ in lineage):
+            self.lineages[identity] = lineage
         return ScriptDefinition(
             id=identity,
             location=self._findings.location(file.path, place),

@@ -74,8 +74,7 @@ class Scan:
 
     def inherited(self, script: ScriptId) -> Sequence[tuple[str, str]]:
         """The classes that a script is made of, as path and name, where they are not all in its own file."""
-        lineage = self._linker.lineages.get(script, ())
-        return lineage if len({path for path, _ in lineage}) > 1 else ()
+        return self._linker.lineages.get(script, ())
 
     def digest_of(self, path: str) -> str:
         """The digest of a file that was read; empty where it was not."""

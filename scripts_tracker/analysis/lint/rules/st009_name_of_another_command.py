@@ -1,0 +1,186 @@
+"""ST009."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.lint.base import ProjectRule
+from scripts_tracker.datatypes import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from scripts_tracker.analysis.findings import Findings
+    from scripts_tracker.analysis.lint.base import Project
+    from scripts_tracker.analysis.sources import CommandFile
+    from scripts_tracker.datatypes import ScriptDefinition
+
+# Of django.core, of django.contrib, and the two that manage.py answers itself.
+_DJANGOS = (
+    *("check", "compilemessages", "createcachetable", "dbshell", "diffsettings", "dumpdata", "flush"),
+    *("inspectdb", "loaddata", "makemessages", "makemigrations", "migrate", "optimizemigration", "runserver"),
+    *("sendtestemail", "shell", "showmigrations", "sqlflush", "sqlmigrate", "sqlsequencereset"),
+    *("squashmigrations", "startapp", "startproject", "test", "testserver"),
+    *("changepassword", "clearsessions", "collectstatic", "createsuperuser", "findstatic", "ogrinspect"),
+    *("remove_stale_contenttypes", "help", "version"),
+)
+
+
+class NameOfAnotherCommand(ProjectRule):
+    """Another command has the name of a tracked script, so one of them cannot be run.
+
+    ## What it does
+    Looks for commands of other apps that are called like a tracked script, and for Django's own, such as `check`.
+    Where two files even give the same script, the one that does not count is reported.
+
+    ## Why is this bad?
+    Django offers one command for a name, that of the app which stands first in `INSTALLED_APPS`: `manage.py NAME` runs
+    another script than the one that somebody has in mind, and one of the two never runs.
+
+    ## Example
+    ```python
+    # catalog/management/commands/fix_prices.py
+    # shop/management/commands/fix_prices.py
+    ```
+
+    ## Use instead
+    ```python
+    # catalog/management/commands/fix_prices.py
+    # shop/management/commands/fix_order_prices.py
+    ```
+    """
+
+    code = codes.SHADOWED
+    passes = (
+        """\
+--- catalog/management/commands/fix.py
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    def handle(self, *args, **options): ...
+--- shop/management/commands/fix_orders.py
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    def handle(self, *args, **options): ...
+--- shop/fix.py
+class Command: ...
+--- shop/management/fix.py
+class Command: ...
+""",
+        """\
+--- catalog/management/commands/report.py
+class Command:
+    def handle(self, *args, **options):
+        print("none of these two is tracked")
+--- shop/management/commands/report.py
+class Command:
+    def handle(self, *args, **options): ...
+""",
+        """\
+--- catalog/management/commands/_fix.py
+class Command: ...
+--- catalog/management/commands/fix/__init__.py
+class Command: ...
+--- shop/management/commands/fix.py
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    def handle(self, *args, **options): ...
+""",
+        """\
+--- shop/management/commands/runserver.py
+class Command:
+    def handle(self, *args, **options):
+        print("not tracked: whoever writes this knows that it takes the place of Django's")
+--- shop/management/commands/check_orders.py
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    def handle(self, *args, **options): ...
+""",
+    )
+    fails = (
+        """\
+--- catalog/management/commands/fix.py
+from scripts_tracker import tracked_script
+
+class Command:  # expect: ST009
+    @tracked_script
+    def handle(self, *args, **options): ...
+--- shop/management/commands/fix.py
+from scripts_tracker import tracked_script
+
+class Command:  # expect: ST009
+    @tracked_script
+    def handle(self, *args, **options): ...
+""",
+        """\
+--- catalog/management/commands/fix.py
+class Command:
+    def handle(self, *args, **options): ...
+--- shop/management/commands/fix.py
+from scripts_tracker import tracked_script
+
+class Command:  # expect: ST009
+    @tracked_script
+    def handle(self, *args, **options): ...
+""",
+        """\
+--- shop/management/commands/migrate.py
+from django.core.management.commands import migrate
+from scripts_tracker import tracked_script
+
+class Command(migrate.Command):  # expect: ST009
+    @tracked_script
+    def handle(self, *args, **options): ...
+--- shop/management/commands/createsuperuser.py
+from scripts_tracker import tracked_script
+
+class Command:  # expect: ST009
+    @tracked_script
+    def handle(self, *args, **options): ...
+""",
+        """\
+--- new/shop/management/commands/fix.py
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    def handle(self, *args, **options): ...
+--- old/shop/management/commands/fix.py
+from scripts_tracker import tracked_script
+
+class Command:  # expect: ST009
+    @tracked_script
+    def handle(self, *args, **options): ...
+""",
+    )
+
+    def check(self, project: Project) -> Iterator[Finding]:
+        """The scripts whose name another command has."""
+        by_name: dict[str, list[CommandFile]] = {}
+        for file in project.files:
+            by_name.setdefault(file.name, []).append(file)
+        for script in project.definitions.values():
+            name = script.id.name
+            rivals = ["Django"] if name in _DJANGOS else []
+            rivals += _other_files(script, by_name.get(name, ()), project.findings)
+            if rivals:
+                yield Finding(
+                    script.location,
+                    self.code,
+                    f"there is a command {name} in {' and '.join(rivals)} too: `manage.py {name}` runs only one of them",
+                    "Rename the file, so that each command has a name of its own.",
+                )
+
+
+def _other_files(script: ScriptDefinition, files: Iterable[CommandFile], findings: Findings) -> list[str]:
+    """The files of other apps; the one of the script may belong to several, where apps share a folder."""
+    others = {findings.shown(one.path) for one in files if one.folder.app_label != script.id.app_label}
+    return sorted(others - {script.location.path})
