@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
@@ -189,7 +188,8 @@ def _renderer(options: argparse.Namespace) -> Callable[[Sequence[Finding]], str]
             f"--format: there is no format {options.format!r}; there are {', '.join(formats.names())}"
         )
     canvas = formats.LintCanvas(colour=_is_colourful(options))
-    return partial(formats.renderer(options.format), canvas=canvas)
+    render = formats.renderer(options.format)
+    return lambda found: render(found, canvas)
 
 
 def _is_colourful(options: argparse.Namespace) -> bool:
@@ -199,6 +199,7 @@ def _is_colourful(options: argparse.Namespace) -> bool:
 
 
 def _write(text: str) -> None:
+    text = f"{text}\n" if text and not text.endswith("\n") else text
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.analysis.cache import FactCache
     from scripts_tracker.analysis.lint.config import Config
-    from scripts_tracker.datatypes import Finding, ProjectIndex, ScriptDefinition
+    from scripts_tracker.datatypes import Finding, ProjectIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +70,34 @@ class Session:
         if self.since:
             from scripts_tracker.analysis.lint.revisions import changed_silently
 
-            found += changed_silently(scripts, self._says_rerun, self.request.root, self.since)
+            found += changed_silently(
+                scripts, _says_rerun(self.request.root, cache), self.request.root, self.since
+            )
         if found:
             from scripts_tracker.analysis.lint.comments import Comments
 
             comments = Comments(self.request.root, {})
             yield from (one for one in found if not comments.hides(one))
 
-    def _says_rerun(self, script: ScriptDefinition) -> bool:
-        from scripts_tracker.analysis import sources
-        from scripts_tracker.analysis.compiling import compiled
-        from scripts_tracker.analysis.lint import hits
-
-        source = sources.read_bytes(os.path.join(self.request.root, script.location.path))
-        return b"rerun" in source and hits.read(compiled(source, for_lint=True).hits).says_rerun
-
     def _covers(self, shown: str) -> bool:
         return self.paths is None or _lies_in(os.path.join(self.request.root, shown), self.paths)
+
+
+def _says_rerun(root: str, cache: FactCache | None) -> Callable[[ScriptDefinition], bool]:
+    """Tells whether the file of a script says when it is to run again."""
+    from scripts_tracker.analysis import sources
+    from scripts_tracker.analysis.compiling import compiled
+    from scripts_tracker.analysis.lint import hits
+    from scripts_tracker.analysis.lint.store import LintStore
+
+    def says_rerun(script: ScriptDefinition) -> bool:
+        store = LintStore(cache) if cache is not None else None
+        if store is not None and store.knows(script.content_digest):
+            return store.read(script.content_digest).says_rerun
+        source = sources.read_bytes(os.path.join(root, script.location.path))
+        return b"rerun" in source and hits.read(compiled(source, for_lint=True).hits).says_rerun
+
+    return says_rerun
 
 
 def session(root: str, config: Config, paths: Sequence[str] | None = None, since: str = "") -> Session:

@@ -315,8 +315,7 @@ def test_a_reader_that_goes_away_is_no_trouble(tmp_path: Path) -> None:
     case = "".join(f"--- shop/management/commands/fix{n}.py\n{BROKEN}" for n in range(200))
     build(case, tmp_path)
     done = subprocess.run(
-        f"{sys.executable} -m scripts_tracker.analysis.cli | head -1",
-        shell=True,
+        ["sh", "-c", f"{sys.executable} -m scripts_tracker.analysis.cli | head -1"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,

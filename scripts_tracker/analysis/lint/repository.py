@@ -1,0 +1,120 @@
+"""The repository around a project: which files it has a say in, and what it knows of them."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from scripts_tracker.analysis.lint import git
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+_LITERALLY: Final = "--literal-pathspecs"
+
+
+class Pattern(NamedTuple):
+    """What makes git ignore a file, and where it stands."""
+
+    file: str
+    line: str
+    text: str
+
+
+class Repository:
+    """The repository that a project lies in; every question may end in a GitError.
+
+    Args:
+        root: the project root, absolute.
+
+    Raises:
+        NoRepositoryError: there is none.
+        GitError: there is one, and git does not look at it.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = os.path.realpath(root)
+        top = git.answer(self._root, "rev-parse", "--show-toplevel").removesuffix(b"\n")
+        self._top = os.path.realpath(os.fsdecode(top))
+        self._ours: dict[str, bool] = {}
+
+    def name_of(self, path: str) -> str | None:
+        """What git calls a file; None where there is no such file, or it lies in no or another repository.
+
+        Args:
+            path: absolute, or relative to the project root.
+        """
+        folder, name = os.path.split(os.path.join(self._root, path))
+        # Git follows no links, so the file keeps its own name; the folder is where it really is.
+        folder = os.path.realpath(folder)
+        if folder not in self._ours:
+            self._ours[folder] = self._is_ours(folder)
+        file = os.path.join(folder, name)
+        if not self._ours[folder] or not os.path.lexists(file):
+            return None
+        return os.path.relpath(file, self._top).replace(os.sep, "/")
+
+    def known(self, names: Collection[str]) -> set[str]:
+        """The names of files that are in git, of all that lie beside or below some."""
+        if not names:
+            return set()
+        return set(self._texts(_LITERALLY, "ls-files", "-z", "--cached", "--", *_folders(names)))
+
+    def ignored(self, names: Collection[str]) -> dict[str, Pattern]:
+        """What makes git ignore files, by their names; without those that it does not ignore."""
+        if not names:
+            return {}
+        # It does not take names literally, but those that start with a folder are safe.
+        given = b"".join(os.fsencode(f"./{name}\0") for name in names)
+        # It exits with 1 where it ignores none of them.
+        found = self._texts("check-ignore", "--stdin", "-z", "-v", given=given, fine=(0, 1))
+        rows = [found[start : start + 4] for start in range(0, len(found), 4)]
+        # A pattern with an exclamation mark is one that keeps a file from being ignored.
+        return {name[2:]: Pattern(*rest) for *rest, name in rows if not rest[2].startswith("!")}
+
+    def commit(self, revision: str) -> str | None:
+        """The commit that a revision is; None where git knows none."""
+        if not revision.isprintable():
+            return None
+        # On standard input nothing is taken for an option.
+        words = self._ask("cat-file", "--batch-check", given=f"{revision}^{{commit}}\n".encode()).split()
+        return words[0].decode() if words[1:-1] == [b"commit"] else None
+
+    def blobs(self, names: Collection[str], commit: str) -> dict[str, str]:
+        """What a commit has in place of files that may be different now; without those that it lacks."""
+        if not names:
+            return {}
+        options = ("-z", "--no-renames", "--ignore-submodules=all", "--diff-filter=M")
+        found = self._texts(_LITERALLY, "diff-index", *options, commit, "--", *_folders(names))
+        pairs = zip(found[::2], found[1::2], strict=True)
+        # Each is `:100644 100755 <old> <new> M`; a mode that starts otherwise is that of a link.
+        return {name: head.split()[2] for head, name in pairs if name in names and head.startswith(":100")}
+
+    def contents(self, blobs: Sequence[str]) -> Iterator[bytes]:
+        """The bytes of some blobs, empty where git lacks them."""
+        given = "".join(f"{blob}\n" for blob in blobs).encode()
+        stream = io.BytesIO(self._ask("cat-file", "--batch", given=given) if blobs else b"")
+        for _ in blobs:
+            _id, kind, *size = stream.readline().split()
+            yield stream.read(int(size[0]) + 1)[:-1] if kind == b"blob" else b""
+
+    def _is_ours(self, folder: str) -> bool:
+        """Whether nothing between a folder and the top is a repository of its own, such as a submodule."""
+        while folder != self._top:
+            parent = os.path.dirname(folder)
+            if parent == folder or os.path.lexists(os.path.join(folder, ".git")):
+                return False
+            folder = parent
+        return True
+
+    def _ask(self, *arguments: str, given: bytes = b"", fine: Collection[int] = (0,)) -> bytes:
+        return git.answer(self._top, *arguments, given=given, fine=fine)
+
+    def _texts(self, *arguments: str, given: bytes = b"", fine: Collection[int] = (0,)) -> list[str]:
+        return os.fsdecode(self._ask(*arguments, given=given, fine=fine)).split("\0")[:-1]
+
+
+def _folders(names: Iterable[str]) -> list[str]:
+    """The folders of some files, which are fewer words for a command line."""
+    return sorted({os.path.dirname(name) or "." for name in names})

@@ -1,0 +1,87 @@
+"""ST021."""
+
+from __future__ import annotations
+
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.lint.base import RunRule
+
+
+class ChangedSilently(RunRule):
+    """A script that is known elsewhere changed, and does not say whether it is to run again.
+
+    ## What it does
+    With `--since REV`, compares the code of every tracked script with what it was in that revision. Formatting,
+    comments and line ends do not count; scripts that are new since then, or that have `rerun` in their decorator, are
+    left alone. To look at a branch only, give the commit where it began: `--since $(git merge-base main HEAD)`.
+
+    ## Why is this bad?
+    Environments have applied the script already. Unless it says otherwise they all run it again, over the data that it
+    has changed once, which is rarely what somebody had in mind who corrected a log message.
+
+    ## Example
+    ```python
+    @tracked_script
+    def handle(self, *args, **options):
+        ...  # edited since it was released
+    ```
+
+    ## Use instead
+    ```python
+    @tracked_script(rerun="once")  # or rerun="on-change", where it is meant to run again
+    def handle(self, *args, **options):
+        ...
+    ```
+    """
+
+    code = codes.CHANGED_SILENTLY
+    # What is in the folder `REV` of a case is what the revision has in the project's own.
+    passes = (
+        """\
+--- REV/shop/management/commands/fix.py
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    def handle(self, *args, **options): ...
+--- shop/management/commands/fix.py
+from scripts_tracker import tracked_script
+
+# It says so.
+class Command:
+    @tracked_script(rerun="on-change")
+    def handle(self, *args, **options):
+        print("something else")
+""",
+        """\
+--- REV/shop/management/commands/fix.py
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    def handle(self, *args, **options): print('done')
+--- shop/management/commands/fix.py
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    def handle(self, *args, **options):
+        print("done")  # as before
+""",
+    )
+    fails = (
+        """\
+--- REV/shop/management/commands/fix.py
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    def handle(self, *args, **options): ...
+--- shop/management/commands/fix.py
+from scripts_tracker import tracked_script
+
+class Command:  # expect: ST021
+    @tracked_script
+    def handle(self, *args, **options):
+        print("something else")
+""",
+    )

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from importlib import metadata
+from typing import Any
+
+import jsonschema
+import pytest
+
+from scripts_tracker.analysis.lint import formats
+from scripts_tracker.analysis.lint.formats import LintCanvas
+from scripts_tracker.analysis.lint.rules import all_rules
+from scripts_tracker.datatypes import Finding, Location
+
+# The one package of a registry that ships the schema of SARIF 2.1.0.
+SHIPS_SCHEMA, MEMBER = "@microsoft/jest-sarif@1.0.0-beta.0", "package/lib/schemas/sarif-2.1.0-rtm.5.json"
+PATH = "orders/management/commands/fix_totals.py"
+HELP = Finding(Location(PATH, 4, 1), "ST016", "orders.fix_totals has no help text", 'Write help = "...".')
+NOARGS = Finding(Location(PATH, 6, 9), "ST014", "handle_noargs() is not called", fixable=True)
+EVIL = Finding(Location("a\x1b[2J\n:,%.py", 1, 1), "ST003", "it\x07 is\r\n100% \u202egnorw", "a\nb")
+
+
+def text(*findings: Finding, colour: bool = False, width: int | None = None) -> str:
+    return formats.renderer("text")(findings, LintCanvas(colour, width))
+
+
+def github(*findings: Finding) -> str:
+    return formats.renderer("github")(findings, LintCanvas())
+
+
+def sarif(*findings: Finding) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(formats.renderer("sarif")(findings, LintCanvas()))
+    return document
+
+
+def results(*findings: Finding) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = sarif(*findings)["runs"][0]["results"]
+    return found
+
+
+def test_the_formats_are_found_by_presence_with_text_first() -> None:
+    assert formats.names() == ("text", "github", "json", "sarif")
+
+
+def test_a_format_that_does_not_exist_fails_loudly() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        formats.renderer("yaml")
+
+
+@pytest.mark.parametrize("name", ["text", "json", "github"])
+def test_a_format_imports_neither_django_nor_libcst(name: str) -> None:
+    module = f"scripts_tracker.analysis.lint.formats.{name}"
+    code = f"import sys, {module}; sys.exit(bool({{'django', 'libcst'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_nothing_wrong_is_one_line_of_text() -> None:
+    assert text() == "All checks passed."
+
+
+def test_a_finding_is_a_place_with_help_below_it() -> None:
+    assert text(HELP) == (
+        f"{PATH}:4:1: ST016 orders.fix_totals has no help text\n"
+        '    help: Write help = "...".\n'
+        "Found 1 problem."
+    )
+
+
+def test_the_last_line_of_text_counts_what_can_be_fixed() -> None:
+    assert text(NOARGS) == (
+        f"{PATH}:6:9: ST014 handle_noargs() is not called\nFound 1 problem (1 fixable with --fix)."
+    )
+    assert text(HELP, NOARGS, HELP).endswith("\nFound 3 problems (1 fixable with --fix).")
+
+
+def test_colours_come_only_where_they_are_wanted() -> None:
+    assert "\x1b" not in text(HELP, NOARGS)
+    coloured = text(HELP, colour=True)
+    assert f"\x1b[1m{PATH}:4:1\x1b[0m: \x1b[1;31mST016\x1b[0m orders" in coloured
+
+
+def test_help_is_wrapped_and_places_are_not() -> None:
+    long = Finding(HELP.location, "ST016", "word " * 30, "hint " * 30)
+    lines = text(long, width=50).split("\n")
+    assert lines[0].startswith(f"{PATH}:4:1: ST016 word word")
+    assert lines[1].startswith("    help: hint")
+    assert lines[2].startswith("          hint")
+    assert all(len(line) <= 50 for line in lines[1:])
+
+
+def test_nothing_in_a_file_steers_the_terminal() -> None:
+    lines = text(EVIL).split("\n")
+    assert len(lines) == 3
+    assert all(line.isprintable() for line in lines)
+    assert lines[0] == r"a\x1b[2J\n:,%.py:1:1: ST003 it\x07 is\r\n100% \u202egnorw"
+
+
+def test_json_is_version_1_with_every_finding_in_full() -> None:
+    rendered = formats.renderer("json")([HELP, NOARGS], LintCanvas())
+    assert rendered.startswith('{\n  "version": 1,')
+    assert json.loads(rendered) == {
+        "version": 1,
+        "findings": [
+            {
+                "path": PATH,
+                "line": 4,
+                "column": 1,
+                "code": "ST016",
+                "message": "orders.fix_totals has no help text",
+                "hint": 'Write help = "...".',
+                "fixable": False,
+            },
+            {
+                "path": PATH,
+                "line": 6,
+                "column": 9,
+                "code": "ST014",
+                "message": "handle_noargs() is not called",
+                "hint": "",
+                "fixable": True,
+            },
+        ],
+    }
+
+
+def test_json_of_nothing_is_a_document_too() -> None:
+    assert json.loads(formats.renderer("json")([], LintCanvas())) == {"version": 1, "findings": []}
+
+
+def test_github_of_nothing_is_nothing() -> None:
+    assert github() == ""
+
+
+def test_github_gets_a_command_a_line() -> None:
+    assert github(HELP, NOARGS) == (
+        f"::error file={PATH},line=4,col=1,title=ST016::"
+        'orders.fix_totals has no help text%0AWrite help = "...".\n'
+        f"::error file={PATH},line=6,col=9,title=ST014::handle_noargs() is not called"
+    )
+
+
+def test_nothing_in_a_file_ends_a_github_command() -> None:
+    assert github(EVIL) == (
+        r"::error file=a\x1b[2J%0A%3A%2C%25.py,line=1,col=1,title=ST003::it\x07 is%0D%0A100%25 \u202egnorw%0Aa%0Ab"
+    )
+
+
+@pytest.fixture(scope="session")
+def schema(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The schema, fetched by npm; a machine that runs the whole matrix must have it."""
+    folder = tmp_path_factory.mktemp("schema")
+    npm = shutil.which("npm")
+    done = npm and subprocess.run(
+        [npm, "pack", "--silent", SHIPS_SCHEMA], cwd=folder, capture_output=True, check=False, timeout=120
+    )
+    archives = list(folder.glob("*.tgz"))
+    if not done or not archives:
+        if os.environ.get("SCRIPTS_TRACKER_MATRIX") == "1":
+            pytest.fail("npm cannot fetch the schema of SARIF")
+        pytest.skip("npm cannot fetch the schema of SARIF")
+    with tarfile.open(archives[0]) as archive:
+        member = archive.extractfile(MEMBER)
+        assert member is not None
+        return json.load(member)
+
+
+def test_sarif_keeps_to_its_schema(schema: Any) -> None:
+    jsonschema.Draft4Validator.check_schema(schema)
+    for findings in ((), (HELP, NOARGS, HELP, EVIL)):
+        jsonschema.Draft4Validator(schema).validate(sarif(*findings))
+    document = sarif(HELP)
+    document["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"]["startLine"] = 0
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft4Validator(schema).validate(document)
+
+
+def test_sarif_documents_all_rules() -> None:
+    driver = sarif()["runs"][0]["tool"]["driver"]
+    assert driver["name"] == "scripts-tracker-lint"
+    assert [rule["id"] for rule in driver["rules"]] == list(all_rules())
+    asks = driver["rules"][list(all_rules()).index("ST012")]
+    assert asks["name"] == "asks-a-person"
+    assert asks["shortDescription"]["text"] == "A tracked script waits for somebody at a terminal."
+    assert asks["fullDescription"]["text"].startswith("Scripts run during deploys")
+    assert "## Use instead" in asks["help"]["markdown"]
+
+
+def test_sarif_names_the_version_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", lambda name: "1.2")
+    assert sarif()["runs"][0]["tool"]["driver"]["version"] == "1.2"
+    monkeypatch.setattr(metadata, "version", missing)
+    assert "version" not in sarif()["runs"][0]["tool"]["driver"]
+
+
+def test_a_sarif_result_points_to_its_rule_and_place() -> None:
+    document = sarif(HELP)["runs"][0]
+    (result,) = document["results"]
+    assert document["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == "ST016"
+    assert result["message"]["text"] == 'orders.fix_totals has no help text. Write help = "...".'
+    assert result["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": PATH, "uriBaseId": "%SRCROOT%"},
+        "region": {"startLine": 4, "startColumn": 1},
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "uri"),
+    [
+        ("a b/ü%#?.py", "a%20b/%C3%BC%25%23%3F.py"),
+        ("a:b.py", "a%3Ab.py"),
+        ("/srv/lib/a b.py", "file:///srv/lib/a%20b.py"),
+        ("C:/lib/a b.py", "file:///C:/lib/a%20b.py"),
+    ],
+)
+def test_paths_become_uris(path: str, uri: str) -> None:
+    (result,) = results(Finding(Location(path), "ST016", "m"))
+    artifact = result["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert artifact["uri"] == uri
+    assert ("uriBaseId" in artifact) == (not uri.startswith("file:"))
+
+
+def test_fingerprints_in_sarif_outlive_a_move_and_tell_twins_apart() -> None:
+    moved = Finding(Location(PATH, 40, 2), HELP.code, HELP.message, HELP.hint)
+    first, second = (one["partialFingerprints"] for one in results(HELP, moved))
+    assert first == results(moved)[0]["partialFingerprints"]
+    assert first != second
