@@ -58,15 +58,13 @@ def changed_silently(
         since: the revision to compare with.
 
     Raises:
-        UnknownRevisionError: there is a repository, and the revision cannot be had from it.
+        UnknownRevisionError: the revision cannot be had.
     """
     silent = [one for one in scripts if one.options.rerun == ScriptOptions().rerun and not says_rerun(one)]
     try:
         repository = Repository(root)
         changed = _changed(repository, _named(repository, silent), _commit(repository, since))
-    except NoRepositoryError:
-        return
-    except GitError as error:
+    except (NoRepositoryError, GitError) as error:
         raise UnknownRevisionError(f"git cannot compare with {since!r}: {error}") from error
     before = outcomes([old for _, old in changed])
     for (script, _), facts in zip(changed, before, strict=True):

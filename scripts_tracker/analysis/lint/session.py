@@ -11,11 +11,11 @@ from scripts_tracker.analysis.lint import engine, places
 from scripts_tracker.analysis.lint.engine import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from scripts_tracker.analysis.cache import FactCache
     from scripts_tracker.analysis.lint.config import Config
-    from scripts_tracker.datatypes import Finding, ProjectIndex
+    from scripts_tracker.datatypes import Finding, ProjectIndex, ScriptDefinition
 
 
 @dataclass(frozen=True, slots=True)
