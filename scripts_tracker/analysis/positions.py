@@ -123,7 +123,8 @@ class Positions:
         try:
             changed = self._module.deep_replace(anchor, cst.Name(sentinel))
             code = changed.code if isinstance(changed, cst.Module) else ""
-        except (RecursionError, cst.CSTValidationError):
+        except (RecursionError, cst.CSTValidationError, TypeError):
+            # TypeError: no name can stand for a `pass` or a star import.
             return None
         offset = code.find(sentinel)
         if offset < 0 or code[:offset] != self._text[:offset]:

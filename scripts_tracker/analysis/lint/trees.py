@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
-from scripts_tracker.analysis.bindings import Scope, dotted_name, read_scope
-from scripts_tracker.analysis.blocks import END
-from scripts_tracker.analysis.facts import HANDLES
+from scripts_tracker.analysis.lint.classes import Class, Lineage, goes_on, read_classes, read_lineages
+from scripts_tracker.analysis.lint.names import Function, Names, opens_nothing
 from scripts_tracker.analysis.resolving import REQUIRED, TRACKED
 from scripts_tracker.analysis.trees import called, descendants
-from scripts_tracker.analysis.values import LOCAL_CLASS, UNBOUND, Call, Ref, dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
+    from scripts_tracker.analysis.bindings import Scope
     from scripts_tracker.analysis.evaluation import Evaluator
     from scripts_tracker.analysis.positions import Positions
-    from scripts_tracker.analysis.values import Place, Value
+    from scripts_tracker.analysis.values import Place
 
 OURS: Final = (TRACKED, REQUIRED)
+_EXCEPT: Final = re.compile(r"^[ \t\f]*except\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +38,29 @@ class Where:
 class Use:
     """A node with the functions around it, the innermost last."""
 
-    node: cst.CSTNode
-    inside: tuple[cst.FunctionDef | cst.Lambda, ...]
+    node: cst.Call | cst.Raise
+    inside: tuple[Function, ...]
     where: Where | None
 
 
 @dataclass(frozen=True, slots=True)
-class Class:
-    """A class at module level, and its methods, those in branches of its body too; the last of a name counts."""
+class Method:
+    """A method that the command of a file is made of.
 
-    name: str
-    node: cst.ClassDef
-    methods: Mapping[str, cst.FunctionDef]
+    Attributes:
+        owner: the class that it stands in.
+        node: its statement.
+        is_first: whether it is the one that Django calls; others are called by it.
+    """
+
+    owner: Class
+    node: cst.FunctionDef
+    is_first: bool
 
     @property
-    def handles(self) -> tuple[cst.FunctionDef, ...]:
-        """The methods in which Django runs a command, or ran it once."""
-        return tuple(self.methods[name] for name in HANDLES if name in self.methods)
+    def where(self) -> Where:
+        """Where it is."""
+        return Where(self.owner.name, self.node.name.value)
 
 
 class Tree:
@@ -75,23 +82,22 @@ class Tree:
         self.scope = scope
         self._evaluator = evaluator
         self._positions = positions
-        self._inner: dict[int, Scope] = {}
+        self._names = Names(scope, evaluator)
 
     @cached_property
     def classes(self) -> tuple[Class, ...]:
         """The classes at module level."""
-        found = []
-        for binding in self.scope.classes:
-            if isinstance(binding.node, cst.ClassDef):
-                scope = read_scope(binding.node.body.body, self.scope, binding.point)
-                methods = {one.name.value: one for one in scope.functions}
-                found.append(Class(binding.node.name.value, binding.node, methods))
-        return tuple(found)
+        return read_classes(self.scope, self._evaluator)
+
+    @cached_property
+    def lineages(self) -> tuple[Lineage, ...]:
+        """What may be the command of the file; in a file that has none, every class by itself."""
+        return read_lineages(self.scope, self._evaluator, self.classes)
 
     @cached_property
     def uses(self) -> tuple[Use, ...]:
-        """All calls, and all names that no attribute or call is made of, in source order of what is around them."""
-        return tuple(self._uses())
+        """All calls and ``raise`` statements."""
+        return tuple(_uses(self.module, self.classes))
 
     @property
     def calls(self) -> Iterator[tuple[cst.Call, Use]]:
@@ -110,25 +116,42 @@ class Tree:
             for arg in call.args
         )
 
+    def methods(self, name: str) -> Iterator[Method]:
+        """The methods of that name that run when Django calls it on the command, as far as that is certain."""
+        if any(attribute.attr.value == name for attribute, _ in self.scope.patches):
+            return
+        known: set[int] = set()
+        for lineage in self.lineages:
+            is_first = lineage.is_command
+            for one in lineage.classes:
+                if name in one.scope.names:
+                    node = one.sure(name)
+                    if node is not None and id(node) not in known:
+                        yield Method(one, node, is_first)
+                        known.add(id(node))
+                    if node is None or not goes_on(node):
+                        break
+                    is_first = False
+
     def ends(self, one: Class) -> Iterator[str]:
         """The methods of a class that do not go on to a base class."""
-        for name, node in one.methods.items():
-            if not any(isinstance(each, cst.Name) and each.value == "super" for each in descendants(node)):
-                yield name
+        return (name for name, node in one.methods.items() if not goes_on(node))
 
     def place(self, node: cst.CSTNode, within: cst.CSTNode | None = None) -> Place:
-        """Line and column of a class, function (its name), decorator, argument, simple statement or expression."""
+        """Line and column of a class, function (its name), decorator, argument, ``except`` clause or expression."""
         if isinstance(node, cst.FunctionDef):
             return self._positions.place(node.name)
-        return self._positions.place(node, within)
+        line, column = self._positions.place(node, within)
+        if isinstance(node, cst.ExceptHandler):
+            # That is where the clause starts, or the comments before it.
+            found = _EXCEPT.search(self.text, self._start(line))
+            line += self.text.count("\n", self._start(line), found.start()) if found else 0
+        return line, column
 
     def offset(self, node: cst.CSTNode, within: cst.CSTNode | None = None) -> int:
         """Where in the text a node starts, as ``place`` does."""
         line, column = self.place(node, within)
-        start = 0
-        for _ in range(line - 1):
-            start = self.text.index("\n", start) + 1
-        return start + column - 1
+        return self._start(line) + column - 1
 
     def origin(self, expression: cst.BaseExpression, use: Use | None = None) -> str:
         """What a name or attribute stands for, dotted, such as ``pdb.set_trace``; empty where that is not certain.
@@ -137,21 +160,7 @@ class Tree:
             expression: the name or attribute.
             use: where it stands; None for the module's own level.
         """
-        root = expression
-        while isinstance(root, cst.Attribute):
-            root = root.value
-        if not isinstance(root, cst.Name):
-            return ""
-        rest = dotted_name(expression)[len(root.value) :]
-        for function in reversed(use.inside if use else ()):
-            if isinstance(function, cst.Lambda) or root.value in _parameters(function.params):
-                if root.value in _parameters(function.params):
-                    return ""
-                continue
-            scope = self._scope_of(function)
-            if root.value in scope.names:
-                return _only([value for one in scope.names[root.value] for value in one.values or ()], rest)
-        return _only(self._evaluator.name(root.value, self.scope, END), rest)
+        return self._names.origin(expression, use.inside if use else ())
 
     def our_name(self, expression: cst.BaseExpression, use: Use | None = None) -> str:
         """Which of our decorators a name, attribute or call is by its last name; empty for anything else."""
@@ -163,53 +172,29 @@ class Tree:
         """The decorators of a function that are ours by that name, outermost first."""
         return [one for one in function.decorators if self.our_name(one.decorator) == name]
 
-    def _scope_of(self, function: cst.FunctionDef) -> Scope:
-        known = self._inner.get(id(function))
-        if known is None:
-            known = self._inner[id(function)] = read_scope(function.body.body)
-        return known
+    def _start(self, line: int) -> int:
+        start = 0
+        for _ in range(line - 1):
+            start = self.text.index("\n", start) + 1
+        return start
 
-    def _uses(self) -> Iterator[Use]:
-        owners = {id(one.node): one.name for one in self.classes}
-        stack: list[tuple[cst.CSTNode, tuple[cst.FunctionDef | cst.Lambda, ...], str, str]] = [
-            (self.module, (), "", "")
-        ]
-        while stack:
-            root, inside, owner, method = stack.pop()
-            for node in descendants(root, enter=_opens_nothing):
-                if node is not root and isinstance(node, cst.FunctionDef):
-                    inner = method or (node.name.value if owner else "")
-                    stack.append((node.body, (*inside, node), owner, inner))
-                    stack.append((node.params, inside, owner, method))
-                    stack += [(one, inside, owner, method) for one in node.decorators]
-                elif node is not root and isinstance(node, cst.Lambda):
-                    stack.append((node.body, (*inside, node), owner, method))
-                    stack.append((node.params, inside, owner, method))
-                elif node is not root and isinstance(node, cst.ClassDef):
-                    inner = owner or owners.get(id(node), "")
-                    stack.append((node.body, inside, inner, method))
-                    stack += [(one, inside, owner, method) for one in (*node.decorators, *node.bases)]
-                elif isinstance(node, cst.Call | cst.Name):
+
+def _uses(module: cst.Module, classes: tuple[Class, ...]) -> Iterator[Use]:
+    owners = {id(one.node): one.name for one in classes}
+    stack: list[tuple[cst.CSTNode, tuple[Function, ...], str, str]] = [(module, (), "", "")]
+    while stack:
+        root, inside, owner, method = stack.pop()
+        if isinstance(root, cst.FunctionDef | cst.Lambda):
+            name = root.name.value if owner and isinstance(root, cst.FunctionDef) else ""
+            stack.append((root.body, (*inside, root), owner, method or name))
+            around = (root.params, *(root.decorators if isinstance(root, cst.FunctionDef) else ()))
+            stack += [(one, inside, owner, method) for one in around]
+        elif isinstance(root, cst.ClassDef):
+            stack.append((root.body, inside, owner or owners.get(id(root), ""), method))
+            stack += [(one, inside, owner, method) for one in (*root.decorators, *root.bases, *root.keywords)]
+        else:
+            for node in descendants(root, enter=opens_nothing):
+                if not opens_nothing(node):
+                    stack.append((node, inside, owner, method))
+                elif isinstance(node, cst.Call | cst.Raise):
                     yield Use(node, inside, Where(owner, method) if owner else None)
-
-
-def _opens_nothing(node: cst.CSTNode) -> bool:
-    return not isinstance(node, cst.FunctionDef | cst.Lambda | cst.ClassDef)
-
-
-def _parameters(params: cst.Parameters) -> set[str]:
-    named = [*params.params, *params.kwonly_params, *params.posonly_params]
-    stars = [one for one in (params.star_arg, params.star_kwarg) if isinstance(one, cst.Param)]
-    return {one.name.value for one in (*named, *stars)}
-
-
-def _only(values: tuple[Value, ...] | list[Value], rest: str) -> str:
-    if len(values) != 1:
-        return ""
-    value = values[0]
-    if isinstance(value, Call):
-        return ""
-    if not isinstance(value, Ref) or value.path.startswith(LOCAL_CLASS):
-        return ""
-    path = dotted(value.path)
-    return f"builtins.{path}{rest}" if value.path.startswith(UNBOUND) else path + rest

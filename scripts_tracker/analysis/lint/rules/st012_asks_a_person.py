@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _ASKS = frozenset({"builtins.input", "getpass.getpass"})
 _DEBUGS = frozenset({"builtins.breakpoint", "pdb.set_trace", "ipdb.set_trace", "pudb.set_trace"})
+# One of these is a part of each of those.
+_WORDS = ("input", "getpass", "breakpoint", "set_trace")
 
 
 class AsksAPerson(TreeRule):
@@ -68,6 +70,10 @@ class Command:
         input("this is another one")
         self.input("and so is this")
         getpass()
+        [input(text) for input in (print, repr)]
+        (lambda text: lambda input: input(text))("")(print)
+        with open("log") as breakpoint:
+            breakpoint()
 """,
     )
     fails = (
@@ -95,10 +101,23 @@ class Command:
     def handle(self, *args, **options):
         import pdb; pdb.set_trace()  # expect: ST012
 """,
+        """\
+import getpass as ask
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    def handle(self, *args, **options):
+        question = ask.getpass
+        def confirm():
+            return question("Password: ") and (lambda: input())()  # expect: ST012
+""",
     )
 
     def check(self, tree: Tree) -> Iterator[Hit]:
         """The calls that wait for somebody."""
+        if not any(word in tree.text for word in _WORDS):
+            return
         for call, use in tree.calls:
             name = tree.origin(call.func, use) if isinstance(call.func, cst.Name | cst.Attribute) else ""
             if name in _ASKS:

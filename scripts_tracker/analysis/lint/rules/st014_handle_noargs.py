@@ -11,7 +11,8 @@ from scripts_tracker.analysis.lint.trees import Where
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.analysis.lint.trees import Class, Tree
+    from scripts_tracker.analysis.lint.classes import Class
+    from scripts_tracker.analysis.lint.trees import Tree
 
 _OLD, _NEW = "handle_noargs", "handle"
 
@@ -52,6 +53,16 @@ class Command:
     def handle(self, **options): ...
 
 class Other:
+    def handle_noargs(self): ...
+""",
+        """\
+from scripts_tracker import tracked_script
+
+class Command:
+    def handle(self, *args, **options):
+        self.handle_noargs()
+
+    @tracked_script
     def handle_noargs(self): ...
 """,
     )
@@ -104,7 +115,8 @@ class Command:
 
     def _classes(self, tree: Tree) -> Iterator[Class]:
         for one in tree.classes:
-            if _OLD in one.methods and tree.decorators(one.methods[_OLD], "tracked_script"):
+            is_called = _NEW in one.methods and f"self.{_OLD}(" in tree.text
+            if _OLD in one.methods and tree.decorators(one.methods[_OLD], "tracked_script") and not is_called:
                 yield one
 
     def _is_safe(self, tree: Tree, one: Class) -> bool:

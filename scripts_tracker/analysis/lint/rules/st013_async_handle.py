@@ -1,0 +1,127 @@
+"""ST013."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.lint.base import Hit, TreeRule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scripts_tracker.analysis.lint.trees import Method, Tree
+
+
+class AsyncHandle(TreeRule):
+    """`handle()` is a coroutine, which Django never awaits.
+
+    ## What it does
+    Looks for `async def handle()`.
+
+    ## Why is this bad?
+    Django calls `handle()` and does not await what comes back, so nothing in it would ever run. The tracker refuses
+    such a script each time.
+
+    ## Example
+    ```python
+    @tracked_script
+    async def handle(self, *args, **options):
+        await import_orders()
+    ```
+
+    ## Use instead
+    ```python
+    @tracked_script
+    def handle(self, *args, **options):
+        async_to_sync(import_orders)()
+    ```
+    `async_to_sync` comes from `asgiref.sync`.
+    """
+
+    code = codes.ASYNC_HANDLE
+    passes = (
+        """\
+from asgiref.sync import async_to_sync
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    @async_to_sync
+    async def handle(self, *args, **options): ...
+""",
+        """\
+from asgiref.sync import async_to_sync
+from scripts_tracker import tracked_script
+
+async def handle(): ...
+
+class Base:
+    async def handle(self, *args, **options): ...
+
+class Command(Base):
+    @tracked_script
+    def handle(self, *args, **options):
+        async def handle(): ...
+        async_to_sync(super().handle)(*args, **options)
+
+    async def work(self): ...
+
+class Other:
+    async def handle(self): ...
+""",
+        """\
+from asgiref.sync import async_to_sync
+from scripts_tracker import tracked_script
+
+class Command:
+    async def handle(self, *args, **options): ...
+    handle = tracked_script(async_to_sync(handle))
+""",
+    )
+    fails = (
+        """\
+from scripts_tracker import required_preceding_script, tracked_script
+
+class Command:
+    @tracked_script(rerun="once")
+    @required_preceding_script("fix")
+    async def handle(self, *args, **options):  # expect: ST013
+        ...
+""",
+        """\
+--- shop/base.py
+from django.core.management.base import BaseCommand
+from scripts_tracker import tracked_script
+
+class Base(BaseCommand):
+    @tracked_script
+    async def handle(self, *args, **options):  # expect: ST013
+        ...
+--- shop/management/commands/fix.py
+from shop.base import Base
+
+class Command(Base):
+    help = "Fix it"
+""",
+    )
+
+    def check(self, tree: Tree) -> Iterator[Hit]:
+        """The methods that are coroutines."""
+        if "async" not in tree.text:
+            return
+        for method in tree.methods("handle"):
+            if method.node.asynchronous and _is_awaited_by_nobody(tree, method):
+                yield Hit(
+                    tree.place(method.node),
+                    "handle() is async, which Django does not await",
+                    "Make it a plain def; asgiref.sync.async_to_sync() calls what is async.",
+                    method.where,
+                )
+
+
+def _is_awaited_by_nobody(tree: Tree, method: Method) -> bool:
+    decorators = method.node.decorators
+    if not all(tree.our_name(one.decorator) for one in decorators):
+        return False
+    return method.is_first or bool(tree.decorators(method.node, "tracked_script"))

@@ -1,0 +1,178 @@
+"""ST015."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.bindings import dotted_name
+from scripts_tracker.analysis.lint.base import Edit, Hit, TreeRule
+from scripts_tracker.analysis.lint.trees import OURS
+from scripts_tracker.analysis.trees import descendants
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scripts_tracker.analysis.lint.trees import Tree
+
+_OLD, _NEW = "django_scripts_tracker", "scripts_tracker"
+_KEPT = frozenset({"core_tracker", "dependency_tracker"})
+
+
+class OldImportPath(TreeRule):
+    """The decorators are imported from where django-scripts-tracker had them.
+
+    ## What it does
+    Looks for imports from `django_scripts_tracker`, and from the modules `core_tracker` and `dependency_tracker`.
+    Imports under `try` are left alone: such a file gets along with both packages.
+
+    ## Why is this bad?
+    These names are kept so that old commands go on to work. `django_scripts_tracker` is no package that anybody can
+    look into, and it is there only after Django has been set up.
+
+    ## Example
+    ```python
+    from django_scripts_tracker.core_tracker import tracked_script
+    ```
+
+    ## Use instead
+    ```python
+    from scripts_tracker import tracked_script
+    ```
+    `--fix` exchanges the path where nothing but the two decorators is imported. That changes the code, so a script
+    that was applied is shown as modified: `manage.py check_scripts --mark-applied NAME` says that it need not run
+    again.
+    """
+
+    code = codes.OLD_IMPORT
+    passes = (
+        """\
+from scripts_tracker import required_preceding_script, tracked_script
+from scripts_tracker.exceptions import UserAbortingExecution
+from shop.core_tracker import django_scripts_tracker
+from .core_tracker import something
+import scripts_tracker, shop.django_scripts_tracker
+
+TEXT = "from django_scripts_tracker import tracked_script"
+
+class Command:
+    @tracked_script
+    def handle(self, *args, **options): ...
+""",
+        """\
+try:
+    from scripts_tracker import tracked_script
+except ImportError:
+    from django_scripts_tracker.core_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    def handle(self, *args, **options): ...
+""",
+    )
+    fails = (
+        """\
+from django_scripts_tracker.core_tracker import tracked_script  # expect: ST015
+from django_scripts_tracker.dependency_tracker import (  # expect: ST015
+    UserAbortingExecution,
+)
+from django_scripts_tracker.core_tracker import *  # expect: ST015
+import django_scripts_tracker.dependency_tracker as dependencies  # expect: ST015
+import os, scripts_tracker.core_tracker  # expect: ST015
+from scripts_tracker import core_tracker  # expect: ST015
+
+class Command:
+    @tracked_script
+    def handle(self, *args, **options):
+        from scripts_tracker.dependency_tracker import UserAbortingExecution  # expect: ST015
+""",
+    )
+    fixes = (
+        (
+            """\
+from  django_scripts_tracker.core_tracker  import tracked_script as tracked  # as it was
+from scripts_tracker.dependency_tracker import ( # both
+    required_preceding_script, # this
+    tracked_script as other,
+)
+import django_scripts_tracker
+from django_scripts_tracker.dependency_tracker import required_preceding_script, UserAbortingExecution
+
+class Command:
+    @tracked
+    def handle(self, *args, **options):
+        from django_scripts_tracker import tracked_script; print("from django_scripts_tracker")
+""",
+            """\
+from  scripts_tracker  import tracked_script as tracked  # as it was
+from scripts_tracker import ( # both
+    required_preceding_script, # this
+    tracked_script as other,
+)
+import django_scripts_tracker
+from django_scripts_tracker.dependency_tracker import required_preceding_script, UserAbortingExecution
+
+class Command:
+    @tracked
+    def handle(self, *args, **options):
+        from scripts_tracker import tracked_script; print("from django_scripts_tracker")
+""",
+        ),
+    )
+
+    def check(self, tree: Tree) -> Iterator[Hit]:
+        """The imports from there."""
+        for node in _imports(tree):
+            yield Hit(
+                tree.place(node),
+                f"{_old_path(node)} is an import path of django-scripts-tracker",
+                "Import tracked_script and required_preceding_script from scripts_tracker; where the script was"
+                " applied, say so again: manage.py check_scripts --mark-applied NAME.",
+                fixable=_path_to_exchange(tree, node) is not None,
+            )
+
+    def edits(self, tree: Tree) -> Iterator[Edit]:
+        """Exchange the paths."""
+        for node in _imports(tree):
+            edit = _path_to_exchange(tree, node)
+            if edit is not None:
+                yield edit
+
+
+def _imports(tree: Tree) -> Iterator[cst.Import | cst.ImportFrom]:
+    if any(name in tree.text for name in (_OLD, *_KEPT)):
+        for node in descendants(tree.module, enter=lambda one: not isinstance(one, cst.Try | cst.TryStar)):
+            if isinstance(node, cst.Import | cst.ImportFrom) and _old_path(node):
+                yield node
+
+
+def _old_path(node: cst.Import | cst.ImportFrom) -> str:
+    """The first old path that an import names; empty where it names none."""
+    if isinstance(node, cst.Import):
+        paths = [dotted_name(alias.name) for alias in node.names]
+    else:
+        module = dotted_name(node.module) if node.module and not node.relative else ""
+        names = (
+            [] if isinstance(node.names, cst.ImportStar) else [dotted_name(one.name) for one in node.names]
+        )
+        # What the package binds itself is no module.
+        paths = [module, *(f"{module}.{name}" for name in names)]
+    return next((path for path in paths if _is_old(path)), "")
+
+
+def _is_old(path: str) -> bool:
+    package, _, rest = path.partition(".")
+    return package == _OLD or (package == _NEW and rest.partition(".")[0] in _KEPT)
+
+
+def _path_to_exchange(tree: Tree, node: cst.Import | cst.ImportFrom) -> Edit | None:
+    if not isinstance(node, cst.ImportFrom) or isinstance(node.names, cst.ImportStar) or node.module is None:
+        return None
+    path = dotted_name(node.module)
+    if not _is_old(path) or not all(dotted_name(one.name) in OURS for one in node.names):
+        return None
+    start = tree.offset(node.module, node)
+    # A path with spaces or line ends in it is left to its author.
+    return Edit(start, start + len(path), _NEW) if tree.text.startswith(path, start) else None

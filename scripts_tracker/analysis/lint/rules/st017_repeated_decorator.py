@@ -1,0 +1,182 @@
+"""ST017."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import libcst as cst
+
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.lint.base import Edit, Hit, TreeRule
+from scripts_tracker.analysis.lint.trees import Where
+from scripts_tracker.analysis.literals import string_value
+from scripts_tracker.analysis.resolving import REQUIRED, TRACKED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scripts_tracker.analysis.lint.trees import Tree
+
+_ALONE: Final = re.compile(r"@\s*[\w.]+\s*(\([^()#]*\))?")
+"""A decorator that starts and ends on its line, with nothing behind it."""
+
+
+class RepeatedDecorator(TreeRule):
+    """A decorator is applied twice.
+
+    ## What it does
+    Looks for methods with `@tracked_script` twice, and with `@required_preceding_script` twice for the same scripts.
+
+    ## Why is this bad?
+    A run is recorded once however often the decorator is repeated, so the second does nothing, or contradicts the
+    first: of two `rerun` only one can hold.
+
+    ## Example
+    ```python
+    @tracked_script
+    @required_preceding_script("import_vat_rates")
+    @tracked_script
+    def handle(self, *args, **options): ...
+    ```
+
+    ## Use instead
+    ```python
+    @tracked_script
+    @required_preceding_script("import_vat_rates")
+    def handle(self, *args, **options): ...
+    ```
+    `--fix` removes the inner of two decorators that are written alike, each alone on its line.
+    """
+
+    code = codes.REPEATED_DECORATOR
+    passes = (
+        """\
+from scripts_tracker import required_preceding_script, tracked_script
+from shop.scripts import logged
+
+NAME = "first"
+
+class Base:
+    @tracked_script
+    def handle(self, *args, **options): ...
+
+class Command(Base):
+    @logged
+    @tracked_script
+    @required_preceding_script("first")
+    @required_preceding_script("first", "second")
+    @required_preceding_script(NAME)
+    @required_preceding_script(NAME)
+    @logged
+    def handle(self, *args, **options): ...
+""",
+    )
+    fails = (
+        """\
+from scripts_tracker import required_preceding_script, tracked_script as tracked
+import scripts_tracker
+
+class Command:
+    @tracked(rerun="once")
+    @required_preceding_script("first", 'second')
+    @tracked  # expect: ST017
+    @scripts_tracker.tracked_script(rerun="once")  # expect: ST017
+    @required_preceding_script("first", "second")  # expect: ST017
+    def handle(self, *args, **options): ...
+""",
+    )
+    fixes = (
+        (
+            """\
+from scripts_tracker import required_preceding_script, tracked_script
+
+class Other:
+    @tracked_script
+    def handle(self, *args, **options): ...
+
+class Command:
+    @tracked_script
+    # This comment stays.
+    @required_preceding_script("first")
+
+    @tracked_script
+    # And this.
+    @required_preceding_script("first") # and what it stands behind
+    @required_preceding_script("first")
+    @required_preceding_script( "first" )
+    def handle(self, *args, **options): ...
+""",
+            """\
+from scripts_tracker import required_preceding_script, tracked_script
+
+class Other:
+    @tracked_script
+    def handle(self, *args, **options): ...
+
+class Command:
+    @tracked_script
+    # This comment stays.
+    @required_preceding_script("first")
+
+    # And this.
+    @required_preceding_script("first") # and what it stands behind
+    @required_preceding_script( "first" )
+    def handle(self, *args, **options): ...
+""",
+        ),
+    )
+
+    def check(self, tree: Tree) -> Iterator[Hit]:
+        """The decorators that were there before."""
+        for where, first, again in _repeated(tree):
+            name = tree.our_name(again.decorator)
+            yield Hit(
+                tree.place(again),
+                f"@{name} is applied to {where.method}() a second time",
+                "Remove one of the two.",
+                where,
+                fixable=_line_to_remove(tree, first, again) is not None,
+            )
+
+    def edits(self, tree: Tree) -> Iterator[Edit]:
+        """Remove them."""
+        for _, first, again in _repeated(tree):
+            edit = _line_to_remove(tree, first, again)
+            if edit is not None:
+                yield edit
+
+
+def _repeated(tree: Tree) -> Iterator[tuple[Where, cst.Decorator, cst.Decorator]]:
+    """The decorators that repeat another, with that one."""
+    for one in tree.classes:
+        for method in one.handles:
+            known: dict[object, cst.Decorator] = {}
+            for decorator in method.decorators:
+                key = _key(tree, decorator)
+                first = known.setdefault(key, decorator) if key else decorator
+                if first is not decorator:
+                    yield Where(one.name, method.name.value), first, decorator
+
+
+def _key(tree: Tree, decorator: cst.Decorator) -> tuple[str, ...]:
+    """What a decorator must not have in common with another; empty where there is no such thing."""
+    name, call = tree.our_name(decorator.decorator), decorator.decorator
+    if name == TRACKED:
+        return (name,)
+    if name != REQUIRED or not isinstance(call, cst.Call) or not call.args:
+        return ()
+    scripts = [None if one.keyword or one.star else string_value(one.value) for one in call.args]
+    texts = [script for script in scripts if isinstance(script, str)]
+    return (name, *texts) if len(texts) == len(scripts) else ()
+
+
+def _line_to_remove(tree: Tree, first: cst.Decorator, again: cst.Decorator) -> Edit | None:
+    lines = tree.text.split("\n")
+    kept, number = tree.place(first)[0], tree.place(again)[0]
+    line = lines[number - 1].strip()
+    # Where a place could not be told for certain, it is that of an earlier decorator.
+    if number <= kept or line != lines[kept - 1].strip() or not _ALONE.fullmatch(line):
+        return None
+    start = sum(len(line) + 1 for line in lines[: number - 1])
+    return Edit(start, start + len(lines[number - 1]) + 1, "")

@@ -1,0 +1,214 @@
+"""ST023."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import libcst as cst
+
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.lint.base import Hit, TreeRule
+from scripts_tracker.analysis.lint.parsers import DJANGOS, declared
+from scripts_tracker.analysis.trees import called
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scripts_tracker.analysis.lint.trees import Method, Tree
+
+# Decorators that hand on what they are given; of others nobody knows.
+_TRANSPARENT: Final = frozenset(
+    {
+        "django.db.transaction.atomic",
+        "django.core.management.base.no_translations",
+        "django.utils.translation.override",
+    }
+)
+
+
+class HandleThatCannotBeCalled(TreeRule):
+    """`handle()` does not take what Django gives it.
+
+    ## What it does
+    Looks at the parameters of `handle()`: whether there are `self` and `**options`, and whether every other parameter
+    without a default is an option of the command. Where the options are not all written out, or a decorator may
+    change what `handle()` is given, nothing is said.
+
+    ## Why is this bad?
+    Django gives each command options such as `verbosity` and `settings` by name. A `handle()` that does not take
+    them fails with a TypeError before its first line.
+
+    ## Example
+    ```python
+    @tracked_script
+    def handle(self):
+        ...
+    ```
+
+    ## Use instead
+    ```python
+    @tracked_script
+    def handle(self, *args, **options):
+        ...
+    ```
+    """
+
+    code = codes.WRONG_SIGNATURE
+    passes = (
+        """\
+from django.core.management.base import BaseCommand
+from django.db import transaction
+from scripts_tracker import tracked_script
+
+class Base(BaseCommand):
+    def add_arguments(self, parser):
+        parser.add_argument("--dry-run", action="store_true")
+        parser.add_argument("country", nargs="?")
+
+    def handle(self): ...
+
+class Command(Base):
+    @transaction.atomic
+    @tracked_script
+    def handle(self, country, verbosity, shop=None, *, dry_run, **options): ...
+
+class Other(BaseCommand):
+    def handle(self): ...
+""",
+        """\
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    def handle(*args, **options): ...
+""",
+        """\
+from scripts_tracker import tracked_script
+from shop.scripts import with_shop
+
+class Command:
+    @tracked_script
+    @with_shop
+    def handle(self, shop): ...
+""",
+        """\
+from scripts_tracker import tracked_script
+from shop.base import Base
+
+class Command(Base):
+    @tracked_script
+    def handle(self, shop, /, country, **options): ...
+""",
+        """\
+from scripts_tracker import tracked_script
+
+class Command:
+    def add_arguments(self, parser):
+        parser.add_argument("args", nargs="*")
+
+    @tracked_script
+    def handle(self, shop="CH", *others, **options): ...
+""",
+        """\
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    @staticmethod
+    def handle(**options): ...
+""",
+    )
+    fails = (
+        """\
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    def handle(self, *args):  # expect: ST023
+        ...
+""",
+        """\
+from django.db.transaction import atomic
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    @atomic(using="other")
+    def handle(**options):  # expect: ST023
+        ...
+""",
+        """\
+from django.core.management.base import BaseCommand
+from scripts_tracker import tracked_script
+
+class Command(BaseCommand):
+    def add_arguments(self, parser):
+        parser.add_argument("--country")
+
+    @tracked_script
+    def handle(self, country, shop, **options):  # expect: ST023
+        ...
+""",
+        """\
+from scripts_tracker import tracked_script
+
+class Command:
+    def add_arguments(self, parser):
+        parser.add_argument("--country")
+
+    @tracked_script
+    def handle(self, country, /, **options):  # expect: ST023
+        ...
+""",
+        """\
+from scripts_tracker import tracked_script
+
+class Base:
+    @tracked_script
+    def handle(self, *args, country, **options):  # expect: ST023
+        ...
+
+class Command(Base): ...
+""",
+    )
+
+    def check(self, tree: Tree) -> Iterator[Hit]:
+        """What is wrong with the parameters."""
+        for method in tree.methods("handle"):
+            if method.is_first and all(_is_transparent(tree, one) for one in method.node.decorators):
+                message, hint = _wrong(tree, method)
+                if message:
+                    yield Hit(tree.place(method.node), message, hint, method.where)
+
+
+def _is_transparent(tree: Tree, decorator: cst.Decorator) -> bool:
+    *_, maker = called(decorator.decorator)
+    return bool(tree.our_name(maker)) or tree.origin(maker) in _TRANSPARENT
+
+
+def _wrong(tree: Tree, method: Method) -> tuple[str, str]:
+    """What is wrong with a method, and what to do about it; empty texts where nothing is."""
+    params = method.node.params
+    by_position = [*params.posonly_params, *params.params]
+    named = {one.name.value for one in (*params.params, *params.kwonly_params)}
+    if not by_position and not isinstance(params.star_arg, cst.Param):
+        return "handle() does not take self", "Write def handle(self, *args, **options)."
+    if params.star_kwarg is None and not named >= DJANGOS:
+        message = "handle() does not take **options, and Django gives options to every command"
+        return message, "Write def handle(self, *args, **options)."
+    known = _known(tree, method)
+    without = [one.name.value for one in (*by_position[1:], *params.kwonly_params) if one.default is None]
+    only = {one.name.value for one in params.posonly_params}
+    lacking = [] if known is None else [name for name in without if name in only or name not in known]
+    if not lacking:
+        return "", ""
+    message = f"handle() needs {lacking[0]}, which is no option of the command"
+    return message, f"Add the option in add_arguments(), or give {lacking[0]} a default."
+
+
+def _known(tree: Tree, method: Method) -> frozenset[str] | None:
+    """What Django gives to the method by name; None where that is not certain."""
+    commands = [declared(tree, one) for one in tree.lineages if method.owner in one.classes]
+    own = commands[0] if len(commands) == 1 else None
+    # `args` is given by position.
+    return None if own is None or "args" in own else own | DJANGOS

@@ -1,0 +1,201 @@
+"""ST024."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Final
+
+import libcst as cst
+
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.lint.base import Hit, TreeRule
+from scripts_tracker.analysis.lint.parsers import DJANGOS, declared, keyword
+from scripts_tracker.analysis.lint.trees import Where
+from scripts_tracker.analysis.literals import string_value
+from scripts_tracker.analysis.resolving import TRACKED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scripts_tracker.analysis.lint.classes import Lineage
+    from scripts_tracker.analysis.lint.trees import Tree
+
+# Call_command() hands these on too.
+_ALWAYS_THERE: Final = DJANGOS | {"args", "stdout", "stderr"}
+
+
+class UnlessWithoutOption(TreeRule):
+    """`unless` names an option that the command does not have.
+
+    ## What it does
+    Compares the names in `unless` with the options that `add_arguments()` adds. Where these are not all written out,
+    or base classes may add others, nothing is said.
+
+    ## Why is this bad?
+    `unless` keeps rehearsals from being recorded as applied. With a name that no option has, every rehearsal counts:
+    the script is taken for done and never run for real.
+
+    ## Example
+    ```python
+    def add_arguments(self, parser):
+        parser.add_argument("--dry-run", action="store_true")
+
+    @tracked_script(unless=("dryrun",))
+    def handle(self, *args, **options): ...
+    ```
+
+    ## Use instead
+    ```python
+    def add_arguments(self, parser):
+        parser.add_argument("--dry-run", action="store_true")
+
+    @tracked_script(unless=("dry_run",))
+    def handle(self, *args, **options): ...
+    ```
+    """
+
+    code = codes.UNKNOWN_UNLESS
+    passes = (
+        """\
+from django.core.management import BaseCommand
+from scripts_tracker import tracked_script
+
+class Command(BaseCommand):
+    def add_arguments(self, parser):
+        super().add_arguments(parser)
+        parser.formatter_class = None
+        group = parser.add_argument_group("more")
+        group.add_argument("-n", "--dry-run", "--rehearse", action="store_true")
+        parser.add_mutually_exclusive_group().add_argument("--test", dest="rehearsal")
+        parser.add_argument("count-only", nargs="?")
+        for _ in options:
+            parser.add_argument("-x")
+
+    @tracked_script(unless=("dry_run", "rehearsal", "count-only", "x", "no_color"))
+    def handle(self, *args, **options): ...
+""",
+        """\
+from django.core.management import BaseCommand
+from scripts_tracker import tracked_script
+
+class Command(BaseCommand):
+    def add_arguments(self, parser):
+        parser.add_argument("--fast")
+
+    @tracked_script
+    def handle(self, *args, **options): ...
+""",
+        """\
+from scripts_tracker import tracked_script
+from shop.base import Options
+
+class Command(Options):
+    def add_arguments(self, parser):
+        parser.add_argument("--fast")
+
+    @tracked_script(unless=("rehearsal",))
+    def handle(self, *args, **options): ...
+""",
+        """\
+from scripts_tracker import tracked_script
+from shop.options import add_options
+
+class Command:
+    def add_arguments(self, parser):
+        parser.add_argument("--fast")
+        add_options(parser)
+
+    @tracked_script(unless=("rehearsal",))
+    def handle(self, *args, **options): ...
+""",
+        """\
+from scripts_tracker import tracked_script
+
+class Command:
+    def add_arguments(self, parser):
+        for name in "--rehearsal", "--fast":
+            parser.add_argument(name)
+
+    @tracked_script(unless=("rehearsal",))
+    def handle(self, *args, **options): ...
+""",
+        """\
+from scripts_tracker import tracked_script
+
+class Command:
+    def add_arguments(self, parser):
+        self.add_to(parser.add_argument_group("more"))
+
+    @tracked_script(unless=("rehearsal",))
+    def handle(self, *args, **options): ...
+""",
+    )
+    fails = (
+        """\
+from django.core.management.base import BaseCommand
+from scripts_tracker import tracked_script
+
+class Base(BaseCommand):
+    def add_arguments(self, parser):
+        parser.add_argument("--dry-run", action="store_true")
+
+class Command(Base):
+    def add_arguments(self, parser):
+        super().add_arguments(parser)
+        parser.add_argument("--fast")
+
+    @tracked_script(
+        rerun="once",
+        unless=["dryrun", "fast"],  # expect: ST024
+    )
+    def handle(self, *args, **options): ...
+""",
+        """\
+from django.core.management.base import BaseCommand
+from scripts_tracker import tracked_script
+
+class Command(BaseCommand):
+    @tracked_script(unless=("dry_run",))  # expect: ST024
+    def handle(self, *args, **options): ...
+""",
+    )
+
+    def check(self, tree: Tree) -> Iterator[Hit]:
+        """The names that no option has."""
+        if "unless" not in tree.text:
+            return
+        for lineage in tree.lineages:
+            known = declared(tree, lineage)
+            if known is None:
+                continue
+            for where, call, name in _unless(tree, lineage):
+                if name not in known | _ALWAYS_THERE:
+                    message = f"unless names the option {name!r}, which the command does not have"
+                    arg = next(one for one in call.args if one.keyword and one.keyword.value == "unless")
+                    yield Hit(tree.place(arg, call), message, _hint(name, known), where)
+
+
+def _unless(tree: Tree, lineage: Lineage) -> Iterator[tuple[Where, cst.Call, str]]:
+    """The names in `unless` where they are written out, with their calls."""
+    for one in lineage.classes:
+        for method in one.handles:
+            for decorator in tree.decorators(method, TRACKED):
+                call = decorator.decorator
+                if isinstance(call, cst.Call):
+                    for name in _texts(keyword(call, "unless")):
+                        yield Where(one.name, method.name.value), call, name
+
+
+def _texts(given: cst.BaseExpression | None) -> list[str]:
+    if not isinstance(given, cst.Tuple | cst.List):
+        return []
+    values = [string_value(one.value) for one in given.elements if isinstance(one, cst.Element)]
+    return [value for value in values if isinstance(value, str)]
+
+
+def _hint(name: str, known: frozenset[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    options = f"The command has {', '.join(sorted(known))}." if known else "The command has none."
+    return f"{options} Add the option in add_arguments(), or drop the name."
