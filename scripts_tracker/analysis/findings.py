@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
@@ -26,17 +27,27 @@ class Findings:
     def __init__(self, root: str) -> None:
         self._root = os.path.normpath(root)
         self._found: set[Finding] = set()
+        self._recorded: set[Finding] = set()
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(sorted(self._found))
 
     def add(self, location: Location, code: str, message: str, hint: str, *, fixable: bool = False) -> None:
         """Keep a finding."""
-        self._found.add(Finding(location, code, message, hint, fixable))
+        self.take([Finding(location, code, message, hint, fixable)])
 
     def take(self, findings: Iterable[Finding]) -> None:
         """Keep further findings."""
-        self._found.update(findings)
+        for finding in findings:
+            self._found.add(finding)
+            self._recorded.add(finding)
+
+    @contextmanager
+    def recorded(self) -> Iterator[set[Finding]]:
+        """Those that are kept meanwhile, also where they were kept before."""
+        self._recorded = set()
+        yield self._recorded
+        self._recorded = set()
 
     def report(self, module: Module, place: Place, code: str, message: str, hint: str) -> None:
         """Keep a finding at a place of a module."""

@@ -1,6 +1,7 @@
 """A whole ProjectIndex, remembered together with everything that was looked at to make it.
 
-While all of that is as it was, so is the index: nothing is linked again.
+While all of that is as it was, so is the index. Where only command files changed on which no other depends, what
+became of the others still holds, and those alone are looked at again.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.vocabulary import ALGORITHM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from scripts_tracker.analysis.sources import CommandFile
 
@@ -49,46 +50,19 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256(repr((version, parts)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def files_digest(digests: Iterable[tuple[CommandFile, str]]) -> str:
-    """One digest of all command files: who they are, and what stands in them."""
-    whole = hashlib.sha256()
-    for file, digest in digests:
-        whole.update(f"{_who(file)}{digest}\n".encode("utf-8", "surrogatepass"))
-    return whole.hexdigest()
-
-
-def _who(file: CommandFile) -> str:
-    return f"{file.folder.app_label}\0{file.path}\0{file.ignored}\0"
-
-
 @dataclass(frozen=True, slots=True)
-class Recollection:
-    """A remembered index that is as good as a new one, and the text to remember it by from now on, if it is another."""
+class Outcome:
+    """What became of one command file, as long as nothing changes that it depends on.
 
-    index: ProjectIndex
-    fresh: str | None
-
-
-def recalled(content: str | None, files: Sequence[CommandFile], since: int) -> Recollection | None:
-    """The remembered index, where everything that it was made of is as it was.
-
-    Args:
-        content: what ``remembered`` returned.
-        files: the command files as they are now.
-        since: when looking at them began, by ``stamps.now()``.
+    Attributes:
+        definition: the script, before requirements are checked against other scripts; None for no script.
+        findings: what was found wrong on the way.
+        lineage: the classes that the script is made of, as path and name, where they are not all in its own file.
     """
-    try:
-        names, stamp, digest, probes, read, index = json.loads(content or "null")
-        if not _holds(probes):
-            return None
-        if stamp and names == _names(files) and stamps.stamp(_paths(files, read)) == stamp:
-            return Recollection(_decoded(index), None)
-        if _reads_the_same(read) and files_digest(_digests(files)) == digest:
-            fresh = _text(index, Basis(files, since, digest, probes, read))
-            return Recollection(_decoded(index), None if fresh == content else fresh)
-    except (ValueError, TypeError, LookupError, AttributeError, UnreadableSource):
-        pass
-    return None
+
+    definition: ScriptDefinition | None = None
+    findings: tuple[Finding, ...] = ()
+    lineage: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,45 +70,117 @@ class Basis:
     """Everything that was looked at to make an index.
 
     Attributes:
-        files: the command files.
-        since: when looking at them began, by ``stamps.now()``.
-        digest: of the command files.
+        digests: of the command files, by path.
+        outcomes: what became of each of them, by path.
         probes: where else something was looked for, and whether it was there.
         read: the digests of other files that were read, by path.
+        found: the command files that others may depend on.
     """
 
-    files: Sequence[CommandFile]
-    since: int
-    digest: str
+    digests: Mapping[str, str]
+    outcomes: Mapping[str, Outcome]
     probes: Mapping[str, bool]
     read: Mapping[str, str]
+    found: Collection[str]
 
 
-def remembered(index: ProjectIndex, basis: Basis) -> str | None:
-    """The text that an index can be recalled from; None where a file could not be read, which may pass."""
+@dataclass(frozen=True, slots=True)
+class Recollection:
+    """What is remembered: an index as good as a new one, or the outcomes that hold although some files changed.
+
+    Attributes:
+        index: None where some files changed.
+        basis: of the index; without the files that changed. None where nothing did.
+        fresh: the text to remember the index by from now on, if it is another.
+    """
+
+    index: ProjectIndex | None
+    basis: Basis | None = None
+    fresh: str | None = None
+
+
+def recalled(content: str | None, files: Sequence[CommandFile], since: int) -> Recollection | None:
+    """What is remembered and still holds; None where that is nothing.
+
+    Args:
+        content: what ``remembered`` returned.
+        files: the command files as they are now.
+        since: when looking at them began, by ``stamps.now()``.
+    """
+    try:
+        head, index, rest = (content or "").split("\t")
+        names, before, probes, read = json.loads(head)
+        if names != _names(files) or not _holds(probes):
+            return None
+        paths = [*_paths(files), *read]
+        current = stamps.stamps(paths)
+        touched = [one for one, *pair in zip(paths, before, current, strict=True) if not _is_same(*pair)]
+        if not touched:
+            return Recollection(_decoded(json.loads(index)))
+        digests, outcomes, found = json.loads(rest)
+        basis = Basis(digests, outcomes, probes, read, found)
+        changed = {path for path in touched if _digest(path) != (digests.get(path) or read.get(path))}
+        if not changed:
+            text = _text(files, since, basis, index, rest)
+            return Recollection(_decoded(json.loads(index)), None, None if text == content else text)
+        return None if changed.intersection((*read, *found)) else Recollection(None, _without(changed, basis))
+    except (ValueError, TypeError, LookupError, AttributeError, UnreadableSource):
+        return None
+
+
+def _is_same(before: str, current: str) -> bool:
+    return bool(before) and before == current
+
+
+def _without(changed: Collection[str], basis: Basis) -> Basis:
+    """What holds of a basis as ``recalled`` has it, with outcomes as JSON."""
+    kept = {
+        path: _outcome_from_json(outcome) if (outcome := basis.outcomes.get(path)) else Outcome()
+        for path in basis.digests
+        if path not in changed
+    }
+    digests = {path: basis.digests[path] for path in kept}
+    return Basis(digests, kept, basis.probes, basis.read, basis.found)
+
+
+def remembered(index: ProjectIndex, files: Sequence[CommandFile], since: int, basis: Basis) -> str | None:
+    """The text that an index can be recalled from; None where a file could not be read, which may pass.
+
+    Args:
+        index: what is to be remembered.
+        files: the command files.
+        since: when looking at them began, by ``stamps.now()``.
+        basis: everything that was looked at.
+    """
     if any(finding.code == codes.UNREADABLE for finding in index.findings):
         return None
-    return _text(_encoded(index), basis)
+    outcomes = {path: _outcome_to_json(one) for path, one in basis.outcomes.items() if one != Outcome()}
+    rest = _dumped([basis.digests, outcomes, sorted(basis.found)])
+    return _text(files, since, basis, _dumped(_encoded(index)), rest)
 
 
-def _text(index: list[Any], basis: Basis) -> str:
-    stamp = stamps.stamp(_paths(basis.files, basis.read), basis.since)
-    content = [_names(basis.files), stamp, basis.digest, basis.probes, basis.read, index]
-    return json.dumps(content, separators=(",", ":"))
+def _text(files: Sequence[CommandFile], since: int, basis: Basis, index: str, rest: str) -> str:
+    """Three texts: what tells whether all is as it was, the index for that case, and what helps in the other."""
+    said = stamps.stamps([*_paths(files), *basis.read], since)
+    head = _dumped([_names(files), said, basis.probes, basis.read])
+    return f"{head}\t{index}\t{rest}"
+
+
+def _dumped(data: object) -> str:
+    return json.dumps(data, separators=(",", ":"))
 
 
 def _names(files: Iterable[CommandFile]) -> str:
-    return hashlib.sha256("\n".join(map(_who, files)).encode("utf-8", "surrogatepass")).hexdigest()
+    who = "\n".join(f"{file.folder.app_label}\0{file.path}\0{file.ignored}" for file in files)
+    return hashlib.sha256(who.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _paths(files: Iterable[CommandFile], read: Iterable[str]) -> Iterator[str]:
-    yield from (file.path for file in files if not file.ignored)
-    yield from read
+def _paths(files: Iterable[CommandFile]) -> Iterator[str]:
+    return (file.path for file in files if not file.ignored)
 
 
-def _digests(files: Iterable[CommandFile]) -> Iterable[tuple[CommandFile, str]]:
-    for file in files:
-        yield file, "" if file.ignored else sources.content_digest(sources.read_bytes(file.path))
+def _digest(path: str) -> str:
+    return sources.content_digest(sources.read_bytes(path))
 
 
 def _holds(probes: Mapping[str, bool]) -> bool:
@@ -145,15 +191,33 @@ def _holds(probes: Mapping[str, bool]) -> bool:
     )
 
 
-def _reads_the_same(digests: Mapping[str, str]) -> bool:
-    return all(sources.content_digest(sources.read_bytes(path)) == digest for path, digest in digests.items())
-
-
 def _encoded(index: ProjectIndex) -> list[Any]:
     return [
         [_definition_to_json(one) for one in index.definitions],
-        [[*_place(one.location), one.code, one.message, one.hint, one.fixable] for one in index.findings],
+        [_finding_to_json(one) for one in index.findings],
     ]
+
+
+def _outcome_to_json(one: Outcome) -> list[Any]:
+    definition = None if one.definition is None else _definition_to_json(one.definition)
+    return [definition, [_finding_to_json(each) for each in one.findings], one.lineage]
+
+
+def _outcome_from_json(data: Any) -> Outcome:
+    definition, findings, lineage = data
+    return Outcome(
+        None if definition is None else _definition_from_json(definition, {}),
+        tuple(_finding_from_json(one) for one in findings),
+        tuple((path, name) for path, name in lineage),
+    )
+
+
+def _finding_to_json(one: Finding) -> list[Any]:
+    return [*_place(one.location), one.code, one.message, one.hint, one.fixable]
+
+
+def _finding_from_json(data: Any) -> Finding:
+    return Finding(Location(*data[:3]), *data[3:])
 
 
 def _place(location: Location) -> tuple[str, int, int]:
@@ -185,7 +249,7 @@ def _decoded(data: Any) -> ProjectIndex:
     plain: dict[str, ScriptOptions] = {}
     return ProjectIndex(
         tuple(_definition_from_json(one, plain) for one in definitions),
-        tuple(Finding(Location(*one[:3]), *one[3:]) for one in findings),
+        tuple(_finding_from_json(one) for one in findings),
     )
 
 

@@ -95,6 +95,11 @@ class Finder:
         self._found: dict[str, Module | None] = {}
         self.probes: dict[str, bool] = {}
 
+    @property
+    def found(self) -> set[str]:
+        """The paths of all modules that were found."""
+        return {one.path for one in self._found.values() if one is not None and one.path is not None}
+
     def find(self, name: str) -> Module | None:
         """The module of that dotted name; None where there is none, or where it is none of the project's concern."""
         if name not in self._found:

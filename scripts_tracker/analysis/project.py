@@ -57,8 +57,9 @@ def analyse(
     findings, since = Findings(root), stamps.now()
     files = command_files(dirs, findings, ignored_files, ignored_prefixes)
     key = memos.key_of(dirs, root, import_roots) if memory else ""
-    if memory and not any(findings) and (known := memos.recalled(memory.recall(key), files, since)):
-        if known.fresh is not None:
+    known = memos.recalled(memory.recall(key), files, since) if memory and not any(findings) else None
+    if known is not None and known.index is not None:
+        if memory and known.fresh is not None:
             memory.remember(key, known.fresh)
         return known.index
     # Twenty modules that a check needs only where something is new.
@@ -66,7 +67,7 @@ def analyse(
     from scripts_tracker.analysis.scanning import Scan
 
     scan = Scan(files, Finder(dirs, root, import_roots), store, findings)
-    index = scan.index()
+    index = scan.index(known.basis if known else None)
     if memory and (text := scan.remembered(index, since)) is not None:
         memory.remember(key, text)
     return index

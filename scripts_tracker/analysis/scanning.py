@@ -9,6 +9,7 @@ from scripts_tracker.analysis import codes, memos, sources
 from scripts_tracker.analysis.cycles import cycles
 from scripts_tracker.analysis.facts import MemoryStore
 from scripts_tracker.analysis.linking import HiddenBaseError, Linker
+from scripts_tracker.analysis.memos import Outcome
 from scripts_tracker.analysis.modules import Library, Module
 from scripts_tracker.analysis.requirements import Commands, RequirementReader
 from scripts_tracker.analysis.resolving import Resolver
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
     from scripts_tracker.analysis.facts import FactStore, OwnScript
     from scripts_tracker.analysis.findings import Findings
+    from scripts_tracker.analysis.memos import Basis
     from scripts_tracker.analysis.modules import Finder
     from scripts_tracker.analysis.sources import CommandFile
+    from scripts_tracker.datatypes import Finding
 
 
 class _Pending(NamedTuple):
@@ -60,6 +63,9 @@ class Scan:
         self._library = Library(store if store is not None else MemoryStore(), for_lint=for_lint)
         self._findings = findings
         self._digests: dict[str, str] = {}
+        self._outcomes: dict[str, Outcome] = {}
+        self._lineages: dict[ScriptId, tuple[tuple[str, str], ...]] = {}
+        self._known: Basis | None = None
         self._sniffer = Sniffer(finder, self._library)
         resolver = Resolver(finder, self._library)
         self._requirements = RequirementReader(Commands(files), resolver, findings.report)
@@ -67,38 +73,79 @@ class Scan:
             resolver=resolver, sniffer=self._sniffer, findings=findings, requirements=self._requirements
         )
 
-    def index(self) -> ProjectIndex:
-        """The scripts that the files define, and everything that is wrong."""
+    def index(self, known: Basis | None = None) -> ProjectIndex:
+        """The scripts that the files define, and everything that is wrong.
+
+        Args:
+            known: what holds from an earlier pass; the files it tells of are not looked at.
+        """
+        self._known = known
+        self._look_at(
+            [file for file in self._files if not (file.ignored or (known and file.path in known.outcomes))]
+        )
         checked = check_requirements(self._definitions(), self._findings)
         return ProjectIndex(tuple(checked[one] for one in sorted(checked)), tuple(self._findings))
 
     def inherited(self, script: ScriptId) -> Sequence[tuple[str, str]]:
         """The classes that a script is made of, as path and name, where they are not all in its own file."""
-        return self._linker.lineages.get(script, ())
+        return self._lineages.get(script, ())
 
     def digest_of(self, path: str) -> str:
         """The digest of a file that was read; empty where it was not."""
-        return self._digests.get(path) or (self._library.digests or {}).get(path, "")
+        known = self._known
+        mine = self._digests.get(path) or (self._library.digests or {}).get(path, "")
+        return mine or ((known.digests.get(path) or known.read.get(path, "")) if known else "")
 
     def remembered(self, index: ProjectIndex, since: int) -> str | None:
         """The text that an index can be recalled from, if it can; ``since`` is when looking at files began."""
         if self._library.digests is None:
             return None
-        digest = memos.files_digest((file, self._digests.get(file.path, "")) for file in self._files)
-        basis = memos.Basis(self._files, since, digest, self._finder.probes, self._library.digests)
-        return memos.remembered(index, basis)
+        files = [file for file in self._files if not file.ignored]
+        paths = {file.path for file in files}
+        found = paths.intersection(self._finder.found)
+        basis = memos.Basis(
+            {file.path: self.digest_of(file.path) for file in files},
+            {file.path: self._outcome(file) for file in files},
+            {**(self._known.probes if self._known else {}), **self._finder.probes},
+            {**(self._known.read if self._known else {}), **self._library.digests},
+            found.union(self._known.found) if self._known else found,
+        )
+        return memos.remembered(index, self._files, since, basis)
+
+    def _outcome(self, file: CommandFile) -> Outcome:
+        outcome = self._outcomes.get(file.path)
+        if outcome is None and self._known:
+            outcome = self._known.outcomes.get(file.path)
+        return outcome or Outcome()
+
+    def _look_at(self, files: Sequence[CommandFile]) -> None:
+        """Find out what becomes of some files, all of them together: many may have to be parsed."""
+        pending: list[tuple[_Pending, set[Finding]]] = []
+        for file in files:
+            with self._findings.recorded() as said:
+                one = self._look(file)
+            if isinstance(one, _Pending):
+                pending.append((one, said))
+            elif one is not None or said:
+                self._outcomes[file.path] = Outcome(one, tuple(sorted(said)))
+        self._library.learn((one.file.path, one.source, one.digest) for one, _ in pending)
+        for one, said in pending:
+            with self._findings.recorded() as more:
+                definition = self._linked(one)
+            lineage = self._linker.lineages.get(definition.id, ()) if definition else ()
+            self._outcomes[one.file.path] = Outcome(definition, tuple(sorted(said | more)), lineage)
 
     def _definitions(self) -> dict[ScriptId, ScriptDefinition]:
         """The tracked scripts, and the files of which nobody can tell; the first of an identity counts."""
-        looked_at = [self._look(file) for file in self._files if not file.ignored]
-        pending = [one for one in looked_at if isinstance(one, _Pending)]
-        self._library.learn((one.file.path, one.source, one.digest) for one in pending)
         found: dict[ScriptId, ScriptDefinition] = {}
-        for one in looked_at:
-            definition = self._linked(one) if isinstance(one, _Pending) else one
+        for file in self._files:
+            outcome = self._outcome(file)
+            self._findings.take(outcome.findings)
+            definition = outcome.definition
             if definition is None:
                 continue
             first = found.setdefault(definition.id, definition)
+            self._lineages.setdefault(definition.id, outcome.lineage)
             if first is not definition:
                 self._findings.add(
                     definition.location,

@@ -7,7 +7,6 @@ https://git-scm.com/docs/racy-git
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from typing import TYPE_CHECKING, Final
@@ -25,24 +24,23 @@ def now() -> int:
     return time.time_ns()
 
 
-def stamp(paths: Iterable[str], since: int | None = None) -> str:
-    """One digest of what the file system says of some files; empty where that is not to be trusted.
+def stamps(paths: Iterable[str], since: int | None = None) -> list[str]:
+    """What the file system says of some files; empty for those of which that is not to be trusted.
 
     Args:
-        paths: the files, links are followed; their order counts.
-        since: when reading them began, by ``now()``; None where they are only compared with an earlier stamp.
+        paths: the files; links are followed.
+        since: when reading them began, by ``now()``; None where they are only compared with earlier stamps.
     """
-    if not _TELLS_CHANGES:
-        return ""
-    whole, limit = hashlib.sha256(), None if since is None else since - SETTLED_NS
+    limit = None if since is None else since - SETTLED_NS
+    return [_stamp(path, limit) for path in paths]
+
+
+def _stamp(path: str, limit: int | None) -> str:
     try:
-        for path in paths:
-            found = os.stat(path)
-            changed, written = found.st_ctime_ns, found.st_mtime_ns
-            if limit is not None and (changed > limit or written > limit):
-                return ""
-            said = f"{path}\0{found.st_mode} {found.st_ino} {found.st_size} {written} {changed}\n"
-            whole.update(said.encode("utf-8", "surrogatepass"))
+        found = os.stat(path)
     except (OSError, ValueError):
         return ""
-    return whole.hexdigest()
+    changed, written = found.st_ctime_ns, found.st_mtime_ns
+    if not _TELLS_CHANGES or (limit is not None and (changed > limit or written > limit)):
+        return ""
+    return f"{found.st_mode:o} {found.st_ino} {found.st_size} {written} {changed}"

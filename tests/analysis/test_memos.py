@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,72 @@ def test_what_is_remembered_is_what_is_there(change: Callable[[Path], None], sho
     assert _index(shop, FactCache(str(shop))) == _index(shop), "and the next time"
 
 
+VARIANTS = [
+    "class Command: pass\n",
+    TRACKED.format(name="Command"),
+    TRACKED.format(name="Command") + "    help = 'says it'\n",
+    TRACKED.format(name="Base") + "class Command(Base): pass\n",
+    TRACKED.format(name="Command")
+    .replace("@tracked", "@required_preceding_script('a')\n    @tracked")
+    .replace("import tracked", "import required_preceding_script, tracked"),
+    TRACKED.format(name="Command")
+    .replace("@tracked", "@required_preceding_script(b)\n    @tracked")
+    .replace("import tracked", "import required_preceding_script, tracked")
+    .replace("class", "from . import b\nclass"),
+    "from shop.base import Base as Command\n",
+    INHERITED,
+    "from shop.management.commands.c import Command\n",
+    "from .d import *\n",
+    "from .a import Command as Base\nclass Command(Base): help = 'of a'\n",
+    "@tracked_script\n",
+    "x = (\n",
+]
+
+
+@pytest.mark.usefixtures("trust")
+@pytest.mark.parametrize("seed", range(6))
+def test_edits_one_after_the_other_are_all_noticed(seed: int, shop: Path) -> None:
+    chance = random.Random(seed)  # noqa: S311 - the same edits every time
+    commands = shop / "shop/management/commands"
+    for step in range(30):
+        for _ in range(chance.choice([1, 1, 1, 2, 5])):
+            path = chance.choice([commands / f"{name}.py" for name in "abcd"] + [shop / "shop/base.py"])
+            if chance.random() < 0.1:
+                path.unlink(missing_ok=True)
+            else:
+                # A new file in its place: the clock of a file system is too coarse for so many writes.
+                (shop / "new").write_text(chance.choice(VARIANTS))
+                (shop / "new").replace(path)
+        assert _index(shop, FactCache(str(shop))) == _index(shop), f"step {step}"
+
+
+def _commands_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    read = _reads(monkeypatch)
+    _index(root, FactCache(str(root)))
+    return sorted({os.path.basename(path) for path in read})
+
+
+@pytest.mark.usefixtures("settled")
+def test_only_what_changed_is_looked_at_where_nothing_depends_on_it(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _index(shop, FactCache(str(shop)))
+    _write("shop/management/commands/own.py", TRACKED.format(name="Command") + "x = 1\n")(shop)
+    assert _commands_read(shop, monkeypatch) == ["own.py"]
+
+
+@pytest.mark.usefixtures("settled")
+def test_everything_is_looked_at_where_something_depends_on_what_changed(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(
+        "shop/management/commands/child.py", "from .own import Command as Base\nclass Command(Base): pass\n"
+    )(shop)
+    _index(shop, FactCache(str(shop)))
+    _write("shop/management/commands/own.py", "class Command: pass\n")(shop)
+    assert {"child.py", "inherits.py", "other.py", "own.py"} <= set(_commands_read(shop, monkeypatch))
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -153,7 +220,7 @@ def test_every_case_is_remembered_as_it_was(
 
 
 @pytest.mark.parametrize(
-    "content", [None, "", "null", "[]", "{}", "[1, 2, 3, 4]", '["", "", "", {}, {}, [[[]], []]]']
+    "content", [None, "", "null", "[]", "{}", "[1, 2, 3, 4]", '["", [], {}, {}]\t[[[]], []]\t[{}, {}, []]']
 )
 def test_what_is_no_index_is_not_recalled(content: str | None) -> None:
     assert memos.recalled(content, [], stamps.now()) is None

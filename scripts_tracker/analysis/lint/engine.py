@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.facts import FactStore
     from scripts_tracker.analysis.lint.base import Hit
     from scripts_tracker.analysis.lint.store import LintStore
-    from scripts_tracker.analysis.memos import IndexMemory
+    from scripts_tracker.analysis.memos import Basis, IndexMemory
     from scripts_tracker.analysis.scanning import Scan
     from scripts_tracker.analysis.sources import CommandFile
     from scripts_tracker.datatypes import CommandsDir, Finding, ProjectIndex, ScriptDefinition
@@ -53,40 +53,11 @@ def project_findings(
     findings, since = Findings(request.root), stamps.now()
     files = command_files(request.dirs, findings, request.ignored_files, request.ignored_prefixes)
     key = _key(request)
-    if memory and not any(findings) and (known := memos.recalled(memory.recall(key), files, since)):
-        if known.fresh is not None:
+    known = memos.recalled(memory.recall(key), files, since) if memory and not any(findings) else None
+    if known is not None and known.index is not None:
+        if memory and known.fresh is not None:
             memory.remember(key, known.fresh)
         return known.index
-    return _linted(request, files, findings, store, _Remembering(memory, key, since))
-
-
-@dataclass(frozen=True, slots=True)
-class _Remembering:
-    """Where to keep a result, and since when files were looked at for it."""
-
-    memory: IndexMemory | None
-    key: str
-    since: int
-
-    def keep(self, scan: Scan, index: ProjectIndex) -> None:
-        if self.memory and (text := scan.remembered(index, self.since)) is not None:
-            self.memory.remember(self.key, text)
-
-
-def _key(request: Request) -> str:
-    from scripts_tracker.analysis.lint.hits import RULES_VERSION
-
-    # Which files are ignored is a part of what is remembered.
-    return memos.key_of("lint", RULES_VERSION, request.dirs, request.root, request.import_roots)
-
-
-def _linted(
-    request: Request,
-    files: Sequence[CommandFile],
-    findings: Findings,
-    store: FactStore | None,
-    remembering: _Remembering,
-) -> ProjectIndex:
     # From here on, dozens of modules: only where something has changed.
     from scripts_tracker.analysis.facts import MemoryStore
     from scripts_tracker.analysis.lint.comments import Comments
@@ -94,19 +65,39 @@ def _linted(
     from scripts_tracker.analysis.modules import Finder
     from scripts_tracker.analysis.scanning import Scan
 
-    known = LintStore(store if store is not None else MemoryStore())
+    kept = LintStore(store if store is not None else MemoryStore())
     finder = Finder(request.dirs, request.root, request.import_roots)
-    scan = Scan(files, finder, known, findings, for_lint=True)
-    index = scan.index()
-    said = _Said(files, index, scan, known, findings)
+    scan = Scan(files, finder, kept, findings, for_lint=True)
+    index = scan.index(_with_hits(known.basis if known else None, kept))
+    said = _Said(files, index, scan, kept, findings)
     findings.take(said.by_files())
     findings.take(said.by_project())
     comments = Comments(
-        request.root, {one.location.path: known.read(one.content_digest) for one in said.scripts}
+        request.root, {one.location.path: kept.read(one.content_digest) for one in said.scripts}
     )
     index = replace(index, findings=tuple(comments.applied(tuple(findings))))
-    remembering.keep(scan, index)
+    if memory and (text := scan.remembered(index, since)) is not None:
+        memory.remember(key, text)
     return index
+
+
+def _with_hits(basis: Basis | None, store: LintStore) -> Basis | None:
+    """What holds from before, if it is still known what the rules said of those files."""
+    if basis is None:
+        return None
+    scripts = [one for one in basis.outcomes.values() if one.definition]
+    digests = {one.definition.content_digest for one in scripts if one.definition}
+    digests.update(
+        basis.digests.get(path) or basis.read.get(path, "") for one in scripts for path, _ in one.lineage
+    )
+    return basis if all(map(store.knows, digests)) else None
+
+
+def _key(request: Request) -> str:
+    from scripts_tracker.analysis.lint.hits import RULES_VERSION
+
+    # Which files are ignored is a part of what is remembered.
+    return memos.key_of("lint", RULES_VERSION, request.dirs, request.root, request.import_roots)
 
 
 class _Said:

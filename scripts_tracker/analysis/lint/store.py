@@ -20,6 +20,7 @@ class LintStore:
 
     def __init__(self, store: FactStore) -> None:
         self._store = store
+        self._read: dict[str, FileHits] = {}
 
     def verdict(self, digest: str) -> Verdict | None:
         """What the bytes with this digest are by themselves; None where they are not known or it depends."""
@@ -35,6 +36,7 @@ class LintStore:
     def put(self, digest: str, facts: FileFacts) -> None:
         """Remember the facts of the bytes with this digest."""
         self._store.put(digest, facts)
+        self._read.pop(digest, None)
 
     def hits(self, digest: str) -> str:
         """The hits in the bytes with this digest, as text."""
@@ -46,7 +48,9 @@ class LintStore:
 
     def read(self, digest: str) -> FileHits:
         """The hits in the bytes with this digest; none where they are not known."""
-        try:
-            return hits.read(self._store.hits(digest))
-        except ValueError:
-            return hits.FileHits()
+        if digest not in self._read:
+            try:
+                self._read[digest] = hits.read(self._store.hits(digest))
+            except ValueError:
+                self._read[digest] = hits.FileHits()
+        return self._read[digest]
