@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import secrets
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -149,7 +148,7 @@ class FactCache:
             os.unlink(os.path.join(self._folder, name))
 
     def _put_in_place(self, path: str, content: bytes) -> None:
-        temporary = f"{path}.{secrets.token_hex(8)}{_TEMPORARY}"
+        temporary = f"{path}.{os.urandom(8).hex()}{_TEMPORARY}"
         try:
             with open(temporary, "xb") as file:
                 file.write(content)

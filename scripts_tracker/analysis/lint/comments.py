@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import tokenize
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -45,6 +44,8 @@ def read(text: str) -> tuple[Noqa, ...]:
     """The comments in the text of a file; where Python cannot tell comments from strings, what looks like one."""
     if "noqa" not in text.lower():
         return ()
+    import tokenize  # few files have such a comment
+
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
         found = [(one.start, one.string) for one in tokens if one.type == tokenize.COMMENT]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from scripts_tracker.analysis import memos, stamps
 from scripts_tracker.analysis.findings import Findings
 from scripts_tracker.analysis.project import command_files
+from scripts_tracker.analysis.version import RULES_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,8 +95,6 @@ def _with_hits(basis: Basis | None, store: LintStore) -> Basis | None:
 
 
 def _key(request: Request) -> str:
-    from scripts_tracker.analysis.lint.hits import RULES_VERSION
-
     # Which files are ignored is a part of what is remembered.
     return memos.key_of("lint", RULES_VERSION, request.dirs, request.root, request.import_roots)
 

@@ -7,7 +7,6 @@ import codecs
 import contextlib
 import os
 import re
-import secrets
 import shutil
 from typing import TYPE_CHECKING, Final
 
@@ -65,7 +64,7 @@ def write(path: str, before: bytes, after: bytes) -> None:
         OSError: it cannot be written.
     """
     target = os.path.realpath(path)
-    temporary = f"{target}.{secrets.token_hex(8)}.tmp"
+    temporary = f"{target}.{os.urandom(8).hex()}.tmp"
     try:
         with open(temporary, "xb") as file:
             file.write(after)

@@ -10,14 +10,13 @@ from scripts_tracker.analysis.lint import comments
 from scripts_tracker.analysis.lint.base import Hit
 from scripts_tracker.analysis.lint.comments import Noqa
 from scripts_tracker.analysis.values import items, place, text
+from scripts_tracker.analysis.version import RULES_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from scripts_tracker.analysis.lint.trees import Tree
 
-RULES_VERSION: Final = 1
-"""Counts up whenever rules over trees are added, dropped or say something else."""
 _HEAD: Final = f"[{RULES_VERSION},"
 
 
