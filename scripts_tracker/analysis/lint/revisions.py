@@ -6,7 +6,6 @@ import shlex
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes, sources
-from scripts_tracker.analysis.compiling import outcomes
 from scripts_tracker.analysis.lint.git import GitError, NoRepositoryError
 from scripts_tracker.analysis.lint.repository import Repository
 from scripts_tracker.datatypes import Finding, ScriptOptions
@@ -60,6 +59,8 @@ def changed_silently(
     Raises:
         UnknownRevisionError: the revision cannot be had.
     """
+    from scripts_tracker.analysis.compiling import outcomes
+
     silent = [one for one in scripts if one.options.rerun == ScriptOptions().rerun and not says_rerun(one)]
     try:
         repository = Repository(root)

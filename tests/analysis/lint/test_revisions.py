@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scripts_tracker.analysis import codes
+from scripts_tracker.analysis import codes, compiling
 from scripts_tracker.analysis.compiling import compiled
 from scripts_tracker.analysis.lint import git, hits, revisions
 from scripts_tracker.analysis.lint.base import RunRule
@@ -327,7 +327,7 @@ def test_a_file_that_was_only_touched_is_fine_and_not_parsed(
         parsed.append(len(olds))
         return []
 
-    monkeypatch.setattr(revisions, "outcomes", none)
+    monkeypatch.setattr(compiling, "outcomes", none)
     assert repo.changed("HEAD") == []
     assert parsed == [0]
 
