@@ -91,7 +91,7 @@ def test_a_trouble_of_the_tracker_does_not_make_migrate_fail(shop: Project) -> N
     shop.migrate()
     shop.python(
         "from django.db import connection\n"
-        "connection.cursor().execute('ALTER TABLE scripts_tracker_scriptversion RENAME COLUMN facts TO lost')"
+        "connection.cursor().execute('ALTER TABLE scripts_tracker_scriptrun RENAME COLUMN host TO lost')"
     )
     result = shop.migrate()
     assert "The management scripts could not be checked" in result.err

@@ -88,6 +88,9 @@ WAYS = {
     "check_scripts --mark-all-applied": "manage.py check_scripts --mark-all-applied",
     "the notice of migrate": "manage.py migrate --no-color",
     "the system checks": "manage.py check",
+    "the deploy checks": "manage.py check --deploy",
+    "the lint": "-m scripts_tracker.analysis.cli --format json",
+    "the lint --fix": "-m scripts_tracker.analysis.cli --fix",
 }
 ALONE = """
 import sys
@@ -162,4 +165,17 @@ def test_the_analysis_imports_nothing_of_what_it_reads(project: Project, tmp_pat
     elsewhere = Project(tmp_path, project.env)
     result = elsewhere.run(sys.executable, "-c", ALONE, str(project.root))
     assert result.out == f"{sorted(READABLE)}\n", result
+    assert _executed(project) == ""
+
+
+@pytest.mark.parametrize("arguments", [[], ["--fix"], ["--diff", "--no-cache"]], ids=" ".join)
+def test_the_lint_imports_nothing_of_what_it_reads(
+    arguments: list[str], project: Project, tmp_path: Path
+) -> None:
+    _marked(project, {**FILES, **MORE_FILES})
+    elsewhere = Project(tmp_path, project.env)
+    lint = ["-m", "scripts_tracker.analysis.cli", "--root", str(project.root)]
+    result = elsewhere.run(sys.executable, *lint, *arguments)
+    assert result.code == (0 if "--diff" in arguments else 1), result
+    assert result.err == ""
     assert _executed(project) == ""

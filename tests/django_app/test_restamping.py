@@ -156,6 +156,7 @@ def test_a_version_applied_earlier_is_reverted_however_it_is_written(shop: Proje
     shop.manage("check_scripts", "--check", code=0)
 
 
+@MATRIX
 def test_a_failure_counts_for_the_version_that_failed(migrated: Project) -> None:
     for name in ("failing", "mended"):
         migrated.command(f"shop.{name}", body="raise ValueError('boom')")
@@ -181,6 +182,7 @@ def test_a_script_that_moved_is_recognised_and_one_that_was_rewritten_is_new(sho
     assert (states["shop.edited"], states["stock.edited"]) == ("missing", "new")
 
 
+@MATRIX
 def test_rerun_keeps_its_meaning(migrated: Project) -> None:
     migrated.command("shop.once", decorators='@tracked_script(rerun="once")')
     migrated.command("shop.always", decorators='@tracked_script(rerun="always")')
@@ -207,6 +209,7 @@ def test_the_migrate_notice_is_right_and_stamps(shop: Project) -> None:
     assert algorithms(shop) == ["st1"] * 3
 
 
+@MATRIX
 def test_a_requirement_is_met_by_a_reformatted_script_and_not_by_an_edited_one(shop: Project) -> None:
     shop.command(
         "stock.needs_good", decorators='@tracked_script\n    @required_preceding_script("shop.formatted")'
@@ -236,6 +239,7 @@ def test_a_run_and_a_mark_stamp_the_version_that_they_meet(shop: Project) -> Non
     assert algorithms(shop) == ["st1"] * 3
 
 
+@MATRIX
 def test_what_could_not_be_analysed_once_is_stamped_when_it_can_be(shop: Project) -> None:
     shop.manage("same")
     shop.python(
@@ -275,6 +279,7 @@ def test_without_a_source_the_bytes_decide_and_the_check_says_so(
     assert "applied on" in why(shop, "shop.same")
 
 
+@MATRIX
 def test_bytes_that_are_still_the_same_are_stamped_by_the_file(shop: Project) -> None:
     shop.settings('SCRIPTS_TRACKER = {"store_source": False}')
     shop.manage("check_scripts", "--mark-all-applied")
@@ -286,6 +291,7 @@ def test_bytes_that_are_still_the_same_are_stamped_by_the_file(shop: Project) ->
     assert "bytes" not in why(shop, "shop.formatted")
 
 
+@MATRIX
 def test_a_stored_source_that_cannot_be_analysed_any_more_leaves_the_bytes(shop: Project) -> None:
     shop.manage("same")
     shop.python(
@@ -321,6 +327,7 @@ def test_a_check_that_cannot_write_is_right_all_the_same(shop: Project, trouble:
     shop.manage("check_scripts", "--check", code=1)
 
 
+@MATRIX
 def test_inside_a_transaction_the_check_is_right_and_leaves_the_transaction_alone(shop: Project) -> None:
     shop.manage("check_scripts", "--mark-all-applied")
     use_another_algorithm(shop)
@@ -339,6 +346,7 @@ def test_inside_a_transaction_the_check_is_right_and_leaves_the_transaction_alon
     assert algorithms(shop) == ["st0"] * 3
 
 
+@MATRIX
 def test_checks_at_the_same_time_agree(shop: Project) -> None:
     for number in range(20):
         shop.command(f"shop.more{number}")

@@ -34,6 +34,7 @@ def test_with_store_source_off_nothing_is_kept(shop: Project) -> None:
     assert sources(shop) == "[('other', None), ('works', None)]"
 
 
+@MATRIX
 def test_turning_it_off_later_neither_deletes_nor_adds(shop: Project) -> None:
     size = len(shop.path("shop.works").read_bytes())
     shop.command("shop.later")
@@ -64,6 +65,7 @@ def test_turning_it_on_later_fills_in_what_is_run_or_marked_again(shop: Project,
     assert sources(shop) == f"[('other', None), ('works', {size})]"
 
 
+@MATRIX
 def test_a_version_that_is_run_and_marked_many_times_is_kept_once(shop: Project) -> None:
     file = shop.path("shop.works")
     first = file.read_bytes()

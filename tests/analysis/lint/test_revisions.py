@@ -14,7 +14,7 @@ import pytest
 
 from scripts_tracker.analysis import codes, compiling
 from scripts_tracker.analysis.compiling import compiled
-from scripts_tracker.analysis.lint import git, hits, revisions
+from scripts_tracker.analysis.lint import git, hits
 from scripts_tracker.analysis.lint.base import RunRule
 from scripts_tracker.analysis.lint.revisions import UnknownRevisionError, changed_silently, not_in_git
 from scripts_tracker.analysis.lint.rules import all_rules
