@@ -49,6 +49,10 @@ class Limited:
         """Analyse the project in a folder."""
         return self._do(work="analyse", argument=str(root), user=user)
 
+    def lint(self, root: Path) -> Answer:
+        """Lint the project in a folder."""
+        return self._do(work="lint", argument=str(root))
+
     def _do(self, **job: str) -> Answer:
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -19,9 +19,13 @@ from typing import Any
 
 from scripts_tracker.analysis import scanning, verdicts  # noqa: F401 - while their files may be read
 from scripts_tracker.analysis.extraction import extract
+from scripts_tracker.analysis.lint.rules import all_rules
+from scripts_tracker.datatypes import Finding
 from scripts_tracker.exceptions import UnreadableSource
+from tests.analysis.lint.rule_cases import linted
 from tests.analysis.project_cases import index_of
 
+all_rules()
 # As late as it can be, and too late for whoever steps down.
 importlib.import_module("libcst.native")
 
@@ -46,14 +50,23 @@ def _analyse(root: str) -> dict[str, Any]:
     index = index_of(Path(root))
     return {
         "definitions": {str(one.id): str(one.fingerprint or "") for one in index.definitions},
-        "findings": [
-            [one.location.path, one.location.line, one.location.column, one.code, one.message, one.hint]
-            for one in index.findings
-        ],
+        "findings": [_finding_to_list(one) for one in index.findings],
     }
 
 
-WORK = {"read": _read, "analyse": _analyse}
+def _finding_to_list(one: Finding) -> list[Any]:
+    return [one.location.path, one.location.line, one.location.column, one.code, one.message, one.hint]
+
+
+def _lint(root: str) -> dict[str, Any]:
+    index = linted(Path(root))
+    return {
+        "definitions": {str(one.id): str(one.fingerprint or "") for one in index.definitions},
+        "findings": [_finding_to_list(one) for one in index.findings],
+    }
+
+
+WORK = {"read": _read, "analyse": _analyse, "lint": _lint}
 
 
 def _in_child(job: dict[str, str], writer: int) -> None:

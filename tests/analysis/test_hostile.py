@@ -52,6 +52,18 @@ def test_a_hostile_file_is_read_or_named_and_hides_nothing(
         assert answer.definitions["shop.bad"] == ""
 
 
+@pytest.mark.parametrize("name", list(CASES)[:: 1 if sources.FULL else 12])
+def test_the_lint_survives_a_hostile_file(name: str, limited: Limited, tmp_path: Path) -> None:
+    case = CASES[name]
+    _write(tmp_path, COMMANDS / "good.py", TRACKED.encode())
+    _write(tmp_path, COMMANDS / "bad.py", case.source())
+    answer = limited.lint(tmp_path)
+    _survived(answer)
+    assert answer.definitions["shop.good"].startswith("st1:")
+    if case.code == "ST000" and case.line is not None:
+        assert [one[3] for one in answer.findings if one[0].endswith("bad.py")] == ["ST000"]
+
+
 @pytest.mark.parametrize("name", list(CASES)[:: 1 if sources.FULL else 15])
 def test_a_hostile_base_class_is_named_and_hides_nothing(name: str, limited: Limited, tmp_path: Path) -> None:
     case = CASES[name]
