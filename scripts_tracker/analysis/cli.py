@@ -187,7 +187,7 @@ def _renderer(options: argparse.Namespace) -> Callable[[Sequence[Finding]], str]
         raise WrongUseError(
             f"--format: there is no format {options.format!r}; there are {', '.join(formats.names())}"
         )
-    canvas = formats.LintCanvas(colour=_is_colourful(options))
+    canvas = formats.LintCanvas(colour=_is_colourful(options), width=_width())
     render = formats.renderer(options.format)
     return lambda found: render(found, canvas)
 
@@ -196,6 +196,15 @@ def _is_colourful(options: argparse.Namespace) -> bool:
     if options.no_color or os.environ.get("NO_COLOR"):
         return False
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _width() -> int | None:
+    """The columns of the terminal; None where the output goes elsewhere."""
+    if not sys.stdout.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def _write(text: str) -> None:
