@@ -79,6 +79,7 @@ class Tree:
     ) -> None:
         self.module = module
         self.text = text
+        self._onward: dict[int, bool] = {}
         self.scope = scope
         self._evaluator = evaluator
         self._positions = positions
@@ -129,13 +130,21 @@ class Tree:
                     if node is not None and id(node) not in known:
                         yield Method(one, node, is_first)
                         known.add(id(node))
-                    if node is None or not goes_on(node):
+                    if node is None or not self._goes_on(node):
                         break
                     is_first = False
 
     def ends(self, one: Class) -> Iterator[str]:
         """The methods of a class that do not go on to a base class."""
-        return (name for name, node in one.methods.items() if not goes_on(node))
+        return (name for name, node in one.methods.items() if not self._goes_on(node))
+
+    def _goes_on(self, method: cst.FunctionDef) -> bool:
+        """Whether a method calls the one of a base class, for which its name stands in the file once more."""
+        known = self._onward.get(id(method))
+        if known is None:
+            known = self.text.count(method.name.value) > 1 and goes_on(method)
+            self._onward[id(method)] = known
+        return known
 
     def place(self, node: cst.CSTNode, within: cst.CSTNode | None = None) -> Place:
         """Line and column of a class, function (its name), decorator, argument, ``except`` clause or expression."""

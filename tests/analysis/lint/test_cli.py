@@ -338,3 +338,58 @@ def test_a_narrow_encoding_is_no_trouble(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert b"g\\xf6ne" in done.stdout
+
+
+BASE = """\
+from scripts_tracker import tracked_script
+
+class Base:
+    help = "Does it"
+
+    @tracked_script
+    def handle(self, *args, **options):
+        {body}
+"""
+CHILD = "from {module} import Base\n\nclass Command(Base): pass\n"
+NEEDS = CLEAN.replace(
+    "    @tracked", '    @required_preceding_script("shop.fix", "{other}")\n    @tracked'
+).replace("import tracked", "import required_preceding_script, tracked")
+# Where the apps shop and stock stand, and by what name Python knows the base class of the one in the other.
+LAYOUTS = {
+    "flat": ("shop", "stock", "stock.base"),
+    "src": ("src/shop", "src/stock", "stock.base"),
+    "several roots": ("backend/shop", "batch/stock", "stock.base"),
+    "a namespace package": ("src/acme/shop", "src/acme/stock", "acme.stock.base"),
+    "apps in a package": ("project/apps/shop", "project/apps/stock", "project.apps.stock.base"),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("linked", [False, True], ids=["in place", "behind a link"])
+def test_projects_of_every_layout_are_understood(
+    *, layout: str, linked: bool, lint: Lint, tmp_path: Path
+) -> None:
+    shop, stock, module = LAYOUTS[layout]
+    # A link to a folder, as a monorepo has them.
+    top = tmp_path / "real" if linked else tmp_path
+    build(
+        f"--- {shop}/management/commands/fix.py\n{CHILD.format(module=module)}"
+        f"--- {stock}/base.py\n{BASE.format(body='breakpoint()')}"
+        f"--- {stock}/management/commands/other.py\n{NEEDS.format(other='stock.othre')}"
+        f"--- {shop}/__init__.py\n--- {stock}/__init__.py\n",
+        top,
+    )
+    for name in ("backend", "batch"):
+        if layout == "several roots":
+            (top / name / "manage.py").touch()
+    if layout == "apps in a package":
+        for package in ("project", "project/apps"):
+            (top / package / "__init__.py").touch()
+    if linked:
+        (tmp_path / ".hidden").mkdir()
+        top.rename(tmp_path / ".hidden" / "real")
+        for folder in {shop.split("/")[0], stock.split("/")[0]}:
+            (tmp_path / folder).symlink_to(tmp_path / ".hidden" / "real" / folder)
+    assert sorted(lint("--format", "json").found) == sorted(
+        [(f"{stock}/base.py", 8, "ST012"), (f"{stock}/management/commands/other.py", 6, "ST003")]
+    )

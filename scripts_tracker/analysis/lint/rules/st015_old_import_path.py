@@ -10,7 +10,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.bindings import dotted_name
 from scripts_tracker.analysis.lint.base import Edit, Hit, TreeRule
 from scripts_tracker.analysis.lint.trees import OURS
-from scripts_tracker.analysis.trees import descendants
+from scripts_tracker.analysis.trees import in_suites
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,9 +143,10 @@ class Command:
 
 def _imports(tree: Tree) -> Iterator[cst.Import | cst.ImportFrom]:
     if any(name in tree.text for name in (_OLD, *_KEPT)):
-        for node in descendants(tree.module, enter=lambda one: not isinstance(one, cst.Try | cst.TryStar)):
-            if isinstance(node, cst.Import | cst.ImportFrom) and _old_path(node):
-                yield node
+        for node in in_suites(tree.module, enter=lambda one: not isinstance(one, cst.Try | cst.TryStar)):
+            for one in node.body if isinstance(node, cst.SimpleStatementLine) else [node]:
+                if isinstance(one, cst.Import | cst.ImportFrom) and _old_path(one):
+                    yield one
 
 
 def _old_path(node: cst.Import | cst.ImportFrom) -> str:
