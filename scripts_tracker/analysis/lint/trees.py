@@ -139,10 +139,11 @@ class Tree:
         return (name for name, node in one.methods.items() if not self._goes_on(node))
 
     def _goes_on(self, method: cst.FunctionDef) -> bool:
-        """Whether a method calls the one of a base class, for which its name stands in the file once more."""
+        """Whether a method calls the one of a base class; most are told by the text of the file alone."""
         known = self._onward.get(id(method))
         if known is None:
-            known = self.text.count(method.name.value) > 1 and goes_on(method)
+            may_go_on = "super" in self.text or f".{method.name.value}(self" in self.text
+            known = may_go_on and goes_on(method)
             self._onward[id(method)] = known
         return known
 

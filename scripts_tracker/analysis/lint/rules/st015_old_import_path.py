@@ -142,11 +142,25 @@ class Command:
 
 
 def _imports(tree: Tree) -> Iterator[cst.Import | cst.ImportFrom]:
-    if any(name in tree.text for name in (_OLD, *_KEPT)):
-        for node in in_suites(tree.module, enter=lambda one: not isinstance(one, cst.Try | cst.TryStar)):
-            for one in node.body if isinstance(node, cst.SimpleStatementLine) else [node]:
-                if isinstance(one, cst.Import | cst.ImportFrom) and _old_path(one):
-                    yield one
+    count = _mentions(tree.text)
+    if not count:
+        return
+    found = [one for node in tree.module.body for one in _in_statement(node)]
+    # Mostly they stand at the top, and there is nothing more to look for.
+    if count > sum(_mentions(_old_path(one)) for one in found):
+        inside = in_suites(tree.module, enter=lambda one: not isinstance(one, cst.Try | cst.TryStar))
+        found = [one for node in inside for one in _in_statement(node)]
+    yield from found
+
+
+def _mentions(text: str) -> int:
+    return sum(text.count(name) for name in (_OLD, *_KEPT))
+
+
+def _in_statement(node: cst.CSTNode) -> Iterator[cst.Import | cst.ImportFrom]:
+    for one in node.body if isinstance(node, cst.SimpleStatementLine) else [node]:
+        if isinstance(one, cst.Import | cst.ImportFrom) and _old_path(one):
+            yield one
 
 
 def _old_path(node: cst.Import | cst.ImportFrom) -> str:
