@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         status = _run(_parser().parse_args(argv))
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except WrongUseError as error:
         _complain(str(error))
         return WRONG_USE
@@ -47,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FOUND
     except KeyboardInterrupt:
         return _INTERRUPTED
+    except OSError as error:
+        _complain(str(error))
+        return WRONG_USE
     return status
 
 
@@ -64,7 +68,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--ignore", action="append", metavar="CODES", help="do not report these codes")
     add(
         "--since",
-        default="",
         metavar="REV",
         help="also tell which scripts changed silently since a git revision",
     )
@@ -126,18 +129,18 @@ def _findings(session: Session, cache: FactCache | None) -> list[Finding]:
 def _session(options: argparse.Namespace) -> Session:
     from scripts_tracker.analysis.lint.session import session
 
-    paths = [_existing(path) for path in options.paths]
-    root = _root(options.root, paths)
-    for path in paths:
-        if path != root and not path.startswith(os.path.join(root, "")):
-            raise WrongUseError(f"{path} lies outside of the project {root}: give its folder with --root")
+    if options.since == "":
+        raise WrongUseError("--since needs a revision, such as --since origin/main")
+    existing = [_existing(path) for path in options.paths]
+    root = _root(options.root, existing)
+    paths = [one for path in existing for one in _within(path, root)]
     config = lint_config.read(root)
     select = lint_config.chosen_codes(options.select, "--select")
     ignore = lint_config.chosen_codes(options.ignore, "--ignore")
     config = replace(
         config, select=config.select if select is None else select, ignore=(*config.ignore, *(ignore or ()))
     )
-    return session(root, config, paths or None, options.since)
+    return session(root, config, paths or None, options.since or "")
 
 
 def _existing(path: str) -> str:
@@ -145,6 +148,20 @@ def _existing(path: str) -> str:
     if not os.path.lexists(absolute):
         raise WrongUseError(f"there is no file or folder {path}")
     return absolute
+
+
+def _within(path: str, root: str) -> list[str]:
+    """A path as it may stand in the project: as it is given, and where links lead to."""
+    real, real_root = os.path.realpath(path), os.path.realpath(root)
+    behind = os.path.normpath(os.path.join(root, os.path.relpath(real, real_root)))
+    found = [one for one in dict.fromkeys((path, real, behind)) if _lies_in(one, root)]
+    if not found:
+        raise WrongUseError(f"{path} lies outside of the project {root}: give its folder with --root")
+    return found
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(os.path.join(folder, ""))
 
 
 def _root(given: str | None, paths: Sequence[str]) -> str:
@@ -195,12 +212,12 @@ def _renderer(options: argparse.Namespace) -> Callable[[Sequence[Finding]], str]
 def _is_colourful(options: argparse.Namespace) -> bool:
     if options.no_color or os.environ.get("NO_COLOR"):
         return False
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _width() -> int | None:
     """The columns of the terminal; None where the output goes elsewhere."""
-    if not sys.stdout.isatty():
+    if sys.stdout is None or not sys.stdout.isatty():
         return None
     import shutil
 
@@ -208,6 +225,8 @@ def _width() -> int | None:
 
 
 def _write(text: str) -> None:
+    if sys.stdout is None:
+        raise WrongUseError("there is no standard output to write to")
     text = f"{text}\n" if text and not text.endswith("\n") else text
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))

@@ -71,7 +71,7 @@ class Basis:
 
     Attributes:
         digests: of the command files, by path.
-        outcomes: what became of each of them, by path.
+        outcomes: what became of each of them, by ``key_of_file``.
         probes: where else something was looked for, and whether it was there.
         read: the digests of other files that were read, by path.
         found: the command files that others may depend on.
@@ -123,7 +123,9 @@ def recalled(content: str | None, files: Sequence[CommandFile], since: int) -> R
         if not changed:
             text = _text(files, since, basis, index, rest)
             return Recollection(_decoded(json.loads(index)), None, None if text == content else text)
-        return None if changed.intersection((*read, *found)) else Recollection(None, _without(changed, basis))
+        if changed.intersection((*read, *found)):
+            return None
+        return Recollection(None, _without(changed, basis, files))
     except (ValueError, TypeError, LookupError, AttributeError, UnreadableSource):
         return None
 
@@ -132,15 +134,20 @@ def _is_same(before: str, current: str) -> bool:
     return bool(before) and before == current
 
 
-def _without(changed: Collection[str], basis: Basis) -> Basis:
+def _without(changed: Collection[str], basis: Basis, files: Sequence[CommandFile]) -> Basis:
     """What holds of a basis as ``recalled`` has it, with outcomes as JSON."""
+    keys = [key_of_file(file) for file in files if not file.ignored and file.path not in changed]
     kept = {
-        path: _outcome_from_json(outcome) if (outcome := basis.outcomes.get(path)) else Outcome()
-        for path in basis.digests
-        if path not in changed
+        key: _outcome_from_json(outcome) if (outcome := basis.outcomes.get(key)) else Outcome()
+        for key in keys
     }
-    digests = {path: basis.digests[path] for path in kept}
+    digests = {path: digest for path, digest in basis.digests.items() if path not in changed}
     return Basis(digests, kept, basis.probes, basis.read, basis.found)
+
+
+def key_of_file(file: CommandFile) -> str:
+    """A command file as its app has it: two apps may share a folder."""
+    return f"{file.folder.app_label}:{file.path}"
 
 
 def remembered(index: ProjectIndex, files: Sequence[CommandFile], since: int, basis: Basis) -> str | None:
@@ -154,7 +161,7 @@ def remembered(index: ProjectIndex, files: Sequence[CommandFile], since: int, ba
     """
     if any(finding.code == codes.UNREADABLE for finding in index.findings):
         return None
-    outcomes = {path: _outcome_to_json(one) for path, one in basis.outcomes.items() if one != Outcome()}
+    outcomes = {key: _outcome_to_json(one) for key, one in basis.outcomes.items() if one != Outcome()}
     rest = _dumped([basis.digests, outcomes, sorted(basis.found)])
     return _text(files, since, basis, _dumped(_encoded(index)), rest)
 

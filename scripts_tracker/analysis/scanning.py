@@ -9,7 +9,7 @@ from scripts_tracker.analysis import codes, memos, sources
 from scripts_tracker.analysis.cycles import cycles
 from scripts_tracker.analysis.facts import MemoryStore
 from scripts_tracker.analysis.linking import HiddenBaseError, Linker
-from scripts_tracker.analysis.memos import Outcome
+from scripts_tracker.analysis.memos import Outcome, key_of_file
 from scripts_tracker.analysis.modules import Library, Module
 from scripts_tracker.analysis.requirements import Commands, RequirementReader
 from scripts_tracker.analysis.resolving import Resolver
@@ -81,7 +81,11 @@ class Scan:
         """
         self._known = known
         self._look_at(
-            [file for file in self._files if not (file.ignored or (known and file.path in known.outcomes))]
+            [
+                file
+                for file in self._files
+                if not (file.ignored or (known and key_of_file(file) in known.outcomes))
+            ]
         )
         checked = check_requirements(self._definitions(), self._findings)
         return ProjectIndex(tuple(checked[one] for one in sorted(checked)), tuple(self._findings))
@@ -105,7 +109,7 @@ class Scan:
         found = paths.intersection(self._finder.found)
         basis = memos.Basis(
             {file.path: self.digest_of(file.path) for file in files},
-            {file.path: self._outcome(file) for file in files},
+            {key_of_file(file): self._outcome(file) for file in files},
             {**(self._known.probes if self._known else {}), **self._finder.probes},
             {**(self._known.read if self._known else {}), **self._library.digests},
             found.union(self._known.found) if self._known else found,
@@ -113,9 +117,9 @@ class Scan:
         return memos.remembered(index, self._files, since, basis)
 
     def _outcome(self, file: CommandFile) -> Outcome:
-        outcome = self._outcomes.get(file.path)
+        outcome = self._outcomes.get(key_of_file(file))
         if outcome is None and self._known:
-            outcome = self._known.outcomes.get(file.path)
+            outcome = self._known.outcomes.get(key_of_file(file))
         return outcome or Outcome()
 
     def _look_at(self, files: Sequence[CommandFile]) -> None:
@@ -127,13 +131,13 @@ class Scan:
             if isinstance(one, _Pending):
                 pending.append((one, said))
             elif one is not None or said:
-                self._outcomes[file.path] = Outcome(one, tuple(sorted(said)))
+                self._outcomes[key_of_file(file)] = Outcome(one, tuple(sorted(said)))
         self._library.learn((one.file.path, one.source, one.digest) for one, _ in pending)
         for one, said in pending:
             with self._findings.recorded() as more:
                 definition = self._linked(one)
-            lineage = self._linker.lineages.get(definition.id, ()) if definition else ()
-            self._outcomes[one.file.path] = Outcome(definition, tuple(sorted(said | more)), lineage)
+            lineage = self._linker.lineages.pop(definition.id, ()) if definition else ()
+            self._outcomes[key_of_file(one.file)] = Outcome(definition, tuple(sorted(said | more)), lineage)
 
     def _definitions(self) -> dict[ScriptId, ScriptDefinition]:
         """The tracked scripts, and the files of which nobody can tell; the first of an identity counts."""

@@ -12,6 +12,7 @@ import pytest
 from scripts_tracker.analysis import memos, scanning, sources, stamps
 from scripts_tracker.analysis.cache import FactCache
 from scripts_tracker.analysis.project import analyse
+from scripts_tracker.datatypes import CommandsDir
 from tests.analysis.project_cases import FIXTURES, folders, read_cases
 
 if TYPE_CHECKING:
@@ -307,3 +308,20 @@ def test_times_in_the_future_are_not_trusted(shop: Path, monkeypatch: pytest.Mon
     read = _reads(monkeypatch)
     assert _index(shop, FactCache(str(shop))) == before
     assert read
+
+
+@pytest.mark.usefixtures("trust")
+def test_two_apps_may_share_a_folder_of_commands(shop: Path) -> None:
+    path = str(shop / "shop/management/commands")
+    dirs = [CommandsDir(label, f"{label}.management.commands", path) for label in ("a", "b")]
+
+    def index(cache: FactCache | None) -> ProjectIndex:
+        found = analyse(dirs, root=str(shop), store=cache, memory=cache)
+        if cache:
+            cache.save()
+        return found
+
+    assert {str(one.id) for one in index(None).definitions} >= {"a.own", "b.own"}
+    for _ in range(2):
+        assert index(FactCache(str(shop))) == index(None)
+        _write("shop/management/commands/own.py", TRACKED.format(name="Command") + "x = 1\n")(shop)

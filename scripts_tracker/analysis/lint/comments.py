@@ -8,8 +8,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from scripts_tracker.analysis import codes
+from scripts_tracker.analysis import codes, sources
 from scripts_tracker.datatypes import Finding, Location
+from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -109,10 +110,10 @@ class Comments:
 
     def _in_file(self, path: str) -> tuple[Noqa, ...]:
         try:
-            with open(os.path.join(self._root, path), "rb") as file:
-                return read(file.read().decode("utf-8", "replace"))
-        except (OSError, ValueError):
+            source = sources.read_bytes(os.path.join(self._root, path))
+        except UnreadableSource:
             return ()
+        return read(source.decode("utf-8", "replace"))
 
 
 def _unused(path: str, one: Noqa, idle: list[str]) -> Finding:

@@ -8,8 +8,9 @@ import sys
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
-from scripts_tracker.analysis import codes
+from scripts_tracker.analysis import codes, sources
 from scripts_tracker.analysis.lint.places import is_excluded
+from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -81,7 +82,7 @@ def checked_codes(chosen: Iterable[str], origin: str) -> tuple[str, ...]:
     found = []
     for one in chosen:
         name = one.strip().upper()
-        if name != _EVERYTHING and not any(code.startswith(name) for code in codes.ALL):
+        if not name or (name != _EVERYTHING and not any(code.startswith(name) for code in codes.ALL)):
             near = difflib.get_close_matches(name, codes.ALL, n=1, cutoff=0.5)
             advice = f"did you mean {near[0]}?" if near else "--list-rules tells which there are."
             raise WrongUseError(f"{origin}: there is no rule {one!r}; {advice}")
@@ -120,13 +121,12 @@ def read(root: str) -> Config:
 
 
 def _table(path: str) -> dict[str, Any]:
-    try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return {}
-    except OSError as error:
-        raise WrongUseError(f"{FILE} cannot be read: {error.strerror}") from error
+    try:
+        content = sources.read_bytes(path)
+    except UnreadableSource as error:
+        raise WrongUseError(f"{FILE} cannot be read: {error.reason}") from error
     # Most projects say nothing of us, and the parser takes its time.
     if TABLE.encode() not in content:
         return {}

@@ -46,7 +46,7 @@ def fixed(source: bytes, findings: Iterable[Finding]) -> bytes:
     """
     wanted = [finding for finding in findings if finding.fixable]
     text = decode(source)
-    edits = [*_rule_edits(source, {finding.code for finding in wanted}), *_comment_edits(text, wanted)]
+    edits = [*_rule_edits(source, wanted), *_comment_edits(text, wanted)]
     changed = _exchanged(source, text, _apart(edits))
     if changed == source:
         return source
@@ -84,12 +84,17 @@ def _now(path: str) -> bytes | None:
         return None
 
 
-def _rule_edits(source: bytes, wanted: Collection[str]) -> Iterator[Edit]:
-    rules = [rule for rule in tree_rules() if rule.code in wanted]
+def _rule_edits(source: bytes, wanted: Collection[Finding]) -> Iterator[Edit]:
+    places = {(one.code, (one.location.line, one.location.column)) for one in wanted}
+    rules = [rule for rule in tree_rules() if rule.code in {code for code, _ in places}]
     if rules:
         tree = Extraction(parse(source)).tree()
         for rule in rules:
-            yield from rule.edits(tree)
+            fixable = (hit for hit in rule.check(tree) if hit.fixable)
+            # A rule has an edit for each hit that it calls fixable; what `# noqa` hides is not asked for.
+            for hit, edit in zip(fixable, rule.edits(tree), strict=True):
+                if (rule.code, hit.place) in places:
+                    yield edit
 
 
 def _comment_edits(text: str, wanted: Iterable[Finding]) -> Iterator[Edit]:

@@ -57,8 +57,12 @@ def _mended(root: str, findings: Sequence[Finding]) -> Iterator[tuple[str, bytes
 
 
 def _diff(path: str, before: bytes, after: bytes) -> Iterator[str]:
-    old, new = (
-        source.decode("utf-8", "backslashreplace").splitlines(keepends=True) for source in (before, after)
-    )
+    old, new = (_lines(source.decode("utf-8", "backslashreplace")) for source in (before, after))
     for line in difflib.unified_diff(old, new, f"a/{path}", f"b/{path}"):
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+def _lines(text: str) -> list[str]:
+    """The lines as patch counts them: ``str.splitlines`` ends them at form feeds and the like too."""
+    *whole, last = text.split("\n")
+    return [*(f"{line}\n" for line in whole), *filter(None, [last])]

@@ -8,7 +8,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from scripts_tracker.analysis import sources
 from scripts_tracker.datatypes import CommandsDir
+from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -137,12 +139,13 @@ def _package(owner: str, root: str, roots: Sequence[str]) -> str:
 def _told_by_app_config(path: str) -> tuple[str, str]:
     """``label`` and ``name`` of the app's configuration, where they are literals; empty where not."""
     try:
-        with open(path, "rb") as file:
-            source = file.read()
+        if not os.path.lexists(path):
+            return "", ""
+        source = sources.read_bytes(path)
         if not _APP_CONFIG.search(source):
             return "", ""
         return _literals(source)
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+    except (UnreadableSource, SyntaxError, ValueError, RecursionError, MemoryError):
         return "", ""
 
 
@@ -154,8 +157,8 @@ def _literals(source: bytes) -> tuple[str, str]:
         {
             target.id: statement.value.value
             for statement in body
-            if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
-            for target in statement.targets
+            if isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(statement.value, ast.Constant)
+            for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
             if isinstance(target, ast.Name)
         }
         for body in bodies

@@ -61,7 +61,7 @@ def changed_silently(
     """
     from scripts_tracker.analysis.compiling import outcomes
 
-    silent = [one for one in scripts if one.options.rerun == ScriptOptions().rerun and not says_rerun(one)]
+    silent = [one for one in scripts if one.options.rerun == ScriptOptions().rerun]
     try:
         repository = Repository(root)
         changed = _changed(repository, _named(repository, silent), _commit(repository, since))
@@ -69,7 +69,7 @@ def changed_silently(
         raise UnknownRevisionError(f"git cannot compare with {since!r}: {error}") from error
     before = outcomes([old for _, old in changed])
     for (script, _), facts in zip(changed, before, strict=True):
-        if not isinstance(facts, UnreadableSource) and _differs(script, facts):
+        if not isinstance(facts, UnreadableSource) and _differs(script, facts) and not says_rerun(script):
             yield _changed_silently(script, since)
 
 

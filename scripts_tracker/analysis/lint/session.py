@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.lint import engine, places
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.cache import FactCache
     from scripts_tracker.analysis.lint.config import Config
     from scripts_tracker.datatypes import Finding, ProjectIndex, ScriptDefinition
+
+_DECORATED_HERE: Final = re.compile(rb"@\s*(?:\w+\s*\.\s*)*tracked_script\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +73,7 @@ class Session:
         if self.since:
             from scripts_tracker.analysis.lint.revisions import changed_silently
 
-            found += changed_silently(
-                scripts, _says_rerun(self.request.root, cache), self.request.root, self.since
-            )
+            found += changed_silently(scripts, _says_rerun(self.request.root), self.request.root, self.since)
         if found:
             from scripts_tracker.analysis.lint.comments import Comments
 
@@ -83,19 +84,22 @@ class Session:
         return self.paths is None or _lies_in(os.path.join(self.request.root, shown), self.paths)
 
 
-def _says_rerun(root: str, cache: FactCache | None) -> Callable[[ScriptDefinition], bool]:
+def _says_rerun(root: str) -> Callable[[ScriptDefinition], bool]:
     """Tells whether the file of a script says when it is to run again."""
     from scripts_tracker.analysis import sources
     from scripts_tracker.analysis.compiling import compiled
     from scripts_tracker.analysis.lint import hits
-    from scripts_tracker.analysis.lint.store import LintStore
+    from scripts_tracker.exceptions import UnreadableSource
 
     def says_rerun(script: ScriptDefinition) -> bool:
-        store = LintStore(cache) if cache is not None else None
-        if store is not None and store.knows(script.content_digest):
-            return store.read(script.content_digest).says_rerun
-        source = sources.read_bytes(os.path.join(root, script.location.path))
-        return b"rerun" in source and hits.read(compiled(source, for_lint=True).hits).says_rerun
+        try:
+            source = sources.read_bytes(os.path.join(root, script.location.path))
+            # What decorates it under another name stands elsewhere, and may say so there.
+            if not _DECORATED_HERE.search(source):
+                return True
+            return b"rerun" in source and hits.read(compiled(source, for_lint=True).hits).says_rerun
+        except UnreadableSource:
+            return True  # it went meanwhile, or its name cannot be shown: nothing can be compared
 
     return says_rerun
 

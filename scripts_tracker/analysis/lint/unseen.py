@@ -50,9 +50,20 @@ def unseen(
     findings = Findings(request.root)
     files = command_files(request.dirs, findings, request.ignored_files, request.ignored_prefixes)
     seen = {os.path.normpath(file.path) for file in files if not file.ignored}
-    others = dict.fromkeys(path for path in map(os.path.normpath, paths) if path not in seen)
+    others = dict.fromkeys(
+        path for path in map(os.path.normpath, paths) if path not in seen and _is_text(path)
+    )
     marked = [path for path in others if not _is_test(findings.shown(path)) and _is_marked(path)]
     return _found(marked, request, files, index, store) if marked else []
+
+
+def _is_text(path: str) -> bool:
+    """Whether a path can be shown; one that cannot is a finding already."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_test(shown: str) -> bool:

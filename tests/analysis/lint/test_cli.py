@@ -76,6 +76,7 @@ def lint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         (["--explain", "ST01"], "is no whole code"),
         (["--format", "xml"], "there is no format 'xml'; there are text, github, json, sarif"),
         (["--since", "no-such-revision"], "no-such-revision"),
+        (["--since", ""], "--since needs a revision"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_2(argv: list[str], words: str, lint: Lint, tmp_path: Path) -> None:
@@ -393,3 +394,84 @@ def test_projects_of_every_layout_are_understood(
     assert sorted(lint("--format", "json").found) == sorted(
         [(f"{stock}/base.py", 8, "ST012"), (f"{stock}/management/commands/other.py", 6, "ST003")]
     )
+
+
+def test_a_pipe_named_like_a_command_is_named_and_not_waited_for(lint: Lint, tmp_path: Path) -> None:
+    build(BROKEN, tmp_path)
+    os.mkfifo(tmp_path / "shop/management/commands/pipe.py")
+    os.mkfifo(tmp_path / "shop/apps.py")
+    found = lint("--format", "json", "--no-cache").found
+    assert found == [(FIX, 6, "ST003"), ("shop/management/commands/pipe.py", 1, "ST000")]
+
+
+HIDDEN = """\
+from django_scripts_tracker.core_tracker import tracked_script  # noqa: ST015
+from django_scripts_tracker.dependency_tracker import required_preceding_script
+
+class Command:
+    help = "Does it"
+
+    @tracked_script
+    def handle(self, *args, **options): pass
+"""
+
+
+def test_fix_leaves_alone_what_a_comment_hides(lint: Lint, tmp_path: Path) -> None:
+    build(HIDDEN, tmp_path)
+    assert lint("--fix").code == 0
+    first, second, *rest = HIDDEN.splitlines()
+    mended = (tmp_path / FIX).read_text().splitlines()
+    assert mended == [
+        first,
+        second.replace("django_scripts_tracker.dependency_tracker", "scripts_tracker"),
+        *rest,
+    ]
+
+
+@pytest.mark.parametrize("text", ["x\x0cy", "x\u2028y", "x\x85y", "last"])
+def test_a_diff_is_a_patch_that_git_applies(text: str, lint: Lint, tmp_path: Path) -> None:
+    build(OLD + f"# {text}", tmp_path)
+    (tmp_path / "patch").write_text(lint("--diff").out)
+    git = ["git", "-C", str(tmp_path), "apply", "patch"]
+    done = subprocess.run(git, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / FIX).read_text() == CLEAN + f"# {text}"
+
+
+def test_a_path_through_a_link_is_what_it_leads_to(lint: Lint, tmp_path: Path) -> None:
+    build(BROKEN, tmp_path)
+    (tmp_path / "alias").symlink_to("shop")
+    assert lint("--format", "json", "alias").found == [(FIX, 6, "ST003")]
+    elsewhere = tmp_path.parent / f"{tmp_path.name}-link"
+    elsewhere.symlink_to(tmp_path)
+    assert lint("--format", "json", str(elsewhere / "shop")).found == [(FIX, 6, "ST003")]
+    assert lint("--format", "json", "--root", str(elsewhere), str(tmp_path / "shop")).found == [
+        (FIX, 6, "ST003")
+    ]
+
+
+def _closing(redirection: str, root: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m scripts_tracker.analysis.cli {redirection}"],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/full"])
+def test_an_output_that_takes_nothing_is_wrong_use(redirection: str, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    build(BROKEN, tmp_path)
+    done = _closing(redirection, tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_name_that_is_no_utf_8_is_one_finding(lint: Lint, tmp_path: Path) -> None:
+    build(BROKEN, tmp_path)
+    (tmp_path / os.fsdecode(b"shop/management/commands/\xff.py")).write_text(CLEAN)
+    found = lint("--format", "json").found
+    assert sorted(code for _, _, code in found) == ["ST000", "ST003"]

@@ -30,6 +30,7 @@ def _read(root: Path, text: str) -> Config:
         ("[tool.scripts_tracker]\nignore = [1]\n", "a list of texts"),
         ("[tool.scripts_tracker]\nignore = ['ST999']\n", "there is no rule 'ST999'; did you mean"),
         ("[tool.scripts_tracker]\nignore = ['E501']\n", "--list-rules"),
+        ("[tool.scripts_tracker]\nignore = ['']\n", "there is no rule ''"),
         ("[tool.scripts_tracker]\nper_file_ignores = []\n", "is a table"),
         ("[tool.scripts_tracker.per_file_ignores]\n'a' = ['STX']\n", "there is no rule 'STX'"),
         ("[tool.scripts_tracker]\nroots = ['nowhere']\n", "does not exist: nowhere"),

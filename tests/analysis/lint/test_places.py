@@ -105,6 +105,7 @@ CONFIG = "from django.apps import AppConfig\nclass {name}Config(AppConfig):\n   
         ("# label = 'a comment'\n", "shop", "shop"),
         (CONFIG.format(name="Shop", body="label = compute()"), "shop", "shop"),
         (CONFIG.format(name="Shop", body="label = 'store'"), "store", "shop"),
+        (CONFIG.format(name="Shop", body="name: str = 'shop'; label: str = 'store'"), "store", "shop"),
         (CONFIG.format(name="Shop", body="name = 'acme.shop'"), "shop", "acme.shop"),
         (CONFIG.format(name="Shop", body="name = 'acme.shop'; label = 'store'"), "store", "acme.shop"),
         (CONFIG.format(name="Shop", body="name = 'acme.elsewhere'"), "elsewhere", "shop"),

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.lint.base import Edit, Hit, TreeRule
 from scripts_tracker.analysis.lint.trees import Where
+from scripts_tracker.analysis.values import LOCAL_CLASS, UNBOUND, Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from scripts_tracker.analysis.lint.classes import Class
     from scripts_tracker.analysis.lint.trees import Tree
+    from scripts_tracker.analysis.values import Values
 
 _OLD, _NEW = "handle_noargs", "handle"
 
@@ -65,6 +67,25 @@ class Command:
     @tracked_script
     def handle_noargs(self): ...
 """,
+        """\
+from scripts_tracker import tracked_script
+from shop.base import NoArgsCommand
+
+class Command(NoArgsCommand):
+    @tracked_script
+    def handle_noargs(self, **options): ...
+""",
+        """\
+from scripts_tracker import tracked_script
+
+class NoArgsCommand:
+    def handle(self, *args, **options):
+        self.handle_noargs(**options)
+
+class Command(NoArgsCommand):
+    @tracked_script
+    def handle_noargs(self, **options): ...
+""",
     )
     fails = (
         """\
@@ -114,10 +135,18 @@ class Command:
                 yield Edit(start, start + len(_OLD), _NEW)
 
     def _classes(self, tree: Tree) -> Iterator[Class]:
+        # A project may have kept the base class that Django dropped.
+        is_called = f"self.{_OLD}(" in tree.text and any(_NEW in one.methods for one in tree.classes)
         for one in tree.classes:
-            is_called = _NEW in one.methods and f"self.{_OLD}(" in tree.text
-            if _OLD in one.methods and tree.decorators(one.methods[_OLD], "tracked_script") and not is_called:
+            is_tracked = _OLD in one.methods and tree.decorators(one.methods[_OLD], "tracked_script")
+            if is_tracked and not is_called and all(map(_is_known, one.bases)):
                 yield one
 
     def _is_safe(self, tree: Tree, one: Class) -> bool:
         return _NEW not in one.methods and tree.text.count(_OLD) == 1
+
+
+def _is_known(base: Values) -> bool:
+    """Whether a base class is Django's, a builtin, or of the same file."""
+    paths = [one.path if isinstance(one, Ref) else "" for one in base]
+    return all(path.startswith(("django.", LOCAL_CLASS, UNBOUND)) for path in paths)

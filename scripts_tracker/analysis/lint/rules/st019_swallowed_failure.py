@@ -241,7 +241,13 @@ class Command:
             if name == "os._exit":
                 message = "os._exit() ends the process before anything is recorded"
                 yield Hit(tree.place(node), message, "Raise CommandError, or return.", use.where)
-            elif use.where and use.where.owner in owners and use.where.method not in _OUTSIDE:
+            elif (
+                use.where
+                and use.where.owner in owners
+                and use.where.method not in _OUTSIDE
+                # What is defined within may run at a signal, or never.
+                and len(use.inside) == 1
+            ):
                 message = f"{name}() without an error code ends the script as if all were done"
                 hint = "Use return where all is done, and raise CommandError where it is not."
                 yield Hit(tree.place(node), message, hint, use.where)

@@ -10,7 +10,7 @@ class ChangedSilently(RunRule):
     """A script that is known elsewhere changed, and does not say whether it is to run again.
 
     ## What it does
-    With `--since REV`, compares the code of every tracked script with what it was in that revision. Formatting,
+    With `--since REV`, compares the code of every script that is decorated in its own file with what it was in that revision. Formatting,
     comments and line ends do not count; scripts that are new since then, or that have `rerun` in their decorator, are
     left alone. To look at a branch only, give the commit where it began: `--since $(git merge-base main HEAD)`.
 
