@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from scripts_tracker.analysis.lint import config
 from scripts_tracker.analysis.lint.config import Config, WrongUseError
 from scripts_tracker.datatypes import Finding, Location
+from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,3 +114,11 @@ def test_the_project_is_the_nearest_folder_upwards(tmp_path: Path) -> None:
     (tmp_path / "a" / "pyproject.toml").touch()
     assert config.folder_of_project(str(tmp_path / "a" / "b" / "c")) == str(tmp_path / "a")
     assert config.folder_of_project(str(tmp_path / "a")) == str(tmp_path / "a")
+
+
+def test_the_example_of_the_readme_is_understood(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "backend").mkdir()
+    found = _read(tmp_path, example)
+    assert found.ignore == ("ST016",)
+    assert found.per_file_ignores == (("legacy/*", ("ST012", "ST019")),)
