@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from dataclasses import replace
@@ -43,13 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(str(error))
         return WRONG_USE
     except BrokenPipeError:
-        # Whoever read along has seen enough; Python would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_output()
         return FOUND
     except KeyboardInterrupt:
         return _INTERRUPTED
     except OSError as error:
         _complain(str(error))
+        _let_go_of_output()
         return WRONG_USE
     return status
 
@@ -230,6 +231,12 @@ def _write(text: str) -> None:
     text = f"{text}\n" if text and not text.endswith("\n") else text
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _let_go_of_output() -> None:
+    """What could not be written is not tried again: Python would complain once more at its end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(text: str) -> None:
