@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import Project
+from tests.conftest import MATRIX, Project
 
 FIRST = """
 from django.core.management.base import BaseCommand
@@ -45,7 +45,7 @@ SCRIPTS_TRACKER = {'auto_run': False}
 """
 
 
-@pytest.fixture(params=["django_scripts_tracker", "scripts_tracker"])
+@pytest.fixture(params=["django_scripts_tracker", pytest.param("scripts_tracker", marks=MATRIX)])
 def shop(project: Project, request: pytest.FixtureRequest) -> Project:
     project.settings(SETTINGS)
     project.write("shop/management/commands/first.py", FIRST.format(package=request.param))

@@ -145,6 +145,7 @@ def test_the_number_of_queries_does_not_grow_with_what_is_to_be_stamped(shop: Pr
     assert shop.python(f"{STOCK_TAKEN}with transaction.atomic(): states()").out.endswith("} 4\n")
 
 
+@MATRIX
 def test_a_version_applied_earlier_is_reverted_however_it_is_written(shop: Project) -> None:
     shop.manage("check_scripts", "--mark-all-applied")
     edit(shop, "shop.edited")
@@ -170,6 +171,7 @@ def test_a_failure_counts_for_the_version_that_failed(migrated: Project) -> None
     assert migrated.states() == expected
 
 
+@MATRIX
 def test_a_script_that_moved_is_recognised_and_one_that_was_rewritten_is_new(shop: Project) -> None:
     shop.manage("check_scripts", "--mark-all-applied")
     use_another_algorithm(shop)
@@ -226,6 +228,7 @@ def test_a_requirement_is_met_by_a_reformatted_script_and_not_by_an_edited_one(s
     shop.manage("needs_good")
 
 
+@MATRIX
 def test_a_run_and_a_mark_stamp_the_version_that_they_meet(shop: Project) -> None:
     shop.settings('SCRIPTS_TRACKER = {"notify": False}')
     shop.manage("same")
