@@ -38,6 +38,11 @@ def bounded(text: str) -> str:
     return clean[-TEXT_LIMIT:].decode("utf-8", "ignore")
 
 
+def shareable(text: str) -> str:
+    """What a script printed or raised, bounded and without secrets."""
+    return bounded(text)
+
+
 def shown(args: Sequence[object], options: Mapping[str, object]) -> str:
     """The arguments of a run as JSON text, with values of secret-sounding options masked as Django masks settings."""
     own = {name: _masked(name, value) for name, value in options.items() if name not in _OF_DJANGO}

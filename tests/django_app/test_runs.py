@@ -368,18 +368,23 @@ def test_names_that_differ_in_case_are_two_scripts(shop: Project) -> None:
     assert len(shop.python(identities).out.strip()) == 64
 
 
-def test_a_process_that_only_has_the_number_of_the_lost_one_does_not_hold_its_script(shop: Project) -> None:
+@pytest.mark.parametrize("process", ["", "another start of the kernel 12"])
+def test_a_process_that_only_has_the_number_of_the_lost_one_does_not_hold_its_script(
+    shop: Project, process: str
+) -> None:
     shop.command("shop.works")
     shop.python(
         "import os, socket\n"
         "from datetime import datetime, timezone\n"
         "from scripts_tracker import ledger\n"
-        "from scripts_tracker.datatypes import Fingerprint, ScriptId\n"
+        "from scripts_tracker.datatypes import ScriptId\n"
         "from scripts_tracker.models import Script, ScriptRun\n"
-        "script = ledger.script_row(ScriptId('shop', 'works'), 'shop/management/commands/works.py')\n"
+        "name = ScriptId('shop', 'works')\n"
+        "script = Script.objects.create(identity=ledger.identity_of(name), app_label='shop', name='works')\n"
         f"run = ScriptRun.objects.create(script=script, kind='run', outcome='running', pid={os.getpid()},\n"
-        "    host=socket.gethostname(), started_at=datetime(2020, 1, 1, tzinfo=timezone.utc))\n"
-        "Script.objects.update(last_run=run, lease_token='gone', lease_expires=1)\n"
+        f"    host=socket.gethostname(), process={process!r},\n"
+        "    started_at=datetime(2020, 1, 1, tzinfo=timezone.utc))\n"
+        "Script.objects.update(last_run=run, lease_expires=1)\n"
     )
     assert shop.states() == {"shop.works": "lost"}
     shop.manage("works")
