@@ -11,6 +11,8 @@ from django.core.management.base import CommandError
 from django.db import Error
 
 from scripts_tracker import conf, database, environment, requirements, starts
+from scripts_tracker.calls import Call
+from scripts_tracker.datatypes import ScriptOptions
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.heartbeat import Heartbeat
 from scripts_tracker.identity import identify
@@ -20,9 +22,10 @@ from scripts_tracker.tickets import ticket_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.calls import Call
-    from scripts_tracker.datatypes import ScriptId, ScriptOptions
+    from scripts_tracker.datatypes import ScriptId
+    from scripts_tracker.identity import Identity
     from scripts_tracker.starts import Start
+    from scripts_tracker.tickets import Ticket
     from scripts_tracker.vocabulary import Required
 
 # The command objects whose run is being recorded: handle() of a base class, called through super(), is no second run.
@@ -62,13 +65,31 @@ def run_tracked(call: Call, options: ScriptOptions) -> Any:
 
 
 def _perform(call: Call, script_id: ScriptId, start: Start, options: ScriptOptions) -> Any:
-    attempt = Attempt(
-        call, type(call.command), script_id, start.run, options.atomic, start.reason, start.inside, str
-    )
+    attempt = _attempt(call, script_id, start, options)
     if start.is_rehearsal:
         return attempt.perform()
     with Heartbeat(start.run, database.alias()):
         return attempt.perform()
+
+
+def _attempt(call: Call, script_id: ScriptId, start: Start, options: ScriptOptions) -> Attempt:
+    return Attempt(
+        call, type(call.command), script_id, start.run, options.atomic, start.reason, start.inside, str
+    )
+
+
+def record_failure(identity: Identity, ticket: Ticket, error: BaseException) -> None:
+    """Record the failure of a planned script whose ``handle()`` was not even reached: a broken import, say."""
+    call = Call(_nothing, ticket.command, (), {})
+    with contextlib.suppress(
+        Error, LedgerMissing, CommandError
+    ):  # somebody else was quicker, or the ledger is the trouble
+        start = starts.start(call, identity, ScriptOptions(), ticket)
+        _attempt(call, identity.id, start, ScriptOptions()).fail(error)
+
+
+def _nothing(*_args: object, **_options: object) -> None:
+    """Stand in for a ``handle()`` that cannot be reached."""
 
 
 def run_required(call: Call, required: tuple[Required, ...]) -> Any:

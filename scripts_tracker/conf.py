@@ -25,6 +25,7 @@ class TrackerSettings(NamedTuple):
         capture_output: whether a run keeps the tail of what the script printed.
         lease_seconds: for how long a run holds its script without a sign of life.
         heartbeat_seconds: how often a run gives that sign; None for a quarter of ``lease_seconds``.
+        wait_seconds: for how long ``run_scripts`` waits for a script that somebody else runs.
         database: alias of the ledger's database; None lets the routers decide.
     """
 
@@ -35,6 +36,7 @@ class TrackerSettings(NamedTuple):
     capture_output: bool = True
     lease_seconds: float = 60
     heartbeat_seconds: float | None = None
+    wait_seconds: float = 600
     database: str | None = None
 
 
@@ -77,6 +79,7 @@ _KEYS: Mapping[str, Kind] = {
     "capture_output": _BOOL,
     "lease_seconds": _SECONDS,
     "heartbeat_seconds": Kind(lambda value: value is None or _is_number(value), _SECONDS.words, "15"),
+    "wait_seconds": Kind(lambda value: value == 0 or _is_number(value), "a number of seconds", "600"),
     "database": Kind(
         lambda value: value is None or (isinstance(value, str) and value in settings.DATABASES),
         "an alias of DATABASES",

@@ -71,8 +71,7 @@ class Attempt:
         except Unrecorded:
             raise
         except BaseException as error:
-            self._fail(error)
-            self._send(signals.script_failed, seconds=time.monotonic() - began, error=error)
+            self.fail(error, time.monotonic() - began)
             raise
         self._send(signals.script_succeeded, seconds=time.monotonic() - began)
         if clean_exit is not None:
@@ -144,7 +143,12 @@ class Attempt:
         except Error:
             database.discard(connection)
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException, seconds: float = 0.0) -> None:
+        """Record that the script failed by this error, after so many seconds."""
+        self._record_failure(error)
+        self._send(signals.script_failed, seconds=seconds, error=error)
+
+    def _record_failure(self, error: BaseException) -> None:
         connection = connections[database.alias()]
         if self.inside and connection.needs_rollback:
             return  # the caller's transaction takes the running row with it

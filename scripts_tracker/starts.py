@@ -84,6 +84,7 @@ def start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticket
     run = _begin(identity, facts, ticket, inside=inside)
     if ticket is not None:
         ticket.run, ticket.kind, ticket.reason = run.pk, facts.kind, reason
+        ticket.on_start()
     if run.lost is not None:
         _tell_of_the_lost(type(call.command), identity.id, run.lost)
     return Start(run, reason, inside)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from scripts_tracker.identity import Identity
 
@@ -17,12 +17,13 @@ _planned: ContextVar[Ticket | None] = ContextVar("_planned", default=None)
 
 @dataclass(slots=True)
 class Ticket:
-    """One planned run of a command object; the attempt fills in the last three.
+    """One planned run of a command object; the attempt calls ``on_start`` and fills in the last three.
 
     Attributes:
         command: the very object that is going to run.
         identity: which script that is.
         last_run: the script's last run when it was planned: a later one means that somebody else was quicker.
+        on_start: called when the attempt is recorded, before ``handle()``.
         run: the key of the attempt's row; None where ``handle()`` was not reached.
         kind: run or rehearsal.
         reason: why a success does not count as applied; empty where it does.
@@ -31,6 +32,7 @@ class Ticket:
     command: object
     identity: Identity
     last_run: int | None
+    on_start: Callable[[], None]
     run: int | None = None
     kind: str = ""
     reason: str = ""
