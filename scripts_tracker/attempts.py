@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import CommandError
 from django.db import Error
 
-from scripts_tracker import conf, database, environment, requirements, starts
+from scripts_tracker import conf, database, environment, starts
 from scripts_tracker.calls import Call
 from scripts_tracker.datatypes import ScriptOptions
 from scripts_tracker.exceptions import LedgerMissing
@@ -133,6 +133,10 @@ def _require(call: Call, script_id: ScriptId, required: tuple[Required, ...]) ->
     keys = {(id(call.command), one): one for one in required}
     fresh = tuple(one for key, one in keys.items() if key not in _asked.get())
     if fresh and ticket_of(call.command) is None and not environment.is_under_test():
+        from scripts_tracker import (
+            requirements,
+        )  # planning, reports, the terminal: for scripts that require something
+
         with _ledger_trouble(script_id):
             requirements.check(script_id, fresh, call.options)
     with _set(_asked, _asked.get() | set(keys)):

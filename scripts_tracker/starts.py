@@ -13,7 +13,6 @@ from django.db import Error
 from scripts_tracker import arguments, conf, database, git, leases, signals, versions
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.provenance import who_and_where
-from scripts_tracker.report import local_time
 
 if TYPE_CHECKING:
     from scripts_tracker.calls import Call
@@ -63,6 +62,8 @@ def holder(run: RunRecord | None) -> str:
     """Who runs a script, as half a sentence."""
     if run is None:
         return "another transaction keeps it locked in the ledger"
+    from scripts_tracker.report import local_time  # seldom needed
+
     process = f", process {run.pid}" if run.pid else ""
     return f"it has been running since {local_time(run.started_at)} on {run.host}{process}"
 
