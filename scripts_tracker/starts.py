@@ -80,7 +80,8 @@ def start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticket
     is_rehearsal = any(call.options.get(name) for name in options.unless)
     reason = "rehearsal" if is_rehearsal else _why_not_to_apply(call, identity)
     facts = who_and_where(
-        "rehearsal" if is_rehearsal else "run", given=arguments.shown(call.args, call.options)
+        "rehearsal" if is_rehearsal else "run",
+        given=arguments.shown(call.args, call.options, conf.tracker_settings().secret_pattern),
     )
     run = _begin(identity, facts, ticket, inside=inside)
     if ticket is not None:
