@@ -175,7 +175,7 @@ def _summary(error: BaseException) -> str:
     """What failed, in a line."""
     if isinstance(error, KeyboardInterrupt):
         return f"{INTERRUPTED}: {str(error) or 'Ctrl-C'}"
-    return traceback.format_exception_only(error)[-1]
+    return traceback.format_exception_only(error)[-1].removeprefix(f"{CommandError.__module__}.")
 
 
 def _has_autocommit(connection: BaseDatabaseWrapper) -> bool:
