@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import random
+import time
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from django.db import DatabaseError, OperationalError, ProgrammingError, connections, router, transaction
+from django.db import (
+    DatabaseError,
+    Error,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    connections,
+    router,
+    transaction,
+)
 
 from scripts_tracker import conf
 from scripts_tracker.exceptions import LedgerMissing
@@ -15,8 +26,16 @@ from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# PostgreSQL: serialization_failure, deadlock_detected, lock_not_available.
+_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
+# MySQL and MariaDB: changed since the last read, lock wait timeout, deadlock, NOWAIT.
+_MYSQL_ERRORS = frozenset({1020, 1205, 1213, 3572})
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 
 
 def alias() -> str:
@@ -28,6 +47,60 @@ def is_in_transaction() -> bool:
     """Whether what is written to the ledger now belongs to a transaction that somebody else ends."""
     connection = connections[alias()]
     return connection.in_atomic_block or not connection.get_autocommit()
+
+
+def discard(connection: BaseDatabaseWrapper) -> None:
+    """Drop a connection that may be broken, and whatever was left open on it; the next query opens a new one."""
+    in_memory = getattr(connection, "is_in_memory_db", None)  # SQLite's alone
+    if in_memory is not None and in_memory():
+        connection.rollback()  # this connection is the database
+        return
+    with contextlib.suppress(Exception):  # MySQL's driver raises while closing what is closed already
+        connection.close()
+    del connections[connection.alias]
+
+
+def is_contention(error: BaseException) -> bool:
+    """Whether another process only was in the way: the same statement may do in a moment."""
+    cause = error.__cause__ or error
+    if getattr(cause, "sqlstate", None) in _SQLSTATES:
+        return True
+    if connections[alias()].vendor == "mysql":
+        return bool(error.args) and error.args[0] in _MYSQL_ERRORS
+    return connections[alias()].vendor == "sqlite" and "locked" in str(error)
+
+
+def insist(action: Callable[[], R], seconds: float, say: Callable[[str], None] | None = None) -> R:
+    """Do something with the ledger, again and again where another process is in the way.
+
+    Args:
+        action: may be repeated; inside somebody's transaction it is not, as that would not help.
+        seconds: for how long.
+        say: where this is given, a lost connection is no reason to give up either; it is told what is wrong.
+    """
+    until, pause = time.monotonic() + seconds, _FIRST_PAUSE
+    while True:
+        try:
+            return action()
+        except Error as error:
+            if connections[alias()].in_atomic_block or time.monotonic() >= until:
+                raise
+            if not is_contention(error):
+                if say is None:
+                    raise
+                _reconnect(error, say, is_first=pause == _FIRST_PAUSE)
+        # Many that wait are not to come back all at once.
+        time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+
+def _reconnect(error: Error, say: Callable[[str], None], *, is_first: bool) -> None:
+    """Forget a connection that may be lost; raises the error where a new one was no better."""
+    if not is_first and not isinstance(error, OperationalError | InterfaceError):
+        raise error
+    if not is_first:
+        say(" ".join(str(error).split()))
+    discard(connections[alias()])
 
 
 def tables_exist() -> bool:
@@ -71,7 +144,7 @@ def _migration_hint() -> str:
     """Inside a transaction it is most likely a data migration that calls the command."""
     if not connections[alias()].in_atomic_block:
         return ""
-    return '; a migration that calls a tracked command depends on ("scripts_tracker", "0001_initial")'
+    return '; a migration that calls a tracked command depends on ("scripts_tracker", "0002_outcomes_decide")'
 
 
 def _database_option() -> str:

@@ -137,7 +137,10 @@ class ProjectIndex:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A copy of one row of the run history; ``reason`` says in a line what failed, or why a success does not count."""
+    """A copy of one row of the run history; ``reason`` says in a line what failed, or why a success does not count.
+
+    ``applies`` tells whether its version counts as applied by it; ``process`` names the process beyond its number.
+    """
 
     pk: int
     kind: str
@@ -150,6 +153,8 @@ class RunRecord:
     pid: int | None
     user: str
     reason: str = ""
+    applies: bool = False
+    process: str = ""
 
 
 @dataclass(frozen=True, slots=True)

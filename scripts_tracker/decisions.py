@@ -47,10 +47,8 @@ def mark_applied(marks: Sequence[Mark], facts: RunFacts) -> None:
         for batch in _batches(marks):
             scripts = _script_pks(batch)
             versions = _version_pks({scripts[mark.script_id]: mark.version for mark in batch})
-            runs = _add_runs([(pk, versions[pk]) for pk in scripts.values()], facts)
-            _settle(runs, applies=True)
-            applied = ScriptVersion.objects.using(alias()).filter(pk__in=versions.values())
-            applied.update(applied_at=runs[0].ended_at)
+            targets = [(pk, versions[pk]) for pk in scripts.values()]
+            _settle(_add_runs(targets, facts, applies=True))
 
 
 @needs_tables
@@ -59,8 +57,8 @@ def unmark(script_ids: Sequence[ScriptId], facts: RunFacts) -> None:
     with transaction.atomic(using=alias()):
         for batch in _batches(script_ids):
             pks = [pk for pk, _ in _known_scripts(batch).values()]
-            _settle(_add_runs([(pk, None) for pk in pks], facts), applies=False)
-            ScriptVersion.objects.using(alias()).filter(script__in=pks).update(applied_at=None)
+            ScriptRun.objects.using(alias()).filter(script__in=pks, applies=True).update(applies=False)
+            _settle(_add_runs([(pk, None) for pk in pks], facts, applies=False))
 
 
 def _known_scripts(script_ids: Iterable[ScriptId]) -> dict[ScriptId, tuple[int, str]]:
@@ -130,9 +128,14 @@ def _version_pks(versions: Mapping[int, VersionFacts]) -> dict[int, int]:
     return {script_pk: pk for script_pk, (pk, _, _) in known.items()}
 
 
-def _add_runs(targets: Sequence[tuple[int, int | None]], facts: RunFacts) -> list[ScriptRun]:
+def _add_runs(
+    targets: Sequence[tuple[int, int | None]], facts: RunFacts, *, applies: bool
+) -> list[ScriptRun]:
     """A row of the history for each script and version, all of the same moment."""
-    runs = [ledger.new_run(script_pk, version_pk, facts, "succeeded") for script_pk, version_pk in targets]
+    runs = [
+        ledger.new_run(script_pk, version_pk, facts, "succeeded", applies=applies)
+        for script_pk, version_pk in targets
+    ]
     for run in runs:
         run.started_at, run.ended_at = runs[0].started_at, runs[0].ended_at
     if connections[alias()].features.can_return_rows_from_bulk_insert:
@@ -142,11 +145,10 @@ def _add_runs(targets: Sequence[tuple[int, int | None]], facts: RunFacts) -> lis
     return runs
 
 
-def _settle(runs: Iterable[ScriptRun], *, applies: bool) -> None:
-    """Make these the scripts' last runs, and the applied ones or none; nobody holds the scripts any more."""
-    scripts = [
-        Script(pk=run.script_id, last_run_id=run.pk, applied_run_id=run.pk if applies else None)
-        for run in runs
-    ]
-    fields = ["last_run", "applied_run", "lease_token", "lease_expires"]
-    Script.objects.using(alias()).bulk_update(scripts, fields)
+def _settle(runs: Sequence[ScriptRun]) -> None:
+    """Make these the scripts' last runs; what was applied before is history, and what never ended is lost."""
+    scripts = {run.script_id: run.pk for run in runs}
+    of_them = ScriptRun.objects.using(alias()).filter(script__in=scripts)
+    of_them.filter(kind="run", outcome="running").update(outcome="lost")
+    rows = [Script(pk=script_pk, last_run_id=run_pk) for script_pk, run_pk in scripts.items()]
+    Script.objects.using(alias()).bulk_update(rows, ["last_run", "applied_run", "lease_expires"])

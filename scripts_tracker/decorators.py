@@ -76,9 +76,10 @@ def tracked_script(
         @functools.wraps(function)
         def wrapper(self: object, *args: Any, **kwargs: Any) -> Any:
             from scripts_tracker import attempts
+            from scripts_tracker.calls import Call
             from scripts_tracker.datatypes import ScriptOptions
 
-            call = attempts.Call(function, self, args, kwargs)
+            call = Call(function, self, args, kwargs)
             return attempts.run_tracked(call, ScriptOptions(rerun, atomic, *chosen))
 
         wrapper._is_tracked_script = True  # type: ignore[attr-defined]  # noqa: SLF001 - as in django-scripts-tracker
@@ -116,8 +117,9 @@ def required_preceding_script(*scripts: str | ModuleType) -> Callable[[Handle], 
         @functools.wraps(function)
         def wrapper(self: object, *args: Any, **kwargs: Any) -> Any:
             from scripts_tracker import attempts
+            from scripts_tracker.calls import Call
 
-            call = attempts.Call(function, self, args, kwargs)
+            call = Call(function, self, args, kwargs)
             return attempts.run_required(call, required)
 
         # tracked_script asks for these before it records an attempt, wherever it stands.

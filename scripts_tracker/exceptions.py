@@ -38,5 +38,9 @@ class LedgerMissing(ScriptsTrackerError):
     """The tracker's tables do not exist in this database."""
 
 
+class Overtaken(ScriptsTrackerError):
+    """Another process was quicker."""
+
+
 class UserAbortingExecution(ScriptsTrackerError):
     """The user chose not to run the script before the ones it requires."""

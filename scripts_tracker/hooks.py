@@ -1,54 +1,67 @@
-"""What happens after ``migrate``: a notice, and nothing that could make ``migrate`` fail."""
+"""What happens after ``migrate``: a notice; if the project asks for it, a run, whose failure alone makes ``migrate`` fail."""
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
+from django.core.management import call_command
 from django.db import router
+from django.db.models.signals import post_migrate
 
-from scripts_tracker import conf, database, terminal
+from scripts_tracker import conf, database, environment, terminal
 from scripts_tracker.formats.text import render_notice
 from scripts_tracker.models import Script
 from scripts_tracker.overview import take_stock
 from scripts_tracker.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from django.apps import AppConfig
     from django.db.migrations import Migration
+
+_AT_THE_END = "scripts_tracker.at_the_end"
 
 logger = logging.getLogger("scripts_tracker")
 
 
 def notify_after_migrate(
     *,
+    sender: AppConfig,
     using: str,
     verbosity: int = 1,
     plan: Sequence[tuple[Migration, bool]] | None = None,
     **kwargs: Any,
 ) -> None:
-    """Receiver of ``post_migrate``: say what is to be applied, once, in the words of django-scripts-tracker.
+    """Receiver of ``post_migrate``: say what is to be applied, once, in the words of django-scripts-tracker; then run it.
 
     Silent for ``flush`` and the end of every TransactionTestCase (no plan), at verbosity 0, after a
     backwards migration, on another database than the ledger's, and before the tables exist.
     """
     if plan is None or verbosity < 1 or any(backwards for _, backwards in plan):
         return
+    stdout = kwargs.get("stdout") or sys.stdout
+    is_ours = False
     try:
-        if _is_ours(using):
-            _notify(kwargs.get("stdout") or sys.stdout)
+        is_ours = _is_ours(using)
+        if is_ours and conf.tracker_settings().notify:
+            _notify(stdout)
     except Exception as error:  # whatever it is: nothing here can make migrate fail
         logger.warning("The management scripts could not be checked: %s", " ".join(str(error).split()))
         logger.debug("Traceback of the check", exc_info=True)
+    if is_ours and conf.tracker_settings().auto_run and not environment.is_under_test():
+        _at_the_end(sender, functools.partial(_run, stdout, verbosity))
 
 
 def _is_ours(using: str) -> bool:
     settings = conf.tracker_settings()
     return (
         settings.enabled
-        and settings.notify
+        and (settings.notify or settings.auto_run)
         and using == database.alias()
         and router.allow_migrate_model(using, Script)
         and database.tables_exist()
@@ -60,3 +73,28 @@ def _notify(stdout: Any) -> None:
     report = Report(overview.statuses, overview.by_id, overview.findings)
     notice = render_notice(report, terminal.canvas(stdout, sys.argv))
     stdout.write(terminal.printable(stdout, notice) + "\n")
+
+
+def _at_the_end(sender: AppConfig, action: Callable[[], None]) -> None:
+    """Do it when ``post_migrate`` was sent for the last app: scripts may need what other apps make of it, permissions, say."""
+    last = [config for config in apps.get_app_configs() if config.models_module is not None][-1]
+    if last is sender:
+        action()
+        return
+
+    def once(**_: Any) -> None:
+        post_migrate.disconnect(sender=last, dispatch_uid=_AT_THE_END)
+        action()
+
+    post_migrate.connect(once, sender=last, weak=False, dispatch_uid=_AT_THE_END)
+
+
+def _run(stdout: Any, verbosity: int) -> None:
+    call_command(
+        "run_scripts",
+        interactive=False,
+        verbosity=verbosity,
+        stdout=getattr(stdout, "_out", stdout),  # below migrate's own wrapper, which would add line ends
+        no_color="--no-color" in sys.argv,
+        force_color="--force-color" in sys.argv,
+    )

@@ -1,135 +1,208 @@
-"""Who may run a script now: a lease with a token, taken by one statement, measured by the database's clock."""
+"""Who may run a script now: an attempt begins by one compare-and-swap, and ends by another.
+
+The script's last run is its holder, the key of that row the token. An attempt begins where the last run is still
+the one that was looked at, and nobody holds the script by it; the expiry is measured by the database's clock. It
+ends where its row still says "running": whoever takes over an attempt that gave no sign of life changes that first.
+"""
 
 from __future__ import annotations
 
-import os
-import socket
-import sys
-import threading
-import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from django.db import DatabaseError, connections
-from django.db.models import Q
+from django.db import IntegrityError, connections, transaction
+from django.db.models import FilteredRelation, Q
+from django.utils import timezone
 
-from scripts_tracker import conf
+from scripts_tracker import conf, ledger, processes
 from scripts_tracker.clock import DatabaseEpoch
-from scripts_tracker.models import Script
+from scripts_tracker.database import alias, needs_tables
+from scripts_tracker.datatypes import Fingerprint, RunRecord
+from scripts_tracker.exceptions import Overtaken
+from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 
 if TYPE_CHECKING:
-    from datetime import datetime
-    from types import TracebackType
+    from scripts_tracker.datatypes import ScriptId
+    from scripts_tracker.ledger import RunFacts, VersionFacts
 
-    from scripts_tracker.datatypes import RunRecord
-    from scripts_tracker.models import ScriptRun
+TAKEN_OVER: Final = "another process took the script over before this one ended"
+
+_SCRIPT = ("pk", "applied_run", "lease_live", "last_run")
+_RUN = ("kind", "outcome", "started_at", "ended_at", "host", "pid", "user", "reason", "applies", "process")
+_VERSION = ("known__pk", "known__algorithm", "known__digest", "known__facts", "lacks_source")
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds a script, as its last recorded attempt says."""
+class KnownVersion:
+    """The row of a file content that the ledger has seen before; ``facts`` as JSON text."""
 
-    host: str
-    pid: int | None
-    started_at: datetime
-
-    def is_alive_here(self) -> bool:
-        """Whether this very machine can see that the process still runs.
-
-        A process that is younger than the attempt only has its number: containers start counting at 1.
-        """
-        if os.name != "posix" or self.pid is None or self.host != socket.gethostname():
-            return False
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            pass
-        born = _born(self.pid)
-        return born is None or born <= self.started_at.timestamp() + 1  # the kernel counts in hundredths
+    pk: int
+    fingerprint: Fingerprint
+    facts: str
+    lacks_source: bool
 
 
-def _born(pid: int) -> float | None:
-    """When a process started, in seconds since the epoch (proc(5)); None where there is no /proc to tell."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
-            ticks = int(stream.read().rpartition(")")[2].split()[19])
-        with open("/proc/stat", encoding="utf-8") as stream:
-            booted = next(int(line.split()[1]) for line in stream if line.startswith("btime"))
-    except (OSError, ValueError, IndexError, StopIteration):
-        return None
-    return booted + ticks / os.sysconf("SC_CLK_TCK")
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the ledger says of a script that is about to run; ``script_pk`` is None where it says nothing yet."""
+
+    script_pk: int | None = None
+    applied_run: int | None = None
+    last_run: RunRecord | None = None
+    lease_live: bool = False
+    version: KnownVersion | None = None
+
+    @property
+    def holder(self) -> RunRecord | None:
+        """The attempt that holds the script, None where it is free."""
+        run = self.last_run
+        return run if run is not None and (self.lease_live or is_held_unrenewed(run, alias())) else None
 
 
-def is_held_unrenewed(run: RunRecord | ScriptRun | None, using: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A recorded attempt that has not ended, and the one that it found without a sign of life, if any."""
+
+    pk: int
+    script_pk: int
+    lost: RunRecord | None = None
+
+
+def is_held_unrenewed(run: RunRecord | None, using: str) -> bool:
     """Whether a script's last run is held by a living process although nobody renews its lease (SQLite)."""
     if run is None or run.outcome != "running" or connections[using].vendor != "sqlite":
         return False
-    return Holder(run.host, run.pid, run.started_at).is_alive_here()
+    return processes.is_running(run.pid, run.process, run.host, run.started_at)
 
 
-def take(script_pk: int, using: str) -> str:
-    """Take the lease of a script by one compare-and-swap; returns the token, empty where somebody holds it."""
-    token = uuid.uuid4().hex
-    free = Q(lease_token="") | Q(lease_expires__lte=DatabaseEpoch())
-    taken = (
-        Script.objects.using(using)
-        .filter(free, pk=script_pk)
-        .update(lease_token=token, lease_expires=DatabaseEpoch() + conf.tracker_settings().lease_seconds)
-    )
-    return token if taken else ""
+def live() -> Q:
+    """The scripts whose last run holds them by its lease."""
+    return Q(lease_expires__gt=DatabaseEpoch(), last_run__outcome="running")
 
 
-def beats(using: str) -> bool:
-    """Whether a lease can be renewed from a second connection.
+@needs_tables
+def look_up(script_id: ScriptId, content_digest: str) -> Entry:
+    """A script and one content of its file, as the ledger has them (one query)."""
+    known = FilteredRelation("versions", condition=Q(versions__content_digest=content_digest))
+    scripts = Script.objects.using(alias()).filter(identity=ledger.identity_of(script_id))
+    scripts = scripts.annotate(known=known, lease_live=live(), lacks_source=Q(known__source__isnull=True))
+    row = scripts.values_list(*_SCRIPT, *(f"last_run__{name}" for name in _RUN), *_VERSION).first()
+    if row is None:
+        return Entry()
+    pk, applied_run, lease_live, last_run = row[: len(_SCRIPT)]
+    run = None if last_run is None else _run(last_run, row[len(_SCRIPT) : -len(_VERSION)])
+    version = _known(row[-len(_VERSION) :])
+    return Entry(pk, last_run if run and run.applies else applied_run, run, bool(lease_live), version)
 
-    Not inside a transaction (the row is not there for others yet), not in a test environment (the second
-    connection would keep its database from being dropped), and not on SQLite, whose one writer is the
-    script itself: there a process is looked for instead, as all of them share the machine.
+
+def _run(pk: int, row: tuple[Any, ...]) -> RunRecord:
+    return RunRecord(pk=pk, version=None, content_digest=None, **dict(zip(_RUN, row, strict=True)))
+
+
+def _known(row: tuple[Any, ...]) -> KnownVersion | None:
+    pk, algorithm, digest, facts, lacks_source = row
+    return None if pk is None else KnownVersion(pk, Fingerprint(algorithm, digest), facts, bool(lacks_source))
+
+
+@needs_tables
+def begin(script_id: ScriptId, path: str, entry: Entry, version: VersionFacts, facts: RunFacts) -> OpenRun:
+    """Record that an attempt begins, and take the script (a rehearsal takes nothing), all or nothing.
+
+    Args:
+        script_id: whose attempt.
+        path: the script's file as reports show it.
+        entry: what ``look_up`` said: that nobody holds the script.
+        version: the file as it stands.
+        facts: who begins it, where, with what.
+
+    Raises:
+        Overtaken: what ``entry`` says is no longer so.
     """
-    connection = connections[using]
-    # What setup_test_environment() leaves behind; a start without tests has not even imported the module.
-    in_tests = hasattr(sys.modules.get("django.core.mail"), "outbox")
-    return not connection.in_atomic_block and not in_tests and connection.vendor != "sqlite"
+    takes = facts.kind == "run"
+    try:
+        with transaction.atomic(using=alias()):
+            script_pk = entry.script_pk or _add_script(script_id, path)
+            if entry.script_pk and takes:
+                _insist_on_a_free_row(script_pk)
+            lost = _bury(entry.last_run) if takes else None
+            run = ledger.new_run(script_pk, _version_pk(script_pk, entry.version, version), facts, "running")
+            run.save(using=alias(), force_insert=True)
+            if takes:
+                _take(entry, script_pk, run.pk, path)
+    except IntegrityError as error:  # the script or the version is there by now
+        raise Overtaken from error
+    return OpenRun(run.pk, script_pk, lost)
 
 
-class Heartbeat:
-    """Renews a lease from a thread with a connection of its own, while the ``with`` block runs."""
+def _add_script(script_id: ScriptId, path: str) -> int:
+    identity = ledger.identity_of(script_id)
+    row = Script(identity=identity, app_label=script_id.app_label, name=script_id.name, path=path)
+    row.save(using=alias(), force_insert=True)
+    return row.pk
 
-    def __init__(self, script_pk: int, token: str, using: str) -> None:
-        settings = conf.tracker_settings()
-        self._lease = Script.objects.using(using).filter(pk=script_pk, lease_token=token)
-        self._using = using
-        self._seconds = settings.lease_seconds
-        wanted = settings.heartbeat_seconds or settings.lease_seconds / 4
-        self._interval = min(wanted, settings.lease_seconds / 2)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="scripts_tracker heartbeat", daemon=True)
 
-    def __enter__(self) -> None:
-        if beats(self._using):
-            self._thread.start()
+def _insist_on_a_free_row(script_pk: int) -> None:
+    """Do not wait at the row for somebody's long transaction: the caller can tell its user that it waits."""
+    if connections[alias()].features.has_select_for_update_skip_locked:
+        rows = Script.objects.using(alias()).select_for_update(skip_locked=True).filter(pk=script_pk)
+        if not rows.values_list("pk"):
+            raise Overtaken
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
-    def _beat(self) -> None:
-        try:
-            while not self._stop.wait(self._interval):
-                if not self._renew():
-                    return
-        finally:
-            connections[self._using].close()
+def _bury(run: RunRecord | None) -> RunRecord | None:
+    """An attempt that gave no sign of life ends as lost, unless it has ended meanwhile."""
+    if run is None or run.outcome != "running":
+        return None
+    runs = ScriptRun.objects.using(alias()).filter(pk=run.pk, outcome="running")
+    if not runs.update(outcome="lost"):
+        raise Overtaken
+    return run
 
-    def _renew(self) -> bool:
-        """Push the expiry on; False once somebody else holds the lease."""
-        try:
-            return bool(self._lease.update(lease_expires=DatabaseEpoch() + self._seconds))
-        except DatabaseError:
-            connections[self._using].close()  # a lost connection heals itself at the next beat
-            return True
+
+def _version_pk(script_pk: int, known: KnownVersion | None, version: VersionFacts) -> int:
+    """The version's row, made where there is none, brought up to date where there is one."""
+    if known is None:
+        row = ScriptVersion(script_id=script_pk, **ledger.columns_of(version))
+        row.save(using=alias(), force_insert=True)
+        return row.pk
+    ledger.improve_version(
+        known.pk, version, algorithm=known.fingerprint.algorithm, lacks_source=known.lacks_source
+    )
+    return known.pk
+
+
+def _take(entry: Entry, script_pk: int, run_pk: int, path: str) -> None:
+    seen = entry.last_run
+    last_run = Q(last_run=seen.pk) if seen else Q(last_run__isnull=True)
+    if seen and seen.outcome == "running":
+        last_run &= Q(lease_expires__lte=DatabaseEpoch())
+    expires = DatabaseEpoch() + conf.tracker_settings().lease_seconds
+    free = Script.objects.using(alias()).filter(last_run, pk=script_pk)
+    if not free.update(last_run=run_pk, applied_run=entry.applied_run, lease_expires=expires, path=path):
+        raise Overtaken
+
+
+def end(
+    run: OpenRun, outcome: str, *, applies: bool, output: str = "", traceback: str = "", reason: str = ""
+) -> bool:
+    """Record how an attempt ended, and give the script back, in one statement.
+
+    Args:
+        run: what ``begin`` returned.
+        outcome: succeeded or failed.
+        applies: whether the version is applied from now on.
+        output: the tail of what it printed.
+        traceback: what the script raised.
+        reason: why a success does not apply, or what failed, in a line.
+
+    Returns:
+        False where another holder has taken the script over meanwhile: then nothing is applied.
+    """
+    row = ScriptRun.objects.using(alias()).filter(pk=run.pk)
+    told = {"ended_at": timezone.now(), "output": output, "traceback": traceback}
+    if row.filter(outcome="running").update(outcome=outcome, applies=applies, reason=reason, **told):
+        return True
+    if row.filter(outcome=outcome).exists():
+        return True  # the answer to the first try was lost with its connection
+    row.update(reason=TAKEN_OVER, **told)
+    return False

@@ -1,4 +1,4 @@
-"""What is written to the ledger; what a check reads of it, snapshots.py gives."""
+"""The rows of the ledger as what writes them has them; what a check reads, snapshots.py gives."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.db import Error, connections, transaction
-from django.db.models import Q
 from django.utils import timezone
 
-from scripts_tracker.database import alias, is_in_transaction, needs_tables
-from scripts_tracker.datatypes import Fingerprint, ScriptId
-from scripts_tracker.models import Script, ScriptRun, ScriptVersion
+from scripts_tracker.database import alias, is_in_transaction
+from scripts_tracker.models import ScriptRun, ScriptVersion
 from scripts_tracker.vocabulary import ALGORITHM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from scripts_tracker.datatypes import Fingerprint, ScriptId
 
 logger = logging.getLogger("scripts_tracker")
 
@@ -51,66 +51,16 @@ class RunFacts:
     kind: Kind
     host: str = ""
     pid: int | None = None
+    process: str = ""
     user: str = ""
     arguments: str = "{}"
     git_revision: str = ""
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRun:
-    """A recorded attempt that has not ended; ``token`` proves the lease, empty where none was taken."""
-
-    pk: int
-    script_pk: int
-    version_pk: int
-    token: str
-
-
 def identity_of(script_id: ScriptId) -> str:
     """What makes the script one, in the database's eyes."""
     return hashlib.sha256(str(script_id).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-@needs_tables
-def script_row(script_id: ScriptId, path: str) -> Script:
-    """The script's row, made where there is none; its path is kept up to date."""
-    scripts = Script.objects.using(alias()).select_related("last_run")
-    row, _ = scripts.get_or_create(
-        identity=identity_of(script_id),
-        defaults={"app_label": script_id.app_label, "name": script_id.name, "path": path},
-    )
-    if row.path != path:
-        Script.objects.using(alias()).filter(pk=row.pk).update(path=path)
-    return row
-
-
-@needs_tables
-def known_version(script_id: ScriptId, content_digest: str) -> tuple[Fingerprint, str] | None:
-    """Fingerprint and facts of a file content that this script had before; None where it is new."""
-    rows = ScriptVersion.objects.using(alias()).filter(
-        script__identity=identity_of(script_id), content_digest=content_digest
-    )
-    row = rows.values_list("algorithm", "digest", "facts").first()
-    return (Fingerprint(row[0], row[1]), row[2]) if row else None
-
-
-def _version_pk(script_pk: int, version: VersionFacts) -> int:
-    """The version's row, made where there is none, brought up to date where there is one."""
-    versions = ScriptVersion.objects.using(alias())
-    known = versions.filter(script=script_pk, content_digest=version.content_digest)
-    columns = known.annotate(lacks_source=Q(source__isnull=True)).values_list(
-        "pk", "algorithm", "lacks_source"
-    )
-    found = columns.first()
-    if found is None:
-        columns_of_it = columns_of(version)
-        digest = columns_of_it.pop("content_digest")
-        row, _ = versions.get_or_create(script_id=script_pk, content_digest=digest, defaults=columns_of_it)
-        return row.pk
-    pk, algorithm, lacks_source = found
-    improve_version(pk, version, algorithm=algorithm, lacks_source=lacks_source)
-    return pk
 
 
 def columns_of(version: VersionFacts) -> dict[str, Any]:
@@ -135,7 +85,9 @@ def improve_version(pk: int, version: VersionFacts, *, algorithm: str, lacks_sou
         ScriptVersion.objects.using(alias()).filter(pk=pk).update(**better)
 
 
-def new_run(script_pk: int, version_pk: int | None, facts: RunFacts, outcome: str) -> ScriptRun:
+def new_run(
+    script_pk: int, version_pk: int | None, facts: RunFacts, outcome: str, *, applies: bool = False
+) -> ScriptRun:
     """A row of the history that is yet to be saved."""
     now = timezone.now()
     return ScriptRun(
@@ -143,59 +95,17 @@ def new_run(script_pk: int, version_pk: int | None, facts: RunFacts, outcome: st
         version_id=version_pk,
         kind=facts.kind,
         outcome=outcome,
+        applies=applies,
         started_at=now,
         ended_at=None if outcome == "running" else now,
         host=facts.host,
         pid=facts.pid,
+        process=facts.process,
         user=facts.user,
         arguments=facts.arguments,
         git_revision=facts.git_revision,
         reason=facts.reason,
     )
-
-
-@needs_tables
-def start_run(script_pk: int, version: VersionFacts, facts: RunFacts, token: str) -> OpenRun:
-    """Record that an attempt starts; the caller holds the lease with ``token`` (a rehearsal holds none)."""
-    version_pk = _version_pk(script_pk, version)
-    run = new_run(script_pk, version_pk, facts, "running")
-    run.save(using=alias(), force_insert=True)
-    if facts.kind == "run":
-        Script.objects.using(alias()).filter(pk=script_pk, lease_token=token).update(last_run=run.pk)
-    return OpenRun(run.pk, script_pk, version_pk, token)
-
-
-def end_run(run: OpenRun, outcome: str, *, applies: bool, traceback: str = "", reason: str = "") -> bool:
-    """Record how an attempt ended and give its lease back, all or nothing.
-
-    Args:
-        run: what ``start_run`` returned.
-        outcome: succeeded or failed.
-        applies: whether the version is applied from now on.
-        traceback: what the script raised.
-        reason: why a success does not apply, or what failed, in a line.
-
-    Returns:
-        False where another holder has taken the lease over meanwhile: then nothing is applied,
-        and the attempt is recorded as failed.
-    """
-    now = timezone.now()
-    with transaction.atomic(using=alias()):
-        mine = True
-        if run.token:
-            released: dict[str, object] = {"lease_token": "", "lease_expires": 0}
-            if applies:
-                released["applied_run"] = run.pk
-            held = Script.objects.using(alias()).filter(pk=run.script_pk, lease_token=run.token)
-            mine = bool(held.update(**released))
-        if not mine:
-            outcome, reason = "failed", "another process took the script over before this one ended"
-        ScriptRun.objects.using(alias()).filter(pk=run.pk).update(
-            outcome=outcome, ended_at=now, traceback=traceback, reason=reason
-        )
-        if applies and mine:
-            ScriptVersion.objects.using(alias()).filter(pk=run.version_pk).update(applied_at=now)
-    return mine
 
 
 def stamp(stamps: Mapping[int, Stamp]) -> None:

@@ -8,7 +8,11 @@ from django.db import models
 
 
 class Script(models.Model):
-    """One script: who it is, what was applied last, what was tried last, and who holds it now."""
+    """One script: who it is, what was applied, what was tried last, and until when that holds it.
+
+    ``last_run`` while it is running is the holder of the script, and its key the token that proves it.
+    ``applied_run`` is what was applied before the last run, which says of itself whether it applies.
+    """
 
     # What makes a script one: MySQL and MariaDB take fix and Fix for the same text.
     identity = models.CharField(max_length=64, unique=True)
@@ -21,7 +25,6 @@ class Script(models.Model):
     last_run = models.ForeignKey(
         "ScriptRun", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    lease_token = models.CharField(max_length=32, default="", blank=True)
     # Seconds since the epoch by the database's clock: the one form that no USE_TZ and no session zone can bend.
     lease_expires = models.FloatField(default=0)
 
@@ -30,10 +33,7 @@ class Script(models.Model):
 
 
 class ScriptVersion(models.Model):
-    """One file content of a script: its fingerprint, the facts read from it, its source.
-
-    ``applied_at`` is when this version last became the applied one, None where it never did.
-    """
+    """One file content of a script: its fingerprint, the facts read from it, its source."""
 
     script = models.ForeignKey(Script, on_delete=models.CASCADE, related_name="versions")
     algorithm = models.CharField(max_length=16)
@@ -42,7 +42,6 @@ class ScriptVersion(models.Model):
     # JSON as text: a JSONField makes every ``manage.py check`` open the database, and parses what nobody asks for.
     facts = models.TextField(default="", blank=True)
     source = models.BinaryField(null=True, blank=True)
-    applied_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -58,8 +57,10 @@ class ScriptVersion(models.Model):
 class ScriptRun(models.Model):
     """One attempt or one decision about a script; rows are added and ended, never rewritten.
 
-    ``kind`` is run, rehearsal, mark or unmark; ``outcome`` is running, succeeded or failed; ``reason`` is
-    what a person gave for a mark, in a line what failed, or why a success does not count.
+    ``kind`` is run, rehearsal, mark or unmark; ``outcome`` is running, then once and for all succeeded, failed or
+    lost; ``reason`` is what a person gave for a mark, in a line what failed, or why a success does not count;
+    ``applies`` tells whether its version counts as applied by it, until somebody unmarks the script;
+    ``process`` names the process beyond its number, where the system can.
     """
 
     script = models.ForeignKey(Script, on_delete=models.CASCADE, related_name="runs")
@@ -68,10 +69,12 @@ class ScriptRun(models.Model):
     )
     kind = models.CharField(max_length=16)
     outcome = models.CharField(max_length=16)
+    applies = models.BooleanField(default=False)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     host = models.CharField(max_length=255, default="", blank=True)
     pid = models.BigIntegerField(null=True, blank=True)
+    process = models.CharField(max_length=255, default="", blank=True)
     user = models.CharField(max_length=255, default="", blank=True)
     arguments = models.TextField(default="{}", blank=True)
     git_revision = models.CharField(max_length=64, default="", blank=True)

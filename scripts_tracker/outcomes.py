@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,17 +12,23 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 
-from scripts_tracker import arguments, database, ledger
+from scripts_tracker import arguments, conf, database, leases, signals
+from scripts_tracker.vocabulary import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.dispatch import Signal
 
     from scripts_tracker.datatypes import ScriptId
-    from scripts_tracker.ledger import OpenRun
+    from scripts_tracker.leases import OpenRun
 
 logger = logging.getLogger("scripts_tracker")
+
+
+class Unrecorded(CommandError):
+    """The script ended, and the ledger could not be told so."""
 
 
 @contextlib.contextmanager
@@ -31,47 +38,49 @@ def _one_transaction() -> Iterator[None]:
         yield
 
 
-def _discard(connection: BaseDatabaseWrapper) -> None:
-    """Drop a connection that may be broken, and whatever was left open on it; the next query opens a new one."""
-    in_memory = getattr(connection, "is_in_memory_db", None)  # SQLite's alone
-    if in_memory is not None and in_memory():
-        connection.rollback()  # this connection is the database
-        return
-    with contextlib.suppress(Exception):  # MySQL's driver raises while closing what is closed already
-        connection.close()
-    del connections[connection.alias]
-
-
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """An attempt whose running row is there.
 
     Attributes:
         call: makes the call of ``handle()``.
+        sender: the command's class, for the signals.
         script_id: whose.
         run: the running row.
         atomic: whether the call and the record of its success are one transaction.
         reason: why a success does not make the version the applied one; empty where it does.
         inside: whether a transaction of the caller holds the running row.
+        output: gives the tail of what was printed so far.
     """
 
     call: Callable[[], Any]
+    sender: type
     script_id: ScriptId
     run: OpenRun
     atomic: bool
     reason: str
     inside: bool
+    output: Callable[[], str]
 
     def perform(self) -> Any:
         """Call handle(); an exit with code 0 is a success and still raised."""
+        began = time.monotonic()
+        self._send(signals.script_started)
         try:
             result, clean_exit = self._succeed()
-        except BaseException as error:
-            self._fail(error)
+        except Unrecorded:
             raise
+        except BaseException as error:
+            self.fail(error, time.monotonic() - began)
+            raise
+        self._send(signals.script_succeeded, seconds=time.monotonic() - began)
         if clean_exit is not None:
             raise clean_exit
         return result
+
+    def _send(self, signal: Signal, **facts: Any) -> None:
+        """Django logs what a receiver raises, and goes on."""
+        signal.send_robust(self.sender, script=self.script_id, run=self.run.pk, **facts)
 
     def _succeed(self) -> tuple[Any, SystemExit | None]:
         result, clean_exit = None, None
@@ -89,16 +98,36 @@ class Attempt:
         return result, clean_exit
 
     def _record_success(self) -> bool:
-        """The work is done even if its idle connection was dropped meanwhile: then record it on a new one."""
         self._leave_open_transaction()
+
+        def record() -> bool:
+            return leases.end(
+                self.run, "succeeded", applies=not self.reason, output=self.output(), reason=self.reason
+            )
+
         try:
-            return ledger.end_run(self.run, "succeeded", applies=not self.reason, reason=self.reason)
-        except Error:
-            connection = connections[database.alias()]
-            if self.inside or connection.in_atomic_block:
+            return self._insist(record)
+        except Error as error:
+            if self.inside or connections[database.alias()].in_atomic_block:
                 raise
-            _discard(connection)
-            return ledger.end_run(self.run, "succeeded", applies=not self.reason, reason=self.reason)
+            words = " ".join(str(error).split())
+            raise Unrecorded(
+                f"{self.script_id} ended well, but that could not be recorded: {words}. If its work is done:"
+                f" manage.py check_scripts --mark-applied {self.script_id}"
+            ) from error
+
+    def _insist(self, record: Callable[[], bool]) -> bool:
+        """The work is done even if the database was away for a while: record that on a new connection."""
+        seconds = 0 if self.inside else conf.tracker_settings().lease_seconds
+        return database.insist(record, seconds, self._say_that_it_waits)
+
+    def _say_that_it_waits(self, trouble: str) -> None:
+        logger.warning(
+            "%s ended; its outcome cannot be recorded yet, trying again for up to %g seconds: %s",
+            self.script_id,
+            conf.tracker_settings().lease_seconds,
+            trouble,
+        )
 
     def _leave_open_transaction(self) -> None:
         """A script that switched autocommit off would take the record with it.
@@ -112,29 +141,41 @@ class Attempt:
             connection.rollback()
             connection.set_autocommit(True)
         except Error:
-            _discard(connection)
+            database.discard(connection)
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException, seconds: float = 0.0) -> None:
+        """Record that the script failed by this error, after so many seconds."""
+        self._record_failure(error)
+        self._send(signals.script_failed, seconds=seconds, error=error)
+
+    def _record_failure(self, error: BaseException) -> None:
         connection = connections[database.alias()]
         if self.inside and connection.needs_rollback:
             return  # the caller's transaction takes the running row with it
         if not self.inside and (connection.in_atomic_block or not _has_autocommit(connection)):
-            _discard(connection)  # what the script left open is not to be kept
-        text = arguments.bounded("".join(traceback.format_exception(error)))
-        summary = arguments.bounded(traceback.format_exception_only(error)[-1])[:500].strip()
-        try:
-            ledger.end_run(self.run, "failed", applies=False, traceback=text, reason=summary)
-        except Error:
-            self._fail_again(text, summary)
+            database.discard(connection)  # what the script left open is not to be kept
+        secrets = conf.tracker_settings().secret_pattern
+        told = "".join(traceback.format_exception(error))
+        text = arguments.printed(told, arguments.TEXT_LIMIT, secrets)
+        summary = arguments.printed(_summary(error), arguments.TEXT_LIMIT, secrets)[:500].strip()
 
-    def _fail_again(self, text: str, summary: str) -> None:
-        """The script may have lost the connection; without a new one there is nothing left but to say so."""
-        if not self.inside:
-            _discard(connections[database.alias()])
-            with contextlib.suppress(Error):
-                ledger.end_run(self.run, "failed", applies=False, traceback=text, reason=summary)
-                return
-        logger.error("the failure of %s could not be recorded: %s", self.script_id, summary)
+        def record() -> bool:
+            output = self.output()
+            return leases.end(
+                self.run, "failed", applies=False, output=output, traceback=text, reason=summary
+            )
+
+        try:
+            self._insist(record)
+        except Error:
+            logger.error("the failure of %s could not be recorded: %s", self.script_id, summary)  # noqa: TRY400 - the script's own error follows
+
+
+def _summary(error: BaseException) -> str:
+    """What failed, in a line."""
+    if isinstance(error, KeyboardInterrupt):
+        return f"{INTERRUPTED}: {str(error) or 'Ctrl-C'}"
+    return traceback.format_exception_only(error)[-1].removeprefix(f"{CommandError.__module__}.")
 
 
 def _has_autocommit(connection: BaseDatabaseWrapper) -> bool:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from scripts_tracker.states import State
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from scripts_tracker.datatypes import ScriptId
     from scripts_tracker.states import ScriptStatus
 
 
+UNREADABLE = "its file cannot be analysed"
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to run: ``steps`` in order; ``blocked`` with what each waits for in vain; ``cycles`` as closed paths."""
+    """What to run: ``steps`` in order; ``blocked`` with the reasons of each; ``cycles`` as closed paths."""
 
     steps: tuple[ScriptStatus, ...]
     blocked: tuple[tuple[ScriptStatus, tuple[str, ...]], ...]
@@ -47,17 +53,26 @@ def unknown_requirements(status: ScriptStatus, by_id: Mapping[ScriptId, ScriptSt
     )
 
 
+def _requirements_to_run(
+    status: ScriptStatus, by_id: Mapping[ScriptId, ScriptStatus], chosen: Collection[ScriptId]
+) -> tuple[ScriptId, ...]:
+    """What is to run before a script: what is not applied, and what was chosen although it is (``rerun="always"``)."""
+    required = (one.target for one in status.definition.requires) if status.definition else ()
+    known = (one for one in required if one is not None and one in by_id)
+    return tuple(one for one in known if one in chosen or not by_id[one].state.satisfies)
+
+
 def requirement_graph(
     chosen: Iterable[ScriptStatus], by_id: Mapping[ScriptId, ScriptStatus]
 ) -> dict[ScriptId, tuple[ScriptId, ...]]:
-    """Unapplied scripts and their unapplied requirements, from the chosen ones on, transitively."""
+    """The chosen scripts and their unapplied requirements, transitively, each with what is to run before it."""
     graph: dict[ScriptId, tuple[ScriptId, ...]] = {}
     waiting = [status.id for status in chosen]
+    wanted = frozenset(waiting)
     while waiting:
         script_id = waiting.pop()
         if script_id not in graph:
-            required = unapplied_requirements(by_id[script_id], by_id)
-            graph[script_id] = tuple(status.id for status in required)
+            graph[script_id] = _requirements_to_run(by_id[script_id], by_id, wanted)
             waiting.extend(graph[script_id])
     return graph
 
@@ -84,8 +99,18 @@ def find_cycles(graph: Mapping[ScriptId, tuple[ScriptId, ...]]) -> tuple[tuple[S
             return tuple(sorted(cycles))
 
 
-def make_plan(chosen: Iterable[ScriptStatus], by_id: Mapping[ScriptId, ScriptStatus]) -> Plan:
-    """Order what is to run by requirements, ties by app and name; name what cannot run, and why."""
+def make_plan(
+    chosen: Iterable[ScriptStatus],
+    by_id: Mapping[ScriptId, ScriptStatus],
+    left: Mapping[ScriptId, str] = MappingProxyType({}),
+) -> Plan:
+    """Order what is to run by requirements, ties by app and name; name what cannot run, and why.
+
+    Args:
+        chosen: what is to run; what it requires comes with it.
+        by_id: every script.
+        left: scripts that are not to run, and why.
+    """
     graph = requirement_graph(chosen, by_id)
     cycles = find_cycles(graph)
     doomed: dict[ScriptId, tuple[str, ...]] = {}
@@ -94,8 +119,12 @@ def make_plan(chosen: Iterable[ScriptStatus], by_id: Mapping[ScriptId, ScriptSta
         doomed.update(dict.fromkeys(cycle, (f"a cycle: {text}",)))
     for script_id in graph:
         unknown = unknown_requirements(by_id[script_id], by_id)
-        if unknown:
-            doomed.setdefault(script_id, unknown)
+        if script_id in left:
+            doomed.setdefault(script_id, (left[script_id],))
+        elif by_id[script_id].state is State.UNREADABLE:
+            doomed.setdefault(script_id, (UNREADABLE,))
+        elif unknown:
+            doomed.setdefault(script_id, tuple(f"requires {text}, which does not exist" for text in unknown))
     _spread(doomed, graph)
     steps = _ordered({node: required for node, required in graph.items() if node not in doomed})
     return Plan(
@@ -111,7 +140,7 @@ def _spread(doomed: dict[ScriptId, tuple[str, ...]], graph: Mapping[ScriptId, tu
     while changed:
         changed = False
         for script_id, required in graph.items():
-            blocking = tuple(str(other) for other in required if other in doomed)
+            blocking = tuple(f"requires {other}, which cannot run" for other in required if other in doomed)
             if script_id not in doomed and blocking:
                 doomed[script_id] = blocking
                 changed = True

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import getpass
 import os
-import socket
 from typing import TYPE_CHECKING
 
-from scripts_tracker import arguments, conf, git
+from scripts_tracker import arguments, conf, git, processes
 from scripts_tracker.ledger import RunFacts
 
 if TYPE_CHECKING:
@@ -28,8 +27,9 @@ def who_and_where(kind: Kind, *, given: str = "{}", reason: str = "") -> RunFact
         user = str(os.getuid()) if hasattr(os, "getuid") else ""
     return RunFacts(
         kind=kind,
-        host=socket.gethostname()[:255],
+        host=processes.host(),
         pid=os.getpid(),
+        process=processes.own(),
         user=user[:255],
         arguments=given,
         git_revision=git.head_revision(conf.base_dir()),

@@ -189,6 +189,22 @@ def script_of_module(module_name: str) -> ScriptId:
     return ScriptId(owner[-1] if owner else package, name)
 
 
+def module_of(script_id: ScriptId, path: str) -> str:
+    """The dotted module of a script's file, the inverse of ``script_of_module``.
+
+    Args:
+        script_id: who the script is.
+        path: its file as reports show it.
+    """
+    folder = os.path.dirname(absolute_path(path))
+    for known in commands_dirs():
+        if known.app_label == script_id.app_label and os.path.normpath(known.path) == os.path.normpath(
+            folder
+        ):
+            return f"{known.package}.{script_id.name}"
+    return f"{script_id.app_label}.{'.'.join(_TAIL)}.{script_id.name}"
+
+
 def shown_path(path: str) -> str:
     """A file's path as reports show it: posix, relative to the project root where it lies in it."""
     root = conf.base_dir()

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.db.models import BinaryField, Case, F, FilteredRelation, Q, TextField, Value, When
+from django.db.models import (
+    BinaryField,
+    Case,
+    Exists,
+    F,
+    FilteredRelation,
+    OuterRef,
+    Q,
+    TextField,
+    Value,
+    When,
+)
 
-from scripts_tracker.clock import DatabaseEpoch
 from scripts_tracker.database import alias, needs_tables
 from scripts_tracker.datatypes import (
     Fingerprint,
@@ -15,7 +25,9 @@ from scripts_tracker.datatypes import (
     ScriptRecord,
     StoredVersion,
 )
-from scripts_tracker.models import Script, ScriptVersion
+from scripts_tracker.leases import live
+from scripts_tracker.ledger import identity_of
+from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 from scripts_tracker.vocabulary import ALGORITHM
 
 if TYPE_CHECKING:
@@ -28,8 +40,8 @@ if TYPE_CHECKING:
 # Databases bound the number of parameters; above this, all rows are read instead of the wanted ones.
 _MOST_PARAMETERS = 500
 
-_SCRIPT = ("pk", "app_label", "name", "path", "lease_live", "applied_run", "last_run")
-_RUN = ("kind", "outcome", "host", "pid", "user", "reason")
+_SCRIPT = ("pk", "app_label", "name", "path", "lease_live", "last_run")
+_RUN = ("kind", "outcome", "host", "pid", "user", "reason", "applies", "process")
 _VERSION = ("started_at", "ended_at", "version__algorithm", "version__digest", "version__content_digest")
 _FIELDS = (
     *_SCRIPT,
@@ -40,15 +52,24 @@ _RUN_AT = len(_SCRIPT)
 _LAST_AT = _RUN_AT + len(_RUN)
 _OTHER_AT = _LAST_AT + len(_VERSION)
 _STORED = ("pk", "script", "algorithm", "digest", "content_digest")
-# Mostly the last run is the applied one: what is the same comes once.
+# Mostly the last run is the applied one: what is the same comes once. A last run that applies is newer than the other.
 _OTHER = FilteredRelation("applied_run", condition=~Q(applied_run=F("last_run")))
 
 
 @needs_tables
 def records() -> Mapping[ScriptId, ScriptRecord]:
     """Every script with what was applied and tried last, in one query."""
-    live = Q(lease_expires__gt=DatabaseEpoch()) & ~Q(lease_token="")
-    scripts = Script.objects.using(alias()).annotate(lease_live=live, other=_OTHER)
+    return _records(Script.objects.using(alias()))
+
+
+@needs_tables
+def record_of(script_id: ScriptId) -> ScriptRecord | None:
+    """One script with what was applied and tried last, None where the ledger does not know it (one query)."""
+    return _records(Script.objects.using(alias()).filter(identity=identity_of(script_id))).get(script_id)
+
+
+def _records(scripts: QuerySet[Script]) -> Mapping[ScriptId, ScriptRecord]:
+    scripts = scripts.annotate(lease_live=live(), other=_OTHER)
     records = (_record(row) for row in scripts.values_list(*_FIELDS))
     return {record.id: record for record in records}
 
@@ -67,8 +88,8 @@ def known_facts() -> Mapping[str, str]:
 
 
 def _record(row: tuple[Any, ...]) -> ScriptRecord:
-    pk, app_label, name, path, live, applied_run, last_run = row[:_RUN_AT]
-    version_at = _LAST_AT if applied_run == last_run else _OTHER_AT
+    pk, app_label, name, path, live, last_run = row[:_RUN_AT]
+    version_at = _LAST_AT if row[_RUN_AT + _RUN.index("applies")] else _OTHER_AT
     started_at, ended_at, algorithm, digest, content_digest = row[version_at : version_at + len(_VERSION)]
     applied = Fingerprint(algorithm, digest) if algorithm else None
     return ScriptRecord(
@@ -84,19 +105,14 @@ def _record(row: tuple[Any, ...]) -> ScriptRecord:
 
 
 def _last_run(pk: int, row: tuple[Any, ...]) -> RunRecord:
-    kind, outcome, host, pid, user, reason, started_at, ended_at, algorithm, digest, content_digest = row
+    started_at, ended_at, algorithm, digest, content_digest = row[len(_RUN) :]
     return RunRecord(
         pk=pk,
-        kind=kind,
-        outcome=outcome,
         version=Fingerprint(algorithm, digest) if algorithm else None,
         content_digest=content_digest,
         started_at=started_at,
         ended_at=ended_at,
-        host=host,
-        pid=pid,
-        user=user,
-        reason=reason,
+        **dict(zip(_RUN, row, strict=False)),
     )
 
 
@@ -123,7 +139,8 @@ def _versions_of(run: str, script_pks: Collection[int]) -> QuerySet[Script, tupl
 @needs_tables
 def formerly_applied(script_pks: Collection[int]) -> list[StoredVersion]:
     """Every version that was ever applied of at least these scripts (one query)."""
-    versions = ScriptVersion.objects.using(alias()).filter(applied_at__isnull=False)
+    applying = ScriptRun.objects.filter(version=OuterRef("pk"), applies=True)
+    versions = ScriptVersion.objects.using(alias()).filter(Exists(applying))
     rows = _of_scripts(versions.annotate(outdated_source=_if_outdated()), "script", script_pks)
     return [_stored(row) for row in rows.values_list(*_STORED, "outdated_source")]
 

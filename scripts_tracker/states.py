@@ -113,9 +113,9 @@ class Case(NamedTuple):
 
     @property
     def never_ended(self) -> bool:
-        """Whether the last attempt is still recorded as running."""
+        """Whether the last attempt gave no sign of its end: still recorded as running, or as lost already."""
         run = self.record.last_run if self.record else None
-        return run is not None and run.outcome == "running"
+        return run is not None and run.outcome in {"running", "lost"}
 
 
 # The first row that holds decides.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from scripts_tracker import conf, ledger, scan
+from scripts_tracker import conf, scan
 from scripts_tracker.datatypes import Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.ledger import VersionFacts
@@ -13,15 +13,19 @@ from scripts_tracker.vocabulary import ALGORITHM
 
 if TYPE_CHECKING:
     from scripts_tracker.analysis.facts import FileFacts
-    from scripts_tracker.datatypes import ScriptId
+    from scripts_tracker.leases import KnownVersion
 
 
-def read_version(script_id: ScriptId, file: str) -> VersionFacts:
-    """The file as it stands now; what cannot be analysed is known by its bytes alone ("raw")."""
-    source, content_digest = read_source(file)
-    known = ledger.known_version(script_id, content_digest)
-    if known is not None and known[0].algorithm == ALGORITHM:
-        return VersionFacts(known[0], content_digest, known[1], kept(source))
+def describe(source: bytes, content_digest: str, known: KnownVersion | None) -> VersionFacts:
+    """The version that these bytes are; what cannot be analysed is known by its bytes alone ("raw").
+
+    Args:
+        source: the file's bytes.
+        content_digest: their digest.
+        known: what the ledger has of them.
+    """
+    if known is not None and known.fingerprint.algorithm == ALGORITHM:
+        return VersionFacts(known.fingerprint, content_digest, known.facts, kept(source))
     try:
         facts = scan.facts_of(source)  # libcst is needed only where the ledger does not know the fingerprint
     except UnreadableSource:

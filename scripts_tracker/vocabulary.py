@@ -10,6 +10,9 @@ RERUN_VALUES: tuple[Rerun, ...] = ("on-change", "once", "always")
 ALGORITHM: Final = "st1"
 """What fingerprints are made by now. It stands here, as the ledger asks for it where libcst is not to be imported."""
 
+INTERRUPTED: Final = "interrupted"
+"""How the reason of an attempt begins that Ctrl-C or SIGTERM ended: whoever waited for it may try again at once."""
+
 
 class Required(NamedTuple):
     """One argument of ``@required_preceding_script``; ``is_module`` where it was a module object."""

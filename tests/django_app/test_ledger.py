@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from scripts_tracker import decisions, ledger, restamping, scan, snapshots
+from scripts_tracker import decisions, leases, ledger, restamping, scan, snapshots
 from scripts_tracker.analysis.facts import MemoryStore
 from scripts_tracker.datatypes import Fingerprint, ScriptDefinition, ScriptId
 from scripts_tracker.decisions import Mark
@@ -40,10 +40,9 @@ def mark(name: str, *made: VersionFacts) -> None:
 
 
 def attempt(name: str, made: VersionFacts, outcome: str = "failed") -> None:
-    script = ledger.script_row(script_id(name), path_of(name))
-    run = ledger.start_run(script.pk, made, RunFacts("run"), "")
-    Script.objects.update(last_run=run.pk)
-    ledger.end_run(run, outcome, applies=False)
+    entry = leases.look_up(script_id(name), made.content_digest)
+    run = leases.begin(script_id(name), path_of(name), entry, made, RunFacts("run"))
+    assert leases.end(run, outcome, applies=False)
 
 
 def today(source: bytes) -> Fingerprint:
@@ -179,15 +178,12 @@ def test_a_stamp_changes_fingerprint_and_facts_and_nothing_else() -> None:
     for number in range(120):
         mark(f"shop.x{number}", version(str(number).encode(), "st0"))
     before = list(ScriptRun.objects.order_by("pk").values_list())
-    rows = list(ScriptVersion.objects.order_by("pk").values_list("content_digest", "source", "applied_at"))
+    rows = list(ScriptVersion.objects.order_by("pk").values_list("content_digest", "source"))
     pks = ScriptVersion.objects.values_list("pk", flat=True)
     ledger.stamp({pk: Stamp(Fingerprint("st1", "9" * 64), "new facts") for pk in pks})
     stamped = set(ScriptVersion.objects.values_list("algorithm", "digest", "facts"))
     assert stamped == {("st1", "9" * 64, "new facts")}
-    assert (
-        list(ScriptVersion.objects.order_by("pk").values_list("content_digest", "source", "applied_at"))
-        == rows
-    )
+    assert list(ScriptVersion.objects.order_by("pk").values_list("content_digest", "source")) == rows
     assert list(ScriptRun.objects.order_by("pk").values_list()) == before
 
 

@@ -368,19 +368,59 @@ def test_names_that_differ_in_case_are_two_scripts(shop: Project) -> None:
     assert len(shop.python(identities).out.strip()) == 64
 
 
-def test_a_process_that_only_has_the_number_of_the_lost_one_does_not_hold_its_script(shop: Project) -> None:
+@pytest.mark.parametrize("process", ["", "another start of the kernel 12"])
+def test_a_process_that_only_has_the_number_of_the_lost_one_does_not_hold_its_script(
+    shop: Project, process: str
+) -> None:
     shop.command("shop.works")
     shop.python(
         "import os, socket\n"
         "from datetime import datetime, timezone\n"
         "from scripts_tracker import ledger\n"
-        "from scripts_tracker.datatypes import Fingerprint, ScriptId\n"
+        "from scripts_tracker.datatypes import ScriptId\n"
         "from scripts_tracker.models import Script, ScriptRun\n"
-        "script = ledger.script_row(ScriptId('shop', 'works'), 'shop/management/commands/works.py')\n"
+        "name = ScriptId('shop', 'works')\n"
+        "script = Script.objects.create(identity=ledger.identity_of(name), app_label='shop', name='works')\n"
         f"run = ScriptRun.objects.create(script=script, kind='run', outcome='running', pid={os.getpid()},\n"
-        "    host=socket.gethostname(), started_at=datetime(2020, 1, 1, tzinfo=timezone.utc))\n"
-        "Script.objects.update(last_run=run, lease_token='gone', lease_expires=1)\n"
+        f"    host=socket.gethostname(), process={process!r},\n"
+        "    started_at=datetime(2020, 1, 1, tzinfo=timezone.utc))\n"
+        "Script.objects.update(last_run=run, lease_expires=1)\n"
     )
     assert shop.states() == {"shop.works": "lost"}
     shop.manage("works")
     assert shop.states() == {"shop.works": "applied"}
+
+
+OUTPUT = "from scripts_tracker.models import ScriptRun; print(repr(ScriptRun.objects.latest('pk').output))"
+PRINTS = (
+    "print('to stdout'); self.stderr.write('to stderr'); self.stdout.write('password=hunter2');"
+    " import logging; logging.getLogger('x').warning('logged')"
+)
+
+
+def test_the_tail_of_what_is_printed_is_kept_in_order_without_secrets_and_shown_as_ever(
+    shop: Project,
+) -> None:
+    shop.command("shop.prints", body=PRINTS)
+    result = shop.manage("prints")
+    assert (result.out, result.err) == ("to stdout\npassword=hunter2\n", "to stderr\nlogged\n")
+    assert eval(shop.python(OUTPUT).out) == (  # noqa: S307 - what repr() printed above
+        "to stdout\nto stderr\npassword=********************\nlogged\n"
+    )
+
+
+def test_a_failure_keeps_its_output_and_masks_its_traceback(shop: Project) -> None:
+    shop.command("shop.breaks", body="print('so far'); raise ValueError('token=abc123')")
+    assert "token=abc123" in shop.manage("breaks", code=1).err
+    (row,) = rows(shop)
+    assert "abc123" not in row["traceback"] + row["reason"]
+    assert "so far" in shop.python(OUTPUT).out
+
+
+@pytest.mark.parametrize("setting", ['"capture_output": False', '"secret_pattern": "to std..."'])
+def test_what_is_kept_is_the_projects_choice(shop: Project, setting: str) -> None:
+    shop.settings(f"SCRIPTS_TRACKER = {{{setting}}}")
+    shop.command("shop.prints", body="print('to stdout', 1)")
+    shop.manage("prints")
+    kept = "" if "capture" in setting else "******************** 1\n"
+    assert eval(shop.python(OUTPUT).out) == kept  # noqa: S307 - as above

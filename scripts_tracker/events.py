@@ -1,0 +1,118 @@
+"""What happens while a plan is carried out, and how it ends: the values that the runner tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.core.management.base import BaseCommand
+
+    from scripts_tracker.datatypes import RunRecord
+    from scripts_tracker.states import ScriptStatus
+
+
+class End(Enum):
+    """How a step ends: its name in events, in half a sentence, and what the summary counts it as."""
+
+    words: str
+    counts_as: str
+
+    def __new__(cls, name: str, words: str, counts_as: str) -> End:  # noqa: PYI034 - Enum members are no Self
+        """Build the member."""
+        member = object.__new__(cls)
+        member._value_ = name
+        member.words = words
+        member.counts_as = counts_as
+        return member
+
+    DONE = ("done", "was run", "done")
+    ELSEWHERE = ("elsewhere", "was run by another process", "done")
+    UNCOUNTED = ("uncounted", "was run, which does not count as applied", "done")
+    FAILED = ("failed", "failed", "failed")
+    HELD = ("held", "is still run by another process", "failed")
+    BLOCKED = ("blocked", "is blocked", "blocked")
+    SKIPPED = ("skipped", "was skipped", "skipped")
+
+    @property
+    def blocks(self) -> bool:
+        """Whether what requires the script cannot run; after one that was skipped it would be skipped itself."""
+        return self not in {End.DONE, End.ELSEWHERE, End.SKIPPED}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one step ended: after how many seconds, the reason in a line, what the script raised."""
+
+    status: ScriptStatus
+    end: End
+    seconds: float = 0.0
+    text: str = ""
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """Something that happens to step ``number`` of ``total``.
+
+    Attributes:
+        kind: started, waiting, or the value of the ``End``.
+        status: the script.
+        seconds: how long that has taken so far.
+        holder: while waiting, the attempt that holds the script; None where only a lock is seen.
+        result: at the end of the step.
+    """
+
+    kind: str
+    status: ScriptStatus
+    number: int
+    total: int
+    seconds: float = 0.0
+    holder: RunRecord | None = None
+    result: Result | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a run ended: each step's result, what could not run included; the interrupt that ended it, if one did."""
+
+    results: tuple[Result, ...]
+    interrupt: KeyboardInterrupt | None = None
+
+    def counted(self, counts_as: str) -> tuple[Result, ...]:
+        """The results that the summary counts as done, failed, blocked or skipped."""
+        return tuple(result for result in self.results if result.end.counts_as == counts_as)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether everything that was to run has run."""
+        return len(self.counted("done")) == len(self.results)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to carry out a plan.
+
+    Attributes:
+        wait: for how many seconds to wait for a script that another process runs.
+        continue_on_error: whether to go on with what does not depend on a failed script.
+        interactive: whether scripts may ask somebody.
+        given: options for every command: verbosity, colours, streams.
+    """
+
+    wait: float
+    continue_on_error: bool = False
+    interactive: bool = True
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    def for_command(self, command: BaseCommand) -> dict[str, Any]:
+        """The options that this command takes, as ``call_command`` wants them."""
+        options = dict(self.given)
+        if not self.interactive:
+            known = {action.dest for action in command.create_parser("manage.py", "")._actions}  # noqa: SLF001 - argparse has no other list of them
+            silent = {"interactive": False, "no_input": True, "noinput": True}
+            options.update({name: value for name, value in silent.items() if name in known})
+        return options

@@ -1,0 +1,27 @@
+"""``manage.py run_all_scripts``: django-scripts-tracker's name for ``run_scripts``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scripts_tracker.management.commands import run_scripts
+
+if TYPE_CHECKING:
+    from django.core.management.base import CommandParser
+
+
+class Command(run_scripts.Command):
+    """The same, under the old name."""
+
+    help = "Runs the management scripts that need action; the same as run_scripts."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options of run_scripts, and the old one."""
+        super().add_arguments(parser)
+        parser.add_argument("--verbose", action="store_true", help="as --verbosity 2")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run what needs action."""
+        if options.pop("verbose"):
+            options["verbosity"] = max(options["verbosity"], 2)
+        super().handle(*args, **options)

@@ -1,0 +1,185 @@
+"""``manage.py run_scripts``: a choice, a plan, one call of the runner, what it says, an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
+
+from scripts_tracker import choosing, conf, database, planning, progress, terminal
+from scripts_tracker.events import RunOptions
+from scripts_tracker.exceptions import LedgerMissing, UnknownScript
+from scripts_tracker.interrupts import exit_code, sigterm_raises
+from scripts_tracker.overview import take_stock
+from scripts_tracker.runner import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from django.core.management.base import CommandParser
+
+    from scripts_tracker.choosing import Choice
+    from scripts_tracker.events import RunEvent, Summary
+    from scripts_tracker.overview import Overview
+    from scripts_tracker.planning import Plan
+
+# As check_scripts: not a script failed, but nothing could be tried.
+COULD_NOT_RUN = 2
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(text)
+    return seconds
+
+
+class Command(BaseCommand):
+    """Run what needs action, once, in the order that the scripts ask for."""
+
+    help = "Runs the management scripts that are new, modified, failed or lost here, required ones first."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options of the contract."""
+        parser.add_argument(
+            "names",
+            nargs="*",
+            metavar="NAME",
+            help="app.name or name; default: every script that needs action",
+        )
+        parser.add_argument("--plan", action="store_true", help="print what would run, and why; run nothing")
+        parser.add_argument(
+            "--tag",
+            action="append",
+            default=[],
+            dest="tags",
+            metavar="TAG",
+            help="only scripts with this tag",
+        )
+        parser.add_argument(
+            "--continue-on-error",
+            action="store_true",
+            help="after a failure, go on with what does not depend on it",
+        )
+        parser.add_argument(
+            "--no-retry",
+            action="store_false",
+            dest="retries",
+            help="leave failed and lost scripts to a person",
+        )
+        parser.add_argument(
+            "--wait",
+            type=_seconds,
+            metavar="SECONDS",
+            help="how long to wait for a script that another process runs; default: 600, or the setting wait_seconds",
+        )
+        parser.add_argument(
+            "--no-input",
+            "--noinput",
+            action="store_false",
+            dest="interactive",
+            help="no script gets an answer from anybody",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Plan, run, sum up; every error is one clear line."""
+        self._canvas = terminal.canvas(
+            self.stdout, no_color=options["no_color"], force_color=options["force_color"]
+        )
+        try:
+            overview = take_stock()
+            choice = choosing.choose(
+                overview.by_id, options["names"], options["tags"], retries=options["retries"]
+            )
+        except (LedgerMissing, UnknownScript) as error:
+            raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
+        except Error as error:
+            raise CommandError(
+                f"the ledger in database {database.alias()!r} cannot be used: {error}"
+                " (after an upgrade: manage.py migrate scripts_tracker)",
+                returncode=COULD_NOT_RUN,
+            ) from error
+        plan = planning.make_plan(choice.chosen, overview.by_id, choice.left)
+        if options["plan"]:
+            self._write(progress.plan(plan, choice, overview.by_id, self._canvas))
+        else:
+            self._run(plan, choice, overview, options)
+
+    def _write(self, lines: Iterable[str]) -> None:
+        self.stdout.write(terminal.printable(self.stdout, "\n".join(lines)))
+        self.stdout.flush()
+
+    def _run(self, plan: Plan, choice: Choice, overview: Overview, options: dict[str, Any]) -> None:
+        is_quiet = options["verbosity"] < 1
+        if not is_quiet:
+            left = progress.left(plan, choice, overview.by_id, self._canvas)
+            self._write([*left, progress.heading(plan, self._canvas)])
+        reporter = _Reporter(self, is_quiet=is_quiet)
+        runner = Runner(plan, overview.by_id, self._options(options), reporter)
+        with sigterm_raises(), _nobody_answers() if not options["interactive"] else contextlib.nullcontext():
+            summary = runner.carry_out()
+        if summary.results and not is_quiet:
+            self._write(progress.summary(summary, self._canvas))
+        self._leave(summary)
+
+    def _options(self, options: dict[str, Any]) -> RunOptions:
+        wait = options["wait"]
+        names = ("verbosity", "no_color", "force_color", "traceback")
+        given = {name: options[name] for name in names if name in options}
+        # The streams below our own wrappers: a script's own wrapper adds the line ends.
+        given.update(stdout=self.stdout._out, stderr=self.stderr._out)  # noqa: SLF001 - Django's call_command takes plain streams
+        return RunOptions(
+            conf.tracker_settings().wait_seconds if wait is None else wait,
+            options["continue_on_error"],
+            options["interactive"],
+            given,
+        )
+
+    def _leave(self, summary: Summary) -> None:
+        if summary.interrupt is not None:
+            sys.exit(exit_code(summary.interrupt))
+        if not summary.is_good:
+            counts = [
+                f"{len(summary.counted(name))} {name}"
+                for name in ("failed", "blocked", "skipped")
+                if summary.counted(name)
+            ]
+            raise CommandError(f"Not every management script was run: {', '.join(counts)}.")
+
+
+class _Reporter:
+    """Writes the events of a run: progress to stdout, tracebacks to stderr."""
+
+    def __init__(self, command: Command, *, is_quiet: bool) -> None:
+        began = time.monotonic()
+        self._progress = progress.Progress(command._canvas, lambda: time.monotonic() - began)  # noqa: SLF001 - a part of the command
+        self._command = command
+        self._is_quiet = is_quiet
+
+    def __call__(self, event: RunEvent) -> None:
+        out, err = self._command.stdout, self._command.stderr
+        trace = progress.trace(event.result) if event.result else ""
+        if trace:
+            err.write(terminal.printable(err, trace))
+            err.flush()
+        text = "" if self._is_quiet else self._progress.text(event)
+        if text:
+            out.write(terminal.printable(out, text), ending="")
+            out.flush()
+
+
+@contextlib.contextmanager
+def _nobody_answers() -> Iterator[None]:
+    """A script that asks gets the end of the input at once, instead of waiting for somebody."""
+    before = sys.stdin
+    with open(os.devnull, encoding="utf-8") as nothing:
+        sys.stdin = nothing
+        try:
+            yield
+        finally:
+            sys.stdin = before

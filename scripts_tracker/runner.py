@@ -1,0 +1,209 @@
+"""Carries out a plan, a script at a time, and tells a callback what happens; prints nothing itself."""
+
+from __future__ import annotations
+
+import importlib
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from scripts_tracker import attempts, database, leases, overview, scan, snapshots
+from scripts_tracker.events import End, Result, RunEvent, Summary
+from scripts_tracker.identity import Identity
+from scripts_tracker.interrupts import Terminated
+from scripts_tracker.starts import Changed, Held, holder
+from scripts_tracker.states import State
+from scripts_tracker.tickets import Ticket, planned
+from scripts_tracker.vocabulary import INTERRUPTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from scripts_tracker.datatypes import RunRecord, ScriptId
+    from scripts_tracker.events import RunOptions
+    from scripts_tracker.planning import Plan
+    from scripts_tracker.states import ScriptStatus
+
+_FIRST_POLL, _LONGEST_POLL = 0.1, 1.0
+
+
+class Runner:
+    """One run of a plan.
+
+    Args:
+        plan: what to run, in order.
+        by_id: every script as the plan saw it.
+        options: how to run it.
+        report: is told of every event, in order.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        by_id: Mapping[ScriptId, ScriptStatus],
+        options: RunOptions,
+        report: Callable[[RunEvent], None],
+    ) -> None:
+        self._plan = plan
+        self._planned = by_id
+        self._now = by_id
+        self._options = options
+        self._report = report
+        self._results: dict[ScriptId, Result] = {}
+        self._number = 0
+        self._is_waiting = False
+
+    def carry_out(self) -> Summary:
+        """Run every step that can be run; Ctrl-C and SIGTERM end the run and are told in the summary."""
+        for status, reasons in self._plan.blocked:
+            self._results[status.id] = Result(status, End.BLOCKED, text="; ".join(reasons))
+        interrupt: KeyboardInterrupt | None = None
+        for number, status in enumerate(self._plan.steps, start=1):
+            self._number = number
+            obstacle = self._obstacle(status, is_interrupted=interrupt is not None)
+            if obstacle is not None:
+                self._settle(obstacle)
+                continue
+            began = time.monotonic()
+            try:
+                self._settle(self._step(status, began))
+            except KeyboardInterrupt as error:
+                interrupt = error
+                words = f"{INTERRUPTED}: {'SIGTERM' if isinstance(error, Terminated) else 'Ctrl-C'}"
+                end = End.SKIPPED if self._is_waiting else End.FAILED
+                self._settle(Result(status, end, time.monotonic() - began, words))
+        return Summary(tuple(self._results.values()), interrupt)
+
+    def _settle(self, result: Result) -> None:
+        self._results[result.status.id] = result
+        self._tell(result.end.value, result.status, result=result, seconds=result.seconds)
+
+    def _tell(self, kind: str, status: ScriptStatus, **facts: Any) -> None:
+        self._report(RunEvent(kind, status, self._number, len(self._plan.steps), **facts))
+
+    def _obstacle(self, status: ScriptStatus, *, is_interrupted: bool) -> Result | None:
+        """Why a step is not even tried; None where nothing stands in its way."""
+        requires = status.definition.requires if status.definition else ()
+        for required in requires:
+            result = self._results.get(required.target) if required.target else None
+            if result is not None and result.end.blocks:
+                return Result(
+                    status, End.BLOCKED, text=f"requires {required.target}, which {result.end.words}"
+                )
+        if is_interrupted:
+            return Result(status, End.SKIPPED, text="the run was interrupted before")
+        failed = [one for one in self._results.values() if one.end in {End.FAILED, End.HELD}]
+        if failed and not self._options.continue_on_error:
+            words = f"{failed[0].status.id} {failed[0].end.words} before; --continue-on-error goes on"
+            return Result(status, End.SKIPPED, text=words)
+        return None
+
+    def _step(self, planned_status: ScriptStatus, began: float) -> Result:
+        status, until = self._now.get(planned_status.id, planned_status), None
+        while True:
+            elsewhere = self._done_elsewhere(planned_status, status)
+            if elsewhere is not None:
+                return elsewhere
+            try:
+                return self._try(status, began)
+            except Changed:
+                pass
+            except Held as held:
+                until = until or time.monotonic() + self._options.wait
+                self._is_waiting = True
+                if not self._wait(status, held.run, until):
+                    return Result(status, End.HELD, time.monotonic() - began, holder(held.run))
+            self._is_waiting = False
+            self._now = database.insist(overview.take_stock, self._options.wait).by_id
+            if planned_status.id not in self._now:
+                return Result(status, End.FAILED, text="its file or its decorator is gone")
+            status = self._now[planned_status.id]
+
+    def _done_elsewhere(self, before: ScriptStatus, now: ScriptStatus) -> Result | None:
+        """What another process made of the script since it was planned; None where it is still to be run."""
+        run = _last_run(now)
+        if run is None or run == _last_run(before):
+            return None
+        if now.state.satisfies and (now.state is not State.RECURRING or run.applies):
+            return Result(now, End.ELSEWHERE, text=f"on {run.host}, process {run.pid}")
+        if now.state is State.FAILED and not run.reason.startswith(INTERRUPTED):
+            where = f"failed meanwhile on {run.host}, process {run.pid}"
+            return Result(now, End.FAILED, text=f"{where}: {run.reason}")
+        return None
+
+    def _try(self, status: ScriptStatus, began: float) -> Result:
+        run = _last_run(status)
+        ticket = Ticket(
+            None, _identity(status), run.pk if run else None, lambda: self._tell("started", status)
+        )
+        try:
+            self._call(status, ticket)
+        except (Held, Changed):
+            raise
+        except SystemExit as error:
+            if error.code not in (None, 0) or ticket.run is None:
+                return self._failed(status, ticket, began, error)
+        except Exception as error:  # noqa: BLE001 - whatever a script raises is its failure, and the next one's turn comes
+            return self._failed(status, ticket, began, error)
+        seconds = time.monotonic() - began
+        if ticket.reason:
+            return Result(status, End.UNCOUNTED, seconds, ticket.reason)
+        return Result(status, End.DONE, seconds)
+
+    def _call(self, status: ScriptStatus, ticket: Ticket) -> None:
+        module = importlib.import_module(scan.module_of(status.id, ticket.identity.path))
+        command = ticket.command = module.Command()
+        if not isinstance(command, BaseCommand):
+            raise CommandError(f"{ticket.identity.path}: Command is no subclass of BaseCommand.")
+        with planned(ticket):
+            call_command(command, **self._options.for_command(command))
+        if ticket.run is None:
+            raise CommandError(f"{ticket.identity.path}: the tracked handle() was never reached.")
+
+    def _failed(self, status: ScriptStatus, ticket: Ticket, began: float, error: BaseException) -> Result:
+        if ticket.run is None:
+            attempts.record_failure(ticket.identity, ticket, error)
+        return Result(status, End.FAILED, time.monotonic() - began, _in_a_line(error), error)
+
+    def _wait(self, status: ScriptStatus, run: RunRecord | None, until: float) -> bool:
+        """Wait until nobody holds the script; False where the time is over before."""
+        began, pause = time.monotonic(), _FIRST_POLL
+        while True:
+            self._tell("waiting", status, seconds=time.monotonic() - began, holder=run)
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(pause * random.uniform(0.7, 1), left))  # noqa: S311 - no secret
+            pause = min(pause * 1.3, _LONGEST_POLL)
+            if run is None:
+                return True
+            run = _holder_of(status.id, self._options.wait)
+            if run is None:
+                return True
+
+
+def _holder_of(script_id: ScriptId, seconds: float) -> RunRecord | None:
+    record = database.insist(lambda: snapshots.record_of(script_id), seconds)
+    if record is None or record.last_run is None:
+        return None
+    is_held = record.lease_live or leases.is_held_unrenewed(record.last_run, database.alias())
+    return record.last_run if is_held else None
+
+
+def _identity(status: ScriptStatus) -> Identity:
+    path = status.definition.location.path if status.definition else ""
+    return Identity(status.id, path, scan.absolute_path(path))
+
+
+def _last_run(status: ScriptStatus) -> RunRecord | None:
+    return status.record.last_run if status.record else None
+
+
+def _in_a_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return (
+        text if isinstance(error, CommandError) and text else f"{type(error).__name__}: {text}".rstrip(": ")
+    )

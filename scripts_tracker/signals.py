@@ -1,0 +1,16 @@
+"""What a project may connect to: each is sent with ``sender`` the command's class, and what its receivers raise is logged.
+
+All give ``script`` (a ScriptId; ``str()`` is "app.name") and ``run`` (the key of the ScriptRun row). ``script_started``
+is sent when the attempt is recorded, before ``handle()``; ``script_succeeded`` and ``script_failed`` when its end is
+recorded, with ``seconds`` and, of a failure, ``error`` (the exception); ``script_lost`` when an attempt that never ended is
+found by the next one, with ``host``, ``pid`` and ``started_at`` of the lost one, whose key is ``run``.
+"""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+script_started = Signal()
+script_succeeded = Signal()
+script_failed = Signal()
+script_lost = Signal()

@@ -1,0 +1,157 @@
+"""How an attempt starts: the version that is there, the look whether anybody holds the script, the row that says so."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.core.management.base import CommandError
+from django.db import Error
+
+from scripts_tracker import arguments, conf, database, git, leases, signals, versions
+from scripts_tracker.exceptions import Overtaken
+from scripts_tracker.provenance import who_and_where
+
+if TYPE_CHECKING:
+    from scripts_tracker.calls import Call
+    from scripts_tracker.datatypes import RunRecord, ScriptId, ScriptOptions
+    from scripts_tracker.identity import Identity
+    from scripts_tracker.leases import Entry, OpenRun
+    from scripts_tracker.ledger import RunFacts, VersionFacts
+    from scripts_tracker.tickets import Ticket
+
+logger = logging.getLogger("scripts_tracker")
+
+# How long to try where others write to the ledger at the same moment.
+_PATIENCE = 5.0
+_PAUSE = 0.02
+
+
+class Held(CommandError):
+    """Somebody else runs the script; ``run`` is their attempt, None where only a lock of theirs is seen."""
+
+    def __init__(self, script_id: ScriptId, run: RunRecord | None) -> None:
+        super().__init__(f"{script_id} was not run: {holder(run)}. Wait until that ends.")
+        self.run = run
+
+
+class Changed(CommandError):
+    """The script was run or marked since its run was planned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A recorded start; ``reason`` says why a success does not count as applied, empty where it does.
+
+    ``inside`` tells whether a transaction of the caller holds the rows.
+    """
+
+    run: OpenRun
+    reason: str
+    inside: bool
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether nothing is held, as nothing is going to change that counts."""
+        return self.reason == "rehearsal"
+
+
+def holder(run: RunRecord | None) -> str:
+    """Who runs a script, as half a sentence."""
+    if run is None:
+        return "another transaction keeps it locked in the ledger"
+    from scripts_tracker.report import local_time  # seldom needed
+
+    process = f", process {run.pid}" if run.pid else ""
+    return f"it has been running since {local_time(run.started_at)} on {run.host}{process}"
+
+
+def start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticket | None) -> Start:
+    """Record that an attempt starts; a rehearsal needs no lease, as it changes nothing that counts.
+
+    Raises:
+        Held: somebody else runs the script.
+        Changed: the ticket is out of date.
+        LedgerMissing, Error: the ledger cannot be used.
+    """
+    inside = database.is_in_transaction()
+    is_rehearsal = any(call.options.get(name) for name in options.unless)
+    reason = "rehearsal" if is_rehearsal else _why_not_to_apply(call, identity)
+    facts = who_and_where(
+        "rehearsal" if is_rehearsal else "run",
+        given=arguments.shown(call.args, call.options, conf.tracker_settings().secret_pattern),
+    )
+    run = _begin(identity, facts, ticket, inside=inside)
+    if ticket is not None:
+        ticket.run, ticket.kind, ticket.reason = run.pk, facts.kind, reason
+        ticket.on_start()
+    if run.lost is not None:
+        _tell_of_the_lost(type(call.command), identity.id, run.lost)
+    return Start(run, reason, inside)
+
+
+def _begin(identity: Identity, facts: RunFacts, ticket: Ticket | None, *, inside: bool) -> OpenRun:
+    source, content_digest = versions.read_source(identity.file)
+    until = time.monotonic() + _PATIENCE
+    version: VersionFacts | None = None
+    while True:
+        entry = _look(identity.id, content_digest, facts, ticket)
+        version = version or versions.describe(source, content_digest, entry.version)
+        try:
+            return _patiently(identity, entry, version, facts)
+        except Overtaken as error:
+            if inside or time.monotonic() >= until:
+                raise Held(identity.id, entry.holder) from error
+        time.sleep(_PAUSE)
+
+
+def _look(script_id: ScriptId, content_digest: str, facts: RunFacts, ticket: Ticket | None) -> Entry:
+    entry = database.insist(lambda: leases.look_up(script_id, content_digest), _PATIENCE)
+    if facts.kind == "run" and (run := entry.holder):
+        raise Held(script_id, run)
+    if ticket is not None and ticket.last_run != (entry.last_run.pk if entry.last_run else None):
+        raise Changed(f"{script_id} was not run: somebody else ran or marked it meanwhile.")
+    return entry
+
+
+def _patiently(identity: Identity, entry: Entry, version: VersionFacts, facts: RunFacts) -> OpenRun:
+    try:
+        return database.insist(
+            lambda: leases.begin(identity.id, identity.path, entry, version, facts), _PATIENCE
+        )
+    except Error as error:
+        if database.is_contention(error):
+            raise Held(identity.id, entry.holder) from error
+        raise
+
+
+def _tell_of_the_lost(sender: type, script_id: ScriptId, run: RunRecord) -> None:
+    signals.script_lost.send_robust(
+        sender, script=script_id, run=run.pk, host=run.host, pid=run.pid, started_at=run.started_at
+    )
+
+
+def _why_not_to_apply(call: Call, identity: Identity) -> str:
+    """Why a success is not to count as applied, empty where it is to count (CHECK_SCRIPT_GIT_STATUS)."""
+    if not conf.checks_git_status():
+        return ""
+    try:
+        changed = git.has_uncommitted_changes(identity.file)
+    except git.GitUnavailable as error:
+        _tell(call, f"{identity.path}: cannot tell whether it has uncommitted changes ({error}).")
+        return ""
+    if not changed:
+        return ""
+    _tell(call, f"{identity.path} has uncommitted changes: this run will not mark {identity.id} applied.")
+    return "uncommitted changes"
+
+
+def _tell(call: Call, text: str) -> None:
+    """Warn on the command's own stderr, where its user looks; by log where a bare object has none."""
+    stderr = getattr(call.command, "stderr", None)
+    if stderr is None:
+        logger.warning(text)
+    else:
+        stderr.write(f"Warning: {text}")

@@ -1,0 +1,54 @@
+"""What the runner tells an attempt that it planned, and what it is told in return."""
+
+from __future__ import annotations
+
+import contextlib
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from scripts_tracker.identity import Identity
+
+_planned: ContextVar[Ticket | None] = ContextVar("_planned", default=None)
+
+
+@dataclass(slots=True)
+class Ticket:
+    """One planned run of a command object; the attempt calls ``on_start`` and fills in the last three.
+
+    Attributes:
+        command: the very object that is going to run.
+        identity: which script that is.
+        last_run: the script's last run when it was planned: a later one means that somebody else was quicker.
+        on_start: called when the attempt is recorded, before ``handle()``.
+        run: the key of the attempt's row; None where ``handle()`` was not reached.
+        kind: run or rehearsal.
+        reason: why a success does not count as applied; empty where it does.
+    """
+
+    command: object
+    identity: Identity
+    last_run: int | None
+    on_start: Callable[[], None]
+    run: int | None = None
+    kind: str = ""
+    reason: str = ""
+
+
+@contextlib.contextmanager
+def planned(ticket: Ticket) -> Iterator[None]:
+    """While the block runs, the attempt of the ticket's command finds it."""
+    token = _planned.set(ticket)
+    try:
+        yield
+    finally:
+        _planned.reset(token)
+
+
+def ticket_of(command: object) -> Ticket | None:
+    """The ticket of a command object, None where nobody planned its run."""
+    ticket = _planned.get()
+    return ticket if ticket is not None and ticket.command is command else None
