@@ -7,7 +7,6 @@ import contextlib
 import gc
 import os
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
@@ -150,8 +149,8 @@ def _session(options: argparse.Namespace) -> Session:
     config = lint_config.read(root)
     select = lint_config.chosen_codes(options.select, "--select")
     ignore = lint_config.chosen_codes(options.ignore, "--ignore")
-    config = replace(
-        config, select=config.select if select is None else select, ignore=(*config.ignore, *(ignore or ()))
+    config = config._replace(
+        select=config.select if select is None else select, ignore=(*config.ignore, *(ignore or ()))
     )
     return session(root, config, paths or None, options.since or "")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scripts_tracker.analysis.resolving import Broken, FoundClass, Unknown
 
@@ -20,8 +20,7 @@ Class = FoundClass | Unknown | Broken
 Order = tuple[Class, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Implementation:
+class Implementation(NamedTuple):
     """One ``handle()`` on the way of a call, and the module that defines it."""
 
     module: Module

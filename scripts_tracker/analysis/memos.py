@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from scripts_tracker.analysis import codes, sources, stamps
 from scripts_tracker.analysis.version import ANALYSIS_VERSION
@@ -50,8 +50,7 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256(repr((version, parts)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one command file, as long as nothing changes that it depends on.
 
     Attributes:
@@ -65,8 +64,7 @@ class Outcome:
     lineage: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(NamedTuple):
     """Everything that was looked at to make an index.
 
     Attributes:

@@ -6,8 +6,7 @@ import errno
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scripts_tracker.exceptions import UnreadableSource
 
@@ -35,8 +34,7 @@ _REASONS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CommandFile:
+class CommandFile(NamedTuple):
     """One file that Django offers as a command; ``ignored`` where the settings leave it out."""
 
     folder: CommandsDir

@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scripts_tracker.analysis import codes, sources
 from scripts_tracker.datatypes import Finding, Location
@@ -28,8 +27,7 @@ _NOT_ALWAYS_FOUND: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Noqa:
+class Noqa(NamedTuple):
     """One comment: where it starts, and the codes that it names; None where it names none and hides all."""
 
     line: int

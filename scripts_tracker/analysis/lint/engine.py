@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from scripts_tracker.analysis import memos, stamps
 from scripts_tracker.analysis.findings import Findings
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from scripts_tracker.datatypes import CommandsDir, Finding, ProjectIndex, ScriptDefinition
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What to lint.
 
     Attributes:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.lint import engine, places
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 _DECORATED_HERE: Final = re.compile(rb"@\s*(?:\w+\s*\.\s*)*tracked_script\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """What to lint, and what of it to report.
 
     Attributes:
