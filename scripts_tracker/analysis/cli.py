@@ -26,6 +26,7 @@ FOUND: Final = 1
 WRONG_USE: Final = 2
 _INTERRUPTED: Final = 130
 _MOST_ROUNDS: Final = 10
+_USUAL_COLUMNS: Final = 80
 
 
 def process() -> NoReturn:
@@ -66,9 +67,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+class _Help(argparse.HelpFormatter):
+    """Help as wide as the terminal; argparse would ask shutil, which loads all compressors, even to read options."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    """What ``shutil.get_terminal_size()`` says."""
+    with contextlib.suppress(KeyError, ValueError):
+        if (given := int(os.environ["COLUMNS"])) > 0:
+            return given
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        if sys.__stdout__ is not None:
+            return os.get_terminal_size(sys.__stdout__.fileno()).columns or _USUAL_COLUMNS
+    return _USUAL_COLUMNS
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts-tracker-lint",
+        formatter_class=_Help,
         description="Find broken tracked scripts without running or importing anything of the project.",
         epilog="Exit codes: 0 clean, 1 findings, 2 wrong use.",
     )
@@ -231,9 +251,7 @@ def _width() -> int | None:
     """The columns of the terminal; None where the output goes elsewhere."""
     if sys.stdout is None or not sys.stdout.isatty():
         return None
-    import shutil
-
-    return shutil.get_terminal_size().columns
+    return _columns()
 
 
 def _write(text: str) -> None:

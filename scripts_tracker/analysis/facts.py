@@ -153,7 +153,8 @@ class FileFacts(NamedTuple):
 
 def hits_of(content: str) -> str:
     """The hits in what ``to_text`` returned."""
-    return content.split("\t", 2)[2] if content.count("\t") > 1 else ""
+    _, *more = content.split("\t", 2)
+    return more[1] if len(more) > 1 else ""
 
 
 def verdict_of(content: str) -> Verdict | None:

@@ -28,6 +28,7 @@ class Findings:
         self._root = os.path.normpath(root)
         self._found: set[Finding] = set()
         self._recorded: set[Finding] = set()
+        self._shown: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(sorted(self._found))
@@ -66,6 +67,11 @@ class Findings:
 
     def shown(self, path: str) -> str:
         """A path as people see it: relative to the root where it lies in it, else absolute; posix."""
+        if path not in self._shown:
+            self._shown[path] = self._relative(path)
+        return self._shown[path]
+
+    def _relative(self, path: str) -> str:
         normal = os.path.normpath(path)
         if normal.startswith(os.path.join(self._root, "")):
             normal = os.path.relpath(normal, self._root)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scripts_tracker.analysis import codes, memos, sources
 from scripts_tracker.analysis.cycles import cycles
@@ -36,6 +36,9 @@ class _Pending(NamedTuple):
     home: Module
     source: bytes
     digest: str
+
+
+_NOTHING: Final = Outcome()
 
 
 class Scan:
@@ -113,14 +116,16 @@ class Scan:
             {**(self._known.probes if self._known else {}), **self._finder.probes},
             {**(self._known.read if self._known else {}), **self._library.digests},
             found.union(self._known.found) if self._known else found,
+            *((self._known.stamps, self._known.stored) if self._known else ()),
         )
         return memos.remembered(index, self._files, since, basis)
 
     def _outcome(self, file: CommandFile) -> Outcome:
-        outcome = self._outcomes.get(key_of_file(file))
+        key = key_of_file(file)
+        outcome = self._outcomes.get(key)
         if outcome is None and self._known:
-            outcome = self._known.outcomes.get(key_of_file(file))
-        return outcome or Outcome()
+            outcome = self._known.outcomes.get(key)
+        return outcome or _NOTHING
 
     def _look_at(self, files: Sequence[CommandFile]) -> None:
         """Find out what becomes of some files, all of them together: many may have to be parsed."""
@@ -238,6 +243,8 @@ def check_requirements(
             definition,
             requires=tuple(_checked(one, each, definitions, findings) for each in definition.requires),
         )
+        if definition.requires
+        else definition
         for one, definition in definitions.items()
     }
     edges = {

@@ -40,8 +40,26 @@ class Request(NamedTuple):
     ignored_prefixes: tuple[str, ...] = ()
 
 
+class Listing(NamedTuple):
+    """The commands of a project, ignored ones included; since when, and what is wrong with their folders."""
+
+    files: list[CommandFile]
+    findings: Findings
+    since: int
+
+
+def listed(request: Request) -> Listing:
+    """Look for the commands of a project."""
+    findings, since = Findings(request.root), stamps.now()
+    files = command_files(request.dirs, findings, request.ignored_files, request.ignored_prefixes)
+    return Listing(files, findings, since)
+
+
 def project_findings(
-    request: Request, store: FactStore | None = None, memory: IndexMemory | None = None
+    request: Request,
+    store: FactStore | None = None,
+    memory: IndexMemory | None = None,
+    listing: Listing | None = None,
 ) -> ProjectIndex:
     """The scripts of a project, and everything that its files tell is wrong with them, but for what ``# noqa`` hides.
 
@@ -49,9 +67,9 @@ def project_findings(
         request: what to lint.
         store: knows the facts of bytes that were analysed before.
         memory: remembers whole results, for as long as nothing that they depend on changes.
+        listing: what was listed just now.
     """
-    findings, since = Findings(request.root), stamps.now()
-    files = command_files(request.dirs, findings, request.ignored_files, request.ignored_prefixes)
+    files, findings, since = listing or listed(request)
     key = _key(request)
     known = memos.recalled(memory.recall(key), files, since) if memory and not any(findings) else None
     if known is not None and known.index is not None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.analysis.cache import FactCache
     from scripts_tracker.analysis.lint.config import Config
+    from scripts_tracker.analysis.sources import CommandFile
     from scripts_tracker.datatypes import Finding, ProjectIndex, ScriptDefinition
 
 _DECORATED_HERE: Final = re.compile(rb"@\s*(?:\w+\s*\.\s*)*tracked_script\b")
@@ -46,13 +47,16 @@ class Session(NamedTuple):
         Raises:
             UnknownRevisionError: git knows no such revision.
         """
-        index = engine.project_findings(self.request, cache, cache)
-        found = {*index.findings, *self._of_this_run(index, cache)}
+        listing = engine.listed(self.request)
+        index = engine.project_findings(self.request, cache, cache, listing)
+        found = {*index.findings, *self._of_this_run(index, cache, listing.files)}
         if cache is not None:
             cache.save()
         return sorted(one for one in found if self.config.reports(one) and self._covers(one.location.path))
 
-    def _of_this_run(self, index: ProjectIndex, cache: FactCache | None) -> Iterator[Finding]:
+    def _of_this_run(
+        self, index: ProjectIndex, cache: FactCache | None, files: Sequence[CommandFile]
+    ) -> Iterator[Finding]:
         found: list[Finding] = []
         wants = self.config.wants
         scripts = [
@@ -63,7 +67,7 @@ class Session(NamedTuple):
         if self.modules and wants(codes.UNSEEN):
             from scripts_tracker.analysis.lint.unseen import unseen
 
-            found += unseen(self.modules, self.request, index, cache)
+            found += unseen(self.modules, self.request, index, cache, files)
         if scripts and wants(codes.NOT_IN_GIT):
             from scripts_tracker.analysis.lint.revisions import not_in_git
 
