@@ -107,16 +107,17 @@ class Scan:
         """The text that an index can be recalled from, if it can; ``since`` is when looking at files began."""
         if self._library.digests is None:
             return None
-        files = [file for file in self._files if not file.ignored]
-        paths = {file.path for file in files}
-        found = paths.intersection(self._finder.found)
-        basis = memos.Basis(
-            {file.path: self.digest_of(file.path) for file in files},
-            {key_of_file(file): self._outcome(file) for file in files},
-            {**(self._known.probes if self._known else {}), **self._finder.probes},
-            {**(self._known.read if self._known else {}), **self._library.digests},
-            found.union(self._known.found) if self._known else found,
-            *((self._known.stamps, self._known.stored) if self._known else ()),
+        known = self._known or memos.Basis({}, {}, {}, {}, ())
+        paths = [file.path for file in self._files if not file.ignored]
+        basis = known._replace(
+            digests={
+                **known.digests,
+                **{path: self.digest_of(path) for path in paths if path not in known.digests},
+            },
+            outcomes={**known.outcomes, **self._outcomes},
+            probes={**known.probes, **self._finder.probes},
+            read={**known.read, **self._library.digests},
+            found={*known.found, *self._finder.found.intersection(paths)},
         )
         return memos.remembered(index, self._files, since, basis)
 

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.findings import in_order
 from scripts_tracker.analysis.lint import engine, places
 from scripts_tracker.analysis.lint.engine import Request
 
@@ -52,7 +53,7 @@ class Session(NamedTuple):
         found = {*index.findings, *self._of_this_run(index, cache, listing.files)}
         if cache is not None:
             cache.save()
-        return sorted(one for one in found if self.config.reports(one) and self._covers(one.location.path))
+        return in_order(one for one in found if self.config.reports(one) and self._covers(one.location.path))
 
     def _of_this_run(
         self, index: ProjectIndex, cache: FactCache | None, files: Sequence[CommandFile]
