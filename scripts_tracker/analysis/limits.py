@@ -36,6 +36,11 @@ _SHORT: Final = 200_000
 _WORDS: Final = (b"and", b"or", b"not", b"if", b"else", b"lambda", b"await", b"async")
 # Where a statement may start: what the words mean elsewhere costs nothing.
 _PATTERNS: Final = re.compile(r"(?:\A|[\n;:])[ \t\f]*(?:case|del)\b")
+# The rest of a line that no bracket or string goes on after, with two levels of brackets at most.
+_PLAIN: Final = r"[^\n'\"#\\(){}\[\];]|'(?!'')[^'\n\\{]*'|\"(?!\"\")[^\"\n\\{]*\""
+_GROUP: Final = rf"[(\[](?:{_PLAIN}|[(\[](?:{_PLAIN})*[)\]])*[)\]]"
+_FLAT: Final = re.compile(rf"(?:{_PLAIN}|{_GROUP})*(?=\n|\Z)")
+_MAX_FLAT: Final = 5000
 
 
 def check(text: str) -> None:
@@ -77,5 +82,16 @@ def _harmless(text: str) -> bool:
         # A chain of words that are too frequent to be counted here has fewer than MAX_TOKENS of them.
         and len(data) <= _SHORT
         and operators + sum(map(data.count, _WORDS)) <= _FEW
-        and _PATTERNS.search(text) is None
+        and _patterns_are_flat(text)
     )
+
+
+def _patterns_are_flat(text: str) -> bool:
+    """Whether all that is read like a pattern is a few lines with few levels of brackets, as in most programs."""
+    length = 0
+    for start in _PATTERNS.finditer(text):
+        line = _FLAT.match(text, start.end())
+        if line is None:
+            return False
+        length += line.end() - line.start()
+    return length <= _MAX_FLAT
