@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import time
+from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -21,7 +22,7 @@ from scripts_tracker.runner import Runner
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from django.core.management.base import CommandParser
+    from django.core.management.base import CommandParser, OutputWrapper
 
     from scripts_tracker.choosing import Choice
     from scripts_tracker.events import RunEvent, Summary
@@ -33,10 +34,11 @@ COULD_NOT_RUN = 2
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(text)
-    return seconds
+    with contextlib.suppress(ValueError):
+        seconds = float(text)
+        if 0 <= seconds < float("inf"):
+            return seconds
+    raise ArgumentTypeError(f"a number of seconds, not {text!r}")
 
 
 class Command(BaseCommand):
@@ -111,8 +113,7 @@ class Command(BaseCommand):
             self._run(plan, choice, overview, options)
 
     def _write(self, lines: Iterable[str]) -> None:
-        self.stdout.write(terminal.printable(self.stdout, "\n".join(lines)))
-        self.stdout.flush()
+        _say(self.stdout, "\n".join(lines) + "\n")
 
     def _run(self, plan: Plan, choice: Choice, overview: Overview, options: dict[str, Any]) -> None:
         is_quiet = options["verbosity"] < 1
@@ -165,12 +166,17 @@ class _Reporter:
         out, err = self._command.stdout, self._command.stderr
         trace = progress.trace(event.result) if event.result else ""
         if trace:
-            err.write(terminal.printable(err, trace))
-            err.flush()
+            _say(err, f"{trace}\n")
         text = "" if self._is_quiet else self._progress.text(event)
         if text:
-            out.write(terminal.printable(out, text), ending="")
-            out.flush()
+            _say(out, text)
+
+
+def _say(stream: OutputWrapper, text: str) -> None:
+    """Write a text as it is; the reader may be gone (``| head``), or a script has closed the stream: the run goes on."""
+    with contextlib.suppress(OSError, ValueError):
+        stream.write(terminal.printable(stream, text), ending="")
+        stream.flush()
 
 
 @contextlib.contextmanager
