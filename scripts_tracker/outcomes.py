@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 
-from scripts_tracker import arguments, conf, database, leases, signals
+from scripts_tracker import arguments, conf, database, leases, processes, signals
 from scripts_tracker.vocabulary import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ class Attempt:
         result, clean_exit = None, None
         with _one_transaction() if self.atomic else contextlib.nullcontext():
             try:
-                result = self.call()
+                with processes.children_end_here():
+                    result = self.call()
             except SystemExit as error:
                 if error.code not in (None, 0):  # a tuple: a code may be unhashable
                     raise
