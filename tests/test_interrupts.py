@@ -30,10 +30,14 @@ def end_of_child(work: Callable[[], None]) -> int:
     return os.waitpid(pid, 0)[1]
 
 
+def evict() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(5)
+
+
 def test_sigterm_is_an_exception_inside_the_block_and_the_default_after_it() -> None:
     with pytest.raises(Terminated, match="SIGTERM"), sigterm_raises():
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(5)
+        evict()
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
@@ -62,12 +66,8 @@ def test_a_thread_installs_nothing() -> None:
 
 
 def test_a_forked_child_is_ended_by_sigterm_as_it_always_was() -> None:
-    def work() -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(5)
-
     with sigterm_raises():
-        assert os.WTERMSIG(end_of_child(work)) == signal.SIGTERM
+        assert os.WTERMSIG(end_of_child(evict)) == signal.SIGTERM
 
 
 def leave_with(error: BaseException | None) -> Callable[[], None]:

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
 from scripts_tracker import choosing, conf, database, planning, progress, terminal
-from scripts_tracker.events import RunOptions
+from scripts_tracker.events import COULD_NOT_RUN, RunOptions
 from scripts_tracker.exceptions import LedgerMissing, UnknownScript
 from scripts_tracker.interrupts import exit_code, sigterm_raises
 from scripts_tracker.overview import take_stock
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from scripts_tracker.events import RunEvent, Summary
     from scripts_tracker.overview import Overview
     from scripts_tracker.planning import Plan
-
-# As check_scripts: not a script failed, but nothing could be tried.
-COULD_NOT_RUN = 2
 
 
 def _seconds(text: str) -> float:
@@ -93,6 +90,11 @@ class Command(BaseCommand):
         self._canvas = terminal.canvas(
             self.stdout, no_color=options["no_color"], force_color=options["force_color"]
         )
+        if not conf.tracker_settings().enabled:
+            words = (
+                'SCRIPTS_TRACKER["enabled"] is False here: no script was run, as that could not be recorded'
+            )
+            raise CommandError(words, returncode=COULD_NOT_RUN)
         try:
             overview = take_stock()
             choice = choosing.choose(
@@ -108,7 +110,7 @@ class Command(BaseCommand):
             ) from error
         plan = planning.make_plan(choice.chosen, overview.by_id, choice.left)
         if options["plan"]:
-            self._write(progress.plan(plan, choice, overview.by_id, self._canvas))
+            self._write(progress.plan(plan, choice, self._canvas))
         else:
             self._run(plan, choice, overview, options)
 
@@ -118,7 +120,7 @@ class Command(BaseCommand):
     def _run(self, plan: Plan, choice: Choice, overview: Overview, options: dict[str, Any]) -> None:
         is_quiet = options["verbosity"] < 1
         if not is_quiet:
-            left = progress.left(plan, choice, overview.by_id, self._canvas)
+            left = progress.left(plan, choice, self._canvas)
             self._write([*left, progress.heading(plan, self._canvas)])
         reporter = _Reporter(self, is_quiet=is_quiet)
         runner = Runner(plan, overview.by_id, self._options(options), reporter)
@@ -126,7 +128,7 @@ class Command(BaseCommand):
             summary = runner.carry_out()
         if summary.results and not is_quiet:
             self._write(progress.summary(summary, self._canvas))
-        self._leave(summary)
+        self._leave(summary, is_quiet=is_quiet)
 
     def _options(self, options: dict[str, Any]) -> RunOptions:
         wait = options["wait"]
@@ -141,7 +143,7 @@ class Command(BaseCommand):
             given,
         )
 
-    def _leave(self, summary: Summary) -> None:
+    def _leave(self, summary: Summary, *, is_quiet: bool) -> None:
         if summary.interrupt is not None:
             sys.exit(exit_code(summary.interrupt))
         if not summary.is_good:
@@ -150,7 +152,9 @@ class Command(BaseCommand):
                 for name in ("failed", "blocked", "skipped")
                 if summary.counted(name)
             ]
-            raise CommandError(f"Not every management script was run: {', '.join(counts)}.")
+            text = f"Not every management script was run: {', '.join(counts)}."
+            told = progress.troubles(summary, terminal.canvas(self.stderr, no_color=True)) if is_quiet else ()
+            raise CommandError("\n".join([text, *told]))
 
 
 class _Reporter:
