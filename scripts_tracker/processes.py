@@ -111,7 +111,11 @@ def _exit_code(error: BaseException) -> int:
     """What Python would exit with; it says the same of the error, too."""
     if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
         return error.code or 0
-    text = str(error.code) + "\n" if isinstance(error, SystemExit) else "".join(traceback.format_exception(error))
+    text = (
+        str(error.code) + "\n"
+        if isinstance(error, SystemExit)
+        else "".join(traceback.format_exception(error))
+    )
     with contextlib.suppress(Exception):
         sys.stderr.write(text)
     return 1
