@@ -65,8 +65,8 @@ class Attempt:
     def perform(self) -> Any:
         """Call handle(); an exit with code 0 is a success and still raised."""
         began = time.monotonic()
-        self._send(signals.script_started)
         try:
+            self._send(signals.script_started)
             result, clean_exit = self._succeed()
         except Unrecorded:
             raise
@@ -146,10 +146,13 @@ class Attempt:
 
     def fail(self, error: BaseException, seconds: float = 0.0) -> None:
         """Record that the script failed by this error, after so many seconds."""
-        self._record_failure(error)
+        try:
+            self._record_failure(error)
+        except KeyboardInterrupt:  # somebody is impatient: once more, and not for long
+            self._record_failure(error, is_hurried=True)
         self._send(signals.script_failed, seconds=seconds, error=error)
 
-    def _record_failure(self, error: BaseException) -> None:
+    def _record_failure(self, error: BaseException, *, is_hurried: bool = False) -> None:
         connection = connections[database.alias()]
         if self.inside and connection.needs_rollback:
             return  # the caller's transaction takes the running row with it
@@ -167,7 +170,7 @@ class Attempt:
             )
 
         try:
-            self._insist(record)
+            record() if is_hurried else self._insist(record)
         except Error:
             logger.error("the failure of %s could not be recorded: %s", self.script_id, summary)  # noqa: TRY400 - the script's own error follows
 
@@ -176,7 +179,9 @@ def _summary(error: BaseException) -> str:
     """What failed, in a line."""
     if isinstance(error, KeyboardInterrupt):
         return f"{INTERRUPTED}: {str(error) or 'Ctrl-C'}"
-    return traceback.format_exception_only(error)[-1]
+    told = traceback.TracebackException(type(error), error, None)
+    told.__notes__ = None  # they would come last
+    return list(told.format_exception_only())[-1]
 
 
 def _has_autocommit(connection: BaseDatabaseWrapper) -> bool:

@@ -142,7 +142,7 @@ class Runner:
             return Result(now, End.ELSEWHERE, text=f"on {run.host}, process {run.pid}")
         if now.state is State.FAILED and not run.reason.startswith(INTERRUPTED):
             where = f"failed meanwhile on {run.host}, process {run.pid}"
-            return Result(now, End.FAILED, text=f"{where}: {run.reason}")
+            return Result(now, End.FAILED, text=f"{where}: {' '.join(run.reason.split())}")
         return None
 
     def _try(self, status: ScriptStatus, began: float) -> Result:

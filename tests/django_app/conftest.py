@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import sys
 from collections.abc import Iterator
@@ -74,6 +75,13 @@ class Jobs:
         except SystemExit as error:
             code = int(error.code or 0)
         return Result(code, out.getvalue(), err.getvalue())
+
+    def run_alone(self, name: str, **options: Any) -> str:
+        """Run one of them as its own command, by hand."""
+        out = io.StringIO()
+        module = importlib.import_module(f"{PACKAGE}.{name}")
+        call_command(module.Command(), stdout=out, stderr=out, **options)
+        return out.getvalue()
 
     def states(self) -> dict[str, str]:
         return {status.id.name: status.state.value for status in take_stock().statuses}

@@ -396,7 +396,7 @@ FAILED: dict[str, Any] = {"outcome": "failed", "applies": False}
 MEANWHILE = {
     "ends well": (WELL, "jobs.a: done on elsewhere, process 4", ["a succeeded"]),
     "fails": (
-        {**FAILED, "reason": "ValueError: x"},
+        {**FAILED, "reason": "ValueError:\nx"},
         "jobs.a: failed after 0.0 s: failed meanwhile on elsewhere, process 4: ValueError: x",
         ["a failed"],
     ),
