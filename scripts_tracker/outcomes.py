@@ -181,7 +181,7 @@ def _summary(error: BaseException) -> str:
         return f"{INTERRUPTED}: {str(error) or 'Ctrl-C'}"
     told = traceback.TracebackException(type(error), error, None)
     told.__notes__ = None  # they would come last
-    return list(told.format_exception_only())[-1]
+    return list(told.format_exception_only())[-1].removeprefix(f"{CommandError.__module__}.")
 
 
 def _has_autocommit(connection: BaseDatabaseWrapper) -> bool:

@@ -181,7 +181,7 @@ def left(made: Plan, choice: Choice, canvas: Canvas) -> Iterator[str]:
         yield f"{status.id} needs no run: {why(status)}{hint}"
     for status in choice.spared:
         if status.id not in blocked:
-            words = f"{status.id} is not run: {why(status)}; --no-retry leaves it to a person"
+            words = f"{status.id} is left to a person by --no-retry: {why(status)}"
             yield canvas.style.WARNING(words)
 
 

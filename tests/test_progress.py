@@ -193,7 +193,7 @@ def test_a_plan_says_why_and_in_which_order() -> None:
         "  2. a.x: new, never applied here; after b.y",
         "Blocked (1):",
         "  c.z: requires no.such, which does not exist",
-        f"d.w is not run: {why(by_id[kept.id])}; --no-retry leaves it to a person",
+        f"d.w is left to a person by --no-retry: {why(by_id[kept.id])}",
     ]
 
 
