@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error
+from django.db import Error, close_old_connections
 
 from scripts_tracker import attempts, database, leases, overview, scan, snapshots
 from scripts_tracker.events import End, Result, RunEvent, Summary
@@ -64,6 +64,7 @@ class Runner:
         for status, reasons in self._plan.blocked:
             self._results[status.id] = Result(status, End.BLOCKED, text="; ".join(reasons))
         interrupt: KeyboardInterrupt | None = None
+        inside = database.is_in_transaction()
         for number, status in enumerate(self._plan.steps, start=1):
             self._number = number
             obstacle = self._obstacle(status, is_interrupted=interrupt is not None)
@@ -71,6 +72,8 @@ class Runner:
                 self._settle(obstacle)
                 continue
             began, self._ticket = time.monotonic(), None
+            if not inside:
+                close_old_connections()  # one script's broken connection or open transaction is not the next one's
             try:
                 self._settle(self._step(status, began))
             except KeyboardInterrupt as error:

@@ -11,6 +11,9 @@ import pytest
 from scripts_tracker.interrupts import Terminated, exit_code, sigterm_raises
 from scripts_tracker.processes import children_end_here
 
+# Python 3.12 warns where threads are about, as those of pytest-xdist are.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+
 
 @pytest.fixture(autouse=True)
 def _default_sigterm() -> Iterator[None]:
@@ -90,7 +93,6 @@ def leave_with(error: BaseException | None) -> Callable[[], None]:
     [(None, 0), (SystemExit(), 0), (SystemExit(3), 3), (SystemExit("sorry"), 1), (ValueError("boom"), 1)],
     ids=["by its end", "by an exit", "by an exit with a code", "by an exit with words", "by an error"],
 )
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_child_that_gets_out_of_the_block_ends_there(error: BaseException | None, code: int) -> None:
     assert os.waitstatus_to_exitcode(end_of_child(leave_with(error))) == code
 

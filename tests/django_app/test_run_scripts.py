@@ -546,6 +546,21 @@ def test_an_interrupt_after_a_wait_in_vain_is_the_failure_of_the_script_that_ran
     assert "0 done, 2 failed, 0 blocked, 0 skipped." in result.out
 
 
+def test_what_a_script_leaves_open_on_another_database_is_not_the_next_ones(shop: Project) -> None:
+    other = (
+        'DATABASES["other"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "other.sqlite3"}'
+    )
+    shop.settings(other)
+    shop.command(
+        "shop.a", body="from django.db import transaction; transaction.set_autocommit(False, 'other')"
+    )
+    write = "from django.db import connections; connections['other'].cursor().execute('create table made (x int)')"
+    shop.command("shop.b", body=write)
+    shop.manage("run_scripts")
+    look = "print(__import__('django.db').db.connections['other'].introspection.table_names())"
+    assert shop.python(look).out == "['made']\n"
+
+
 # Streams.
 
 
