@@ -150,9 +150,8 @@ class Runner:
 
     def _try(self, status: ScriptStatus, began: float) -> Result:
         run = _last_run(status)
-        ticket = self._ticket = Ticket(
-            None, _identity(status), run.pk if run else None, lambda: self._tell("started", status)
-        )
+        ticket = Ticket(_identity(status), run.pk if run else None, lambda: self._tell("started", status))
+        self._ticket = ticket
         try:
             self._call(status, ticket)
         except (Held, Changed) as error:

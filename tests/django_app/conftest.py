@@ -6,7 +6,7 @@ import importlib
 import io
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,7 @@ class Jobs:
         script = script_id(f"jobs.{name}")
         source, digest = read_source(str(self.path(name)))
         entry = leases.look_up(script, digest)
-        run = replace(RunFacts("run", host="elsewhere", pid=4), **facts)
+        run = RunFacts("run", host="elsewhere", pid=4)._replace(**facts)
         path = f"jobs/management/commands/{name}.py"
         return leases.begin(script, path, entry, describe(source, digest, entry.version), run)
 

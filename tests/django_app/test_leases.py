@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -172,7 +171,7 @@ def test_a_failure_after_a_recorded_success_changes_nothing() -> None:
 
 def test_a_rehearsal_takes_nothing_and_buries_nothing() -> None:
     held = begin()
-    rehearsal = begin(look(), facts=replace(RUN, kind="rehearsal"))
+    rehearsal = begin(look(), facts=RUN._replace(kind="rehearsal"))
     assert rehearsal.lost is None
     assert Script.objects.get().last_run_id == held.pk
     assert end(rehearsal, applies=False)
