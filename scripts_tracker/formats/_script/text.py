@@ -1,0 +1,203 @@
+"""``show_script`` for people: the state and why first, what to do next, then the rest."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from scripts_tracker.dossier import duration, next_step, who
+from scripts_tracker.formats._wrapping import escaped, wrapped
+from scripts_tracker.report import local_time, path_of, why
+from scripts_tracker.states import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from scripts_tracker.datatypes import ScriptDefinition
+    from scripts_tracker.dossier import Comparison, Dossier, PastRun, PastVersion
+    from scripts_tracker.report import Canvas
+    from scripts_tracker.states import ScriptStatus
+
+_DIGITS = 12
+_BAD = {"failed", "lost"}
+_LABEL = 13
+_OUTPUT_LINES = 20
+_BELOW = " " * 20
+
+
+def render(dossier: Dossier, canvas: Canvas) -> str:
+    """The dossier, or the diff where that was asked for."""
+    if dossier.comparison is not None:
+        return "\n".join(_diff(dossier.status, dossier.comparison, canvas))
+    return "\n".join(
+        [
+            *_head(dossier.status, canvas),
+            *_facts(dossier),
+            *_problems(dossier, canvas),
+            *_versions(dossier, canvas),
+            *_runs(dossier, canvas),
+            *_output(dossier, canvas),
+        ]
+    )
+
+
+def _head(status: ScriptStatus, canvas: Canvas) -> Iterator[str]:
+    yield f"{canvas.style.MIGRATE_LABEL(str(status.id))}: {_state_style(status.state, canvas)(status.state.value)}"
+    yield from wrapped(why(status), "  ", canvas)
+    yield from wrapped(next_step(status), "  -> ", canvas)
+    if status.definition and status.definition.help:
+        yield ""
+        yield from wrapped(status.definition.help, "  ", canvas)
+    yield ""
+
+
+def _state_style(state: State, canvas: Canvas) -> Callable[[str], str]:
+    if state in {State.FAILED, State.LOST, State.UNREADABLE}:
+        return canvas.style.ERROR
+    return canvas.style.WARNING if state.needs_action else canvas.style.SUCCESS
+
+
+def _facts(dossier: Dossier) -> Iterator[str]:
+    facts = {
+        "Path": path_of(dossier.status),
+        "Options": _options(dossier.status.definition),
+        "Requires": "\n".join(_required(dossier.required)),
+        "Required by": "\n".join(f"{other.id} ({other.state.value})" for other in dossier.required_by),
+    }
+    for label, text in facts.items():
+        for number, line in enumerate(text.splitlines()):
+            yield f"{'' if number else label:<{_LABEL}}{escaped(line)}"
+    yield ""
+
+
+def _options(definition: ScriptDefinition | None) -> str:
+    """What differs from the defaults, as it is written in the decorator."""
+    if definition is None:
+        return ""
+    options = definition.options
+    told = [f'rerun="{options.rerun}"'] if options.rerun != "on-change" else []
+    told += ["atomic=True"] if options.atomic else []
+    told += [f"tags: {', '.join(options.tags)}"] if options.tags else []
+    return ", ".join(told)
+
+
+def _required(required: Mapping[str, ScriptStatus | None]) -> Iterator[str]:
+    for name, status in required.items():
+        yield f"{name} ({status.state.value if status else 'does not exist'})"
+
+
+def _problems(dossier: Dossier, canvas: Canvas) -> Iterator[str]:
+    if not dossier.findings:
+        return
+    yield canvas.style.WARNING(f"Problems ({len(dossier.findings)}):")
+    for found in dossier.findings:
+        yield from wrapped(f"{found.location}: {found.code} {found.message}", "  ", canvas)
+        yield from wrapped(found.hint, "    ", canvas)
+    yield ""
+
+
+def _versions(dossier: Dossier, canvas: Canvas) -> Iterator[str]:
+    versions = dossier.past.versions
+    if not versions:
+        return
+    yield canvas.style.MIGRATE_HEADING(f"Versions that ran or were marked here ({len(versions)}):")
+    for version in versions:
+        notes = ", ".join(_version_notes(dossier, version))
+        yield from wrapped(f"{_short(version)}  {notes}", "  ", canvas, hang="  ")
+    if not any(dossier.is_now(version) for version in versions) and dossier.status.definition:
+        yield "  The file now is none of them."
+    yield ""
+
+
+def _short(version: PastVersion) -> str:
+    return f"{version.fingerprint.algorithm}:{version.fingerprint.digest[:_DIGITS]}"
+
+
+def _version_notes(dossier: Dossier, version: PastVersion) -> Iterator[str]:
+    if dossier.is_applied(version):
+        yield "applied last"
+    elif not version.applied:
+        yield "never applied"
+    if dossier.is_now(version):
+        now = dossier.status.definition
+        is_same_layout = now is not None and now.content_digest == version.content_digest
+        yield "the file now" if is_same_layout else "the code of the file now"
+    yield f"{version.runs}x, last {local_time(version.last_at)}"
+    if not version.has_source:
+        yield "no source kept"
+
+
+def _runs(dossier: Dossier, canvas: Canvas) -> Iterator[str]:
+    past = dossier.past
+    if not past.total:
+        yield "It has no history here."
+        return
+    shown = len(past.runs)
+    more = f"{shown} of {past.total}; more: --history" if shown < past.total else f"{shown}"
+    yield canvas.style.MIGRATE_HEADING(f"History, newest first ({more}):")
+    for run in past.runs:
+        yield from _run(run, canvas)
+
+
+def _run(run: PastRun, canvas: Canvas) -> Iterator[str]:
+    """A line, and below it what does not fit or is not always there."""
+    record, ending = run.record, _ending(run)
+    by = escaped(who(record))
+    line = f"  {local_time(record.started_at)}  {ending}"
+    fits = canvas.width is None or len(f"{line}, {by}") <= canvas.width
+    coloured = line.replace(ending, _outcome_style(run, canvas)(ending))
+    yield f"{coloured}, {by}" if by and fits else coloured
+    yield from wrapped("" if fits else by, _BELOW, canvas)
+    yield from wrapped("\n".join(record.reason.splitlines()[:1]), _BELOW, canvas)
+    if run.given:
+        yield from wrapped(f"with {_arguments(run.given)}", _BELOW, canvas, hang="  ")
+    where = [f"process {record.pid}"] if record.pid and run.outcome in {"running", "lost"} else []
+    where += [f"git {run.git_revision[:_DIGITS]}"] if run.git_revision else []
+    yield from wrapped(", ".join(where), _BELOW, canvas)
+
+
+def _ending(run: PastRun) -> str:
+    record = run.record
+    words = {"mark": "marked as applied", "unmark": "forgotten", "rehearsal": f"rehearsal {run.outcome}"}
+    text = words.get(record.kind, run.outcome)
+    text += "" if run.seconds is None else f" in {duration(run.seconds)}"
+    return text + (", applied" if record.applies and record.kind == "run" else "")
+
+
+def _outcome_style(run: PastRun, canvas: Canvas) -> Callable[[str], str]:
+    if run.outcome in _BAD:
+        return canvas.style.ERROR
+    return canvas.style.SUCCESS if run.record.applies else str
+
+
+def _arguments(given: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in given.items())
+
+
+def _output(dossier: Dossier, canvas: Canvas) -> Iterator[str]:
+    past = dossier.past
+    for label, text in (("Output", past.output), ("Traceback", past.traceback)):
+        lines = text.rstrip().split("\n")
+        if not text.strip():
+            continue
+        cut = len(lines) - _OUTPUT_LINES
+        more = f", its last {_OUTPUT_LINES} lines; all: --format json" if cut > 0 else ""
+        yield ""
+        yield canvas.style.MIGRATE_HEADING(f"{label} of the last run{more}:")
+        yield from (f"  {escaped(line)}".rstrip() for line in lines[max(cut, 0) :])
+
+
+def _diff(status: ScriptStatus, comparison: Comparison, canvas: Canvas) -> Iterator[str]:
+    """The diff alone, below what it is of; a note is no part of it."""
+    yield f"{canvas.style.MIGRATE_LABEL(str(status.id))}: {_state_style(status.state, canvas)(status.state.value)}"
+    yield from wrapped(comparison.note, "", canvas)
+    yield from _coloured(comparison.lines, canvas)
+
+
+def _coloured(lines: Iterable[str], canvas: Canvas) -> Iterator[str]:
+    """In git's colours; the first two lines are the names, whatever they begin with."""
+    style = canvas.style
+    by_mark = {"-": style.ERROR, "+": style.SUCCESS, "@": style.MIGRATE_HEADING}
+    for number, line in enumerate(lines):
+        paint = style.MIGRATE_LABEL if number < 2 else by_mark.get(line[:1], str)  # noqa: PLR2004 - the two names
+        yield paint(escaped(line))
