@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.linewords import Words
     from scripts_tracker.analysis.outline import Unit
 
-# Above this, difflib may leave out what is frequent: a worse diff instead of one that takes minutes.
-_LARGE: Final = 2_000
+# Above this, difflib does not start from what is frequent: with n equal lines it takes n to the power of three.
+_LARGE: Final = 500
 
 
 class Row(NamedTuple):
