@@ -39,7 +39,9 @@ class PastRun:
         except ValueError:
             return {"arguments": self.arguments}
         items = found.items() if isinstance(found, dict) else [("arguments", found)]
-        return {name: value for name, value in items if value not in (None, False, [], {})}
+        return {
+            name: value for name, value in items if value is not None and value is not False and value != []
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,20 +120,23 @@ class Dossier:
         return record is not None and version.content_digest == record.applied_content
 
 
-def next_step(status: ScriptStatus) -> str:
-    """What to type next; empty where there is nothing to do."""
-    name, run = status.id, f"run it: manage.py run_scripts {status.id}"
-    steps = {
+def next_steps(status: ScriptStatus) -> Mapping[str, str]:
+    """What to type next, by what it is for; nothing where there is nothing to do."""
+    name = status.id
+    run = {"run it": f"manage.py run_scripts {name}"}
+    diff = {"what changed": f"manage.py show_script {name} --diff"}
+    mark = f"manage.py check_scripts --mark-applied {name}"
+    steps: Mapping[State, Mapping[str, str]] = {
         State.NEW: run,
-        State.FAILED: f"{run}\nran and changed by hand? manage.py check_scripts --mark-applied {name}",
-        State.LOST: f"see what it left half done, then {run}",
-        State.MODIFIED: f"see what changed: manage.py show_script {name} --diff\n{run}",
-        State.EDITED: f"see what changed: manage.py show_script {name} --diff",
-        State.REVERTED: f"see what changed: manage.py show_script {name} --diff",
-        State.MOVED: f"record it under its new name: manage.py check_scripts --mark-applied {name}",
-        State.UNREADABLE: f"see what changed: manage.py show_script {name} --diff",
+        State.FAILED: {**run, "mended by hand": mark},
+        State.LOST: {**run, "done all the same": mark},
+        State.MODIFIED: {**diff, **run},
+        State.EDITED: diff,
+        State.REVERTED: diff,
+        State.MOVED: {"record it under its new name": mark},
+        State.UNREADABLE: diff,
     }
-    return steps.get(status.state, "")
+    return steps.get(status.state, {})
 
 
 def duration(seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from scripts_tracker.dossier import duration, next_step, who
+from scripts_tracker.dossier import duration, next_steps, who
 from scripts_tracker.formats._wrapping import escaped, wrapped
 from scripts_tracker.report import local_time, path_of, why
 from scripts_tracker.states import State
@@ -44,7 +44,11 @@ def render(dossier: Dossier, canvas: Canvas) -> str:
 def _head(status: ScriptStatus, canvas: Canvas) -> Iterator[str]:
     yield f"{canvas.style.MIGRATE_LABEL(str(status.id))}: {_state_style(status.state, canvas)(status.state.value)}"
     yield from wrapped(why(status), "  ", canvas)
-    yield from wrapped(next_step(status), "  -> ", canvas)
+    for words, command in next_steps(status).items():
+        line = f"  {words}: {command}"
+        fits = canvas.width is None or len(line) <= canvas.width
+        # A command that is to be copied stands on one line.
+        yield from [line] if fits else [f"  {words}:", f"    {command}"]
     if status.definition and status.definition.help:
         yield ""
         yield from wrapped(status.definition.help, "  ", canvas)
