@@ -21,6 +21,7 @@ from scripts_tracker.states import ScriptStatus, State
 from tests.builders import NOON, definition
 from tests.builders import run as run_record
 from tests.conftest import Project, make_project
+from tests.databases.fixtures import SERVERS, HostedProject
 
 SHOW = """
 import io, json
@@ -202,6 +203,21 @@ def test_a_reader_that_goes_away_is_no_error_and_ascii_gets_escapes(shop: Projec
     edit(shop, "Does first", "Größe")
     assert shop.run("sh", "-c", f"{sys.executable} manage.py show_script first | true").err == ""
     assert "Gr\\xf6\\xdfe" in shop.manage("show_script", "first", PYTHONIOENCODING="ascii").out
+
+
+@SERVERS
+def test_every_kind_of_database_tells_the_past(hosted: HostedProject) -> None:
+    hosted.command("shop.first", body="x = 1")
+    hosted.manage("first")
+    edit(hosted, "x = 1", "raise ValueError('boom')")
+    hosted.manage("first", code=1)
+    found = document(show(hosted, ["first", "--diff", *JSON])[0])
+    assert [run["outcome"] for run in found["runs"]] == ["failed", "succeeded"]
+    assert [(one["runs"], one["applied"], one["has_source"]) for one in found["versions"]] == [
+        (1, 0, True),
+        (1, 1, True),
+    ]
+    assert "-        x = 1" in found["diff"]["text"].splitlines()
 
 
 # ---- The history, in the test suite's own database ----
