@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import CommandError
 from django.db import Error
 
-from scripts_tracker import conf, database, environment, requirements, starts
+from scripts_tracker import arguments, capture, conf, database, environment, starts
 from scripts_tracker.calls import Call
 from scripts_tracker.datatypes import ScriptOptions
 from scripts_tracker.exceptions import LedgerMissing
@@ -20,7 +20,7 @@ from scripts_tracker.outcomes import Attempt
 from scripts_tracker.tickets import ticket_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from scripts_tracker.datatypes import ScriptId
     from scripts_tracker.identity import Identity
@@ -65,17 +65,34 @@ def run_tracked(call: Call, options: ScriptOptions) -> Any:
 
 
 def _perform(call: Call, script_id: ScriptId, start: Start, options: ScriptOptions) -> Any:
-    attempt = _attempt(call, script_id, start, options)
-    if start.is_rehearsal:
-        return attempt.perform()
-    with Heartbeat(start.run, database.alias()):
-        return attempt.perform()
+    with _captured(call.command) as output:
+        attempt = _attempt(call, script_id, start, options, output)
+        if start.is_rehearsal:
+            return attempt.perform()
+        with Heartbeat(start.run, database.alias()):
+            return attempt.perform()
 
 
-def _attempt(call: Call, script_id: ScriptId, start: Start, options: ScriptOptions) -> Attempt:
-    return Attempt(
-        call, type(call.command), script_id, start.run, options.atomic, start.reason, start.inside, str
-    )
+@contextlib.contextmanager
+def _captured(command: object) -> Iterator[Callable[[], str]]:
+    """Keep the tail of what the command prints; gives what the ledger is to keep of it so far."""
+    given = conf.tracker_settings()
+    if not given.capture_output:
+        yield str
+        return
+    with capture.captured(command, given.output_bytes) as tail:
+        yield lambda: arguments.printed(tail.text(), given.output_bytes, given.secret_pattern)
+
+
+def _attempt(
+    call: Call,
+    script_id: ScriptId,
+    start: Start,
+    options: ScriptOptions,
+    output: Callable[[], str] = str,
+) -> Attempt:
+    sender = type(call.command)
+    return Attempt(call, sender, script_id, start.run, options.atomic, start.reason, start.inside, output)
 
 
 def record_failure(identity: Identity, ticket: Ticket, error: BaseException) -> None:
@@ -133,6 +150,10 @@ def _require(call: Call, script_id: ScriptId, required: tuple[Required, ...]) ->
     keys = {(id(call.command), one): one for one in required}
     fresh = tuple(one for key, one in keys.items() if key not in _asked.get())
     if fresh and ticket_of(call.command) is None and not environment.is_under_test():
+        from scripts_tracker import (
+            requirements,
+        )  # planning, reports, the terminal: for scripts that require something
+
         with _ledger_trouble(script_id):
             requirements.check(script_id, fresh, call.options)
     with _set(_asked, _asked.get() | set(keys)):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.conf import settings
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Iterator, Mapping
 
 
@@ -23,6 +24,8 @@ class TrackerSettings(NamedTuple):
         auto_run: whether a forward ``migrate`` runs what needs action (as in django-scripts-tracker).
         store_source: whether the ledger keeps the source of what was applied.
         capture_output: whether a run keeps the tail of what the script printed.
+        output_bytes: how long that tail may be.
+        secret_pattern: regular expression of what is masked in it; None for the names and forms that are usual.
         lease_seconds: for how long a run holds its script without a sign of life.
         heartbeat_seconds: how often a run gives that sign; None for a quarter of ``lease_seconds``.
         wait_seconds: for how long ``run_scripts`` waits for a script that somebody else runs.
@@ -34,6 +37,8 @@ class TrackerSettings(NamedTuple):
     auto_run: bool = False
     store_source: bool = True
     capture_output: bool = True
+    output_bytes: int = 64 * 1024
+    secret_pattern: str | re.Pattern[str] | None = None
     lease_seconds: float = 60
     heartbeat_seconds: float | None = None
     wait_seconds: float = 600
@@ -49,15 +54,28 @@ class Problem(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What a setting may be: the test, and its words."""
+    """What a setting may be: the test, its words, a value to type, and the reason why a value is none."""
 
     accepts: Callable[[object], bool]
     words: str
     example: str
+    reason: Callable[[object], str] = lambda _: ""
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _pattern_trouble(value: object) -> str:
+    if value is None:
+        return ""
+    from scripts_tracker import masking  # only for projects with a pattern of their own
+
+    return masking.trouble(value)
 
 
 def _are(kinds: type | tuple[type, ...]) -> Callable[[object], bool]:
@@ -77,6 +95,13 @@ _KEYS: Mapping[str, Kind] = {
     "auto_run": _BOOL,
     "store_source": _BOOL,
     "capture_output": _BOOL,
+    "output_bytes": Kind(_is_size, "a number of bytes above 0", "65536"),
+    "secret_pattern": Kind(
+        lambda value: not _pattern_trouble(value),
+        "a regular expression",
+        r'r"card=(?P<secret>\d+)"',
+        _pattern_trouble,
+    ),
     "lease_seconds": _SECONDS,
     "heartbeat_seconds": Kind(lambda value: value is None or _is_number(value), _SECONDS.words, "15"),
     "wait_seconds": Kind(lambda value: value == 0 or _is_number(value), "a number of seconds", "600"),
@@ -178,7 +203,9 @@ def problems() -> Iterator[Problem]:
 
 
 def _wrong(name: str, value: object, kind: Kind, example: str) -> Problem:
-    return Problem(name, f"{name} must be {kind.words}, not {value!r}.", f"Write {example}.")
+    reason = kind.reason(value)
+    because = f": {reason}" if reason else ""
+    return Problem(name, f"{name} must be {kind.words}, not {value!r}{because}.", f"Write {example}.")
 
 
 def _unknown(key: object) -> Problem:

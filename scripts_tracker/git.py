@@ -1,7 +1,8 @@
-"""The two questions that are put to git: is this file committed, and what is checked out here."""
+"""What git knows of the project: whether a file is committed, and what is checked out here."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 
@@ -46,8 +47,51 @@ def has_uncommitted_changes(file: str) -> bool:
 
 
 def head_revision(folder: str) -> str:
-    """The commit that is checked out where this folder lies, empty where git cannot say."""
+    """The commit that is checked out where this folder lies, empty where that cannot be told.
+
+    Read from the files that gitrepository-layout(5) describes, as starting git takes longer than the record of a run.
+    """
     try:
-        return _git(folder, "rev-parse", "HEAD")[:64]
-    except GitUnavailable:
+        repository = _repository(os.path.abspath(folder))
+        return _resolve(repository, _read(repository, "HEAD")) if repository else ""
+    except OSError:
         return ""
+
+
+def _read(*path: str) -> str:
+    with open(os.path.join(*path), encoding="utf-8", errors="replace") as stream:
+        return stream.read().strip()
+
+
+def _repository(folder: str) -> str:
+    """The git directory of the work tree around a folder; a linked work tree and a submodule have a file that names it."""
+    while not os.path.exists(os.path.join(folder, ".git")):
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return ""
+        folder = parent
+    found = os.path.join(folder, ".git")
+    return found if os.path.isdir(found) else os.path.join(folder, _read(found).removeprefix("gitdir: "))
+
+
+def _resolve(repository: str, head: str) -> str:
+    """The commit behind ``HEAD``: by itself, in a file of the branch, or in the file of all branches."""
+    reference = head.removeprefix("ref: ")
+    if reference == head:
+        return head if _is_commit(head) else ""
+    common = repository
+    with contextlib.suppress(FileNotFoundError):
+        common = os.path.join(repository, _read(repository, "commondir"))
+    for place in (repository, common):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            commit = _read(place, reference)
+            return commit if _is_commit(commit) else ""
+    for line in _read(common, "packed-refs").splitlines():
+        commit, _, name = line.partition(" ")
+        if name == reference and _is_commit(commit):
+            return commit
+    return ""
+
+
+def _is_commit(text: str) -> bool:
+    return len(text) in {40, 64} and all(digit in "0123456789abcdef" for digit in text)

@@ -154,8 +154,10 @@ class Attempt:
             return  # the caller's transaction takes the running row with it
         if not self.inside and (connection.in_atomic_block or not _has_autocommit(connection)):
             database.discard(connection)  # what the script left open is not to be kept
-        text = arguments.shareable("".join(traceback.format_exception(error)))
-        summary = arguments.shareable(_summary(error))[:500].strip()
+        secrets = conf.tracker_settings().secret_pattern
+        told = "".join(traceback.format_exception(error))
+        text = arguments.printed(told, arguments.TEXT_LIMIT, secrets)
+        summary = arguments.printed(_summary(error), arguments.TEXT_LIMIT, secrets)[:500].strip()
 
         def record() -> bool:
             output = self.output()
@@ -173,7 +175,7 @@ def _summary(error: BaseException) -> str:
     """What failed, in a line."""
     if isinstance(error, KeyboardInterrupt):
         return f"{INTERRUPTED}: {str(error) or 'Ctrl-C'}"
-    return traceback.format_exception_only(error)[-1]
+    return traceback.format_exception_only(error)[-1].removeprefix(f"{CommandError.__module__}.")
 
 
 def _has_autocommit(connection: BaseDatabaseWrapper) -> bool:

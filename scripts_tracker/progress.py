@@ -175,7 +175,7 @@ def left(made: Plan, choice: Choice, by_id: Mapping[ScriptId, ScriptStatus], can
         hint = "" if absent else f"; to run it all the same: manage.py {status.id.name}"
         yield f"{status.id} needs no run: {why(status)}{hint}"
     for script_id in choice.left.keys() - blocked:
-        words = f"{script_id} is not run: {why(by_id[script_id])}; --no-retry leaves it to a person"
+        words = f"{script_id} is left to a person by --no-retry: {why(by_id[script_id])}"
         yield canvas.style.WARNING(words)
 
 

@@ -13,7 +13,6 @@ from django.db import Error
 from scripts_tracker import arguments, conf, database, git, leases, signals, versions
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.provenance import who_and_where
-from scripts_tracker.report import local_time
 
 if TYPE_CHECKING:
     from scripts_tracker.calls import Call
@@ -63,6 +62,8 @@ def holder(run: RunRecord | None) -> str:
     """Who runs a script, as half a sentence."""
     if run is None:
         return "another transaction keeps it locked in the ledger"
+    from scripts_tracker.report import local_time  # seldom needed
+
     process = f", process {run.pid}" if run.pid else ""
     return f"it has been running since {local_time(run.started_at)} on {run.host}{process}"
 
@@ -79,7 +80,8 @@ def start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticket
     is_rehearsal = any(call.options.get(name) for name in options.unless)
     reason = "rehearsal" if is_rehearsal else _why_not_to_apply(call, identity)
     facts = who_and_where(
-        "rehearsal" if is_rehearsal else "run", given=arguments.shown(call.args, call.options)
+        "rehearsal" if is_rehearsal else "run",
+        given=arguments.shown(call.args, call.options, conf.tracker_settings().secret_pattern),
     )
     run = _begin(identity, facts, ticket, inside=inside)
     if ticket is not None:

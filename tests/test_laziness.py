@@ -11,7 +11,8 @@ def test_a_check_of_the_system_and_a_start_import_no_libcst(project: Project) ->
         "import sys\n"
         "from django.core.management import call_command\n"
         "call_command('check')\n"
-        "print([name for name in sys.modules if name.split('.')[0] == 'libcst' or 'analysis' in name])"
+        "own = tuple(f'scripts_tracker.{part}' for part in ('analysis', 'capture', 'masking'))\n"
+        "print([name for name in sys.modules if name.split('.')[0] == 'libcst' or name.startswith(own)])"
     ).out
     assert out.splitlines()[-1] == "[]"
 

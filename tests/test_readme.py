@@ -13,7 +13,7 @@ BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 
 
 def normalised(text: str) -> str:
-    return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "DATE", text)
+    return re.sub(r"\d+\.\d s\b", "SECONDS", re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "DATE", text))
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=[block.splitlines()[0] for block in BLOCKS])

@@ -389,3 +389,38 @@ def test_a_process_that_only_has_the_number_of_the_lost_one_does_not_hold_its_sc
     assert shop.states() == {"shop.works": "lost"}
     shop.manage("works")
     assert shop.states() == {"shop.works": "applied"}
+
+
+OUTPUT = "from scripts_tracker.models import ScriptRun; print(repr(ScriptRun.objects.latest('pk').output))"
+PRINTS = (
+    "print('to stdout'); self.stderr.write('to stderr'); self.stdout.write('password=hunter2');"
+    " import logging; logging.getLogger('x').warning('logged')"
+)
+
+
+def test_the_tail_of_what_is_printed_is_kept_in_order_without_secrets_and_shown_as_ever(
+    shop: Project,
+) -> None:
+    shop.command("shop.prints", body=PRINTS)
+    result = shop.manage("prints")
+    assert (result.out, result.err) == ("to stdout\npassword=hunter2\n", "to stderr\nlogged\n")
+    assert eval(shop.python(OUTPUT).out) == (  # noqa: S307 - what repr() printed above
+        "to stdout\nto stderr\npassword=********************\nlogged\n"
+    )
+
+
+def test_a_failure_keeps_its_output_and_masks_its_traceback(shop: Project) -> None:
+    shop.command("shop.breaks", body="print('so far'); raise ValueError('token=abc123')")
+    assert "token=abc123" in shop.manage("breaks", code=1).err
+    (row,) = rows(shop)
+    assert "abc123" not in row["traceback"] + row["reason"]
+    assert "so far" in shop.python(OUTPUT).out
+
+
+@pytest.mark.parametrize("setting", ['"capture_output": False', '"secret_pattern": "to std..."'])
+def test_what_is_kept_is_the_projects_choice(shop: Project, setting: str) -> None:
+    shop.settings(f"SCRIPTS_TRACKER = {{{setting}}}")
+    shop.command("shop.prints", body="print('to stdout', 1)")
+    shop.manage("prints")
+    kept = "" if "capture" in setting else "******************** 1\n"
+    assert eval(shop.python(OUTPUT).out) == kept  # noqa: S307 - as above

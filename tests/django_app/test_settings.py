@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from tests.conftest import Project
+from tests.conftest import ROOT, Project
 
 WRONG = {
     "an unknown key": ('SCRIPTS_TRACKER = {"notfy": False}', "E001", 'Did you mean "notify"?'),
@@ -12,6 +14,23 @@ WRONG = {
         'SCRIPTS_TRACKER = {"lease_seconds": True}',
         "E001",
         "a number of seconds above 0",
+    ),
+    "a size that is none": ('SCRIPTS_TRACKER = {"output_bytes": 1.5}', "E001", "a number of bytes above 0"),
+    "a size of nothing": ('SCRIPTS_TRACKER = {"output_bytes": 0}', "E001", 'Write "output_bytes": 65536.'),
+    "a pattern that is none": (
+        'SCRIPTS_TRACKER = {"secret_pattern": "card=("}',
+        "E001",
+        """must be a regular expression, not 'card=(': missing ), unterminated subpattern at position 5.""",
+    ),
+    "a pattern of bytes": (
+        'import re\nSCRIPTS_TRACKER = {"secret_pattern": re.compile(b"x")}',
+        "E001",
+        "it matches bytes, not text",
+    ),
+    "no pattern": (
+        'SCRIPTS_TRACKER = {"secret_pattern": ["x"]}',
+        "E001",
+        "must be a regular expression, not ['x']",
     ),
     "an alias that does not exist": ('SCRIPTS_TRACKER = {"database": "x"}', "E001", "an alias of DATABASES"),
     "no dictionary": ("SCRIPTS_TRACKER = True", "E001", "SCRIPTS_TRACKER must be a dictionary, not True"),
@@ -40,11 +59,33 @@ def test_a_wrong_setting_is_a_system_check(project: Project, line: str, number: 
 
 def test_right_settings_pass_the_check(project: Project) -> None:
     project.settings(
-        'SCRIPTS_TRACKER = {"auto_run": False, "notify": True, "lease_seconds": 2.5}\n'
+        'SCRIPTS_TRACKER = {"auto_run": False, "notify": True, "lease_seconds": 2.5,\n'
+        ' "output_bytes": 1, "secret_pattern": r"card=(?P<secret>\\d+)"}\n'
         'COMMANDS_DIRS = ["shop/management/commands", BASE_DIR / "stock/management/commands"]\n'
         'IGNORED_FILES = ["__init__.py"]\nIGNORED_CMD_PREFIXES = "tmp_"\nCHECK_SCRIPT_GIT_STATUS = True'
     )
     assert project.manage("check").text.strip() == "System check identified no issues (0 silenced)."
+
+
+def test_a_pattern_may_be_compiled_and_a_wrong_one_counts_as_the_default(project: Project) -> None:
+    asked = "from scripts_tracker.conf import tracker_settings; print(tracker_settings().secret_pattern)"
+    project.settings('import re; SCRIPTS_TRACKER = {"secret_pattern": re.compile("x", re.IGNORECASE)}')
+    assert project.python(asked).out == "re.compile('x', re.IGNORECASE)\n"
+    project.settings('SCRIPTS_TRACKER = {"secret_pattern": "("}')
+    assert project.python(asked).out == "None\n"
+
+
+def test_the_settings_of_the_readme_are_their_defaults(project: Project) -> None:
+    (block,) = re.findall(
+        r"^SCRIPTS_TRACKER = \{.*?^\}", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    project.settings(block)
+    assert project.manage("check").text.strip() == "System check identified no issues (0 silenced)."
+    asked = (
+        "from django.conf import settings; from scripts_tracker.conf import TrackerSettings\n"
+        "print(TrackerSettings() == TrackerSettings(**settings.SCRIPTS_TRACKER))"
+    )
+    assert project.python(asked).out == "True\n"
 
 
 @pytest.fixture
