@@ -19,12 +19,12 @@ from django.db import (
     transaction,
 )
 
-from scripts_tracker import conf
+from scripts_tracker import conf, environment
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -70,6 +70,19 @@ def is_contention(error: BaseException) -> bool:
     return connections[alias()].vendor == "sqlite" and "locked" in str(error)
 
 
+@contextlib.contextmanager
+def _uncounted() -> Iterator[None]:
+    """``assertNumQueries`` in a test of a command is to see the queries of the command, not those of the ledger."""
+    connection = connections[alias()]
+    before = connection.force_debug_cursor
+    if environment.is_under_test():
+        connection.force_debug_cursor = False
+    try:
+        yield
+    finally:
+        connection.force_debug_cursor = before
+
+
 def insist(action: Callable[[], R], seconds: float, say: Callable[[str], None] | None = None) -> R:
     """Do something with the ledger, again and again where another process is in the way.
 
@@ -81,7 +94,8 @@ def insist(action: Callable[[], R], seconds: float, say: Callable[[str], None] |
     until, pause = time.monotonic() + seconds, _FIRST_PAUSE
     while True:
         try:
-            return action()
+            with _uncounted():
+                return action()
         except Error as error:
             if connections[alias()].in_atomic_block or time.monotonic() >= until:
                 raise

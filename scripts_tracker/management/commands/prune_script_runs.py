@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
-from django.utils import timezone
 
-from scripts_tracker import database, names, retention, terminal
+from scripts_tracker import clock, database, names, retention, terminal
 from scripts_tracker.exceptions import LedgerMissing, UnknownScript
 from scripts_tracker.interrupts import exit_code, sigterm_raises
 from scripts_tracker.overview import take_stock
@@ -112,7 +111,7 @@ def _policy(options: dict[str, Any]) -> Policy:
     runs = 0 if keep is None else _whole("--keep", keep, _MOST_RUNS)
     if days is None:
         return Policy(runs)
-    return Policy(runs, timezone.now() - timedelta(days=_whole("--older-than", days, _MOST_DAYS)))
+    return Policy(runs, clock.now() - timedelta(days=_whole("--older-than", days, _MOST_DAYS)))
 
 
 def _chosen(wanted: Sequence[str]) -> frozenset[ScriptId] | None:
