@@ -49,6 +49,15 @@ def is_in_transaction() -> bool:
     return connection.in_atomic_block or not connection.get_autocommit()
 
 
+def join_transaction() -> None:
+    """Begin what SQLite has not begun although autocommit is off: else the end of our first savepoint would commit."""
+    connection = connections[alias()]
+    if connection.vendor == "sqlite" and not connection.in_atomic_block and not connection.get_autocommit():
+        with connection.cursor() as cursor:
+            if not connection.connection.in_transaction:
+                cursor.execute("BEGIN")
+
+
 def discard(connection: BaseDatabaseWrapper) -> None:
     """Drop a connection that may be broken, and whatever was left open on it; the next query opens a new one."""
     in_memory = getattr(connection, "is_in_memory_db", None)  # SQLite's alone

@@ -77,6 +77,7 @@ def start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticket
         LedgerMissing, Error: the ledger cannot be used.
     """
     inside = database.is_in_transaction() or environment.is_under_test()
+    database.join_transaction()
     is_rehearsal = any(call.options.get(name) for name in options.unless)
     reason = "rehearsal" if is_rehearsal else _why_not_to_apply(call, identity)
     facts = who_and_where(

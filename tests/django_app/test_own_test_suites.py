@@ -21,7 +21,7 @@ SUITE = ROOT / "fixtures" / "own_suite"
 COMMANDS = "shop/management/commands"
 
 DJANGO = ("-W", "error", "manage.py", "test", "--no-color")
-PYTEST = ("-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:xdist", "-p", "no:cov")
+PYTEST = ("-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cov")
 
 NO_TABLES = """
 class NoLedger:
@@ -32,13 +32,14 @@ DATABASE_ROUTERS = [NoLedger()]
 TRACKED = False
 """
 ELSEWHERE = """
+LEDGER = "ledger"
 DATABASES["ledger"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "ledger.sqlite3"}
 SCRIPTS_TRACKER = {"database": LEDGER}
 """
 VARIANTS = {
-    "plainly": "",
     "without our migrations": "MIGRATION_MODULES = {'scripts_tracker': None}",
     "without our tables": NO_TABLES,
+    "with the ledger elsewhere": ELSEWHERE,
     "with the tracker off": 'SCRIPTS_TRACKER = {"enabled": False}\nTRACKED = False',
 }
 
@@ -74,5 +75,44 @@ def test_under_djangos_runner(suite: Project) -> None:
     passes(suite, *DJANGO)
 
 
+@pytest.mark.parametrize(
+    "kind_name", ["sqlite", *(pytest.param(name, marks=MATRIX) for name in ("postgresql", "mariadb"))]
+)
 def test_under_pytest(suite: Project) -> None:
     passes(suite, *PYTEST)
+
+
+@MATRIX
+@pytest.mark.parametrize("settings", VARIANTS.values(), ids=VARIANTS)
+@pytest.mark.parametrize("runner", [DJANGO, PYTEST], ids=["django", "pytest"])
+def test_with_other_settings(suite: Project, settings: str, runner: tuple[str, ...]) -> None:
+    suite.settings(settings)
+    passes(suite, *runner)
+
+
+@MATRIX
+def test_in_a_database_that_is_kept(suite: Project) -> None:
+    for _ in range(2):
+        passes(suite, *DJANGO, "--keepdb")
+    passes(suite, *PYTEST, "--reuse-db")
+
+
+@MATRIX
+@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+def test_in_parallel(suite: Project, start_method: str) -> None:
+    suite.env["START_METHOD"] = start_method
+    suite.settings("DATABASES['default'].setdefault('TEST', {})['SERIALIZE'] = True")
+    passes(suite, *DJANGO, "--parallel", "2")
+
+
+@MATRIX
+def test_in_parallel_under_pytest(suite: Project) -> None:
+    passes(suite, *(word for word in PYTEST if word != "no:xdist"), "-p", "xdist", "-n", "2")
+
+
+@MATRIX
+@pytest.mark.parametrize("kind_name", ["sqlite"])
+def test_in_a_file(suite: Project) -> None:
+    suite.settings("DATABASES['default']['TEST'] = {'NAME': BASE_DIR / 'test.sqlite3'}")
+    passes(suite, *DJANGO)
+    passes(suite, *DJANGO, "--parallel", "2")
