@@ -67,7 +67,7 @@ def _start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticke
     It may forbid the ledger's database, have no tables, have replaced what we call, or run the script inside itself.
     """
     try:
-        with _ledger_trouble(identity.id):
+        with _ledger_trouble(identity.id), database.uncounted():
             if options.atomic and environment.is_under_test():
                 connections[DEFAULT_DB_ALIAS].cursor().close()  # a test may forbid either database
             return starts.start(call, identity, options, ticket)

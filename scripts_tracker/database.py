@@ -80,7 +80,7 @@ def is_contention(error: BaseException) -> bool:
 
 
 @contextlib.contextmanager
-def _uncounted() -> Iterator[None]:
+def uncounted() -> Iterator[None]:
     """``assertNumQueries`` in a test of a command is to see the queries of the command, not those of the ledger."""
     connection = connections[alias()]
     before = connection.force_debug_cursor
@@ -103,8 +103,7 @@ def insist(action: Callable[[], R], seconds: float, say: Callable[[str], None] |
     until, pause = time.monotonic() + seconds, _FIRST_PAUSE
     while True:
         try:
-            with _uncounted():
-                return action()
+            return action()
         except Error as error:
             if connections[alias()].in_atomic_block or time.monotonic() >= until:
                 raise

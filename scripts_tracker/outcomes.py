@@ -123,7 +123,8 @@ class Attempt:
     def _insist(self, record: Callable[[], bool]) -> bool:
         """The work is done even if the database was away for a while: record that on a new connection."""
         seconds = 0 if self.inside else conf.tracker_settings().lease_seconds
-        return database.insist(record, seconds, self._say_that_it_waits)
+        with database.uncounted():
+            return database.insist(record, seconds, self._say_that_it_waits)
 
     def _say_that_it_waits(self, trouble: str) -> None:
         logger.warning(

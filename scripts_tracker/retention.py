@@ -21,7 +21,7 @@ from scripts_tracker.datatypes import ScriptId
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
 
     from django.db.models import QuerySet
@@ -109,7 +109,7 @@ def _pruned(history: _History, policy: Policy, *, dry_run: bool) -> Pruned:
     return Pruned(history.script_id, deleted, history.runs - deleted, sources)
 
 
-def _batches(history: _History, policy: Policy) -> Iterator[list[tuple[int, int | None]]]:
+def _batches(history: _History, policy: Policy) -> Iterator[Sequence[tuple[int, int | None]]]:
     """The runs that may go, with their versions, oldest first."""
     needed = _needed(history.script_pk)
     rows = _runs().filter(_is_past(history, policy), script=history.script_pk).exclude(outcome="running")

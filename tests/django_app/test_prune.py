@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +19,8 @@ from scripts_tracker import retention
 from scripts_tracker.ledger import identity_of
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 from tests.builders import script_id
-from tests.conftest import Project
+from tests.conftest import ENVIRONMENT, Project
+from tests.databases.fixtures import HostedProject
 
 KINDS = {"+": "run", "-": "run", "?": "run", "~": "run", "m": "mark", "u": "unmark", "r": "rehearsal"}
 OUTCOMES = {"-": "failed", "?": "running", "~": "lost"}
@@ -200,3 +204,38 @@ def test_on_the_command_line_it_ends_with_a_code_and_the_states_stay(migrated: P
     done = migrated.manage("prune_script_runs", "--keep=0", "--older-than=0", "--verbosity", "0")
     assert done.text == ""
     assert migrated.states() == before == {"shop.first": "applied"}
+
+
+MANY = """
+from django.utils import timezone
+from scripts_tracker.models import Script, ScriptRun
+script = Script.objects.get(name="waits")
+row = dict(script=script, kind="run", outcome="failed", started_at=timezone.now(), output="much" * 100)
+ScriptRun.objects.bulk_create([ScriptRun(**row) for _ in range(1200)], batch_size=400)
+"""
+
+
+def test_a_script_that_runs_meanwhile_is_not_disturbed(hosted: HostedProject) -> None:
+    waiting, free = hosted.root / "waiting", hosted.root / "free"
+    hosted.command("shop.waits")
+    hosted.manage("waits")
+    hosted.python(MANY)
+    body = f"import os, time; open({str(waiting)!r}, 'w').close()\n"
+    body += f"        while not os.path.exists({str(free)!r}): time.sleep(0.05)"
+    hosted.command("shop.waits", body=body)
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "waits"], cwd=hosted.root, env={**ENVIRONMENT, **hosted.env}
+    )
+    try:
+        until = time.monotonic() + 60
+        while not waiting.exists():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        said = hosted.manage("prune_script_runs", "--keep", "0").out
+        assert said.splitlines()[-1] == "1200 runs of 1 of 1 scripts deleted, 2 kept."
+        assert hosted.states() == {"shop.waits": "running"}
+    finally:
+        free.touch()
+        assert process.wait(60) == 0
+    assert hosted.states() == {"shop.waits": "applied"}
+    assert hosted.execute("SELECT count(*) FROM scripts_tracker_scriptrun") == [(2,)]
