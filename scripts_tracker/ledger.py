@@ -10,8 +10,8 @@ import logging
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from django.db import Error, connections, transaction
-from django.utils import timezone
 
+from scripts_tracker import clock
 from scripts_tracker.database import alias, is_in_transaction
 from scripts_tracker.models import ScriptRun, ScriptVersion
 from scripts_tracker.vocabulary import ALGORITHM
@@ -88,7 +88,7 @@ def new_run(
     script_pk: int, version_pk: int | None, facts: RunFacts, outcome: str, *, applies: bool = False
 ) -> ScriptRun:
     """A row of the history that is yet to be saved."""
-    now = timezone.now()
+    now = clock.now()
     return ScriptRun(
         script_id=script_pk,
         version_id=version_pk,
