@@ -16,6 +16,7 @@ __all__ = [
     "Finding",
     "Fingerprint",
     "Location",
+    "ModuleVersion",
     "ProjectIndex",
     "Requirement",
     "Rerun",
@@ -83,6 +84,30 @@ class ScriptOptions:
     atomic: bool = False
     tags: tuple[str, ...] = ()
     unless: tuple[str, ...] = ("dry_run",)
+    watch: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleVersion:
+    """A module that a script watches, as it is or was; without a digest where the project has no file of that name.
+
+    ``fingerprint`` is None where there is no such file, and where it cannot be analysed; the digest of a file
+    that cannot even be read is the empty text.
+    """
+
+    module: str
+    fingerprint: Fingerprint | None = None
+    content_digest: str | None = None
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the project has no file of that name."""
+        return self.content_digest is None
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether there is a file that cannot be analysed."""
+        return self.fingerprint is None and not self.is_missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +121,10 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class ScriptDefinition:
-    """One tracked script as its file says it; ``fingerprint`` is None where the file cannot be analysed."""
+    """One tracked script as its file says it; ``fingerprint`` is None where the file cannot be analysed.
+
+    ``watches`` are the modules that ``options.watch`` names, as they are now.
+    """
 
     id: ScriptId
     location: Location
@@ -105,6 +133,7 @@ class ScriptDefinition:
     help: str = ""
     options: ScriptOptions = ScriptOptions()
     requires: tuple[Requirement, ...] = ()
+    watches: tuple[ModuleVersion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -139,7 +168,8 @@ class ProjectIndex:
 class RunRecord:
     """A copy of one row of the run history; ``reason`` says in a line what failed, or why a success does not count.
 
-    ``applies`` tells whether its version counts as applied by it; ``process`` names the process beyond its number.
+    ``applies`` tells whether its version counts as applied by it; ``process`` names the process beyond its number;
+    ``watched`` is what the modules that the script watches were when it began.
     """
 
     pk: int
@@ -155,14 +185,16 @@ class RunRecord:
     reason: str = ""
     applies: bool = False
     process: str = ""
+    watched: tuple[ModuleVersion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptRecord:
     """A copy of what the ledger holds of one script.
 
-    ``applied`` is the fingerprint that was applied last; ``applied_before`` all that ever were, each beside the
-    digest of its bytes, read only of scripts whose file differs from what was applied last; ``lease_live`` tells
+    ``applied`` is the fingerprint that was applied last, ``applied_watched`` what the modules that it watched were
+    then; ``applied_before`` all that ever were, each beside the digest of its bytes, read only of scripts that differ
+    from what was applied last, and only with the watched modules as they are now; ``lease_live`` tells
     by the database's own clock whether somebody holds the script now; ``bytes_only`` says why the file could be
     compared with what was applied by its bytes alone, and is empty where the code was compared.
     """
@@ -177,6 +209,7 @@ class ScriptRecord:
     lease_live: bool = False
     pk: int = 0
     bytes_only: str = ""
+    applied_watched: tuple[ModuleVersion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
