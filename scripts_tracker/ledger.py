@@ -46,7 +46,10 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """Who does something to a script, and how: one row of the history, before its outcome."""
+    """Who does something to a script, and how: one row of the history, before its outcome.
+
+    ``watched`` is what the modules that the script watches are, as ``watches.to_text`` has it.
+    """
 
     kind: Kind
     host: str = ""
@@ -56,6 +59,7 @@ class RunFacts:
     arguments: str = "{}"
     git_revision: str = ""
     reason: str = ""
+    watched: str = ""
 
 
 def identity_of(script_id: ScriptId) -> str:
@@ -105,6 +109,7 @@ def new_run(
         arguments=facts.arguments,
         git_revision=facts.git_revision,
         reason=facts.reason,
+        watched=facts.watched,
     )
 
 
