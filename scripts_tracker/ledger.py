@@ -15,7 +15,7 @@ from scripts_tracker.models import ScriptRun, ScriptVersion
 from scripts_tracker.vocabulary import ALGORITHM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from scripts_tracker.datatypes import Fingerprint, ScriptId
 
@@ -128,6 +128,18 @@ def stamp(stamps: Mapping[int, Stamp]) -> None:
             _stamp_batch({pk: stamps[pk] for pk in pks[start : start + _BATCH]})
     except Error as error:
         logger.info("fingerprints could not be brought up to date: %s", " ".join(str(error).split()))
+
+
+def stamp_watched(stamped: Sequence[tuple[int, str, str]]) -> None:
+    """Write today's fingerprints of watched modules, for each script where the text is as it was; as ``stamp`` does."""
+    if not stamped or is_in_transaction():
+        return
+    try:
+        for script_pk, before, after in stamped:
+            runs = ScriptRun.objects.using(alias()).filter(script=script_pk, watched=before)
+            runs.update(watched=after)
+    except Error as error:
+        logger.info("watched modules could not be brought up to date: %s", " ".join(str(error).split()))
 
 
 def _stamp_batch(stamps: Mapping[int, Stamp]) -> None:

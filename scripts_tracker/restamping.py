@@ -45,10 +45,12 @@ def comparable(records: Records, definitions: Definitions, store: FactStore) -> 
     stamper = _Stamper(store)
     records = _up_to_date(records, definitions, stamper)
     records = _with_history(records, definitions, stamper)
-    if stamper.stamps:
+    stamped = _stamped_modules(records, definitions)
+    if stamper.stamps or stamped:
         from scripts_tracker import ledger  # what writes is seldom needed
 
         ledger.stamp(stamper.stamps)
+        ledger.stamp_watched(stamped)
     return records
 
 
@@ -155,6 +157,21 @@ def _origin_of(fingerprint: Fingerprint) -> str:
     if fingerprint == Fingerprint.of_bytes(fingerprint.digest):
         return "it could not be analysed when it was applied"
     return f"its fingerprint is by algorithm {fingerprint.algorithm}, not {ALGORITHM}"
+
+
+def _stamped_modules(records: Records, definitions: Definitions) -> list[tuple[int, str, str]]:
+    """What the ledger says of watched modules by another algorithm, and by today's where their bytes are still there.
+
+    Their sources are not kept, so that they can be told apart by their code only from here on.
+    """
+    found = []
+    for script_id, record in records.items():
+        definition = definitions.get(script_id)
+        for then in {record.applied_watched, record.last_run.watched if record.last_run else ()} - {()}:
+            now = watches.stamped(then, definition.watches if definition else ())
+            if now != then:
+                found.append((record.pk, watches.to_text(then), watches.to_text(now)))
+    return found
 
 
 def _with_history(records: Records, definitions: Definitions, stamper: _Stamper) -> Records:

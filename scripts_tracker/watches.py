@@ -51,6 +51,12 @@ def changed(now: Sequence[ModuleVersion], then: Iterable[ModuleVersion]) -> tupl
     return tuple(one.module for one in now if not is_same(one, before.get(one.module)))
 
 
+def stamped(then: Sequence[ModuleVersion], now: Iterable[ModuleVersion]) -> tuple[ModuleVersion, ...]:
+    """The modules as they were, with today's fingerprints where today's file has their very bytes."""
+    current = {(one.module, one.content_digest): one for one in now if one.fingerprint}
+    return tuple(current.get((one.module, one.content_digest), one) for one in then)
+
+
 def unreadable(versions: Iterable[ModuleVersion]) -> tuple[str, ...]:
     """The modules whose file cannot be analysed, so that nobody can tell whether they changed."""
     return tuple(one.module for one in versions if one.is_unreadable)
