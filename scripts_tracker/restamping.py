@@ -165,10 +165,12 @@ def _stamped_modules(records: Records, definitions: Definitions) -> list[tuple[i
     Their sources are not kept, so that they can be told apart by their code only from here on.
     """
     found = []
-    for script_id, record in records.items():
-        definition = definitions.get(script_id)
-        for then in {record.applied_watched, record.last_run.watched if record.last_run else ()} - {()}:
-            now = watches.stamped(then, definition.watches if definition else ())
+    for script_id, definition in definitions.items():
+        record = records.get(script_id) if definition.watches else None
+        if record is None:
+            continue
+        for then in {record.applied_watched, record.last_run.watched if record.last_run else ()}:
+            now = watches.stamped(then, definition.watches)
             if now != then:
                 found.append((record.pk, watches.to_text(then), watches.to_text(now)))
     return found

@@ -98,7 +98,8 @@ def watched_fingerprints(records: Iterable[ScriptRecord]) -> Mapping[str, str]:
     return {
         one.content_digest: str(one.fingerprint)
         for record in records
-        for one in (*record.applied_watched, *(record.last_run.watched if record.last_run else ()))
+        for watched in (record.applied_watched, record.last_run.watched if record.last_run else ())
+        for one in watched
         if one.content_digest and one.fingerprint and one.fingerprint.algorithm == ALGORITHM
     }
 
@@ -119,7 +120,7 @@ def _record(row: tuple[Any, ...]) -> ScriptRecord:
         last_run=None if last_run is None else _last_run(last_run, row[_RUN_AT:_OTHER_AT]),
         lease_live=bool(live),
         pk=pk,
-        applied_watched=watches.from_text(watched),
+        applied_watched=watches.from_text(watched) if watched else (),
     )
 
 
@@ -131,7 +132,7 @@ def _last_run(pk: int, row: tuple[Any, ...]) -> RunRecord:
         content_digest=content_digest,
         started_at=started_at,
         ended_at=ended_at,
-        watched=watches.from_text(watched),
+        watched=watches.from_text(watched) if watched else (),
         **dict(zip(_RUN, row, strict=False)),
     )
 

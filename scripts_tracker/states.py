@@ -73,9 +73,10 @@ class ScriptStatus:
     @property
     def changed_modules(self) -> tuple[str, ...]:
         """The modules that the script watches which are not what they were when it was applied."""
-        if self.definition is None or self.record is None or self.record.applied is None:
+        definition, record = self.definition, self.record
+        if definition is None or not definition.watches or record is None or record.applied is None:
             return ()
-        return watches.changed(self.definition.watches, self.record.applied_watched)
+        return watches.changed(definition.watches, record.applied_watched)
 
 
 class Case(NamedTuple):
@@ -93,10 +94,10 @@ class Case(NamedTuple):
     @property
     def is_same(self) -> bool:
         """Whether the version applied last is the file as it is now, and the modules that it watches are too."""
-        record = self.record
-        if record is None or watches.changed(self.definition.watches, record.applied_watched):
+        definition, record = self.definition, self.record
+        if record is None or not is_same_code(definition, record):
             return False
-        return is_same_code(self.definition, record)
+        return not (definition.watches and watches.changed(definition.watches, record.applied_watched))
 
     @property
     def was_applied_before(self) -> bool:
@@ -120,7 +121,10 @@ class Case(NamedTuple):
     @property
     def is_unreadable(self) -> bool:
         """Whether the file or a module that it watches cannot be analysed, so that nobody can tell what changed."""
-        return self.definition.fingerprint is None or bool(watches.unreadable(self.definition.watches))
+        definition = self.definition
+        if definition.fingerprint is None or not definition.watches:
+            return definition.fingerprint is None
+        return bool(watches.unreadable(definition.watches))
 
     @property
     def never_ended(self) -> bool:
