@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from django.db import IntegrityError, connections, transaction
@@ -135,7 +135,7 @@ def _add_runs(
 ) -> list[ScriptRun]:
     """A row of the history for each script, version and watched modules, all of the same moment."""
     runs = [
-        ledger.new_run(script_pk, version_pk, replace(facts, watched=watched), "succeeded", applies=applies)
+        ledger.new_run(script_pk, version_pk, facts._replace(watched=watched), "succeeded", applies=applies)
         for script_pk, version_pk, watched in targets
     ]
     for run in runs:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.core.management.base import CommandError
 from django.db import Error
@@ -41,8 +40,7 @@ class Changed(CommandError):
     """The script was run or marked since its run was planned."""
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """A recorded start; ``reason`` says why a success does not count as applied, empty where it does.
 
     ``inside`` tells whether a transaction of the caller holds the rows.
@@ -84,7 +82,7 @@ def start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticket
         given=arguments.shown(call.args, call.options, conf.tracker_settings().secret_pattern),
     )
     if options.watch:
-        facts = replace(facts, watched=watches.to_text(scan.watched_modules(options.watch)))
+        facts = facts._replace(watched=watches.to_text(scan.watched_modules(options.watch)))
     run = _begin(identity, facts, ticket, inside=inside)
     if ticket is not None:
         ticket.run, ticket.kind, ticket.reason = run.pk, facts.kind, reason

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 Scalar = str | bool | int | None
 Constant = Scalar | tuple[Scalar, ...]
@@ -45,8 +45,7 @@ class Opaque:
     """Something that only running the code could tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """One argument of a call; ``star`` is ``""``, ``"*"`` or ``"**"``."""
 
     values: Values
