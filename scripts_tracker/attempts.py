@@ -116,14 +116,17 @@ def is_around(run: RunRecord | None) -> bool:
     return run is not None and run.pk in _around.get()
 
 
-def record_failure(identity: Identity, ticket: Ticket, error: BaseException) -> None:
+def record_failure(
+    identity: Identity, ticket: Ticket, error: BaseException, watch: tuple[str, ...] = ()
+) -> None:
     """Record the failure of a planned script whose ``handle()`` was not even reached: a broken import, say."""
+    options = ScriptOptions(watch=watch)
     call = Call(_nothing, ticket.command, (), {})
     with contextlib.suppress(
         Error, LedgerMissing, CommandError
     ):  # somebody else was quicker, or the ledger is the trouble
-        start = starts.start(call, identity, ScriptOptions(), ticket)
-        _attempt(call, identity.id, start, ScriptOptions()).fail(error)
+        start = starts.start(call, identity, options, ticket)
+        _attempt(call, identity.id, start, options).fail(error)
 
 
 def _nothing(*_args: object, **_options: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scripts_tracker import decisions, scan, versions
+from scripts_tracker import decisions, scan, versions, watches
 from scripts_tracker.decisions import Mark
 from scripts_tracker.provenance import who_and_where
 from scripts_tracker.states import State
@@ -35,6 +35,13 @@ _NOT_TO_MARK = {
 }
 
 
+def _refusal(status: ScriptStatus) -> str:
+    """Why a script is not to be marked; empty where nothing stands in the way."""
+    words = watches.unreadable_words(status.definition.watches) if status.definition else ""
+    is_module = status.state is State.UNREADABLE and words
+    return f"{words}; mend it first" if is_module else _NOT_TO_MARK.get(status.state, "")
+
+
 def _mark_of(definition: ScriptDefinition, store: FactStore) -> Mark | None:
     """The file as it stands; None where it changed since it was scanned."""
     path = definition.location.path
@@ -42,7 +49,8 @@ def _mark_of(definition: ScriptDefinition, store: FactStore) -> Mark | None:
     if content_digest != definition.content_digest:
         return None
     facts = store.get(content_digest) or scan.facts_of(source)
-    return Mark(definition.id, path, versions.version_of(source, content_digest, facts))
+    version = versions.version_of(source, content_digest, facts)
+    return Mark(definition.id, path, version, watches.to_text(definition.watches))
 
 
 def mark_applied(statuses: Iterable[ScriptStatus], reason: str, store: FactStore) -> Outcome:
@@ -55,7 +63,7 @@ def mark_applied(statuses: Iterable[ScriptStatus], reason: str, store: FactStore
     """
     marks, refused = [], []
     for status in statuses:
-        why = _NOT_TO_MARK.get(status.state, "")
+        why = _refusal(status)
         mark = _mark_of(status.definition, store) if status.definition is not None and not why else None
         if mark is not None:
             marks.append(mark)

@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from scripts_tracker import watches
 from scripts_tracker.states import State
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def make_plan(
         if script_id in left:
             doomed.setdefault(script_id, (left[script_id],))
         elif by_id[script_id].state is State.UNREADABLE:
-            doomed.setdefault(script_id, (UNREADABLE,))
+            doomed.setdefault(script_id, (_why_unreadable(by_id[script_id]),))
         elif unknown:
             doomed.setdefault(script_id, tuple(f"requires {text}, which does not exist" for text in unknown))
     _spread(doomed, graph)
@@ -133,6 +134,11 @@ def make_plan(
         tuple((by_id[script_id], doomed[script_id]) for script_id in sorted(doomed)),
         cycles,
     )
+
+
+def _why_unreadable(status: ScriptStatus) -> str:
+    words = watches.unreadable_words(status.definition.watches) if status.definition else ""
+    return words or UNREADABLE
 
 
 def _spread(doomed: dict[ScriptId, tuple[str, ...]], graph: Mapping[ScriptId, tuple[ScriptId, ...]]) -> None:

@@ -180,7 +180,8 @@ class Runner:
 
     def _failed(self, status: ScriptStatus, ticket: Ticket, began: float, error: BaseException) -> Result:
         if ticket.run is None:
-            attempts.record_failure(ticket.identity, ticket, error)
+            watch = status.definition.options.watch if status.definition else ()
+            attempts.record_failure(ticket.identity, ticket, error, watch)
         return Result(status, End.FAILED, time.monotonic() - began, _in_a_line(error), error)
 
     def _wait(self, status: ScriptStatus, run: RunRecord | None, until: float) -> bool:

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.core.management.base import CommandError
 from django.db import Error
 
-from scripts_tracker import arguments, conf, database, environment, git, leases, signals, versions
+from scripts_tracker import (
+    arguments,
+    conf,
+    database,
+    environment,
+    git,
+    leases,
+    scan,
+    signals,
+    versions,
+    watches,
+)
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.provenance import who_and_where
 
@@ -82,6 +93,8 @@ def start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticket
         "rehearsal" if is_rehearsal else "run",
         given=arguments.shown(call.args, call.options, conf.tracker_settings().secret_pattern),
     )
+    if options.watch:
+        facts = facts._replace(watched=watches.to_text(scan.watched_modules(options.watch)))
     run = _begin(identity, facts, ticket, inside=inside)
     if ticket is not None:
         ticket.run, ticket.kind, ticket.reason = run.pk, facts.kind, reason
