@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +24,7 @@ from scripts_tracker.operations import RequireScripts, are_in
 from scripts_tracker.states import ScriptStatus, State
 from tests.conftest import MATRIX, Project, make_project
 from tests.databases.fixtures import SERVERS, HostedProject
+from tests.databases.kinds import Rows, SQLite
 
 MODELS = """
 from django.db import models
@@ -77,9 +76,8 @@ def add_gate(project: Project, *, before: str = "", atomic: str = "") -> None:
     project.command("shop.fix_totals")
 
 
-def ask(project: Project, statement: str) -> list[Any]:
-    with closing(sqlite3.connect(project.root / "db.sqlite3")) as connection, connection:
-        return connection.execute(statement).fetchall()
+def ask(project: Project, statement: str) -> Rows:
+    return SQLite().execute(str(project.root / "db.sqlite3"), statement)
 
 
 @pytest.fixture(scope="session")
