@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks import linting
+from benchmarks import linting, running
 from benchmarks.measuring import BenchmarkError, Subject, own_memory_mib, run, side_by_side
 from benchmarks.rows import Overhead, Row
 from benchmarks.sites import EDITED, LARGER, forget_bytecode, forget_cache
@@ -221,6 +221,7 @@ GROUPS: Final[Mapping[str, Callable[[Bench], list[Row]]]] = {
     "long-ledger": long_ledger,
     "lint": linting.hook,
     "lint-cold": lint_cold,
+    "run": running.one_command,
 }
 """The groups of rows by name, in the order of the table."""
 
