@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from django.db import IntegrityError, connections, transaction
@@ -58,7 +58,7 @@ def mark_applied(marks: Sequence[Mark], facts: RunFacts) -> None:
             runs = []
             for mark in batch:
                 pk = scripts[mark.script_id]
-                told = replace(facts, reason=mark.reason) if mark.reason else facts
+                told = facts._replace(reason=mark.reason) if mark.reason else facts
                 runs.append(
                     ledger.new_run(pk, versions[pk], told, "succeeded", applies=True, at=mark.at or now)
                 )

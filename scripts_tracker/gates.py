@@ -93,7 +93,9 @@ def insist(
     missing = _missing(scripts, app_label)
     # Where no migrate has begun (MigrationExecutor, used by itself), the rows there are now must do.
     if missing and (using in _was_empty or not is_empty(using, state.apps)):
-        raise RequiredScripts(f"{_migration(app_label)} was not applied: {missing}{_what_stays(editor)}")
+        stays = _what_stays(editor)
+        told = f"{missing.rstrip('.')}. {stays}" if stays else missing
+        raise RequiredScripts(f"{_migration(app_label)} was not applied: {told}")
 
 
 def _missing(scripts: Sequence[str], app_label: str) -> str:
@@ -126,13 +128,22 @@ def _unknown(script_id: ScriptId, by_id: Mapping[ScriptId, ScriptStatus]) -> str
 
 
 def _advice(known: Sequence[ScriptStatus], unknown: Sequence[ScriptId]) -> str:
-    running = [status for status in known if status.state is State.RUNNING]
-    waits = f" Wait until it ends: {', '.join(str(one.id) for one in running)}." if running else ""
-    typed = " ".join(str(status.id) for status in known if status not in running)
-    runs = f" Run first: manage.py run_scripts {typed}" if typed else ""
-    marks = f" (or, where it is not to run: manage.py check_scripts --mark-applied {typed})" if typed else ""
-    restores = " Bring the file back to run it, or take the name out of the migration." if unknown else ""
-    return waits + runs + marks + ("." if runs and restores else "") + restores
+    def those(*states: State) -> str:
+        return " ".join(str(status.id) for status in known if status.state in states)
+
+    held, broken = those(State.RUNNING), those(State.UNREADABLE)
+    typed = those(*(state for state in State if state not in {State.RUNNING, State.UNREADABLE}))
+    marks = f"manage.py check_scripts --mark-applied {typed}"
+    return "".join(
+        (
+            f" Wait until it ends: {held}." if held else "",
+            f" Mend the file first: {broken}." if broken else "",
+            " Bring the file back to run it, or take the name out of the migration." if unknown else "",
+            f" Run first: manage.py run_scripts {typed} (or, where it is not to run: {marks})"
+            if typed
+            else "",
+        )
+    )
 
 
 def _migration(app_label: str) -> str:
@@ -157,6 +168,6 @@ def _what_stays(editor: BaseDatabaseSchemaEditor) -> str:
     if editor.atomic_migration or migration is None or hasattr(migration.operations[0], "scripts"):
         return ""
     return (
-        " What stands before RequireScripts in this migration has been done, and nothing takes it back here:"
+        "What stands before RequireScripts in this migration has been done, and nothing takes it back here:"
         " let it be the first operation."
     )

@@ -308,6 +308,7 @@ def test_a_gate_opens_for_what_satisfies_scripts_too(state: State, monkeypatch: 
     assert bool(said) is not state.satisfies
     assert not said or f"it requires shop.a ({state.value})." in said
     assert ("Wait until it ends: shop.a." in said) is (state is State.RUNNING)
+    assert ("Mend the file first: shop.a." in said) is (state is State.UNREADABLE)
 
 
 def test_a_script_that_nobody_knows_is_told_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
