@@ -22,7 +22,7 @@ from scripts_tracker.tickets import ticket_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scripts_tracker.datatypes import ScriptId
+    from scripts_tracker.datatypes import RunRecord, ScriptId
     from scripts_tracker.identity import Identity
     from scripts_tracker.starts import Start
     from scripts_tracker.tickets import Ticket
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _recording: ContextVar[frozenset[int]] = ContextVar("_recording", default=frozenset())
 # The requirements that were looked at already, by command object.
 _asked: ContextVar[frozenset[tuple[int, Required]]] = ContextVar("_asked", default=frozenset())
+# The attempts that this very call is a part of.
+_around: ContextVar[frozenset[int]] = ContextVar("_around", default=frozenset())
 # What a ledger raises that a test cannot reach: TestCase forbids databases by the first, pytest-django by the second.
 _OUT_OF_REACH = (AssertionError, RuntimeError, Error, LedgerMissing)
 
@@ -65,7 +67,7 @@ def run_tracked(call: Call, options: ScriptOptions) -> Any:
 
 
 def _perform(call: Call, script_id: ScriptId, start: Start, options: ScriptOptions) -> Any:
-    with _captured(call.command) as output:
+    with _set(_around, _around.get() | {start.run.pk}), _captured(call.command) as output:
         attempt = _attempt(call, script_id, start, options, output)
         if start.is_rehearsal:
             return attempt.perform()
@@ -93,6 +95,11 @@ def _attempt(
 ) -> Attempt:
     sender = type(call.command)
     return Attempt(call, sender, script_id, start.run, options.atomic, start.reason, start.inside, output)
+
+
+def is_around(run: RunRecord | None) -> bool:
+    """Whether this very call is a part of that attempt, so that waiting for its end would last for ever."""
+    return run is not None and run.pk in _around.get()
 
 
 def record_failure(identity: Identity, ticket: Ticket, error: BaseException) -> None:

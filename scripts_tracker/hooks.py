@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import router
 from django.db.models.signals import post_migrate
 
 from scripts_tracker import conf, database, environment, terminal
+from scripts_tracker.events import COULD_NOT_RUN
 from scripts_tracker.formats.text import render_notice
 from scripts_tracker.models import Script
 from scripts_tracker.overview import take_stock
@@ -101,11 +103,16 @@ def _at_the_end(sender: AppConfig, action: Callable[[], None]) -> None:
 
 
 def _run(stdout: Any, verbosity: int) -> None:
-    call_command(
-        "run_scripts",
-        interactive=False,
-        verbosity=verbosity,
-        stdout=getattr(stdout, "_out", stdout),  # below migrate's own wrapper, which would add line ends
-        no_color="--no-color" in sys.argv,
-        force_color="--force-color" in sys.argv,
-    )
+    try:
+        call_command(
+            "run_scripts",
+            interactive=False,
+            verbosity=verbosity,
+            stdout=getattr(stdout, "_out", stdout),  # below migrate's own wrapper, which would add line ends
+            no_color="--no-color" in sys.argv,
+            force_color="--force-color" in sys.argv,
+        )
+    except CommandError as error:
+        if error.returncode != COULD_NOT_RUN:
+            raise
+        logger.warning("The management scripts could not be run: %s", " ".join(str(error).split()))

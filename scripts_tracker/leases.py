@@ -200,5 +200,5 @@ def end(
         return True
     if row.filter(outcome=outcome).exists():
         return True  # the answer to the first try was lost with its connection
-    row.update(reason=TAKEN_OVER, **told)
+    row.filter(outcome="lost").update(reason=TAKEN_OVER, **told)
     return False

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 
-from scripts_tracker import arguments, conf, database, leases, signals
+from scripts_tracker import arguments, conf, database, leases, processes, signals
 from scripts_tracker.vocabulary import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ class Attempt(NamedTuple):
     def perform(self) -> Any:
         """Call handle(); an exit with code 0 is a success and still raised."""
         began = time.monotonic()
-        self._send(signals.script_started)
         try:
+            self._send(signals.script_started)
             result, clean_exit = self._succeed()
         except Unrecorded:
             raise
@@ -85,7 +85,8 @@ class Attempt(NamedTuple):
         result, clean_exit = None, None
         with _one_transaction() if self.atomic else contextlib.nullcontext():
             try:
-                result = self.call()
+                with processes.children_end_here():
+                    result = self.call()
             except SystemExit as error:
                 if error.code not in (None, 0):  # a tuple: a code may be unhashable
                     raise
@@ -144,10 +145,13 @@ class Attempt(NamedTuple):
 
     def fail(self, error: BaseException, seconds: float = 0.0) -> None:
         """Record that the script failed by this error, after so many seconds."""
-        self._record_failure(error)
+        try:
+            self._record_failure(error)
+        except KeyboardInterrupt:  # somebody is impatient: once more, and not for long
+            self._record_failure(error, is_hurried=True)
         self._send(signals.script_failed, seconds=seconds, error=error)
 
-    def _record_failure(self, error: BaseException) -> None:
+    def _record_failure(self, error: BaseException, *, is_hurried: bool = False) -> None:
         connection = connections[database.alias()]
         if self.inside and connection.needs_rollback:
             return  # the caller's transaction takes the running row with it
@@ -165,7 +169,7 @@ class Attempt(NamedTuple):
             )
 
         try:
-            self._insist(record)
+            record() if is_hurried else self._insist(record)
         except Error:
             logger.error("the failure of %s could not be recorded: %s", self.script_id, summary)  # noqa: TRY400 - the script's own error follows
 
@@ -174,7 +178,9 @@ def _summary(error: BaseException) -> str:
     """What failed, in a line."""
     if isinstance(error, KeyboardInterrupt):
         return f"{INTERRUPTED}: {str(error) or 'Ctrl-C'}"
-    return traceback.format_exception_only(error)[-1].removeprefix(f"{CommandError.__module__}.")
+    told = traceback.TracebackException(type(error), error, None)
+    told.__notes__ = None  # they would come last
+    return list(told.format_exception_only())[-1].removeprefix(f"{CommandError.__module__}.")
 
 
 def _has_autocommit(connection: BaseDatabaseWrapper) -> bool:

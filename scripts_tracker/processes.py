@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import sys
+import traceback
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
 # proc(5): a stopped process does not come back by itself, a zombie or a dead one not at all.
@@ -83,3 +87,35 @@ def _born(ticks: str) -> float:
     except (OSError, ValueError, IndexError, StopIteration):
         return 0
     return booted + int(ticks) / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def children_end_here() -> Iterator[None]:
+    """A child that the block forks, and that gets out of it, ends as it would by itself: what follows is its parent's."""
+    parent, code = os.getpid(), 0
+    try:
+        yield
+    except BaseException as error:
+        if os.getpid() != parent:
+            code = _exit_code(error)
+        raise
+    finally:
+        if os.getpid() != parent:
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(Exception):
+                    stream.flush()
+            os._exit(code)
+
+
+def _exit_code(error: BaseException) -> int:
+    """What Python would exit with; it says the same of the error, too."""
+    if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
+        return error.code or 0
+    text = (
+        str(error.code) + "\n"
+        if isinstance(error, SystemExit)
+        else "".join(traceback.format_exception(error))
+    )
+    with contextlib.suppress(Exception):
+        sys.stderr.write(text)
+    return 1

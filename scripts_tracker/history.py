@@ -1,0 +1,88 @@
+"""What happened to one script: its runs, newest first and bounded, its versions, its last output (three queries)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db.models import BooleanField, Count, ExpressionWrapper, F, Max, Min, Q
+
+from scripts_tracker import processes
+from scripts_tracker.database import alias, needs_tables
+from scripts_tracker.datatypes import Fingerprint, RunRecord
+from scripts_tracker.dossier import Past, PastRun, PastVersion
+from scripts_tracker.models import ScriptRun, ScriptVersion
+
+if TYPE_CHECKING:
+    from scripts_tracker.datatypes import ScriptRecord
+
+MOST_RUNS: Final = 10_000
+"""More of them nobody reads, and a command does not print."""
+MOST_VERSIONS: Final = 100
+
+_RECORD = ("kind", "outcome", "started_at", "ended_at", "host", "pid", "user", "reason", "applies", "process")
+_VERSION = ("version__algorithm", "version__digest", "version__content_digest")
+_RUN = ("pk", *_RECORD, "arguments", "git_revision", *_VERSION)
+
+
+@needs_tables
+def past_of(record: ScriptRecord, limit: int) -> Past:
+    """What the ledger knows of a script's past.
+
+    Args:
+        record: what it holds of the script now.
+        limit: how many runs are wanted.
+    """
+    rows = ScriptRun.objects.using(alias()).filter(script=record.pk)
+    runs = tuple(_run(row, record) for row in rows.order_by("-pk").values_list(*_RUN)[:limit])
+    printed = rows.filter(kind__in=("run", "rehearsal")).order_by("-pk")
+    output, traceback = printed.values_list("output", "traceback").first() or ("", "")
+    versions = _versions(record.pk)
+    total = len(runs) if len(runs) < limit else rows.count()
+    return Past(runs, total, versions, output, traceback)
+
+
+def _run(row: tuple[Any, ...], record: ScriptRecord) -> PastRun:
+    pk, *rest = row
+    arguments, git_revision, algorithm, digest, content_digest = rest[len(_RECORD) :]
+    facts = dict(zip(_RECORD, rest, strict=False))
+    version = Fingerprint(algorithm, digest) if algorithm else None
+    run = RunRecord(pk=pk, version=version, content_digest=content_digest, **facts)
+    return PastRun(run, _outcome(run, record), arguments, git_revision)
+
+
+def _outcome(run: RunRecord, record: ScriptRecord) -> str:
+    """``running`` of what cannot be running any more is ``lost``; a rehearsal holds no lease that would tell."""
+    if run.outcome != "running":
+        return run.outcome
+    if run.kind == "rehearsal":
+        lives = processes.is_running(run.pid, run.process, run.host, run.started_at)
+    else:
+        lives = record.lease_live and record.last_run is not None and record.last_run.pk == run.pk
+    return "running" if lives else "lost"
+
+
+def _versions(script_pk: int) -> tuple[PastVersion, ...]:
+    runs = ScriptRun.objects.using(alias()).filter(script=script_pk, version__isnull=False)
+    kept = ExpressionWrapper(Q(version__source__isnull=False), output_field=BooleanField())
+    rows = runs.annotate(kept=kept).values_list(*_VERSION, "kept").order_by()
+    counted = rows.annotate(
+        all_runs=Count("pk"),
+        applied=Count("pk", filter=Q(applies=True)),
+        first_at=Min("started_at"),
+        last_at=Max("started_at"),
+    )
+    return tuple(_version(row) for row in counted.order_by(F("last_at").desc())[:MOST_VERSIONS])
+
+
+def _version(row: tuple[Any, ...]) -> PastVersion:
+    algorithm, digest, content_digest, kept, runs, applied, first_at, last_at = row
+    fingerprint = Fingerprint(algorithm, digest)
+    return PastVersion(fingerprint, content_digest, runs, applied, first_at, last_at, bool(kept))
+
+
+@needs_tables
+def source_of(script_pk: int, content_digest: str) -> bytes | None:
+    """The source of a version, None where it is not kept (one query)."""
+    versions = ScriptVersion.objects.using(alias()).filter(script=script_pk, content_digest=content_digest)
+    source = versions.values_list("source", flat=True).first()
+    return None if source is None else bytes(source)  # PostgreSQL's driver gives a memoryview
