@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from django.db import IntegrityError, connections, transaction
 from django.db.models import Q
-from django.utils import timezone
 
-from scripts_tracker import ledger
+from scripts_tracker import clock, ledger
 from scripts_tracker.database import alias, needs_tables
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 
@@ -50,7 +49,7 @@ def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
 @needs_tables
 def mark_applied(marks: Sequence[Mark], facts: RunFacts) -> None:
     """Record that these versions count as applied, without a run; leases that ran out are cleared."""
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic(using=alias()):
         for batch in _batches(marks):
             scripts = _script_pks(batch)
@@ -68,7 +67,7 @@ def mark_applied(marks: Sequence[Mark], facts: RunFacts) -> None:
 @needs_tables
 def unmark(script_ids: Sequence[ScriptId], facts: RunFacts) -> None:
     """Forget that these scripts were ever applied; the history keeps every run and this decision."""
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic(using=alias()):
         for batch in _batches(script_ids):
             pks = [pk for pk, _ in _known_scripts(batch).values()]

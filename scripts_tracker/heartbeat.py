@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def beats(using: str) -> bool:
     """Whether a lease can be renewed from a second connection.
 
-    Not inside a transaction (the row is not there for others yet), not in a test environment (the second
-    connection would keep its database from being dropped), and not on SQLite, whose one writer is the
-    script itself: there a process is looked for instead, as all of them share the machine.
+    Not on SQLite, whose one writer is the script itself: there a process is looked for instead, as all of them
+    share the machine. Not in a test environment (the second connection would keep its database from being
+    dropped), and not inside a transaction (the row is not there for others yet).
     """
     is_sqlite = connections[using].vendor == "sqlite"
     return not (is_sqlite or environment.is_under_test() or database.is_in_transaction())

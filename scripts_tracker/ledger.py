@@ -10,8 +10,8 @@ import logging
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from django.db import Error, connections, transaction
-from django.utils import timezone
 
+from scripts_tracker import clock
 from scripts_tracker.database import alias, is_in_transaction
 from scripts_tracker.models import ScriptRun, ScriptVersion
 from scripts_tracker.vocabulary import ALGORITHM
@@ -95,7 +95,7 @@ def new_run(
     at: datetime | None = None,
 ) -> ScriptRun:
     """A row of the history that is yet to be saved; of this moment, where no other is given."""
-    now = at or timezone.now()
+    now = at or clock.now()
     return ScriptRun(
         script_id=script_pk,
         version_id=version_pk,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import socket
 import sys
@@ -27,7 +28,7 @@ def host() -> str:
 def _machine() -> str:
     """This start of the kernel and this space of process numbers; empty where the system does not tell."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+        with io.open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:  # noqa: UP020 - as in versions.py
             boot = stream.read().strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
@@ -37,7 +38,9 @@ def _machine() -> str:
 def _stat(pid: int) -> tuple[str, str] | None:
     """State and start of a process (proc(5): fields 3 and 22); None where there is nothing to read."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
+        with io.open(  # noqa: UP020 - as in versions.py
+            f"/proc/{pid}/stat", encoding="utf-8", errors="replace"
+        ) as stream:
             fields = stream.read().rpartition(")")[2].split()
         return fields[0], fields[19]
     except (OSError, IndexError):
@@ -82,7 +85,7 @@ def _exists(pid: int) -> bool:
 def _born(ticks: str) -> float:
     """The start of a process in seconds since the epoch, by the kernel's count in hundredths; 0 where that is not told."""
     try:
-        with open("/proc/stat", encoding="utf-8") as stream:
+        with io.open("/proc/stat", encoding="utf-8") as stream:  # noqa: UP020 - as in versions.py
             booted = next(int(line.split()[1]) for line in stream if line.startswith("btime"))
     except (OSError, ValueError, IndexError, StopIteration):
         return 0
