@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig, apps
 from django.core.checks import register
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 if TYPE_CHECKING:
     from django.core.checks import CheckMessage
@@ -24,6 +24,7 @@ class ScriptsTrackerConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what Django is to call."""
+        pre_migrate.connect(_before_migrate, sender=self, dispatch_uid="scripts_tracker.gates")
         post_migrate.connect(_after_migrate, sender=self, dispatch_uid="scripts_tracker.notify")
         register(_check_settings, self.label)
         register(_check_scripts, self.label, deploy=True)
@@ -31,7 +32,17 @@ class ScriptsTrackerConfig(AppConfig):
             _answer_to_the_old_name()
 
 
+def _before_migrate(*, using: str, plan: Any = (), **kwargs: Any) -> None:
+    operations = sys.modules.get("scripts_tracker.operations")  # where a migration has imported them
+    if operations is not None and operations.are_in(plan):
+        from scripts_tracker import gates
+
+        gates.migrate_begins(using, kwargs["apps"])
+
+
 def _after_migrate(**kwargs: Any) -> None:
+    if "scripts_tracker.gates" in sys.modules:
+        sys.modules["scripts_tracker.gates"].migrate_ends(kwargs["using"])
     from scripts_tracker.hooks import notify_after_migrate  # as late as the migrate that needs it
 
     notify_after_migrate(**kwargs)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, TypeVar
 from django.db import IntegrityError, connections, transaction
 from django.db.models import Q
 
-from scripts_tracker import ledger
+from scripts_tracker import clock, ledger
 from scripts_tracker.database import alias, needs_tables
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from scripts_tracker.datatypes import ScriptId
     from scripts_tracker.ledger import RunFacts, VersionFacts
@@ -29,12 +30,17 @@ _ROWS = 20
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A script whose version, found at this path, counts as applied from now on, with the watched modules as they are."""
+    """A script whose version, found at this path, counts as applied from now on, with the watched modules as they are.
+
+    ``at`` is when it was applied, where that was before the tracker came; ``reason`` stands in for that of the others.
+    """
 
     script_id: ScriptId
     path: str
     version: VersionFacts
     watched: str = ""
+    at: datetime | None = None
+    reason: str = ""
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -44,23 +50,30 @@ def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
 @needs_tables
 def mark_applied(marks: Sequence[Mark], facts: RunFacts) -> None:
     """Record that these versions count as applied, without a run; leases that ran out are cleared."""
+    now = clock.now()
     with transaction.atomic(using=alias()):
         for batch in _batches(marks):
             scripts = _script_pks(batch)
             versions = _version_pks({scripts[mark.script_id]: mark.version for mark in batch})
-            watched = {scripts[mark.script_id]: mark.watched for mark in batch}
-            targets = [(pk, versions[pk], watched[pk]) for pk in scripts.values()]
-            _settle(_add_runs(targets, facts, applies=True))
+            runs = []
+            for mark in batch:
+                pk = scripts[mark.script_id]
+                told = facts._replace(reason=mark.reason or facts.reason, watched=mark.watched)
+                runs.append(
+                    ledger.new_run(pk, versions[pk], told, "succeeded", applies=True, at=mark.at or now)
+                )
+            _settle(_add_runs(runs))
 
 
 @needs_tables
 def unmark(script_ids: Sequence[ScriptId], facts: RunFacts) -> None:
     """Forget that these scripts were ever applied; the history keeps every run and this decision."""
+    now = clock.now()
     with transaction.atomic(using=alias()):
         for batch in _batches(script_ids):
             pks = [pk for pk, _ in _known_scripts(batch).values()]
             ScriptRun.objects.using(alias()).filter(script__in=pks, applies=True).update(applies=False)
-            _settle(_add_runs([(pk, None, "") for pk in pks], facts, applies=False))
+            _settle(_add_runs([ledger.new_run(pk, None, facts, "succeeded", at=now) for pk in pks]))
 
 
 def _known_scripts(script_ids: Iterable[ScriptId]) -> dict[ScriptId, tuple[int, str]]:
@@ -130,16 +143,8 @@ def _version_pks(versions: Mapping[int, VersionFacts]) -> dict[int, int]:
     return {script_pk: pk for script_pk, (pk, _, _) in known.items()}
 
 
-def _add_runs(
-    targets: Sequence[tuple[int, int | None, str]], facts: RunFacts, *, applies: bool
-) -> list[ScriptRun]:
-    """A row of the history for each script, version and watched modules, all of the same moment."""
-    runs = [
-        ledger.new_run(script_pk, version_pk, facts._replace(watched=watched), "succeeded", applies=applies)
-        for script_pk, version_pk, watched in targets
-    ]
-    for run in runs:
-        run.started_at, run.ended_at = runs[0].started_at, runs[0].ended_at
+def _add_runs(runs: list[ScriptRun]) -> list[ScriptRun]:
+    """Add rows of the history together."""
     if connections[alias()].features.can_return_rows_from_bulk_insert:
         return ScriptRun.objects.using(alias()).bulk_create(runs)
     for run in runs:  # MySQL does not tell the keys of rows that were added together

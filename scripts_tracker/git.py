@@ -16,9 +16,18 @@ class GitUnavailable(Exception):
     """Git cannot say: there is none, no repository, or it did not answer in time."""
 
 
-def _git(folder: str, *arguments: str) -> str:
+def ask(folder: str, *arguments: str, seconds: float = _SECONDS, given: bytes = b"") -> bytes:
+    """What git answers in a folder; raises GitUnavailable.
+
+    Args:
+        folder: where it is started.
+        arguments: its command line.
+        seconds: how long it may take.
+        given: what it reads.
+    """
     environment = {name: value for name, value in os.environ.items() if name not in _LEFT_BY_HOOKS}
-    environment["GIT_OPTIONAL_LOCKS"] = "0"
+    # What a partial clone left on its server is not fetched, object by object, for a question.
+    environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"}
     try:
         answer = subprocess.run(
             ["git", *arguments],
@@ -26,25 +35,25 @@ def _git(folder: str, *arguments: str) -> str:
             env=environment,
             check=True,
             capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=_SECONDS,
+            input=given,
+            timeout=seconds,
         )
     except FileNotFoundError as error:
         raise GitUnavailable("git is not installed") from error
     except subprocess.TimeoutExpired as error:
-        raise GitUnavailable(f"git did not answer within {_SECONDS} seconds") from error
+        raise GitUnavailable(f"git did not answer within {seconds:g} seconds") from error
     except subprocess.CalledProcessError as error:
         lines = error.stderr.decode(errors="replace").strip().splitlines() or ["git failed"]
         raise GitUnavailable(lines[0]) from error
     except OSError as error:
         raise GitUnavailable(str(error)) from error
-    return answer.stdout.decode(errors="replace").strip()
+    return answer.stdout
 
 
 def has_uncommitted_changes(file: str) -> bool:
     """Whether git sees changes in this file, or does not know it; raises GitUnavailable."""
     folder, name = os.path.split(file)
-    return bool(_git(folder, "status", "--porcelain", "--ignored", "--", f":(literal){name}"))
+    return bool(ask(folder, "status", "--porcelain", "--ignored", "--", f":(literal){name}").strip())
 
 
 def head_revision(folder: str) -> str:

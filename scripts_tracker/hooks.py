@@ -47,15 +47,16 @@ def notify_after_migrate(
     if plan is None or verbosity < 1 or any(backwards for _, backwards in plan):
         return
     stdout = kwargs.get("stdout") or sys.stdout
-    is_ours = False
+    runs = False
     try:
-        is_ours = _is_ours(using)
-        if is_ours and conf.tracker_settings().notify:
-            _notify(stdout)
+        if _is_ours(using):
+            runs = conf.tracker_settings().auto_run and not environment.is_under_test()
+            if conf.tracker_settings().notify or runs:
+                runs = _notify(stdout) and runs
     except Exception as error:  # whatever it is: nothing here can make migrate fail
         logger.warning("The management scripts could not be checked: %s", " ".join(str(error).split()))
         logger.debug("Traceback of the check", exc_info=True)
-    if is_ours and conf.tracker_settings().auto_run and not environment.is_under_test():
+    if runs:
         _at_the_end(sender, functools.partial(_run, using, stdout, verbosity))
 
 
@@ -70,11 +71,21 @@ def _is_ours(using: str) -> bool:
     )
 
 
-def _notify(stdout: Any) -> None:
+def _notify(stdout: Any) -> bool:
+    """Say what is to be applied; False where another tracker may have run it already, so that it is not to be run now."""
     overview = take_stock()
-    report = Report(overview.statuses, overview.by_id, overview.findings)
-    notice = render_notice(report, terminal.canvas(stdout, sys.argv))
-    stdout.write(terminal.printable(stdout, notice) + "\n")
+    canvas = terminal.canvas(stdout, sys.argv)
+    if conf.tracker_settings().notify:
+        report = Report(overview.statuses, overview.by_id, overview.findings)
+        stdout.write(terminal.printable(stdout, render_notice(report, canvas)) + "\n")
+    if any(status.record for status in overview.statuses):
+        return True
+    from scripts_tracker import adoption  # for an empty ledger
+
+    is_waiting = adoption.is_waiting(overview)
+    if is_waiting:
+        stdout.write(canvas.style.WARNING(terminal.printable(stdout, adoption.ADOPT_FIRST)) + "\n")
+    return not is_waiting
 
 
 def _at_the_end(sender: AppConfig, action: Callable[[], None]) -> None:

@@ -18,6 +18,7 @@ from scripts_tracker.vocabulary import ALGORITHM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from scripts_tracker.datatypes import Fingerprint, ScriptId
 
@@ -89,10 +90,16 @@ def improve_version(pk: int, version: VersionFacts, *, algorithm: str, lacks_sou
 
 
 def new_run(
-    script_pk: int, version_pk: int | None, facts: RunFacts, outcome: str, *, applies: bool = False
+    script_pk: int,
+    version_pk: int | None,
+    facts: RunFacts,
+    outcome: str,
+    *,
+    applies: bool = False,
+    at: datetime | None = None,
 ) -> ScriptRun:
-    """A row of the history that is yet to be saved."""
-    now = clock.now()
+    """A row of the history that is yet to be saved; of this moment, where no other is given."""
+    now = at or clock.now()
     return ScriptRun(
         script_id=script_pk,
         version_id=version_pk,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from tests.conftest import Project
 
 
@@ -15,6 +17,25 @@ def test_a_check_of_the_system_and_a_start_import_no_libcst(project: Project) ->
         "print([name for name in sys.modules if name.split('.')[0] == 'libcst' or name.startswith(own)])"
     ).out
     assert out.splitlines()[-1] == "[]"
+
+
+def test_the_operation_for_migrations_imports_no_more_than_django_has(project: Project) -> None:
+    out = project.python(
+        "import sys\n"
+        "import scripts_tracker.operations\n"
+        "print([name for name in sys.modules if name.startswith('scripts_tracker.')])"
+    ).out
+    own = (
+        "apps",
+        "calls",
+        "core_tracker",
+        "decorators",
+        "dependency_tracker",
+        "models",
+        "operations",
+        "vocabulary",
+    )
+    assert set(ast.literal_eval(out)) <= {f"scripts_tracker.{name}" for name in (*own, "exceptions")}
 
 
 def test_importing_the_package_imports_neither_django_nor_libcst(project: Project) -> None:

@@ -109,10 +109,21 @@ class Command(BaseCommand):
                 returncode=COULD_NOT_RUN,
             ) from error
         plan = planning.make_plan(choice.chosen, overview.by_id, choice.left)
+        if plan.steps and not options["names"]:
+            self._insist_on_adoption(overview)
         if options["plan"]:
             self._write(progress.plan(plan, choice, self._canvas))
         else:
             self._run(plan, choice, overview, options)
+
+    def _insist_on_adoption(self, overview: Overview) -> None:
+        """Run nothing that another tracker may have run already."""
+        if any(status.record for status in overview.statuses):
+            return
+        from scripts_tracker import adoption  # for an empty ledger
+
+        if adoption.is_waiting(overview):
+            raise CommandError(f"Nothing was run: {adoption.ADOPT_FIRST}", returncode=COULD_NOT_RUN)
 
     def _write(self, lines: Iterable[str]) -> None:
         _say(self.stdout, "\n".join(lines) + "\n")
