@@ -59,7 +59,7 @@ MARK = Decision(
     "Mark {} as applied",
     "The version that the file holds now will count as applied here, although it was not run.",
     "Mark as applied",
-    "{} is marked as applied.",
+    "The script {} is marked as applied.",
     "Marked as applied",
     marks.why_not_to_mark,
     lambda overview, status, reason, user: marks.mark_applied([status], reason, overview.facts, user=user),
@@ -69,7 +69,7 @@ FORGET = Decision(
     "Nothing will count as applied here any more: if the script has a file, it is new again and will be run."
     " The history keeps every run.",
     "Forget",
-    "{} is forgotten.",
+    "The script {} is forgotten.",
     "Forgot that it was applied",
     marks.why_not_to_forget,
     lambda _, status, reason, user: marks.unmark([status], reason, user=user),
@@ -106,7 +106,7 @@ def view(
     back = page_of(admin.admin_site, subject.id)
     refusal = decision.why_not(status)
     if refusal:
-        messages.error(request, f"{subject.id} was left alone: {refusal}.")
+        messages.error(request, f"The script {subject.id} was left alone: {refusal}.")
         return HttpResponseRedirect(back)
     form = DecisionForm(request.POST if request.method == "POST" else None, initial={"seen": _seen(status)})
     if form.is_valid() and form.cleaned_data["seen"] != _seen(status):
@@ -143,6 +143,6 @@ def _carry_out(
             row = Script.objects.using(alias()).get(identity=identity_of(subject.id))
             admin.log_change(request, row, f"{decision.logged}: {reason}")
     for script_id, why in outcome.refused:
-        messages.error(request, f"{script_id} was left alone: {why}.")
+        messages.error(request, f"The script {script_id} was left alone: {why}.")
     for script_id in outcome.done:
         messages.success(request, decision.done.format(script_id))

@@ -67,7 +67,6 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     list_display = ("how_it_ended", "of_script", "started", "what", "took", "user", "host")
     list_display_links = ("started",)
     list_filter = (OutcomeFilter, KindFilter)
-    list_select_related = ("script",)
     search_fields = ("script__app_label", "script__name")
     ordering = ("-pk",)
     list_per_page = 50
@@ -82,6 +81,11 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[RunList]:  # noqa: ARG002 - Django's signature
         """The list without long texts."""
         return RunList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Runs with what is said of their script and version, without its source."""
+        runs = super().get_queryset(request).select_related("script", "version")
+        return runs.defer("version__facts", "version__source")
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
