@@ -17,7 +17,7 @@ _HOOK_SECONDS: Final = 0.1
 # As the console script does it. Generated commands have the imports of both trackers, which may not end the run.
 _LINT: Final = (
     "-c",
-    "from scripts_tracker.analysis.cli import main; raise SystemExit(main())",
+    "from scripts_tracker.analysis.cli import process; process()",
     "--ignore",
     "ST015",
 )

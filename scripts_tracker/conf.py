@@ -29,6 +29,7 @@ class TrackerSettings(NamedTuple):
         lease_seconds: for how long a run holds its script without a sign of life.
         heartbeat_seconds: how often a run gives that sign; None for a quarter of ``lease_seconds``.
         wait_seconds: for how long ``run_scripts`` waits for a script that somebody else runs.
+        script_template: file that ``start_script`` fills in, absolute or below BASE_DIR; None for our own.
         database: alias of the ledger's database; None lets the routers decide.
     """
 
@@ -42,6 +43,7 @@ class TrackerSettings(NamedTuple):
     lease_seconds: float = 60
     heartbeat_seconds: float | None = None
     wait_seconds: float = 600
+    script_template: str | None = None
     database: str | None = None
 
 
@@ -105,6 +107,9 @@ _KEYS: Mapping[str, Kind] = {
     "lease_seconds": _SECONDS,
     "heartbeat_seconds": Kind(lambda value: value is None or _is_number(value), _SECONDS.words, "15"),
     "wait_seconds": Kind(lambda value: value == 0 or _is_number(value), "a number of seconds", "600"),
+    "script_template": Kind(
+        lambda value: value is None or (isinstance(value, str) and bool(value)), "a path", '"script.py-tpl"'
+    ),
     "database": Kind(
         lambda value: value is None or (isinstance(value, str) and value in settings.DATABASES),
         "an alias of DATABASES",

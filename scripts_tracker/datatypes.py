@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scripts_tracker.equality import ByFields, OrderedByFields
 from scripts_tracker.vocabulary import RERUN_VALUES, Rerun
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ScriptId:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ScriptId(OrderedByFields):
     """Who a script is: ``str()`` gives ``app_label.name``, like a migration's."""
 
     app_label: str
@@ -39,8 +40,8 @@ class ScriptId:
         return f"{self.app_label}.{self.name}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Location:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Location(OrderedByFields):
     """A place in a file: posix path relative to the project root, 1-based line and column."""
 
     path: str
@@ -51,8 +52,8 @@ class Location:
         return f"{self.path}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Fingerprint:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Fingerprint(OrderedByFields):
     """What a script does, as a digest that names its algorithm: ``str()`` gives ``st1:<64 hex>``."""
 
     algorithm: str
@@ -75,8 +76,8 @@ class Fingerprint:
         return cls("raw", content_digest)
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptOptions:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ScriptOptions(ByFields):
     """The options of ``@tracked_script``, with the defaults of the contract."""
 
     rerun: Rerun = "on-change"
@@ -85,8 +86,8 @@ class ScriptOptions:
     unless: tuple[str, ...] = ("dry_run",)
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Requirement(ByFields):
     """One argument of ``@required_preceding_script``: ``target`` is None where nothing fits ``text``."""
 
     target: ScriptId | None
@@ -94,8 +95,8 @@ class Requirement:
     location: Location
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptDefinition:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ScriptDefinition(ByFields):
     """One tracked script as its file says it; ``fingerprint`` is None where the file cannot be analysed."""
 
     id: ScriptId
@@ -107,8 +108,8 @@ class ScriptDefinition:
     requires: tuple[Requirement, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Finding:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Finding(OrderedByFields):
     """Something that is wrong at a place: the message says a fact, the hint what to type next."""
 
     location: Location
@@ -118,8 +119,8 @@ class Finding:
     fixable: bool = False
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class CommandsDir:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CommandsDir(OrderedByFields):
     """One folder of commands: the label its scripts get, its package (dotted), its absolute path."""
 
     app_label: str
@@ -127,16 +128,16 @@ class CommandsDir:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectIndex:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ProjectIndex(ByFields):
     """Everything the analysis found, both sorted: definitions by id, findings by place."""
 
     definitions: tuple[ScriptDefinition, ...]
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RunRecord(ByFields):
     """A copy of one row of the run history; ``reason`` says in a line what failed, or why a success does not count.
 
     ``applies`` tells whether its version counts as applied by it; ``process`` names the process beyond its number.
@@ -157,8 +158,8 @@ class RunRecord:
     process: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptRecord:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ScriptRecord(ByFields):
     """A copy of what the ledger holds of one script.
 
     ``applied`` is the fingerprint that was applied last; ``applied_before`` all that ever were, each beside the
@@ -179,8 +180,8 @@ class ScriptRecord:
     bytes_only: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredVersion:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class StoredVersion(ByFields):
     """A copy of one version's row; ``source`` is None where it is not kept, or was not asked for."""
 
     pk: int

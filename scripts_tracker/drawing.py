@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _LETTER = 7.3  # what a letter of a 12 px monospaced font takes
 _MOST_LETTERS = 36
 _HEIGHT, _BEND_HEIGHT, _GAP, _BETWEEN, _MARGIN = 44, 10, 14, 44, 8
+_ASIDE = 11
 # Above this, a column in the middle of a taller one is out of sight.
 _MOST_CENTRED = 700
 
@@ -123,11 +124,13 @@ def _way(stops: Sequence[_Place], *, is_turned: bool) -> str:
     entries = [(place.left + place.width, place.left) for place in stops]
     if not is_turned:
         entries = [(left, right) for right, left in entries]
-    way = f"M{entries[0][1]:g} {stops[0].middle:g}"
+    # Beside the arrow that leads ahead, if there is one.
+    aside = _ASIDE if is_turned else 0
+    way = f"M{entries[0][1]:g} {stops[0].middle + aside:g}"
     for number in range(1, len(stops)):
         (_, start), (end, leave) = entries[number - 1], entries[number]
         half = (start + end) / 2
-        one, to = stops[number - 1].middle, stops[number].middle
+        one, to = stops[number - 1].middle + aside, stops[number].middle + aside
         way += f"C{half:g} {one:g} {half:g} {to:g} {end:g} {to:g}"
         way += f"H{leave:g}" if number < len(stops) - 1 else ""
     return way

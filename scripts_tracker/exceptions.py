@@ -42,5 +42,9 @@ class Overtaken(ScriptsTrackerError):
     """Another process was quicker."""
 
 
+class NotScaffolded(ScriptsTrackerError):
+    """The file of the new script could not be made."""
+
+
 class UserAbortingExecution(ScriptsTrackerError):
     """The user chose not to run the script before the ones it requires."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.core.management import BaseCommand, call_command
 
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from scripts_tracker.datatypes import ScriptId
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """A running script: who it is, its file as reports show it, and the file itself."""
 
     id: ScriptId

@@ -7,8 +7,7 @@ ends where its row still says "running": whoever takes over an attempt that gave
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.db import IntegrityError, connections, transaction
 from django.db.models import FilteredRelation, Q
@@ -32,8 +31,7 @@ _RUN = ("kind", "outcome", "started_at", "ended_at", "host", "pid", "user", "rea
 _VERSION = ("known__pk", "known__algorithm", "known__digest", "known__facts", "lacks_source")
 
 
-@dataclass(frozen=True, slots=True)
-class KnownVersion:
+class KnownVersion(NamedTuple):
     """The row of a file content that the ledger has seen before; ``facts`` as JSON text."""
 
     pk: int
@@ -42,8 +40,7 @@ class KnownVersion:
     lacks_source: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What the ledger says of a script that is about to run; ``script_pk`` is None where it says nothing yet."""
 
     script_pk: int | None = None
@@ -59,8 +56,7 @@ class Entry:
         return run if run is not None and (self.lease_live or is_held_unrenewed(run, alias())) else None
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRun:
+class OpenRun(NamedTuple):
     """A recorded attempt that has not ended, and the one that it found without a sign of life, if any."""
 
     pk: int

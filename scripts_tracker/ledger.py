@@ -1,11 +1,13 @@
-"""The rows of the ledger as what writes them has them; what a check reads, snapshots.py gives."""
+"""The rows of the ledger as what writes them has them; what a check reads, snapshots.py gives.
+
+Named tuples on the way of a run: what it costs that a command is tracked is mostly what it takes to define classes.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from django.db import Error, connections, transaction
 from django.utils import timezone
@@ -26,8 +28,7 @@ _BATCH = 100
 Kind = Literal["run", "rehearsal", "mark", "unmark"]
 
 
-@dataclass(frozen=True, slots=True)
-class VersionFacts:
+class VersionFacts(NamedTuple):
     """One file content, as it is recorded: ``facts`` as JSON text, ``source`` None where it is not to be kept."""
 
     fingerprint: Fingerprint
@@ -36,16 +37,14 @@ class VersionFacts:
     source: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What today's algorithm says of a version that another one fingerprinted; ``facts`` as JSON text."""
 
     fingerprint: Fingerprint
     facts: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
+class RunFacts(NamedTuple):
     """Who does something to a script, and how: one row of the history, before its outcome."""
 
     kind: Kind

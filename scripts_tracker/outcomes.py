@@ -6,8 +6,7 @@ import contextlib
 import logging
 import time
 import traceback
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.dispatch import Signal
 
+    from scripts_tracker.calls import Call
     from scripts_tracker.datatypes import ScriptId
     from scripts_tracker.leases import OpenRun
 
@@ -38,8 +38,7 @@ def _one_transaction() -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """An attempt whose running row is there.
 
     Attributes:
@@ -53,7 +52,7 @@ class Attempt:
         output: gives the tail of what was printed so far.
     """
 
-    call: Callable[[], Any]
+    call: Call
     sender: type
     script_id: ScriptId
     run: OpenRun

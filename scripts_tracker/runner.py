@@ -136,9 +136,7 @@ class Runner:
 
     def _try(self, status: ScriptStatus, began: float) -> Result:
         run = _last_run(status)
-        ticket = Ticket(
-            None, _identity(status), run.pk if run else None, lambda: self._tell("started", status)
-        )
+        ticket = Ticket(_identity(status), run.pk if run else None, lambda: self._tell("started", status))
         try:
             self._call(status, ticket)
         except (Held, Changed):

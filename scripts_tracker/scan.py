@@ -86,7 +86,8 @@ def cache(root: str = "") -> FactCache:
     return FactCache(root or conf.base_dir())
 
 
-def _folder_of(app: AppConfig) -> CommandsDir:
+def folder_of(app: AppConfig) -> CommandsDir:
+    """Where an app has its commands, or would have them."""
     package = ".".join((app.name, *_TAIL))
     return CommandsDir(app.label, package, os.path.join(app.path, *_TAIL))
 
@@ -99,7 +100,7 @@ def _is_of_the_project(app: AppConfig) -> bool:
 def _named_folder(path: str) -> CommandsDir:
     """A folder that the settings name: an app's own, or one that only the settings know."""
     for app in apps.get_app_configs():
-        folder = _folder_of(app)
+        folder = folder_of(app)
         if os.path.normpath(folder.path) == path:
             return folder
     inside = os.path.relpath(path, conf.base_dir())
@@ -114,8 +115,16 @@ def commands_dirs() -> tuple[CommandsDir, ...]:
     named = conf.commands_dirs()
     if named is not None:
         return tuple(_named_folder(path) for path in named)
-    folders = (_folder_of(app) for app in apps.get_app_configs() if _is_of_the_project(app))
+    folders = (folder_of(app) for app in apps.get_app_configs() if _is_of_the_project(app))
     return tuple(folder for folder in folders if os.path.isdir(folder.path))
+
+
+def is_scanned(app: AppConfig) -> bool:
+    """Whether scripts of this app are tracked, or would be."""
+    if conf.commands_dirs() is None:
+        return _is_of_the_project(app)
+    path = os.path.normpath(folder_of(app).path)
+    return any(os.path.normpath(folder.path) == path for folder in commands_dirs())
 
 
 def scan(store: FactStore | None = None, memory: FactCache | None = None) -> ProjectIndex:
@@ -179,7 +188,7 @@ def script_of_module(module_name: str) -> ScriptId:
     """
     package, _, name = module_name.rpartition(".")
     for app in apps.get_app_configs():
-        if package == _folder_of(app).package:
+        if package == folder_of(app).package:
             return ScriptId(app.label, name)
     for folder in commands_dirs():
         if package == folder.package:

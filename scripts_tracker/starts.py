@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.core.management.base import CommandError
 from django.db import Error
@@ -41,8 +40,7 @@ class Changed(CommandError):
     """The script was run or marked since its run was planned."""
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """A recorded start; ``reason`` says why a success does not count as applied, empty where it does.
 
     ``inside`` tells whether a transaction of the caller holds the rows.

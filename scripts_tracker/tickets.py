@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,12 +14,11 @@ if TYPE_CHECKING:
 _planned: ContextVar[Ticket | None] = ContextVar("_planned", default=None)
 
 
-@dataclass(slots=True)
 class Ticket:
     """One planned run of a command object; the attempt calls ``on_start`` and fills in the last three.
 
     Attributes:
-        command: the very object that is going to run.
+        command: the very object that is going to run; None until it is made.
         identity: which script that is.
         last_run: the script's last run when it was planned: a later one means that somebody else was quicker.
         on_start: called when the attempt is recorded, before ``handle()``.
@@ -29,13 +27,14 @@ class Ticket:
         reason: why a success does not count as applied; empty where it does.
     """
 
-    command: object
-    identity: Identity
-    last_run: int | None
-    on_start: Callable[[], None]
-    run: int | None = None
-    kind: str = ""
-    reason: str = ""
+    def __init__(self, identity: Identity, last_run: int | None, on_start: Callable[[], None]) -> None:
+        self.command: object = None
+        self.identity = identity
+        self.last_run = last_run
+        self.on_start = on_start
+        self.run: int | None = None
+        self.kind = ""
+        self.reason = ""
 
 
 @contextlib.contextmanager

@@ -35,7 +35,7 @@ def text(made: Report, canvas: Canvas = PLAIN) -> str:
 
 
 def test_the_formats_are_found_by_presence_with_text_first() -> None:
-    assert formats.names() == ("text", "json", "mermaid")
+    assert formats.names() == ("text", "dot", "json", "mermaid")
 
 
 def test_a_format_that_does_not_exist_fails_loudly() -> None:
@@ -274,16 +274,6 @@ def test_json_of_a_script_without_a_file_has_nulls() -> None:
         None,
         "a/management/commands/x.py",
     )
-
-
-def test_mermaid_draws_scripts_states_and_requirements() -> None:
-    made = report([definition("a.x", requires=("b.y", "no.such")), definition("b.y")])
-    lines = formats.renderer("mermaid")(made, PLAIN).splitlines()
-    assert lines[0] == "flowchart TD"
-    assert '    s0["a.x<br/>new"]:::action' in lines
-    assert '    s2["no.such<br/>does not exist"]:::trouble' in lines
-    assert "    s1 --> s0" in lines
-    assert "    s2 --> s0" in lines
 
 
 EXITS = {

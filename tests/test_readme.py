@@ -16,13 +16,18 @@ def normalised(text: str) -> str:
     return re.sub(r"\d+\.\d s\b", "SECONDS", re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "DATE", text))
 
 
+def insist_on(shown: str, printed: str) -> None:
+    """What is shown was printed, in this order; a line of three dots stands for what is left out."""
+    text, at = normalised(printed), 0
+    for piece in normalised(shown).split("...\n"):
+        found = text.find(piece, at)
+        assert found >= 0, f"this is not printed (in this order):\n{piece}\nbut this:\n{text}"
+        at = found + len(piece)
+
+
 @pytest.mark.parametrize("block", BLOCKS, ids=[block.splitlines()[0] for block in BLOCKS])
 def test_every_console_block_is_what_the_demo_prints(block: str, demo_output: str) -> None:
-    shown, at = normalised(demo_output), 0
-    for piece in normalised(block).split("...\n"):
-        found = shown.find(piece, at)
-        assert found >= 0, f"the demo does not print (in this order):\n{piece}"
-        at = found + len(piece)
+    insist_on(block, demo_output)
 
 
 def test_the_two_commands_are_targets_of_the_makefile() -> None:

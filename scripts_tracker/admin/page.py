@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scripts_tracker import diffing, drawing, history, marks, neighbourhood, report, scan, snapshots, versions
+from scripts_tracker import comparing, dossier, drawing, history, marks, neighbourhood, report, snapshots
 from scripts_tracker.admin import listing, texts
 from scripts_tracker.admin.reading import page_of, page_of_run
 from scripts_tracker.datatypes import ScriptId
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
     from django.http import HttpRequest
 
-    from scripts_tracker.datatypes import RunRecord, ScriptRecord
+    from scripts_tracker.datatypes import ScriptRecord
+    from scripts_tracker.dossier import PastRun, PastVersion
     from scripts_tracker.neighbourhood import Node
     from scripts_tracker.overview import Overview
     from scripts_tracker.states import ScriptStatus
 
-_NOT_KEPT = "The ledger does not keep the source of that version, so there is nothing to compare with."
+_RUNS = 25
 _DIFF_CLASSES = {"+": "st-added", "-": "st-removed", "@": "st-place"}
 
 
@@ -68,12 +69,10 @@ def context(subject: Subject, request: HttpRequest, site: AdminSite, *, runs: bo
         **_requirements(subject, site),
     }
     if record:
-        found.update(_versions(subject, record, request.GET.get("against", "")))
+        found.update(_versions(status, record, request))
     if record and runs:
-        page = history.runs_of(record.pk, before=_number(request.GET.get("before")))
-        found.update(
-            runs=[_run(run, site) for run in page.runs], older=page.older, newest="before" in request.GET
-        )
+        page, older = history.runs_before(record, _number(request.GET.get("before")), most=_RUNS)
+        found.update(runs=[_run(run, site) for run in page], older=older, newest="before" in request.GET)
     return found
 
 
@@ -153,52 +152,51 @@ def _box(node: Node, subject: Subject, site: AdminSite) -> drawing.Box:
     )
 
 
-def _versions(subject: Subject, record: ScriptRecord, against: str) -> dict[str, Any]:
-    """The versions that the ledger knows, and how the file differs from one of them: from what was applied last."""
-    definition = subject.status.definition if subject.status else None
+def _versions(status: ScriptStatus | None, record: ScriptRecord, request: HttpRequest) -> dict[str, Any]:
+    """The versions that were run here, and how the file differs from one of them: from what was applied last."""
     kept = history.versions_of(record.pk)
-    other = next((one for one in kept if str(one.pk) == against), None)
-    digest = other.content_digest if other else record.applied_content
+    against, raw = request.GET.get("against", ""), "raw" in request.GET
+    against = against if any(one.content_digest == against for one in kept) else ""
+    compared = comparing.compare(status, raw=raw, against=against) if status else None
     return {
-        "versions": [
-            {
-                "version": one,
-                "is_applied": one.content_digest == record.applied_content,
-                "is_file": definition is not None and one.content_digest == definition.content_digest,
-                "is_compared": one.content_digest == digest,
-            }
-            for one in kept
-        ],
-        "compared": (other.fingerprint if other else record.applied) if digest else None,
-        "compares_applied": digest == record.applied_content,
-        "diff": _diff(record, digest, _path(subject)) if digest and definition else None,
+        "versions": [_version(one, status, record) for one in kept],
+        "against": against,
+        "is_raw": raw,
+        "diff": compared,
+        # The note speaks to who types commands; here a link stands beside it.
+        "note": texts.plain(compared.note).removesuffix(" To see that: --raw") if compared else "",
+        "lines": [(_DIFF_CLASSES.get(line[:1], ""), texts.plain(line)) for line in compared.lines]
+        if compared
+        else [],
     }
 
 
-def _diff(record: ScriptRecord, content_digest: str, path: str) -> dict[str, Any]:
-    """The lines that differ, each with its class; or why they cannot be shown."""
-    source, now = versions.read_source(scan.absolute_path(path))
-    if now == content_digest:
-        return {"note": "The file is what it was then, to the byte."}
-    kept = history.source_of(record.pk, content_digest)
-    if kept is None:
-        return {"note": _NOT_KEPT}
-    try:
-        text = texts.plain(diffing.unified(kept, source))
-    except diffing.TooLong as error:
-        return {"note": f"Not shown: {error}."}
-    lines = [(_DIFF_CLASSES.get(line[:1], ""), line) for line in text.split("\n")]
-    return {"lines": lines} if text else {"note": "Only the ends of lines differ."}
-
-
-def _run(run: RunRecord, site: AdminSite) -> dict[str, Any]:
+def _version(version: PastVersion, status: ScriptStatus | None, record: ScriptRecord) -> dict[str, Any]:
+    definition = status.definition if status else None
+    is_file = definition is not None and version.content_digest == definition.content_digest
+    words = [
+        "applied last" if version.content_digest == record.applied_content else "",
+        "the file now" if is_file else "",
+        "the code now"
+        if not is_file and definition and version.fingerprint == definition.fingerprint
+        else "",
+    ]
     return {
-        "url": page_of_run(site, run.pk),
-        "when": texts.moment(run.started_at),
-        "kind": texts.kind(run.kind),
+        "version": version,
+        "words": ", ".join(filter(None, words)) or texts.NO_VALUE,
+        "last": texts.moment(version.last_at),
+        "can_compare": version.has_source and definition is not None and not is_file,
+    }
+
+
+def _run(run: PastRun, site: AdminSite) -> dict[str, Any]:
+    record = run.record
+    return {
+        "url": page_of_run(site, record.pk),
+        "when": texts.moment(record.started_at),
+        "kind": texts.kind(record.kind),
         "outcome": texts.outcome_badge(run.outcome),
-        "duration": texts.duration(run),
-        "by": " on ".join(part for part in (run.user, run.host) if part),
-        "version": run.version,
-        "reason": texts.plain(run.reason).split("\n", 1)[0],
+        "duration": texts.NO_VALUE if run.seconds is None else dossier.duration(run.seconds),
+        "by": dossier.who(record),
+        "reason": texts.plain(record.reason).split("\n", 1)[0],
     }

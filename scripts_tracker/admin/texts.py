@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 from django.utils.timezone import template_localtime  # type: ignore[attr-defined]  # the stubs lack it
 
-from scripts_tracker import drawing
+from scripts_tracker import dossier, drawing
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -69,16 +69,11 @@ def run_in_brief(run: RunRecord, where: str = "") -> SafeString:
     return format_html("{}{}: {} {}", when, where, words, outcome)
 
 
-def duration(run: RunRecord | ScriptRun) -> str:
-    """How long a run took, to a sensible unit."""
+def duration(run: ScriptRun) -> str:
+    """How long a run took."""
     if run.ended_at is None or run.kind in {"mark", "unmark"}:
         return NO_VALUE
-    seconds = max(0.0, (run.ended_at - run.started_at).total_seconds())
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+    return dossier.duration((run.ended_at - run.started_at).total_seconds())
 
 
 def plain(text: str) -> str:

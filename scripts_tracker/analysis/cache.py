@@ -41,6 +41,7 @@ class FactCache:
     def __init__(self, root: str) -> None:
         self._folder = os.path.join(root, FOLDER)
         self._texts: dict[str, str] | None = None
+        self._seen: tuple[int, ...] = ()
         self._used: dict[str, None] = {}
         self._new: dict[str, str] = {}
         self._indexes: dict[str, str] = {}
@@ -96,7 +97,8 @@ class FactCache:
         self._new, self._indexes = {}, {}
 
     def _save_facts(self) -> None:
-        known = {**self._read(_NAME), **self._new}
+        is_as_read = self._texts is not None and self._seen and self._seen == self._identity()
+        known = {**((is_as_read and self._texts) or self._read(_NAME)), **self._new}
         kept: dict[str, str] = {}
         size = 0
         for digest in (*self._used, *reversed(known)):
@@ -112,11 +114,20 @@ class FactCache:
         if digest in self._new:
             return self._new[digest]
         if self._texts is None:
+            self._seen = self._identity()
             self._texts = self._read(_NAME)
         found = self._texts.get(digest)
         if found is not None:
             self._used[digest] = None
         return found
+
+    def _identity(self) -> tuple[int, ...]:
+        """What tells whether the file of facts is still the same: each is written as a new file. Empty for none."""
+        try:
+            found = os.stat(os.path.join(self._folder, _NAME))
+        except OSError:
+            return ()
+        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
     def _read(self, name: str) -> dict[str, str]:
         try:

@@ -48,6 +48,21 @@ def stream(module: cst.Module) -> str:
         UnreadableSource: a node type that nobody wrote down.
         InvalidLiteralError: a literal or a name that CPython refuses.
     """
+    out = _walked(module)
+    text = "\n".join(out)
+    if _DOC not in text or not _mentions_doc(out):
+        return text
+    for place, docstring in out.docstrings:
+        out[place] = docstrings.token(docstring)
+    return "\n".join(out)
+
+
+def reads_docstrings(module: cst.Module) -> bool:
+    """Whether the docstrings of a module count; raises as ``stream`` does."""
+    return _mentions_doc(_walked(module))
+
+
+def _walked(module: cst.Module) -> Tokens:
     out = Tokens()
     stack: Stack = [module]
     pop = stack.pop
@@ -55,12 +70,7 @@ def stream(module: cst.Module) -> str:
     while stack:
         node = pop()
         handlers[node.__class__](node, out, stack)
-    text = "\n".join(out)
-    if _DOC not in text or not _mentions_doc(out):
-        return text
-    for place, docstring in out.docstrings:
-        out[place] = docstrings.token(docstring)
-    return "\n".join(out)
+    return out
 
 
 def _mentions_doc(out: Tokens) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import os
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
@@ -15,6 +15,7 @@ from scripts_tracker.analysis.lint.config import WrongUseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import NoReturn
 
     from scripts_tracker.analysis.cache import FactCache
     from scripts_tracker.analysis.lint.session import Session
@@ -25,6 +26,17 @@ FOUND: Final = 1
 WRONG_USE: Final = 2
 _INTERRUPTED: Final = 130
 _MOST_ROUNDS: Final = 10
+_USUAL_COLUMNS: Final = 80
+
+
+def process() -> NoReturn:
+    """Run the lint as all that a process does: what the console script calls."""
+    # Trees and facts hold no cycles, so the collector would only walk them: a tenth of the time, and most of that at
+    # the end, when the interpreter has it look through all modules before it lets go of them.
+    gc.disable()
+    status = main()
+    gc.freeze()
+    raise SystemExit(status)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,9 +67,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+class _Help(argparse.HelpFormatter):
+    """Help as wide as the terminal; argparse would ask shutil, which loads all compressors, even to read options."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    """What ``shutil.get_terminal_size()`` says."""
+    with contextlib.suppress(KeyError, ValueError):
+        if (given := int(os.environ["COLUMNS"])) > 0:
+            return given
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        if sys.__stdout__ is not None:
+            return os.get_terminal_size(sys.__stdout__.fileno()).columns or _USUAL_COLUMNS
+    return _USUAL_COLUMNS
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts-tracker-lint",
+        formatter_class=_Help,
         description="Find broken tracked scripts without running or importing anything of the project.",
         epilog="Exit codes: 0 clean, 1 findings, 2 wrong use.",
     )
@@ -138,8 +169,8 @@ def _session(options: argparse.Namespace) -> Session:
     config = lint_config.read(root)
     select = lint_config.chosen_codes(options.select, "--select")
     ignore = lint_config.chosen_codes(options.ignore, "--ignore")
-    config = replace(
-        config, select=config.select if select is None else select, ignore=(*config.ignore, *(ignore or ()))
+    config = config._replace(
+        select=config.select if select is None else select, ignore=(*config.ignore, *(ignore or ()))
     )
     return session(root, config, paths or None, options.since or "")
 
@@ -220,9 +251,7 @@ def _width() -> int | None:
     """The columns of the terminal; None where the output goes elsewhere."""
     if sys.stdout is None or not sys.stdout.isatty():
         return None
-    import shutil
-
-    return shutil.get_terminal_size().columns
+    return _columns()
 
 
 def _write(text: str) -> None:
@@ -246,4 +275,4 @@ def _complain(text: str) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    process()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,7 +34,7 @@ def compiled(source: bytes, *, for_lint: bool = False) -> FileFacts:
             from scripts_tracker.analysis.lint import hits as lint_hits
 
             hits = lint_hits.found(extraction.tree())
-    return replace(facts, verdict=verdict(facts), hits=hits)
+    return facts._replace(verdict=verdict(facts), hits=hits)
 
 
 def outcome(source: bytes, *, for_lint: bool = False) -> FileFacts | UnreadableSource:

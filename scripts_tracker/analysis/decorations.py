@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from scripts_tracker.analysis.resolving import TRACKED, FoundValue, OurDecorator, Unknown
 from scripts_tracker.analysis.values import LOCAL_CLASS, UNBOUND, Call, Ref, last_name
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.values import Place, Value
 
 
-@dataclass(frozen=True, slots=True)
-class OurUse:
+class OurUse(NamedTuple):
     """A use of one of our decorators: its name, and its call with the module that holds it, if it is called."""
 
     name: str

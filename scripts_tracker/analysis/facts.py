@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from scripts_tracker.analysis.values import Place, Values, decode, encode, items, place, text
 from scripts_tracker.analysis.version import ANALYSIS_VERSION
@@ -18,16 +18,14 @@ HANDLES: Final = ("handle", "handle_noargs")
 """The methods in which Django runs a command."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decoration:
+class Decoration(NamedTuple):
     """Something applied to a method or another object, and where."""
 
     values: Values
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Onward:
+class Onward(NamedTuple):
     """A method that a method calls in turn.
 
     Attributes:
@@ -41,16 +39,14 @@ class Onward:
     after: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class MethodFacts:
+class MethodFacts(NamedTuple):
     """One definition of ``handle()`` or ``handle_noargs()``: its decorators, outermost first, and where it goes on."""
 
     decorations: tuple[Decoration, ...] = ()
     onward: tuple[Onward, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ClassFacts:
+class ClassFacts(NamedTuple):
     """One class at module level.
 
     Attributes:
@@ -65,11 +61,10 @@ class ClassFacts:
     bases: tuple[Values, ...] = ()
     help: Values | None = None
     doc: str | None = None
-    methods: Mapping[str, tuple[MethodFacts, ...]] = field(default_factory=dict)
+    methods: Mapping[str, tuple[MethodFacts, ...]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class OwnScript:
+class OwnScript(NamedTuple):
     """A tracked script as its file alone defines it.
 
     Attributes:
@@ -83,19 +78,17 @@ class OwnScript:
     fingerprint: str
     place: Place
     help: str = ""
-    options: ScriptOptions = field(default_factory=ScriptOptions)
+    options: ScriptOptions = ScriptOptions()
     requires: tuple[tuple[str, Place], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What a file is, whatever stands in others: a tracked script, or none."""
 
     script: OwnScript | None
 
 
-@dataclass(frozen=True, slots=True)
-class FileFacts:
+class FileFacts(NamedTuple):
     """Everything one file says by itself; a pure function of its bytes.
 
     Attributes:
@@ -113,7 +106,7 @@ class FileFacts:
     fingerprint: str | None
     command: Place | None = None
     doc: str | None = None
-    names: Mapping[str, Values] = field(default_factory=dict)
+    names: Mapping[str, Values] = MappingProxyType({})
     stars: tuple[str, ...] = ()
     classes: tuple[ClassFacts, ...] = ()
     strays: tuple[Decoration, ...] = ()
@@ -160,7 +153,8 @@ class FileFacts:
 
 def hits_of(content: str) -> str:
     """The hits in what ``to_text`` returned."""
-    return content.split("\t", 2)[2] if content.count("\t") > 1 else ""
+    _, *more = content.split("\t", 2)
+    return more[1] if len(more) > 1 else ""
 
 
 def verdict_of(content: str) -> Verdict | None:

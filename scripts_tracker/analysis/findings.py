@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from scripts_tracker.exceptions import UnreadableSource
 
 
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """What ``sorted()`` returns; comparing plain tuples takes a tenth of comparing findings."""
+    return sorted(findings, key=_order)
+
+
+def _order(one: Finding) -> tuple[str, int, int, str, str, str, bool]:
+    where = one.location
+    return where.path, where.line, where.column, one.code, one.message, one.hint, one.fixable
+
+
 class Findings:
     """Gathers findings, each once.
 
@@ -28,9 +38,10 @@ class Findings:
         self._root = os.path.normpath(root)
         self._found: set[Finding] = set()
         self._recorded: set[Finding] = set()
+        self._shown: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Finding]:
-        return iter(sorted(self._found))
+        return iter(in_order(self._found))
 
     def add(self, location: Location, code: str, message: str, hint: str, *, fixable: bool = False) -> None:
         """Keep a finding."""
@@ -66,6 +77,11 @@ class Findings:
 
     def shown(self, path: str) -> str:
         """A path as people see it: relative to the root where it lies in it, else absolute; posix."""
+        if path not in self._shown:
+            self._shown[path] = self._relative(path)
+        return self._shown[path]
+
+    def _relative(self, path: str) -> str:
         normal = os.path.normpath(path)
         if normal.startswith(os.path.join(self._root, "")):
             normal = os.path.relpath(normal, self._root)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scripts_tracker.analysis.resolving import Broken, FoundClass, Unknown
 
@@ -20,20 +19,18 @@ Class = FoundClass | Unknown | Broken
 Order = tuple[Class, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Implementation:
+class Implementation(NamedTuple):
     """One ``handle()`` on the way of a call, and the module that defines it."""
 
     module: Module
     method: MethodFacts
 
 
-@dataclass(slots=True)
-class Chain:
+class Chain(NamedTuple):
     """The methods that a call of ``handle()`` passes, and the broken files that hide further ones."""
 
-    implementations: list[Implementation] = field(default_factory=list)
-    broken: list[Broken] = field(default_factory=list)
+    implementations: list[Implementation]
+    broken: list[Broken]
 
 
 class Hierarchy:
@@ -84,7 +81,7 @@ class Hierarchy:
 
     def chain(self, start: FoundClass, method: str) -> Chain:
         """The methods that a call on an instance of the class passes, in the order in which they are called."""
-        chain = Chain()
+        chain = Chain([], [])
         todo: list[tuple[Order, int, str]] = [(self.order(start), 0, method)]
         seen: set[tuple[Order, int, str]] = set()
         while todo:

@@ -19,9 +19,6 @@ CODE: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-WORDS: Final = (b"and", b"or", b"not", b"if", b"else", b"lambda", b"await", b"async")
-# Where a statement may start: what the words mean elsewhere costs nothing.
-PATTERNS: Final = re.compile(r"(?:\A|[\n;:])[ \t\f]*(?:case|del)\b")
 # What the parser recurses on, and the words that start a statement whose brackets cost exponential time.
 OPERATORS: Final = frozenset(".=+-*/%@&|^~<>!")
 SEPARATORS: Final = frozenset({"\n", ",", ";", ""})

@@ -11,7 +11,8 @@ import json
 import os
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from scripts_tracker.analysis import codes, sources, stamps
 from scripts_tracker.analysis.version import ANALYSIS_VERSION
@@ -50,8 +51,7 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256(repr((version, parts)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one command file, as long as nothing changes that it depends on.
 
     Attributes:
@@ -65,8 +65,10 @@ class Outcome:
     lineage: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+_NOTHING: Final = Outcome()
+
+
+class Basis(NamedTuple):
     """Everything that was looked at to make an index.
 
     Attributes:
@@ -75,6 +77,8 @@ class Basis:
         probes: where else something was looked for, and whether it was there.
         read: the digests of other files that were read, by path.
         found: the command files that others may depend on.
+        stamps: of the files that nobody has touched since.
+        stored: the outcomes that were remembered, as JSON.
     """
 
     digests: Mapping[str, str]
@@ -82,6 +86,8 @@ class Basis:
     probes: Mapping[str, bool]
     read: Mapping[str, str]
     found: Collection[str]
+    stamps: Mapping[str, str] = MappingProxyType({})
+    stored: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +120,14 @@ def recalled(content: str | None, files: Sequence[CommandFile], since: int) -> R
             return None
         paths = [*_paths(files), *read]
         current = stamps.stamps(paths)
-        touched = [one for one, *pair in zip(paths, before, current, strict=True) if not _is_same(*pair)]
+        same = {
+            one: now for one, then, now in zip(paths, before, current, strict=True) if then and then == now
+        }
+        touched = [one for one in paths if one not in same]
         if not touched:
             return Recollection(_decoded(json.loads(index)))
         digests, outcomes, found = json.loads(rest)
-        basis = Basis(digests, outcomes, probes, read, found)
+        basis = Basis(digests, outcomes, probes, read, found, same)
         changed = {path for path in touched if _digest(path) != (digests.get(path) or read.get(path))}
         if not changed:
             text = _text(files, since, basis, index, rest)
@@ -130,19 +139,13 @@ def recalled(content: str | None, files: Sequence[CommandFile], since: int) -> R
         return None
 
 
-def _is_same(before: str, current: str) -> bool:
-    return bool(before) and before == current
-
-
 def _without(changed: Collection[str], basis: Basis, files: Sequence[CommandFile]) -> Basis:
     """What holds of a basis as ``recalled`` has it, with outcomes as JSON."""
     keys = [key_of_file(file) for file in files if not file.ignored and file.path not in changed]
-    kept = {
-        key: _outcome_from_json(outcome) if (outcome := basis.outcomes.get(key)) else Outcome()
-        for key in keys
-    }
+    stored = {key: outcome for key in keys if (outcome := basis.outcomes.get(key))}
+    kept = {key: _outcome_from_json(stored[key]) if key in stored else _NOTHING for key in keys}
     digests = {path: digest for path, digest in basis.digests.items() if path not in changed}
-    return Basis(digests, kept, basis.probes, basis.read, basis.found)
+    return basis._replace(digests=digests, outcomes=kept, stored=stored)
 
 
 def key_of_file(file: CommandFile) -> str:
@@ -161,14 +164,21 @@ def remembered(index: ProjectIndex, files: Sequence[CommandFile], since: int, ba
     """
     if any(finding.code == codes.UNREADABLE for finding in index.findings):
         return None
-    outcomes = {key: _outcome_to_json(one) for key, one in basis.outcomes.items() if one != Outcome()}
+    outcomes = {
+        key: basis.stored.get(key) or _outcome_to_json(one)
+        for key, one in basis.outcomes.items()
+        if one != _NOTHING
+    }
     rest = _dumped([basis.digests, outcomes, sorted(basis.found)])
     return _text(files, since, basis, _dumped(_encoded(index)), rest)
 
 
 def _text(files: Sequence[CommandFile], since: int, basis: Basis, index: str, rest: str) -> str:
     """Three texts: what tells whether all is as it was, the index for that case, and what helps in the other."""
-    said = stamps.stamps([*_paths(files), *basis.read], since)
+    paths = [*_paths(files), *basis.read]
+    touched = [path for path in paths if path not in basis.stamps]
+    fresh = {**basis.stamps, **dict(zip(touched, stamps.stamps(touched, since), strict=True))}
+    said = [fresh[path] for path in paths]
     head = _dumped([_names(files), said, basis.probes, basis.read])
     return f"{head}\t{index}\t{rest}"
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from scripts_tracker.analysis import sources
 from scripts_tracker.analysis.compiling import compiled, outcomes
@@ -25,8 +24,7 @@ _STAR_IMPORT: Final = re.compile(rb"import\s*\(?\s*\*")
 SKIPPED: Final = frozenset({"django", *OURS})
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(NamedTuple):
     """A module that was found: ``path`` is None for a package without ``__init__.py``."""
 
     name: str

@@ -8,8 +8,7 @@ import gc
 import io
 import re
 import tokenize
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import libcst as cst
 
@@ -28,8 +27,7 @@ _WIDE_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ERROR_PLACE = re.compile(r"error at (\d+):(\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedSource:
+class ParsedSource(NamedTuple):
     """A parsed file: the tree, and the text it was parsed from (decoded, no BOM, LF line endings)."""
 
     module: cst.Module

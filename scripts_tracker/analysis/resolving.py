@@ -18,6 +18,7 @@ from scripts_tracker.analysis.values import (
     Values,
     dotted,
 )
+from scripts_tracker.equality import ByFields
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
@@ -31,15 +32,15 @@ MAX_STEPS: Final = 500
 """So many names are followed from one; only files made to mislead need more."""
 
 
-@dataclass(frozen=True, slots=True)
-class OurDecorator:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class OurDecorator(ByFields):
     """``tracked_script`` or ``required_preceding_script``, by name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class FoundClass:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FoundClass(ByFields):
     """A class of a file, by its number, and the attributes that are looked up on it."""
 
     module: Module
@@ -47,30 +48,30 @@ class FoundClass:
     attributes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FoundModule:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FoundModule(ByFields):
     """A module."""
 
     module: Module
 
 
-@dataclass(frozen=True, slots=True)
-class FoundValue:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FoundValue(ByFields):
     """A value of a module that is no class: a constant, a call, or something opaque."""
 
     value: Const | Call | Opaque
     module: Module
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Unknown(ByFields):
     """A name that leads outside of what can be seen."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Broken(ByFields):
     """A name that leads into a file that cannot be analysed."""
 
     module: Module

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scripts_tracker.analysis import codes, memos, sources
 from scripts_tracker.analysis.cycles import cycles
@@ -36,6 +36,9 @@ class _Pending(NamedTuple):
     home: Module
     source: bytes
     digest: str
+
+
+_NOTHING: Final = Outcome()
 
 
 class Scan:
@@ -104,23 +107,26 @@ class Scan:
         """The text that an index can be recalled from, if it can; ``since`` is when looking at files began."""
         if self._library.digests is None:
             return None
-        files = [file for file in self._files if not file.ignored]
-        paths = {file.path for file in files}
-        found = paths.intersection(self._finder.found)
-        basis = memos.Basis(
-            {file.path: self.digest_of(file.path) for file in files},
-            {key_of_file(file): self._outcome(file) for file in files},
-            {**(self._known.probes if self._known else {}), **self._finder.probes},
-            {**(self._known.read if self._known else {}), **self._library.digests},
-            found.union(self._known.found) if self._known else found,
+        known = self._known or memos.Basis({}, {}, {}, {}, ())
+        paths = [file.path for file in self._files if not file.ignored]
+        basis = known._replace(
+            digests={
+                **known.digests,
+                **{path: self.digest_of(path) for path in paths if path not in known.digests},
+            },
+            outcomes={**known.outcomes, **self._outcomes},
+            probes={**known.probes, **self._finder.probes},
+            read={**known.read, **self._library.digests},
+            found={*known.found, *self._finder.found.intersection(paths)},
         )
         return memos.remembered(index, self._files, since, basis)
 
     def _outcome(self, file: CommandFile) -> Outcome:
-        outcome = self._outcomes.get(key_of_file(file))
+        key = key_of_file(file)
+        outcome = self._outcomes.get(key)
         if outcome is None and self._known:
-            outcome = self._known.outcomes.get(key_of_file(file))
-        return outcome or Outcome()
+            outcome = self._known.outcomes.get(key)
+        return outcome or _NOTHING
 
     def _look_at(self, files: Sequence[CommandFile]) -> None:
         """Find out what becomes of some files, all of them together: many may have to be parsed."""
@@ -238,6 +244,8 @@ def check_requirements(
             definition,
             requires=tuple(_checked(one, each, definitions, findings) for each in definition.requires),
         )
+        if definition.requires
+        else definition
         for one, definition in definitions.items()
     }
     edges = {

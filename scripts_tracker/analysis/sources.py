@@ -6,8 +6,7 @@ import errno
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scripts_tracker.exceptions import UnreadableSource
 
@@ -35,8 +34,7 @@ _REASONS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CommandFile:
+class CommandFile(NamedTuple):
     """One file that Django offers as a command; ``ignored`` where the settings leave it out."""
 
     folder: CommandsDir
@@ -68,18 +66,18 @@ def list_commands(
     except (OSError, ValueError) as error:
         raise UnreadableSource(_folder_reason(error)) from error
     found = []
+    start = os.path.join(folder.path, "")
     others = {entry for entry in entries if not entry.endswith(_SUFFIX)}
     for entry in entries:
         name = entry.removesuffix(_SUFFIX)
         # The rules of pkgutil.iter_modules() and of django.core.management.find_commands().
         if name == entry or not name or name.startswith("_") or "." in name:
             continue
-        path = os.path.join(folder.path, entry)
         if name in others and os.path.isfile(os.path.join(folder.path, name, "__init__.py")):
             continue
         lowered = entry.lower()
         ignored = lowered in ignored_files or lowered.startswith(ignored_prefixes)
-        found.append(CommandFile(folder, name, path, ignored))
+        found.append(CommandFile(folder, name, start + entry, ignored))
     return tuple(sorted(found, key=lambda one: one.name))
 
 

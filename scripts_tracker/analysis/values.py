@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+from scripts_tracker.equality import ByFields
 
 Scalar = str | bool | int | None
 Constant = Scalar | tuple[Scalar, ...]
@@ -22,8 +24,8 @@ MAX_TEXT: Final = 10_000
 """Longer texts are cut: nobody reads them in a list of scripts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Ref(ByFields):
     """Something named elsewhere.
 
     The path is dotted as in an import statement (``shop.base``, ``..base:Command``), or starts with
@@ -33,20 +35,19 @@ class Ref:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Const:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Const(ByFields):
     """A literal: text, flag, whole number, None, or a flat tuple of such."""
 
     value: Constant
 
 
-@dataclass(frozen=True, slots=True)
-class Opaque:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Opaque(ByFields):
     """Something that only running the code could tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """One argument of a call; ``star`` is ``""``, ``"*"`` or ``"**"``."""
 
     values: Values
@@ -55,8 +56,8 @@ class Argument:
     star: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Call(ByFields):
     """A call, where its function is known by name."""
 
     function: Values

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
+from scripts_tracker.formats._wrapping import wrapped
 from scripts_tracker.report import compared_by_bytes, path_of, why
 from scripts_tracker.states import State
 
@@ -18,27 +18,10 @@ if TYPE_CHECKING:
 _BRIEF = (State.NEW, State.MODIFIED)
 
 
-def _wrapped(text: str, indent: str, canvas: Canvas) -> Iterator[str]:
-    """Each line of a text, indented, and wrapped where the canvas has a width; nothing steers the terminal."""
-    for raw in text.splitlines():
-        line = "".join(each if each.isprintable() else " " for each in raw)
-        if canvas.width is None or not line.strip():
-            yield f"{indent}{line}".rstrip()
-        else:
-            yield from textwrap.wrap(
-                line,
-                max(canvas.width, 20),
-                initial_indent=indent,
-                subsequent_indent=indent,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-
-
 def _head(report: Report, canvas: Canvas) -> Iterator[str]:
     counts = report.counts
     yield canvas.style.MIGRATE_HEADING("Checking management scripts:")
-    yield from _wrapped(
+    yield from wrapped(
         f"You have {counts[State.NEW]} new and {counts[State.MODIFIED]} modified"
         " management scripts to be applied.",
         "  ",
@@ -59,8 +42,8 @@ def _section(
     for status in group:
         yield f"  {canvas.style.SUCCESS(path_of(status))}"
         text = status.definition.help if status.definition else ""
-        yield from _wrapped(text, "    ", canvas)
-        yield from _wrapped(note(status), "    ", canvas)
+        yield from wrapped(text, "    ", canvas)
+        yield from wrapped(note(status), "    ", canvas)
 
 
 def _sections(
@@ -90,8 +73,8 @@ def _note(report: Report) -> Callable[[ScriptStatus], str]:
 def _problems(findings: Sequence[Finding], canvas: Canvas) -> Iterator[str]:
     yield canvas.style.WARNING(f"Problems ({len(findings)}):")
     for finding in findings:
-        yield from _wrapped(f"{finding.location}: {finding.code} {finding.message}", "  ", canvas)
-        yield from _wrapped(finding.hint, "    ", canvas)
+        yield from wrapped(f"{finding.location}: {finding.code} {finding.message}", "  ", canvas)
+        yield from wrapped(finding.hint, "    ", canvas)
 
 
 def _rest(report: Report, canvas: Canvas) -> Iterator[str]:
@@ -103,7 +86,7 @@ def _rest(report: Report, canvas: Canvas) -> Iterator[str]:
         if any(status.state is state and status not in listed for status in report.statuses)
     ]
     if quiet:
-        yield from _wrapped(f"Not listed: {', '.join(quiet)}. To list all: check_scripts --all", "", canvas)
+        yield from wrapped(f"Not listed: {', '.join(quiet)}. To list all: check_scripts --all", "", canvas)
 
 
 def _dependencies(report: Report, canvas: Canvas) -> Iterator[str]:
@@ -142,5 +125,5 @@ def render_notice(report: Report, canvas: Canvas) -> str:
         count = len(report.findings)
         words = "1 problem was" if count == 1 else f"{count} problems were"
         text = f"{words} found in the scripts; to see them: manage.py check_scripts"
-        lines.extend(map(canvas.style.WARNING, _wrapped(text, "", canvas)))
+        lines.extend(map(canvas.style.WARNING, wrapped(text, "", canvas)))
     return "\n".join(lines)

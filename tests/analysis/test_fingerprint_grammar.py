@@ -107,7 +107,7 @@ def test_every_string_prefix_has_a_case() -> None:
         lexeme.string.rstrip("'\"").partition("'")[0].partition('"')[0].lower()
         for name in FOLDERS
         for lexeme in _tokens(name)
-        if lexeme.type in {token.STRING, token.FSTRING_START}
+        if lexeme.type in {token.STRING, getattr(token, "FSTRING_START", -1)}
     }
     assert sorted(expected - found) == []
 

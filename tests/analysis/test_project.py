@@ -212,7 +212,7 @@ def test_facts_survive_json(case: Case, tmp_path: Path) -> None:
 
         def get(self, digest: str) -> FileFacts | None:
             facts = FileFacts.from_text(self.kept[digest]) if digest in self.kept else None
-            return facts if facts is None or self.settles else replace(facts, verdict=None)
+            return facts if facts is None or self.settles else facts._replace(verdict=None)
 
         def put(self, digest: str, facts: FileFacts) -> None:
             self.parsed += 1

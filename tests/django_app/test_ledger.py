@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -210,7 +209,7 @@ def test_marks_take_few_queries(
 def test_marks_are_all_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decisions, "_BATCH", 1)
     good = Mark(script_id("shop.good"), path_of("shop.good"), version(b"good"))
-    bad = Mark(script_id("shop.bad"), path_of("shop.bad"), replace(version(b"bad"), facts=None))  # type: ignore[arg-type]
+    bad = Mark(script_id("shop.bad"), path_of("shop.bad"), version(b"bad")._replace(facts=None))  # type: ignore[arg-type]
     with pytest.raises(KeyError):
         decisions.mark_applied([good, bad], MARK)
     assert Script.objects.count() == ScriptRun.objects.count() == 0

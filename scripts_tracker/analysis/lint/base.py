@@ -6,8 +6,7 @@ documented under four headings: What it does, Why is this bad, Example, Use inst
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from scripts_tracker.datatypes import Finding, ScriptDefinition, ScriptId
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """What a rule says of a place in a file, whatever stands in others.
 
     Attributes:
@@ -39,8 +37,7 @@ class Hit:
     fixable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """A piece of a file's text to be exchanged: from one offset to another, in characters of the decoded text."""
 
     start: int
@@ -48,8 +45,7 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(NamedTuple):
     """Everything that a rule may look at that crosses files.
 
     Attributes:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import libcst as cst
 
@@ -26,8 +25,7 @@ _BARE: Final = frozenset(
 """The bases that bring no arguments."""
 
 
-@dataclass(frozen=True, slots=True)
-class Class:
+class Class(NamedTuple):
     """A class at module level.
 
     Attributes:
@@ -60,8 +58,7 @@ class Class:
         return not self.node.decorators and not self.node.keywords
 
 
-@dataclass(frozen=True, slots=True)
-class Lineage:
+class Lineage(NamedTuple):
     """A class with those of its base classes that stand in the same file.
 
     Attributes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scripts_tracker.analysis import codes, sources
 from scripts_tracker.datatypes import Finding, Location
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.analysis.lint.hits import FileHits
 
-_NOQA: Final = re.compile(
-    r"#\s*noqa(?:\s*:\s*(?P<codes>[A-Z][A-Z0-9]*[0-9]+(?:[,\s]+[A-Z][A-Z0-9]*[0-9]+)*))?", re.IGNORECASE
-)
+_NOQA: Final = r"#\s*noqa(?:\s*:\s*(?P<codes>[A-Z][A-Z0-9]*[0-9]+(?:[,\s]+[A-Z][A-Z0-9]*[0-9]+)*))?"
 _CODE: Final = re.compile(r"ST\d{3}")
 _SEPARATOR: Final = re.compile(r"[,\s]+")
 # What depends on more than the files is not found at every run, so its comments are never idle.
@@ -28,8 +26,7 @@ _NOT_ALWAYS_FOUND: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Noqa:
+class Noqa(NamedTuple):
     """One comment: where it starts, and the codes that it names; None where it names none and hides all."""
 
     line: int
@@ -39,6 +36,12 @@ class Noqa:
     def hides(self, code: str) -> bool:
         """Whether findings with this code are hidden."""
         return self.codes is None or code in self.codes
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    """Compiled when there is such a comment: that takes as long as a rule's work on several files."""
+    return re.compile(_NOQA, re.IGNORECASE)
 
 
 def read(text: str) -> tuple[Noqa, ...]:
@@ -58,7 +61,7 @@ def read(text: str) -> tuple[Noqa, ...]:
 
 def _noqas(comments: Iterable[tuple[tuple[int, int], str]]) -> Iterator[Noqa]:
     for (line, column), comment in comments:
-        match = _NOQA.search(comment)
+        match = _pattern().search(comment)
         if match:
             named = match["codes"]
             wanted = tuple(code.upper() for code in _SEPARATOR.split(named)) if named else None
@@ -140,7 +143,7 @@ def without(line: str, start: int, idle: Iterable[str]) -> tuple[int, str]:
         start: the offset of the comment's ``#``.
         idle: the codes to remove; with the last of them the comment goes.
     """
-    match = _NOQA.match(line, start)
+    match = _pattern().match(line, start)
     if match is None or not match["codes"]:
         return len(line), ""
     kept = [code for code in _SEPARATOR.split(match["codes"]) if code.upper() not in idle]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scripts_tracker.analysis import codes, sources
 from scripts_tracker.analysis.lint.places import is_excluded
@@ -26,8 +24,7 @@ class WrongUseError(Exception):
     """What was asked for makes no sense; the message is one line that says what to type instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """The settings of the lint.
 
     Attributes:
@@ -83,6 +80,8 @@ def checked_codes(chosen: Iterable[str], origin: str) -> tuple[str, ...]:
     for one in chosen:
         name = one.strip().upper()
         if not name or (name != _EVERYTHING and not any(code.startswith(name) for code in codes.ALL)):
+            import difflib
+
             near = difflib.get_close_matches(name, codes.ALL, n=1, cutoff=0.5)
             advice = f"did you mean {near[0]}?" if near else "--list-rules tells which there are."
             raise WrongUseError(f"{origin}: there is no rule {one!r}; {advice}")
@@ -108,11 +107,13 @@ def read(root: str) -> Config:
         WrongUseError: pyproject.toml cannot be read, or has a key or value of ours that is not understood.
     """
     table = _table(os.path.join(root, FILE))
-    known = {one.name: one.name for one in fields(Config)}
+    known = Config._fields
     values: dict[str, Any] = {}
     for key, value in table.items():
         name = str(key).replace("-", "_").lower()
         if name not in known:
+            import difflib
+
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
             raise WrongUseError(f"{FILE}: [tool.{TABLE}] has no key {key!r}; {advice}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from scripts_tracker.analysis import memos, stamps
 from scripts_tracker.analysis.findings import Findings
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from scripts_tracker.datatypes import CommandsDir, Finding, ProjectIndex, ScriptDefinition
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What to lint.
 
     Attributes:
@@ -41,8 +40,26 @@ class Request:
     ignored_prefixes: tuple[str, ...] = ()
 
 
+class Listing(NamedTuple):
+    """The commands of a project, ignored ones included; since when, and what is wrong with their folders."""
+
+    files: list[CommandFile]
+    findings: Findings
+    since: int
+
+
+def listed(request: Request) -> Listing:
+    """Look for the commands of a project."""
+    findings, since = Findings(request.root), stamps.now()
+    files = command_files(request.dirs, findings, request.ignored_files, request.ignored_prefixes)
+    return Listing(files, findings, since)
+
+
 def project_findings(
-    request: Request, store: FactStore | None = None, memory: IndexMemory | None = None
+    request: Request,
+    store: FactStore | None = None,
+    memory: IndexMemory | None = None,
+    listing: Listing | None = None,
 ) -> ProjectIndex:
     """The scripts of a project, and everything that its files tell is wrong with them, but for what ``# noqa`` hides.
 
@@ -50,9 +67,9 @@ def project_findings(
         request: what to lint.
         store: knows the facts of bytes that were analysed before.
         memory: remembers whole results, for as long as nothing that they depend on changes.
+        listing: what was listed just now.
     """
-    findings, since = Findings(request.root), stamps.now()
-    files = command_files(request.dirs, findings, request.ignored_files, request.ignored_prefixes)
+    files, findings, since = listing or listed(request)
     key = _key(request)
     known = memos.recalled(memory.recall(key), files, since) if memory and not any(findings) else None
     if known is not None and known.index is not None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scripts_tracker.analysis.lint import comments
 from scripts_tracker.analysis.lint.base import Hit
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 _HEAD: Final = f"[{RULES_VERSION},"
 
 
-@dataclass(frozen=True, slots=True)
-class FileHits:
+class FileHits(NamedTuple):
     """What the rules say of one file.
 
     Attributes:
@@ -32,7 +31,7 @@ class FileHits:
     """
 
     hits: tuple[tuple[str, Hit], ...] = ()
-    ends: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    ends: Mapping[str, frozenset[str]] = MappingProxyType({})
     says_rerun: bool = False
     comments: tuple[Noqa, ...] = ()
 

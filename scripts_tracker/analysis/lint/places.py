@@ -5,8 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scripts_tracker.analysis import sources
 from scripts_tracker.datatypes import CommandsDir
@@ -23,8 +22,7 @@ _TAIL: Final = ("management", "commands")
 _APP_CONFIG: Final = re.compile(rb"^[ \t]+(?:label|name)\s*(?::[^=\n]+)?=", re.MULTILINE)
 
 
-@dataclass(slots=True)
-class Walked:
+class Walked(NamedTuple):
     """What a walk over a project found; absolute paths, sorted.
 
     Attributes:
@@ -33,9 +31,9 @@ class Walked:
         modules: all Python files.
     """
 
-    commands: list[str] = field(default_factory=list)
-    roots: list[str] = field(default_factory=list)
-    modules: list[str] = field(default_factory=list)
+    commands: list[str]
+    roots: list[str]
+    modules: list[str]
 
 
 def walk(root: str, exclude: Collection[str] = ()) -> Walked:
@@ -53,7 +51,7 @@ def walk(root: str, exclude: Collection[str] = ()) -> Walked:
 
 class _Walk:
     def __init__(self, root: str, exclude: Collection[str]) -> None:
-        self.found = Walked()
+        self.found = Walked([], [], [])
         self._root = root
         self._exclude = exclude
         # Links come last, so that what stands in the project by itself is known by its own path.

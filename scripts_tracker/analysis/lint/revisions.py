@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes, sources
@@ -108,6 +107,8 @@ def _changed(
 
 
 def _missing(script: ScriptDefinition, pattern: Pattern | None) -> Finding:
+    import shlex
+
     path = shlex.quote(script.location.path)
     if pattern is None:
         message = f"git does not know the file of {script.id}, so nobody else gets it"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.findings import in_order
 from scripts_tracker.analysis.lint import engine, places
 from scripts_tracker.analysis.lint.engine import Request
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from scripts_tracker.analysis.cache import FactCache
     from scripts_tracker.analysis.lint.config import Config
+    from scripts_tracker.analysis.sources import CommandFile
     from scripts_tracker.datatypes import Finding, ProjectIndex, ScriptDefinition
 
 _DECORATED_HERE: Final = re.compile(rb"@\s*(?:\w+\s*\.\s*)*tracked_script\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """What to lint, and what of it to report.
 
     Attributes:
@@ -48,13 +48,16 @@ class Session:
         Raises:
             UnknownRevisionError: git knows no such revision.
         """
-        index = engine.project_findings(self.request, cache, cache)
-        found = {*index.findings, *self._of_this_run(index, cache)}
+        listing = engine.listed(self.request)
+        index = engine.project_findings(self.request, cache, cache, listing)
+        found = {*index.findings, *self._of_this_run(index, cache, listing.files)}
         if cache is not None:
             cache.save()
-        return sorted(one for one in found if self.config.reports(one) and self._covers(one.location.path))
+        return in_order(one for one in found if self.config.reports(one) and self._covers(one.location.path))
 
-    def _of_this_run(self, index: ProjectIndex, cache: FactCache | None) -> Iterator[Finding]:
+    def _of_this_run(
+        self, index: ProjectIndex, cache: FactCache | None, files: Sequence[CommandFile]
+    ) -> Iterator[Finding]:
         found: list[Finding] = []
         wants = self.config.wants
         scripts = [
@@ -65,7 +68,7 @@ class Session:
         if self.modules and wants(codes.UNSEEN):
             from scripts_tracker.analysis.lint.unseen import unseen
 
-            found += unseen(self.modules, self.request, index, cache)
+            found += unseen(self.modules, self.request, index, cache, files)
         if scripts and wants(codes.NOT_IN_GIT):
             from scripts_tracker.analysis.lint.revisions import not_in_git
 

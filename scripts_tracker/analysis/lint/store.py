@@ -20,6 +20,8 @@ class LintStore:
 
     def __init__(self, store: FactStore) -> None:
         self._store = store
+        self._texts: dict[str, str] = {}
+        # By text: most files say the same, which is nothing.
         self._read: dict[str, FileHits] = {}
 
     def verdict(self, digest: str) -> Verdict | None:
@@ -36,21 +38,24 @@ class LintStore:
     def put(self, digest: str, facts: FileFacts) -> None:
         """Remember the facts of the bytes with this digest."""
         self._store.put(digest, facts)
-        self._read.pop(digest, None)
+        self._texts.pop(digest, None)
 
     def hits(self, digest: str) -> str:
         """The hits in the bytes with this digest, as text."""
-        return self._store.hits(digest)
+        if digest not in self._texts:
+            self._texts[digest] = self._store.hits(digest)
+        return self._texts[digest]
 
     def knows(self, digest: str) -> bool:
         """Whether today's rules have seen the bytes with this digest."""
-        return hits.is_current(self._store.hits(digest))
+        return hits.is_current(self.hits(digest))
 
     def read(self, digest: str) -> FileHits:
         """The hits in the bytes with this digest; none where they are not known."""
-        if digest not in self._read:
+        content = self.hits(digest)
+        if content not in self._read:
             try:
-                self._read[digest] = hits.read(self._store.hits(digest))
+                self._read[content] = hits.read(content)
             except ValueError:
-                self._read[digest] = hits.FileHits()
-        return self._read[digest]
+                self._read[content] = hits.FileHits()
+        return self._read[content]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import libcst as cst
 
@@ -26,16 +25,14 @@ OURS: Final = (TRACKED, REQUIRED)
 _EXCEPT: Final = re.compile(r"^[ \t\f]*except\b", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(NamedTuple):
     """A class of the module, and the method of it, in which something stands; empty outside of them."""
 
     owner: str
     method: str
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """A node with the functions around it, the innermost last."""
 
     node: cst.Call | cst.Raise
@@ -43,8 +40,7 @@ class Use:
     where: Where | None
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(NamedTuple):
     """A method that the command of a file is made of.
 
     Attributes:

@@ -34,7 +34,11 @@ _MOVE: Final = "Move it to management/commands of its app; if it is a base class
 
 
 def unseen(
-    paths: Iterable[str], request: Request, index: ProjectIndex, store: FactStore | None
+    paths: Iterable[str],
+    request: Request,
+    index: ProjectIndex,
+    store: FactStore | None,
+    files: Sequence[CommandFile] | None = None,
 ) -> list[Finding]:
     """The tracked scripts among some files that nobody sees, but for what ``# noqa`` hides.
 
@@ -43,12 +47,14 @@ def unseen(
         request: where the tracker looks.
         index: what it finds there.
         store: knows the facts of bytes that were analysed before.
+        files: the commands in those places, if they were listed just now.
 
     Returns:
         Findings by place. Tests and migrations are left out, and so are the files that classes of scripts come from.
     """
     findings = Findings(request.root)
-    files = command_files(request.dirs, findings, request.ignored_files, request.ignored_prefixes)
+    if files is None:
+        files = command_files(request.dirs, findings, request.ignored_files, request.ignored_prefixes)
     seen = {os.path.normpath(file.path) for file in files if not file.ignored}
     others = dict.fromkeys(
         path for path in map(os.path.normpath, paths) if path not in seen and _is_text(path)

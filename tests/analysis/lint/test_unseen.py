@@ -84,14 +84,14 @@ def test_an_ignored_script_is_unseen(
     names: tuple[str, ...], prefixes: tuple[str, ...], tmp_path: Path
 ) -> None:
     build(TRACKED, tmp_path)
-    wanted = replace(request(tmp_path), ignored_files=names, ignored_prefixes=prefixes)
+    wanted = request(tmp_path)._replace(ignored_files=names, ignored_prefixes=prefixes)
     (finding,) = unseen([str(tmp_path / ALONE)], wanted, project_findings(wanted), None)
     assert finding.message == "fix.py is an ignored file, so nobody knows whether the script has run"
 
 
 def test_a_folder_that_is_not_looked_into_is_named(tmp_path: Path) -> None:
     build(TRACKED, tmp_path)
-    wanted = replace(request(tmp_path), dirs=())
+    wanted = request(tmp_path)._replace(dirs=())
     (finding,) = unseen([str(tmp_path / ALONE)], wanted, project_findings(wanted), None)
     assert finding.message.startswith("the tracker does not look into shop/management/commands, so")
 
@@ -107,7 +107,7 @@ def test_relative_imports_lead_from_where_the_file_stands(tmp_path: Path) -> Non
     ):
         build(f"--- {path}\n{hidden.format(line)}", tmp_path)
     folder = replace(request(tmp_path).dirs[0], package="shop.management.commands")
-    wanted = replace(request(tmp_path), dirs=(folder,))
+    wanted = request(tmp_path)._replace(dirs=(folder,))
     found = unseen(map(str, tmp_path.rglob("*.py")), wanted, project_findings(wanted), None)
     assert len(found) == 3
 

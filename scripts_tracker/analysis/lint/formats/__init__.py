@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from scripts_tracker.datatypes import Finding
 
 
-@dataclass(frozen=True, slots=True)
-class LintCanvas:
+class LintCanvas(NamedTuple):
     """What a format draws on: whether it takes colours, and the width to wrap at (None: not at all)."""
 
     colour: bool = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.lint.formats._escapes import visible
@@ -40,6 +39,8 @@ def _wrapped(text: str, canvas: LintCanvas) -> list[str]:
     if canvas.width is None:
         return [text]
     width = max(canvas.width, _NARROWEST) - len(_HELP)
+    import textwrap  # at a terminal only
+
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [text]
 
 

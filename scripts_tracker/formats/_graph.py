@@ -1,0 +1,65 @@
+"""The listed scripts and what they require, as the formats that draw need them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from scripts_tracker.states import State
+
+if TYPE_CHECKING:
+    from scripts_tracker.datatypes import ScriptId
+    from scripts_tracker.report import Report
+
+
+class Look(NamedTuple):
+    """The colours of a kind of states."""
+
+    fill: str
+    stroke: str
+    text: str
+
+
+LOOKS = {
+    "action": Look("#fff3cd", "#b58900", "#332701"),
+    "trouble": Look("#f8d7da", "#b02a37", "#2c0b0e"),
+    "busy": Look("#cfe2ff", "#0a58ca", "#031633"),
+    "done": Look("#d1e7dd", "#0f5132", "#051b11"),
+}
+_KINDS = {
+    State.NEW: "action",
+    State.MODIFIED: "action",
+    State.FAILED: "trouble",
+    State.LOST: "trouble",
+    State.UNREADABLE: "trouble",
+    State.RUNNING: "busy",
+}
+
+
+class Node(NamedTuple):
+    """One script: what it is called in the drawing, its name, its state in words, which of ``LOOKS`` it has."""
+
+    key: str
+    name: str
+    words: str
+    look: str
+
+
+def nodes_and_edges(report: Report) -> tuple[list[Node], list[tuple[str, str]]]:
+    """The scripts, and (required, requiring) by their keys; what does not exist is named by its text."""
+    pairs = [
+        (required.target if required.target in report.by_id and required.target else required.text, status.id)
+        for status in report.listed
+        if status.definition
+        for required in status.definition.requires
+    ]
+    drawn = dict.fromkeys([*(status.id for status in report.listed), *(required for required, _ in pairs)])
+    keys = {script: f"s{index}" for index, script in enumerate(drawn)}
+    nodes = [_node(keys[script], script, report) for script in drawn]
+    return nodes, [(keys[required], keys[requiring]) for required, requiring in pairs]
+
+
+def _node(key: str, script: ScriptId | str, report: Report) -> Node:
+    status = report.by_id.get(script) if not isinstance(script, str) else None
+    if status is None:
+        return Node(key, str(script), "does not exist", "trouble")
+    return Node(key, str(script), status.state.value, _KINDS.get(status.state, "done"))

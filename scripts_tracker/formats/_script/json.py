@@ -1,0 +1,76 @@
+"""``show_script --format json``: version 1, with a script, a finding as ``check_scripts --format json`` has them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from scripts_tracker.formats.json import finding, script
+from scripts_tracker.report import why
+
+if TYPE_CHECKING:
+    from scripts_tracker.dossier import Comparison, Dossier, PastRun, PastVersion
+    from scripts_tracker.report import Canvas
+
+
+def _version(dossier: Dossier, version: PastVersion) -> dict[str, Any]:
+    return {
+        "fingerprint": str(version.fingerprint),
+        "content_digest": version.content_digest,
+        "runs": version.runs,
+        "applied": version.applied,
+        "first_run_at": version.first_at.isoformat(),
+        "last_run_at": version.last_at.isoformat(),
+        "has_source": version.has_source,
+        "is_applied": dossier.is_applied(version),
+        "is_file": dossier.is_now(version),
+    }
+
+
+def _run(run: PastRun) -> dict[str, Any]:
+    record = run.record
+    return {
+        "kind": record.kind,
+        "outcome": run.outcome,
+        "applies": record.applies,
+        "reason": record.reason,
+        "started_at": record.started_at.isoformat(),
+        "ended_at": record.ended_at.isoformat() if record.ended_at else None,
+        "seconds": run.seconds,
+        "user": record.user,
+        "host": record.host,
+        "pid": record.pid,
+        "git_revision": run.git_revision,
+        "fingerprint": str(record.version) if record.version else None,
+        "arguments": run.given,
+    }
+
+
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "old": comparison.old,
+        "new": comparison.new,
+        "is_raw": comparison.is_raw,
+        "note": comparison.note,
+        "text": "\n".join(comparison.lines),
+    }
+
+
+def render(dossier: Dossier, canvas: Canvas) -> str:
+    """The dossier as one JSON document; ``diff`` is there where it was asked for."""
+    past = dossier.past
+    document = {
+        "version": 1,
+        "script": script(dossier.status),
+        "why": why(dossier.status),
+        "required_by": [str(other.id) for other in dossier.required_by],
+        "problems": [finding(found) for found in dossier.findings],
+        "versions": [_version(dossier, version) for version in past.versions],
+        "runs_total": past.total,
+        "runs": [_run(run) for run in past.runs],
+        "output": past.output,
+        "traceback": past.traceback,
+    }
+    if dossier.comparison is not None:
+        document["diff"] = _comparison(dossier.comparison)
+    return json.dumps(document, indent=2, ensure_ascii=not canvas.unicode)

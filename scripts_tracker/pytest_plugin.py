@@ -1,0 +1,18 @@
+"""What pytest finds by its entry point where scripts-tracker is installed; Django is imported by the tests that ask for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture
+def assert_idempotent() -> Callable[..., None]:
+    """Run a script twice, and fail where the second run changes rows: ``scripts_tracker.testing.assert_idempotent``."""
+    from scripts_tracker import testing
+
+    return testing.assert_idempotent

@@ -1,0 +1,126 @@
+"""A new command file from a template: its text is pure, writing it creates what is missing and overwrites nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import string
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scripts_tracker.exceptions import NotScaffolded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scripts_tracker.datatypes import ScriptId
+
+TEMPLATE = os.path.join(os.path.dirname(__file__), "templates", "scripts_tracker", "script.py-tpl")
+# black's line length: what does not fit into it is split as black would.
+_WIDTH = 88
+_INDENT = "    "
+
+
+@dataclass(frozen=True, slots=True)
+class Scaffold:
+    """What a new script is to be: who it is, its help text, the scripts that it requires."""
+
+    id: ScriptId
+    help: str
+    requires: tuple[ScriptId, ...] = ()
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What a template may use, by name."""
+        return {
+            "app_label": self.id.app_label,
+            "name": self.id.name,
+            "help": _literal(self.help),
+            "docstring": self.help.replace("\\", "\\\\").replace('"', '\\"'),
+            "decorators": _decorators(self._required),
+            "imports": "required_preceding_script, tracked_script" if self.requires else "tracked_script",
+        }
+
+    @property
+    def _required(self) -> list[str]:
+        """As short as the decorator takes them."""
+        own = self.id.app_label
+        return [_literal(one.name if one.app_label == own else str(one)) for one in self.requires]
+
+
+def _literal(text: str) -> str:
+    """A Python string as black would write it: in double quotes, unless that takes more escapes."""
+    literal = json.dumps(text, ensure_ascii=False)
+    if text.count('"') <= text.count("'"):
+        return literal
+    inner = literal[1:-1].replace('\\"', '"').replace("'", "\\'")
+    return f"'{inner}'"
+
+
+def _decorators(required: Sequence[str]) -> str:
+    lines = [f"{_INDENT}@tracked_script"]
+    line = f"{_INDENT}@required_preceding_script({', '.join(required)})"
+    if required and len(line) <= _WIDTH:
+        lines.append(line)
+    elif required:
+        lines.append(f"{_INDENT}@required_preceding_script(")
+        lines.extend(f"{_INDENT * 2}{one}," for one in required)
+        lines.append(f"{_INDENT})")
+    return "\n".join(lines)
+
+
+def help_of(name: str) -> str:
+    """A help text to begin with: ``fix_totals`` is to "Fix totals"."""
+    words = " ".join(name.replace("-", "_").split("_")).strip()
+    return words[:1].upper() + words[1:]
+
+
+def render(scaffold: Scaffold, template: str) -> str:
+    """The text of the file; raises NotScaffolded where the template asks for what there is not."""
+    try:
+        return string.Template(template).substitute(scaffold.values)
+    except (KeyError, ValueError) as error:
+        known = ", ".join(f"${name}" for name in scaffold.values)
+        raise NotScaffolded(
+            f"the template of scripts is wrong: {error}; it may use {known}, and $$ for $"
+        ) from error
+
+
+def write(path: str, text: str) -> list[str]:
+    """Write a new file, and the packages above it where they are missing; returns what was created, the file last.
+
+    Raises:
+        NotScaffolded: the file is there already, or cannot be written; nothing is left behind.
+    """
+    created: list[str] = []
+    try:
+        if os.path.lexists(path):
+            raise NotScaffolded(f"{path} is there already; choose another name, or edit it")
+        commands = os.path.dirname(path)
+        for folder in (os.path.dirname(commands), commands):
+            created += _package(folder)
+        with open(path, "x", encoding="utf-8", newline="\n") as file:
+            created.append(path)
+            file.write(text)
+    except OSError as error:
+        _undo(created)
+        raise NotScaffolded(f"{path} cannot be written: {error.strerror}") from error
+    return created
+
+
+def _package(folder: str) -> list[str]:
+    """A folder that is there already stays as it is: it may be a namespace package on purpose."""
+    if os.path.isdir(folder):
+        return []
+    os.mkdir(folder)
+    init = os.path.join(folder, "__init__.py")
+    open(init, "x", encoding="utf-8").close()
+    return [folder, init]
+
+
+def _undo(created: Sequence[str]) -> None:
+    for path in reversed(created):
+        if os.path.isdir(path):
+            os.rmdir(path)
+        else:
+            os.remove(path)

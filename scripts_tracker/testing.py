@@ -1,0 +1,128 @@
+"""For the tests of a project: run a script twice, and fail where the second run changes rows.
+
+    class FixTotalsTest(IdempotenceMixin, TestCase):
+        def test_twice(self):
+            self.assert_idempotent("fix_totals")
+
+With pytest, the fixture ``assert_idempotent`` does the same in a test that may use the database.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.core.management import call_command
+from django.db import connections, router
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from django.db.models import Field, Model
+
+# How many differences a failure tells of.
+_SHOWN = 10
+
+
+class NotIdempotentError(AssertionError):
+    """The second run of a script changed rows; the message says which."""
+
+
+def assert_idempotent(
+    command: str, *args: Any, ignore: Collection[str] = (), using: Collection[str] = (), **options: Any
+) -> None:
+    """Run a command twice, as ``call_command`` does, and compare all rows before and after the second run.
+
+    Args:
+        command: its name.
+        args: what to give it.
+        ignore: what may differ: "app.Model" or "app.Model.field", such as a field with ``auto_now``.
+        using: aliases of the databases to look at; the one of each model by default.
+        options: what to give it by name.
+
+    Raises:
+        NotIdempotentError: the second run added, changed or deleted rows.
+    """
+    models = [model for model in _models() if model._meta.label not in ignore]  # noqa: SLF001 - Django's documented Model API
+    _insist_that_they_exist(ignore)
+    call_command(command, *args, **{"stdout": io.StringIO(), **options})
+    before = _rows(models, ignore, using)
+    call_command(command, *args, **{"stdout": io.StringIO(), **options})
+    differences = list(_differences(before, _rows(models, ignore, using)))
+    if differences:
+        shown = "\n".join(f"  {one}" for one in differences[:_SHOWN])
+        more = f"\n  and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
+        raise NotIdempotentError(f"{command} is not idempotent; its second run\n{shown}{more}")
+
+
+class IdempotenceMixin:
+    """For a ``TestCase`` of Django: the check as a method."""
+
+    def assert_idempotent(self, command: str, *args: Any, **options: Any) -> None:
+        """As the function of that name."""
+        assert_idempotent(command, *args, **options)
+
+
+def _models() -> Iterator[type[Model]]:
+    """What has a table of its own, the tracker's ledger apart."""
+    for model in apps.get_models(include_auto_created=True):
+        if model._meta.managed and not model._meta.proxy and model._meta.app_label != "scripts_tracker":  # noqa: SLF001 - as above
+            yield model
+
+
+def _insist_that_they_exist(ignore: Collection[str]) -> None:
+    for name in ignore:
+        label, _, field = name.partition(".")
+        model, _, field = field.partition(".")
+        known = apps.get_model(label, model)  # raises LookupError with a good message
+        if field:
+            known._meta.get_field(field)  # noqa: SLF001 - as above
+
+
+def _fields(model: type[Model], ignore: Collection[str]) -> Sequence[Field[Any, Any]]:
+    meta = model._meta  # noqa: SLF001 - as above
+    return [field for field in meta.local_concrete_fields if f"{meta.label}.{field.name}" not in ignore]
+
+
+def _rows(
+    models: Sequence[type[Model]], ignore: Collection[str], using: Collection[str]
+) -> Mapping[tuple[str, str], Mapping[Any, Mapping[str, Any]]]:
+    """Every row by table and key."""
+    found: dict[tuple[str, str], dict[Any, Mapping[str, Any]]] = {}
+    for alias, model in _places(models, using):
+        names = [field.attname for field in _fields(model, ignore)]
+        rows = model._base_manager.using(alias).values_list("pk", *names)  # noqa: SLF001 - as above
+        found[alias, model._meta.label] = {  # noqa: SLF001 - as above
+            key: dict(zip(names, values, strict=True)) for key, *values in rows.iterator(chunk_size=2_000)
+        }
+    return found
+
+
+def _places(models: Sequence[type[Model]], using: Collection[str]) -> Iterator[tuple[str, type[Model]]]:
+    """Where each model has a table."""
+    tables: dict[str, set[str]] = {}
+    for model in models:
+        for alias in using or (router.db_for_read(model),):
+            if alias not in tables:
+                tables[alias] = set(connections[alias].introspection.table_names())
+            if model._meta.db_table in tables[alias]:  # noqa: SLF001 - as above
+                yield alias, model
+
+
+def _differences(before: Any, after: Any) -> Iterator[str]:
+    for table in sorted(before.keys() | after.keys()):
+        old, new = before.get(table, {}), after.get(table, {})
+        _, label = table
+        for key in sorted(old.keys() | new.keys(), key=str):
+            if key not in new:
+                yield f"deleted {label} {key}"
+            elif key not in old:
+                yield f"added {label} {key}"
+            elif old[key] != new[key]:
+                changes = (
+                    f"{name}: {old[key][name]!r} -> {new[key][name]!r}"
+                    for name in old[key]
+                    if old[key][name] != new[key][name]
+                )
+                yield f"changed {label} {key} ({', '.join(changes)})"

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts_tracker import scaffold
+from scripts_tracker.datatypes import ScriptId
+from scripts_tracker.exceptions import NotScaffolded
+from scripts_tracker.scaffold import Scaffold
+from tests.conftest import Project
+
+ABOUT = ScriptId("shop", "fix_totals")
+
+
+def template() -> str:
+    return Path(scaffold.TEMPLATE).read_text()
+
+
+def requires(*names: str) -> tuple[ScriptId, ...]:
+    return tuple(ScriptId(*name.split(".")) for name in names)
+
+
+SCAFFOLDS = {
+    "nothing required": Scaffold(ABOUT, "Fix totals"),
+    "something of the same app": Scaffold(ABOUT, "Fix totals", requires("shop.first")),
+    "something of another app": Scaffold(ABOUT, "Fix totals", requires("stock.first", "shop.second")),
+    "more than a line holds": Scaffold(
+        ABOUT, "Fix totals", requires(*(f"stock.script{n}" for n in range(9)))
+    ),
+    "quotes": Scaffold(ABOUT, "Say \"hi\" to 'all' of them"),
+    "double quotes": Scaffold(ABOUT, 'Say "hi"'),
+    "a backslash and what is not ASCII": Scaffold(ABOUT, 'Où est C:\\new "x"\' ✓'),
+    "dollars": Scaffold(ABOUT, "Costs $5 and $name"),
+    "a long text": Scaffold(ABOUT, "word " * 60 + "end"),
+}
+
+
+@pytest.mark.parametrize("made", SCAFFOLDS.values(), ids=SCAFFOLDS)
+def test_what_is_made_is_left_alone_by_black_and_is_the_script_that_was_asked_for(
+    made: Scaffold, tmp_path: Path
+) -> None:
+    from scripts_tracker.analysis.project import analyse
+    from scripts_tracker.datatypes import CommandsDir
+
+    file = tmp_path / "fix_totals.py"
+    file.write_text(scaffold.render(made, template()))
+    command = [sys.executable, "-m", "black", "--check", "--quiet", str(file)]
+    assert subprocess.run(command, check=False).returncode == 0, file.read_text()
+    (found,) = analyse(
+        [CommandsDir("shop", "shop.management.commands", str(tmp_path))], root=str(tmp_path)
+    ).definitions
+    assert (found.id, found.help) == (ABOUT, made.help)
+    assert [one.text for one in found.requires] == [
+        one.name if one.app_label == "shop" else str(one) for one in made.requires
+    ]
+
+
+@pytest.mark.parametrize("text", ["$nothing", "$", "${help", "100 $% of it"])
+def test_a_template_that_asks_for_what_there_is_not_is_refused(text: str) -> None:
+    with pytest.raises(NotScaffolded, match=r"it may use \$app_label, \$name"):
+        scaffold.render(Scaffold(ABOUT, "x"), text)
+
+
+def test_nothing_is_left_behind_where_the_file_cannot_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "management" / "commands" / ("x" * 300)
+    with pytest.raises(NotScaffolded, match="cannot be written: File name too long"):
+        scaffold.write(str(path), "text")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    {"fix_totals": "Fix totals", "x": "X", "import_kingston-upon-hull": "Import kingston upon hull"}.items(),
+)
+def test_a_name_makes_a_help_text_to_begin_with(name: str, words: str) -> None:
+    assert scaffold.help_of(name) == words
+
+
+REFUSED = {
+    "an app that does not exist": (["shpo", "fix"], "there is no app 'shpo'; did you mean shop?"),
+    "an app that is not the project's": (["contenttypes", "fix"], "the app is not of this project"),
+    "an underscore": (["shop", "_fix"], "'_fix' is no name for a script"),
+    "a path": (["shop", "../fix"], "'../fix' is no name for a script"),
+    "a name with an ending": (["shop", "fix.py"], "'fix.py' is no name for a script"),
+    "an ignored prefix": (["shop", "tmp_fix"], "the settings ignore tmp_fix.py"),
+    "a command of Django": (["shop", "migrate"], "there is a command 'migrate' already, of django.core"),
+    "a script that is there": (["stock", "first"], "there is a command 'first' already, of shop"),
+    "a requirement that does not exist": (
+        ["shop", "fix", "--require", "shop.frist"],
+        "there is no tracked script 'shop.frist'; did you mean shop.first?",
+    ),
+}
+
+
+@pytest.fixture
+def shop(project: Project) -> Project:
+    project.settings(
+        'INSTALLED_APPS = ["django.contrib.contenttypes", *INSTALLED_APPS]\nIGNORED_CMD_PREFIXES = ("tmp_",)'
+    )
+    project.command("shop.first")
+    return project
+
+
+def test_what_cannot_be_made_is_one_line_and_leaves_nothing(shop: Project) -> None:
+    code = (
+        "from django.core.management import CommandError, call_command\n"
+        f"for arguments in {[arguments for arguments, _ in REFUSED.values()]!r}:\n"
+        "    try: call_command('start_script', *arguments)\n"
+        "    except CommandError as error: print(error)\n"
+    )
+    before = sorted(shop.root.rglob("*.py"))
+    lines = shop.python(code).out.splitlines()
+    assert sorted(shop.root.rglob("*.py")) == before
+    for line, (_, words) in zip(lines, REFUSED.values(), strict=True):
+        assert words in line
+
+
+def test_a_script_is_made_runs_and_pleases_the_lint(shop: Project) -> None:
+    shop.app("bare")
+    for path in ("management/commands/__init__.py", "management/__init__.py"):
+        (shop.root / "bare" / path).unlink()
+    (shop.root / "bare/management/commands").rmdir()
+    (shop.root / "bare/management").rmdir()
+    shop.settings('INSTALLED_APPS += ["bare"]')
+    result = shop.manage("start_script", "bare", "fix_it", "--require", "first", "--help-text", "Fix it")
+    assert result.out.splitlines() == [
+        "created bare/management",
+        "created bare/management/__init__.py",
+        "created bare/management/commands",
+        "created bare/management/commands/__init__.py",
+        "created bare/management/commands/fix_it.py",
+        "Fill it in, then run it: manage.py fix_it --dry-run",
+    ]
+    lint = "from scripts_tracker.analysis.cli import main; raise SystemExit(main([]))"
+    assert shop.run(sys.executable, "-c", lint).text == "All checks passed.\n"
+    shop.migrate()
+    shop.manage("first")
+    assert shop.manage("fix_it", "--dry-run").out == "0 rows would be changed.\n"
+    assert shop.states()["bare.fix_it"] == "new"
+    shop.manage("fix_it")
+    assert shop.states()["bare.fix_it"] == "applied"
+
+
+def test_the_project_may_bring_its_own_template(shop: Project) -> None:
+    shop.settings('SCRIPTS_TRACKER = {"script_template": "ours.py-tpl"}')
+    assert "cannot be read" in shop.manage("start_script", "shop", "fix", code=1).err
+    shop.write("ours.py-tpl", "# costs $$5\nHELP = $help\n$decorators\n")
+    shop.manage("start_script", "shop", "fix")
+    assert shop.path("shop.fix").read_text() == '# costs $5\nHELP = "Fix"\n    @tracked_script\n'

@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management.color import make_style, no_style
+
+from scripts_tracker.datatypes import Finding, Location, ScriptDefinition, ScriptRecord
+from scripts_tracker.dossier import Comparison, Dossier, Past, PastRun, PastVersion, duration, next_steps
+from scripts_tracker.formats import _script as formats
+from scripts_tracker.report import Canvas
+from scripts_tracker.states import State, statuses
+from tests.builders import NOON, definition, fingerprint, record, run
+
+PLAIN = Canvas(no_style())
+NARROW = Canvas(no_style(), width=60)
+
+
+def dossier(
+    found: ScriptDefinition | None, kept: ScriptRecord | None = None, past: Past | None = None, **more: Any
+) -> Dossier:
+    (status,) = statuses([found] if found else [], {kept.id: kept} if kept else {})
+    facts: dict[str, Any] = {
+        "required": {},
+        "required_by": (),
+        "findings": (),
+        "past": past or Past(),
+        **more,
+    }
+    return Dossier(status=status, **facts)
+
+
+def past_run(outcome: str, seconds: float = 3.21, *, kind: str = "run", **more: Any) -> PastRun:
+    past = {name: more.pop(name) for name in ("arguments", "git_revision") if name in more}
+    made = replace(run(outcome, kind=kind), ended_at=NOON + timedelta(seconds=seconds), **more)
+    return PastRun(made, outcome, **past)
+
+
+def version(letter: str, **more: Any) -> PastVersion:
+    facts = {"runs": 2, "applied": 1, "first_at": NOON, "last_at": NOON, "has_source": True, **more}
+    return PastVersion(fingerprint(letter), f"content of {letter}", **facts)
+
+
+def text(made: Dossier, canvas: Canvas = PLAIN) -> str:
+    return formats.renderer("text")(made, canvas)
+
+
+def compared(*lines: str, note: str = "") -> Dossier:
+    comparison = Comparison("applied", "now", ("--- applied", "+++ now", *lines) if lines else (), note)
+    return dossier(definition("a.x", "b"), record("a.x", "a"), comparison=comparison)
+
+
+def test_the_formats_are_found_by_presence_with_text_first() -> None:
+    assert formats.names() == ("text", "json")
+
+
+def test_nothing_that_a_stranger_wrote_steers_the_terminal() -> None:
+    evil = "\x1b[2J\u202e\r"
+    past = Past(
+        (past_run("failed", reason=evil, user=evil, host=evil, arguments=json.dumps({"a": evil})),),
+        1,
+        (),
+        evil,
+        evil,
+    )
+    found = replace(definition("a.x"), help=evil, location=Location(evil))
+    finding = Finding(Location(evil), "ST003", evil, evil)
+    comparison = Comparison("", "", ("--- a", "+++ b", f"+{evil}"), evil)
+    for shown in (
+        dossier(found, record("a.x"), past, findings=(finding,), required={evil: None}),
+        dossier(found, record("a.x"), past, comparison=comparison),
+    ):
+        for canvas in (PLAIN, NARROW):
+            assert not set(text(shown, canvas)) & {"\x1b", "\u202e", "\r"}
+
+
+def test_an_escape_that_an_author_wrote_is_not_mistaken_for_the_character() -> None:
+    assert text(compared("+x = '\\x1b'", "+y = '\x1b\u202e\x7f\t'")).endswith(
+        "+x = '\\x1b'\n+y = '^[<U+202E><U+007F>\t'"
+    )
+
+
+def test_a_diff_is_in_gits_colours_and_a_line_is_not_mistaken_for_a_name() -> None:
+    lines = text(compared("@@ -1 +1 @@", "--- x", "+y", " z"), Canvas(make_style(""))).splitlines()[-6:]
+    style = make_style("")
+    assert lines == [
+        style.MIGRATE_LABEL("--- applied"),
+        style.MIGRATE_LABEL("+++ now"),
+        style.MIGRATE_HEADING("@@ -1 +1 @@"),
+        style.ERROR("--- x"),
+        style.SUCCESS("+y"),
+        " z",
+    ]
+
+
+def test_a_diff_without_lines_is_its_note() -> None:
+    assert text(compared(note="Nothing to see.")) == "a.x: modified\nNothing to see."
+
+
+def test_a_new_script_without_a_past_is_short() -> None:
+    assert text(dossier(definition("a.x"))) == (
+        "a.x: new\n"
+        "  never applied here\n"
+        "  run it: manage.py run_scripts a.x\n"
+        "\n"
+        "  Does a.x\n"
+        "\n"
+        "Path         a/management/commands/x.py\n"
+        "\n"
+        "It has no history here."
+    )
+
+
+def test_the_whole_of_it() -> None:
+    required = statuses([definition("b.y")], {})[0]
+    past = Past(
+        (
+            past_run(
+                "failed", reason="ValueError: boom\nmore", git_revision="f" * 40, arguments='{"limit": 10}'
+            ),
+            past_run("succeeded", 200, applies=True, arguments='{"dry_run": false, "args": [], "to": null}'),
+            past_run("succeeded", kind="mark", applies=True, reason="ran before"),
+        ),
+        7,
+        (version("b", applied=0), version("a", has_source=False)),
+        "one\ntwo\n",
+        "Traceback\nValueError: boom",
+    )
+    kept = replace(record("a.x", "a", last_run=run("failed", "b")), pk=1)
+    made = dossier(
+        definition("a.x", "b", rerun="once", atomic=True, tags=("slow", "vat")),
+        kept,
+        past,
+        required={"b.y": required, "no.such": None},
+        required_by=(required,),
+    )
+    assert text(made, NARROW).splitlines() == [
+        "a.x: failed",
+        "  the last attempt failed, started 2026-05-01 12:00 by",
+        "  deploy on web-1, process 42",
+        "  run it: manage.py run_scripts a.x",
+        "  mended by hand: manage.py check_scripts --mark-applied a.x",
+        "",
+        "  Does a.x",
+        "",
+        "Path         a/management/commands/x.py",
+        'Options      rerun="once", atomic=True, tags: slow, vat',
+        "Requires     b.y (new)",
+        "             no.such (does not exist)",
+        "Required by  b.y (new)",
+        "",
+        "Versions that ran or were marked here (2):",
+        "  st1:bbbbbbbbbbbb  never applied, the file now, 2x, last",
+        "    2026-05-01 12:00",
+        "  st1:aaaaaaaaaaaa  applied last, 2x, last 2026-05-01 12:00,",
+        "    no source kept",
+        "",
+        "History, newest first (3 of 7; more: --history):",
+        "  2026-05-01 12:00  failed in 3.2 s, deploy on web-1",
+        "                    ValueError: boom",
+        "                    with limit=10",
+        "                    git ffffffffffff",
+        "  2026-05-01 12:00  succeeded in 3 min 20 s, applied",
+        "                    deploy on web-1",
+        "  2026-05-01 12:00  marked as applied, deploy on web-1",
+        "                    ran before",
+        "",
+        "Output of the last run:",
+        "  one",
+        "  two",
+        "",
+        "Traceback of the last run:",
+        "  Traceback",
+        "  ValueError: boom",
+    ]
+
+
+def test_a_command_to_be_copied_stands_on_one_line() -> None:
+    made = text(dossier(definition("a.x")), Canvas(no_style(), width=30))
+    assert "\n  run it:\n    manage.py run_scripts a.x\n" in made
+
+
+def test_of_a_long_output_the_end_is_shown() -> None:
+    made = text(dossier(definition("a.x"), record("a.x"), Past((), 0, (), "\n".join(map(str, range(30))))))
+    assert "Output of the last run, its last 20 lines; all: --format json:\n  10\n" in made
+
+
+def test_code_that_ran_in_another_layout_is_called_that() -> None:
+    found = replace(definition("a.x", "a"), content_digest="another")
+    made = text(dossier(found, record("a.x", "a"), Past((), 0, (version("a"),))))
+    assert "st1:aaaaaaaaaaaa  applied last, the code of the file now, 2x" in made
+
+
+@pytest.mark.parametrize("state", list(State), ids=lambda state: state.value)
+def test_what_needs_action_says_which_command_to_type(state: State) -> None:
+    status = replace(dossier(definition("a.x")).status, state=state)
+    assert next_steps(status) or not state.needs_action
+
+
+DURATIONS = {-1: "0.0 s", 0.04: "0.0 s", 9.94: "9.9 s", 59.4: "59 s", 59.6: "1 min", 200: "3 min 20 s"}
+DURATIONS |= {7500: "2 h 5 min", 86400: "1 d", 100_000: "1 d 3 h"}
+
+
+@pytest.mark.parametrize(("seconds", "words"), DURATIONS.items(), ids=DURATIONS.values())
+def test_a_duration_is_said_as_people_do(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+ARGUMENTS = {
+    "[1]": {"arguments": [1]},
+    "no JSON": {"arguments": "no JSON"},
+    '{"a": 0, "b": false, "c": "", "d": []}': {"a": 0, "c": ""},
+}
+
+
+@pytest.mark.parametrize(("kept", "given"), ARGUMENTS.items(), ids=ARGUMENTS)
+def test_arguments_that_say_nothing_are_left_out(kept: str, given: dict[str, Any]) -> None:
+    assert PastRun(run("succeeded"), "succeeded", kept).given == given
+
+
+def test_json_is_the_contract_to_the_letter() -> None:
+    past = Past(
+        (past_run("lost", arguments='{"limit": 10}'),),
+        9,
+        (version("a", has_source=False),),
+        "printed",
+        "trace",
+    )
+    made = replace(
+        compared("+x", note="a note"), past=past, required_by=(statuses([definition("b.y")], {})[0],)
+    )
+    document = json.loads(formats.renderer("json")(made, PLAIN))
+    assert document.pop("script")["script"] == "a.x"
+    assert document == {
+        "version": 1,
+        "why": "the code differs from what was applied on 2026-05-01 12:00",
+        "required_by": ["b.y"],
+        "problems": [],
+        "versions": [
+            {
+                "fingerprint": "st1:" + "a" * 64,
+                "content_digest": "content of a",
+                "runs": 2,
+                "applied": 1,
+                "first_run_at": "2026-05-01T12:00:00+00:00",
+                "last_run_at": "2026-05-01T12:00:00+00:00",
+                "has_source": False,
+                "is_applied": True,
+                "is_file": False,
+            }
+        ],
+        "runs_total": 9,
+        "runs": [
+            {
+                "kind": "run",
+                "outcome": "lost",
+                "applies": False,
+                "reason": "",
+                "started_at": "2026-05-01T12:00:00+00:00",
+                "ended_at": "2026-05-01T12:00:03.210000+00:00",
+                "seconds": 3.21,
+                "user": "deploy",
+                "host": "web-1",
+                "pid": 42,
+                "git_revision": "",
+                "fingerprint": "st1:" + "a" * 64,
+                "arguments": {"limit": 10},
+            }
+        ],
+        "output": "printed",
+        "traceback": "trace",
+        "diff": {
+            "old": "applied",
+            "new": "now",
+            "is_raw": False,
+            "note": "a note",
+            "text": "--- applied\n+++ now\n+x",
+        },
+    }
