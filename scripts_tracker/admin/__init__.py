@@ -8,5 +8,7 @@ from scripts_tracker.admin.runs import ScriptRunAdmin
 from scripts_tracker.admin.scripts import ScriptAdmin
 from scripts_tracker.models import Script, ScriptRun
 
+__all__ = ["ScriptAdmin", "ScriptRunAdmin"]
+
 admin.site.register(Script, ScriptAdmin)
 admin.site.register(ScriptRun, ScriptRunAdmin)

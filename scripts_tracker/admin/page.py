@@ -11,7 +11,7 @@ from scripts_tracker.admin.reading import page_of, page_of_run
 from scripts_tracker.datatypes import ScriptId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from django.contrib.admin import AdminSite
     from django.http import HttpRequest
@@ -165,10 +165,15 @@ def _versions(status: ScriptStatus | None, record: ScriptRecord, request: HttpRe
         "diff": compared,
         # The note speaks to who types commands; here a link stands beside it.
         "note": texts.plain(compared.note).removesuffix(" To see that: --raw") if compared else "",
-        "lines": [(_DIFF_CLASSES.get(line[:1], ""), texts.plain(line)) for line in compared.lines]
-        if compared
-        else [],
+        "lines": _lines(compared.lines) if compared else [],
     }
+
+
+def _lines(lines: Sequence[str]) -> list[tuple[str, str]]:
+    """The lines of a diff, each with its class; the first two name what is compared."""
+    names, rest = lines[:2], lines[2:]
+    classes = ["st-head"] * len(names) + [_DIFF_CLASSES.get(line[:1], "") for line in rest]
+    return [(css, texts.plain(line)) for css, line in zip(classes, lines, strict=True)]
 
 
 def _version(version: PastVersion, status: ScriptStatus | None, record: ScriptRecord) -> dict[str, Any]:

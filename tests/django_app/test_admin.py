@@ -449,6 +449,27 @@ def test_a_long_history_comes_page_by_page(shop: Callable[..., Path], ada: Clien
     assert [number for page in reasons for number in page] == [str(number) for number in reversed(range(60))]
 
 
+def test_on_another_admin_site_every_link_stays_there(shop: Callable[..., Path], ada: Client) -> None:
+    shop("shop.first")
+    shop("shop.other", '@tracked_script\n    @required_preceding_script("first")')
+    applied("shop.first")
+    base = "/operations/scripts_tracker/"
+    pages = [
+        text_of(ada, f"{base}script/"),
+        text_of(ada, f"{base}script/shop.first/change/"),
+        text_of(ada, f"{base}script/shop.first/forget/"),
+        text_of(ada, f"{base}script/shop.first/history/"),
+        text_of(ada, f"{base}scriptrun/{ScriptRun.objects.get().pk}/change/"),
+    ]
+    for page in pages:
+        assert f'href="{base}' in page
+        assert 'href="/admin/' not in page
+    response = ada.post(
+        f"{base}script/shop.first/forget/", {**REASON, **seen(ada, f"{base}script/shop.first/forget/")}
+    )
+    assert response.headers["Location"] == f"{base}script/shop.first/change/"
+
+
 # Escaping
 
 
