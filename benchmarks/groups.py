@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from benchmarks import linting, running
 from benchmarks.measuring import BenchmarkError, Subject, own_memory_mib, run, side_by_side
 from benchmarks.rows import Overhead, Row
-from benchmarks.sites import EDITED, LARGER, forget_bytecode, forget_cache
+from benchmarks.sites import ADMIN, EDITED, LARGER, forget_bytecode, forget_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,8 +38,8 @@ class Bench:
     rounds: int
 
 
-def _inside(bench: Bench, what: str, root: str) -> dict[str, Any]:
-    env = bench.tracker.env(SCRIPTS_TRACKER_PROCESSES="1")
+def _inside(bench: Bench, what: str, root: str, **env_of_it: str) -> dict[str, Any]:
+    env = bench.tracker.env(SCRIPTS_TRACKER_PROCESSES="1", **env_of_it)
     _, text = run(Subject([bench.tracker.python, _INSIDE, what, str(bench.rounds)], root, env))
     found: dict[str, Any] = json.loads(text.splitlines()[-1])
     return found
@@ -212,6 +212,27 @@ def lint_cold(bench: Bench) -> list[Row]:
     ]  # fmt: skip
 
 
+def admin(bench: Bench) -> list[Row]:
+    """Django's admin over a very long history."""
+    sites = bench.sites
+    inside = _inside(bench, "admin", sites.admin, DJANGO_SETTINGS_MODULE=ADMIN)
+    empty = inside["empty"]
+    found = f"{inside['scripts']:,} scripts, {sites.runs[1]:,} runs"
+    against = "an empty list of the admin"
+    rows = [
+        Row("admin", f"{what}: {found}", against, inside[name]["wall"], empty["wall"],
+            cpu=inside[name]["cpu"] / empty["cpu"])
+        for name, what in (("list", "the list"), ("script", "one script"), ("runs", "the list of runs"), ("run", "one run"))
+    ]  # fmt: skip
+    more = inside["list"]["wall"] - empty["wall"]
+    return [
+        *rows,
+        Row("admin", f"what the list takes more than an empty one: {found}", "300 ms", more, 0.3, 1),
+        Row("admin", f"queries of the list: {found}", "an empty list of the admin", inside["queries"],
+            inside["queries_empty"], unit=""),
+    ]  # fmt: skip
+
+
 GROUPS: Final[Mapping[str, Callable[[Bench], list[Row]]]] = {
     "nothing-new": nothing_new,
     "edited": edited,
@@ -221,6 +242,7 @@ GROUPS: Final[Mapping[str, Callable[[Bench], list[Row]]]] = {
     "long-ledger": long_ledger,
     "lint": linting.hook,
     "lint-cold": lint_cold,
+    "admin": admin,
     "run": running.one_command,
 }
 """The groups of rows by name, in the order of the table."""

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -110,15 +111,58 @@ def stock(_manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
     return {**_in_turn({"stock": take_stock}, rounds), "definitions": len(take_stock().statuses)}
 
 
+def admin(_manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
+    """Pages of Django's admin, through all of its middleware, against its list of groups, of which there are none."""
+    from django.contrib.auth.models import User
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    from scripts_tracker.models import Script, ScriptRun
+
+    client = Client()
+    client.force_login(User.objects.create_superuser("somebody"))
+    script, base = Script.objects.order_by("-pk")[0], "/admin/scripts_tracker"
+    pages = {
+        "empty": "/admin/auth/group/",
+        "list": f"{base}/script/",
+        "script": f"{base}/script/{script}/change/",
+        "runs": f"{base}/scriptrun/",
+        "run": f"{base}/scriptrun/{ScriptRun.objects.latest('pk').pk}/change/",
+    }
+
+    def get(page: str) -> str:
+        response = client.get(page)
+        if response.status_code != 200:
+            raise SystemExit(f"{page}: {response.status_code}")
+        text: str = response.content.decode()
+        return text
+
+    queries = {}
+    for name in ("list", "empty"):
+        get(pages[name])
+        with CaptureQueriesContext(connection) as captured:
+            get(pages[name])
+        queries[name] = len(captured)
+    works: dict[str, Callable[[], object]] = {name: partial(get, page) for name, page in pages.items()}
+    found = _in_turn(works, rounds)
+    return {
+        **found,
+        "scripts": Script.objects.count(),
+        "queries": queries["list"],
+        "queries_empty": queries["empty"],
+    }
+
+
 def main() -> None:
-    """``inside.py known|unseen|lint|stock ROUNDS``."""
+    """``inside.py known|unseen|lint|stock|admin ROUNDS``."""
     sys.path[0] = os.getcwd()
     import django
 
     django.setup()
     with open("manifest.json", encoding="utf-8") as stream:
         manifest = json.load(stream)
-    what = {"known": known, "unseen": unseen, "lint": lint, "stock": stock}[sys.argv[1]]
+    what = {"known": known, "unseen": unseen, "lint": lint, "stock": stock, "admin": admin}[sys.argv[1]]
     print(json.dumps(what(manifest, int(sys.argv[2]))))
 
 

@@ -9,7 +9,7 @@ import sqlite3
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.measuring import BenchmarkError, run
+from benchmarks.measuring import BenchmarkError, Subject, run
 from benchmarks.projects import Shape, edit, generate
 
 if TYPE_CHECKING:
@@ -23,6 +23,37 @@ LARGER: Final = 10
 EDITED: Final = 3
 CACHE: Final = ".scripts_tracker_cache"
 _RUNS: Final = "scripts_tracker_scriptrun"
+ADMIN: Final = "project.with_the_admin"
+"""The settings of the project that has Django's admin."""
+_ADMIN_SETTINGS: Final = """\
+from project.with_scripts_tracker import *
+
+INSTALLED_APPS = [*INSTALLED_APPS, "django.contrib.admin", "django.contrib.sessions", "django.contrib.messages"]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [{
+    "BACKEND": "django.template.backends.django.DjangoTemplates",
+    "APP_DIRS": True,
+    "OPTIONS": {"context_processors": [
+        "django.template.context_processors.request",
+        "django.contrib.auth.context_processors.auth",
+        "django.contrib.messages.context_processors.messages",
+    ]},
+}]
+ROOT_URLCONF = "project.urls"
+STATIC_URL = "static/"
+ALLOWED_HOSTS = ["*"]
+"""
+_URLS: Final = """\
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [path("admin/", admin.site.urls)]
+"""
 
 
 class Sites:
@@ -94,6 +125,19 @@ class Sites:
     def long_ledger(self) -> str:
         """All applied, with a very long history."""
         return self._with_runs("long-ledger", self.runs[1])
+
+    @cached_property
+    def admin(self) -> str:
+        """Every command is tracked and applied, with a very long history, and a project that has the admin."""
+        root, tool = self._place("admin"), self._tools[0]
+        generate(root, Shape(self.shape.commands, 1.0, self.shape.seed))
+        for name, text in (("with_the_admin", _ADMIN_SETTINGS), ("urls", _URLS)):
+            with open(os.path.join(root, "project", f"{name}.py"), "w", encoding="utf-8") as stream:
+                stream.write(text)
+        run(Subject([tool.python, "manage.py", "migrate"], root, tool.env(DJANGO_SETTINGS_MODULE=ADMIN)))
+        _mark_all(tool, root)
+        fill(os.path.join(root, "scripts_tracker.sqlite3"), self.runs[1])
+        return root
 
     def _place(self, name: str) -> str:
         return os.path.join(self._folder, name)

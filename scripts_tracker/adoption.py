@@ -153,7 +153,7 @@ class _Survey:
     ) -> Verdict:
         path = definition.location.path
         reason = f"adopted from django-scripts-tracker, which recorded {row.path}"
-        mark = Mark(definition.id, path, version, row.applied_at, reason)
+        mark = Mark(definition.id, path, version, at=row.applied_at, reason=reason)
         return Verdict(Judgement(definition.id, path, fate, row.applied_at, row.path, note), mark)
 
     @cached_property

@@ -22,7 +22,7 @@ class _Base(NamedTuple):
     name: str
 
 
-def compare(status: ScriptStatus, *, raw: bool = False) -> Comparison:
+def compare(status: ScriptStatus, *, raw: bool = False, against: str = "") -> Comparison:
     """Compare what ran here with the file now (one query).
 
     What was applied last is compared; where nothing ever was, what was tried last.
@@ -30,9 +30,12 @@ def compare(status: ScriptStatus, *, raw: bool = False) -> Comparison:
     Args:
         status: the script's.
         raw: compare the text, formatting included.
+        against: the digest of the content to compare with instead.
     """
     new = f"{path_of(status)} now"
     base = _base(status)
+    if against and status.record is not None:
+        base = _Base(status.record.pk, against, f"the version {against[:12]}")
     if base is None:
         return Comparison("", new, (), _nothing_to_compare(status))
     if status.definition is None:

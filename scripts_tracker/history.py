@@ -36,7 +36,7 @@ def past_of(record: ScriptRecord, limit: int) -> Past:
     runs = tuple(_run(row, record) for row in rows.order_by("-pk").values_list(*_RUN)[:limit])
     printed = rows.filter(kind__in=("run", "rehearsal")).order_by("-pk")
     output, traceback = printed.values_list("output", "traceback").first() or ("", "")
-    versions = _versions(record.pk)
+    versions = versions_of(record.pk)
     total = len(runs) if len(runs) < limit else rows.count()
     return Past(runs, total, versions, output, traceback)
 
@@ -61,7 +61,29 @@ def _outcome(run: RunRecord, record: ScriptRecord) -> str:
     return "running" if lives else "lost"
 
 
-def _versions(script_pk: int) -> tuple[PastVersion, ...]:
+@needs_tables
+def runs_before(
+    record: ScriptRecord, before: int | None = None, *, most: int
+) -> tuple[tuple[PastRun, ...], int | None]:
+    """A page of a script's runs, newest first (one query, which no length of the history makes slow).
+
+    Args:
+        record: what the ledger holds of the script now.
+        before: only runs older than the one with this key.
+        most: how many.
+
+    Returns:
+        The runs, and what to ask the next page with; None where there is none.
+    """
+    rows = ScriptRun.objects.using(alias()).filter(script=record.pk).order_by("-pk")
+    rows = rows if before is None else rows.filter(pk__lt=before)
+    found = tuple(_run(row, record) for row in rows.values_list(*_RUN)[: most + 1])
+    return found[:most], found[most - 1].record.pk if len(found) > most else None
+
+
+@needs_tables
+def versions_of(script_pk: int) -> tuple[PastVersion, ...]:
+    """What was run or marked of a script, what was run last first (one query)."""
     runs = ScriptRun.objects.using(alias()).filter(script=script_pk, version__isnull=False)
     kept = ExpressionWrapper(Q(version__source__isnull=False), output_field=BooleanField())
     rows = runs.annotate(kept=kept).values_list(*_VERSION, "kept").order_by()

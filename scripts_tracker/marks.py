@@ -35,13 +35,6 @@ _NOT_TO_MARK = {
 }
 
 
-def _refusal(status: ScriptStatus) -> str:
-    """Why a script is not to be marked; empty where nothing stands in the way."""
-    words = watches.unreadable_words(status.definition.watches) if status.definition else ""
-    is_module = status.state is State.UNREADABLE and words
-    return f"{words}; mend it first" if is_module else _NOT_TO_MARK.get(status.state, "")
-
-
 def _mark_of(definition: ScriptDefinition, store: FactStore) -> Mark | None:
     """The file as it stands; None where it changed since it was scanned."""
     path = definition.location.path
@@ -53,35 +46,53 @@ def _mark_of(definition: ScriptDefinition, store: FactStore) -> Mark | None:
     return Mark(definition.id, path, version, watches.to_text(definition.watches))
 
 
-def mark_applied(statuses: Iterable[ScriptStatus], reason: str, store: FactStore) -> Outcome:
+def why_not_to_mark(status: ScriptStatus) -> str:
+    """Why a script cannot be marked as applied, as half a sentence; empty where it can."""
+    words = watches.unreadable_words(status.definition.watches) if status.definition else ""
+    is_module = status.state is State.UNREADABLE and words
+    return f"{words}; mend it first" if is_module else _NOT_TO_MARK.get(status.state, "")
+
+
+def why_not_to_forget(status: ScriptStatus) -> str:
+    """Why there is nothing to forget of a script, or not now, as half a sentence; empty where there is."""
+    if status.state is State.RUNNING:
+        return _NOT_TO_MARK[State.RUNNING]
+    if status.record is None or (status.record.applied is None and status.state is State.NEW):
+        return "it is not applied, there is nothing to forget"
+    return ""
+
+
+def mark_applied(
+    statuses: Iterable[ScriptStatus], reason: str, store: FactStore, *, user: str = ""
+) -> Outcome:
     """Record that these scripts count as applied at the version their files hold now.
 
     Args:
         statuses: which scripts, as a check found them.
         reason: what somebody gave for it.
         store: the facts that the check read.
+        user: who decides; empty for the user of this process.
     """
     marks, refused = [], []
     for status in statuses:
-        why = _refusal(status)
+        why = why_not_to_mark(status)
         mark = _mark_of(status.definition, store) if status.definition is not None and not why else None
         if mark is not None:
             marks.append(mark)
         else:
             refused.append((status.id, why or "the file changed while it was being marked; try again"))
-    decisions.mark_applied(marks, who_and_where("mark", reason=reason))
+    decisions.mark_applied(marks, who_and_where("mark", reason=reason, user=user))
     return Outcome(tuple(mark.script_id for mark in marks), tuple(refused))
 
 
-def unmark(statuses: Iterable[ScriptStatus], reason: str) -> Outcome:
+def unmark(statuses: Iterable[ScriptStatus], reason: str, *, user: str = "") -> Outcome:
     """Forget that these scripts were applied: what still has a file is new again."""
     done, refused = [], []
     for status in statuses:
-        if status.state is State.RUNNING:
-            refused.append((status.id, _NOT_TO_MARK[State.RUNNING]))
-        elif status.record is None or (status.record.applied is None and status.state is State.NEW):
-            refused.append((status.id, "it is not applied, there is nothing to forget"))
+        why = why_not_to_forget(status)
+        if why:
+            refused.append((status.id, why))
         else:
             done.append(status.id)
-    decisions.unmark(done, who_and_where("unmark", reason=reason))
+    decisions.unmark(done, who_and_where("unmark", reason=reason, user=user))
     return Outcome(tuple(done), tuple(refused))

@@ -28,6 +28,9 @@ class Script(models.Model):
     # Seconds since the epoch by the database's clock: the one form that no USE_TZ and no session zone can bend.
     lease_expires = models.FloatField(default=0)
 
+    class Meta:
+        permissions: ClassVar = [("decide_script", "Can mark scripts as applied and forget them")]
+
     def __str__(self) -> str:
         return f"{self.app_label}.{self.name}"
 

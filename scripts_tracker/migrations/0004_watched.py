@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scripts_tracker", "0002_outcomes_decide")]
+    dependencies = [("scripts_tracker", "0003_decide_script")]
 
     operations = [
         migrations.AddField("scriptrun", "watched", models.TextField(blank=True, default="")),

@@ -1,0 +1,148 @@
+"""The two decisions that the admin offers: a page that asks for the reason, then one call, then the admin's history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+
+from scripts_tracker import marks, report
+from scripts_tracker.admin import texts
+from scripts_tracker.admin.reading import page_of
+from scripts_tracker.database import alias
+from scripts_tracker.ledger import identity_of
+from scripts_tracker.models import Script
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.contrib.admin import ModelAdmin
+    from django.http import HttpRequest
+
+    from scripts_tracker.admin.page import Subject
+    from scripts_tracker.marks import Outcome
+    from scripts_tracker.overview import Overview
+    from scripts_tracker.states import ScriptStatus
+
+_CHANGED = "The script is not what it was when this page was opened. Look at it again, then decide."
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One of the two, in words and deed.
+
+    Attributes:
+        question: the title of the page; {} is the script.
+        consequence: what will be so afterwards.
+        button: what the button says.
+        done: the message afterwards; {} is the script.
+        logged: what the admin's history says before the reason.
+        why_not: why it cannot be done, as half a sentence.
+        carry_out: does it, with a reason and a user.
+    """
+
+    question: str
+    consequence: str
+    button: str
+    done: str
+    logged: str
+    why_not: Callable[[ScriptStatus], str]
+    carry_out: Callable[[Overview, ScriptStatus, str, str], Outcome]
+
+
+MARK = Decision(
+    "Mark {} as applied",
+    "The version that the file holds now will count as applied here, although it was not run.",
+    "Mark as applied",
+    "The script {} is marked as applied.",
+    "Marked as applied",
+    marks.why_not_to_mark,
+    lambda overview, status, reason, user: marks.mark_applied([status], reason, overview.facts, user=user),
+)
+FORGET = Decision(
+    "Forget that {} was applied",
+    "Nothing will count as applied here any more: if the script has a file, it is new again and will be run."
+    " The history keeps every run.",
+    "Forget",
+    "The script {} is forgotten.",
+    "Forgot that it was applied",
+    marks.why_not_to_forget,
+    lambda _, status, reason, user: marks.unmark([status], reason, user=user),
+)
+
+
+class DecisionForm(forms.Form):
+    """A reason, and what the script was like when the page was opened."""
+
+    reason = forms.CharField(
+        max_length=1_000,
+        widget=forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"}),
+        help_text="Kept in the ledger and in the admin's history, with your name.",
+    )
+    seen = forms.CharField(widget=forms.HiddenInput)
+
+
+def _seen(status: ScriptStatus) -> str:
+    content = status.definition.content_digest if status.definition else ""
+    run = status.record.last_run.pk if status.record and status.record.last_run else 0
+    return f"{status.state.value} {run} {content}"
+
+
+def view(
+    admin: ModelAdmin[Script],
+    request: HttpRequest,
+    decision: Decision,
+    subject: Subject,
+    context: dict[str, Any],
+) -> HttpResponse:
+    """Ask, or do what was asked; what cannot be done is said on the script's own page."""
+    status = subject.status
+    assert status is not None  # noqa: S101 - for mypy: scripts.py offers no other
+    back = page_of(admin.admin_site, subject.id)
+    refusal = decision.why_not(status)
+    if refusal:
+        messages.error(request, f"The script {subject.id} was left alone: {refusal}.")
+        return HttpResponseRedirect(back)
+    form = DecisionForm(request.POST if request.method == "POST" else None, initial={"seen": _seen(status)})
+    if form.is_valid() and form.cleaned_data["seen"] != _seen(status):
+        form.add_error(None, _CHANGED)
+        form.data = form.data.copy()  # type: ignore[attr-defined]  # a QueryDict, which is shared
+        form.data["seen"] = _seen(status)  # type: ignore[index]  # as above
+    if form.is_valid():
+        _carry_out(admin, request, decision, subject, form.cleaned_data["reason"])
+        return HttpResponseRedirect(back)
+    return TemplateResponse(
+        request,
+        "admin/scripts_tracker/script/decide.html",
+        {
+            **context,
+            "form": form,
+            "decision": decision,
+            "subject": subject,
+            "badge": texts.state_badge(status.state),
+            "why": texts.plain(report.why(status)),
+            "back": back,
+        },
+    )
+
+
+def _carry_out(
+    admin: ModelAdmin[Script], request: HttpRequest, decision: Decision, subject: Subject, reason: str
+) -> None:
+    """Decide, and leave an entry in the admin's history: both or neither, where one database holds them."""
+    user: Any = request.user
+    assert subject.status is not None  # noqa: S101 - as above
+    with transaction.atomic(using=alias()):
+        outcome = decision.carry_out(subject.overview, subject.status, reason, user.get_username())
+        if outcome.done:
+            row = Script.objects.using(alias()).get(identity=identity_of(subject.id))
+            admin.log_change(request, row, f"{decision.logged}: {reason}")
+    for script_id, why in outcome.refused:
+        messages.error(request, f"The script {script_id} was left alone: {why}.")
+    for script_id in outcome.done:
+        messages.success(request, decision.done.format(script_id))

@@ -1,0 +1,207 @@
+"""What the page of one script shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scripts_tracker import comparing, dossier, drawing, history, marks, neighbourhood, report, snapshots
+from scripts_tracker.admin import listing, texts
+from scripts_tracker.admin.reading import page_of, page_of_run
+from scripts_tracker.datatypes import ScriptId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from django.contrib.admin import AdminSite
+    from django.http import HttpRequest
+
+    from scripts_tracker.datatypes import ScriptRecord
+    from scripts_tracker.dossier import PastRun, PastVersion
+    from scripts_tracker.neighbourhood import Node
+    from scripts_tracker.overview import Overview
+    from scripts_tracker.states import ScriptStatus
+
+_RUNS = 25
+_DIFF_CLASSES = {"+": "st-added", "-": "st-removed", "@": "st-place"}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A script that files or ledger know; without a status where it is neither tracked nor applied."""
+
+    id: ScriptId
+    status: ScriptStatus | None
+    record: ScriptRecord | None
+    overview: Overview
+
+
+def find(script_id: ScriptId, overview: Overview) -> Subject | None:
+    """A script by its name; None where nobody knows it."""
+    status = overview.by_id.get(script_id)
+    record = status.record if status else snapshots.record_of(script_id)
+    return Subject(script_id, status, record, overview) if status or record else None
+
+
+def context(subject: Subject, request: HttpRequest, site: AdminSite, *, runs: bool) -> dict[str, Any]:
+    """Everything that the template asks for.
+
+    Args:
+        subject: the script.
+        request: its query may say ``before`` which run, and ``against`` which version.
+        site: the admin site, for links.
+        runs: whether to show the history of runs.
+    """
+    status, record = subject.status, subject.record
+    found = {
+        "subject": subject,
+        "badge": texts.state_badge(status.state if status else None),
+        "why": texts.plain(report.why(status))
+        if status
+        else "no tracked script is in its file, and it is not applied",
+        "rows": [(words, value) for words, value in _rows(subject) if value],
+        "problems": [one for one in subject.overview.findings if one.location.path == _path(subject)],
+        "mark_url": page_of(site, subject.id, "mark") if status and not marks.why_not_to_mark(status) else "",
+        "forget_url": page_of(site, subject.id, "forget")
+        if status and not marks.why_not_to_forget(status)
+        else "",
+        "history_url": page_of(site, subject.id, "history") if record else "",
+        **_requirements(subject, site),
+    }
+    if record:
+        found.update(_versions(status, record, request))
+    if record and runs:
+        page, older = history.runs_before(record, _number(request.GET.get("before")), most=_RUNS)
+        found.update(runs=[_run(run, site) for run in page], older=older, newest="before" in request.GET)
+    return found
+
+
+def _number(text: str | None) -> int | None:
+    # Keys are 64 bits wide, and databases refuse more.
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None  # noqa: PLR2004
+
+
+def _path(subject: Subject) -> str:
+    if subject.status:
+        return report.path_of(subject.status)
+    return subject.record.path if subject.record else ""
+
+
+def _rows(subject: Subject) -> Iterator[tuple[str, Any]]:
+    """What there is to know in a line each."""
+    definition, record = subject.status.definition if subject.status else None, subject.record
+    yield "File", _path(subject)
+    yield "App", listing.app_name(subject.id.app_label)
+    if record and record.applied_at:
+        yield "Applied", texts.moment(record.applied_at)
+    if record and record.last_run:
+        run = record.last_run
+        who = f" by {run.user}" if run.user else ""
+        yield "Last run", texts.run_in_brief(run, f"{who} on {run.host}" if run.host else who)
+        yield "Reason", texts.plain(run.reason)
+    if definition:
+        options = definition.options
+        yield "Tags", ", ".join(options.tags)
+        yield "Rerun", options.rerun
+        yield "Atomic", "yes, in one transaction" if options.atomic else ""
+        yield "Rehearsal with", ", ".join(options.unless)
+        yield "Fingerprint", str(definition.fingerprint or "")
+
+
+def _node(node: Node, subject: Subject, site: AdminSite) -> dict[str, Any]:
+    status = subject.overview.by_id.get(node) if isinstance(node, ScriptId) else None
+    if status is None:
+        return {"name": str(node), "badge": texts.badge("trouble", "does not exist")}
+    return {"name": str(node), "badge": texts.state_badge(status.state), "url": page_of(site, status.id)}
+
+
+def _requirements(subject: Subject, site: AdminSite) -> dict[str, Any]:
+    """The picture, and the same in lists."""
+    if not subject.status:
+        return {}
+    around = neighbourhood.around(subject.id, subject.overview.by_id)
+    return {
+        "around": around,
+        "picture": _picture(around.nodes, around.edges, subject, site) if len(around.nodes) > 1 else "",
+        "requires": [_node(node, subject, site) for node in around.requires],
+        "required_by": [_node(node, subject, site) for node in around.required_by],
+        "cycles": [" → ".join(map(str, cycle)) for cycle in around.cycles],
+    }
+
+
+def _picture(
+    nodes: tuple[Node, ...], edges: tuple[tuple[Node, Node], ...], subject: Subject, site: AdminSite
+) -> str:
+    number = {node: place for place, node in enumerate(nodes)}
+    drawn = [(number[one], number[to]) for one, to in edges]
+    label = f"What {subject.id} requires, and what requires it"
+    return texts.trusted(drawing.picture([_box(node, subject, site) for node in nodes], drawn, label))
+
+
+def _box(node: Node, subject: Subject, site: AdminSite) -> drawing.Box:
+    status = subject.overview.by_id.get(node) if isinstance(node, ScriptId) else None
+    if status is None:
+        return drawing.Box(texts.plain(str(node)), "does not exist", drawing.tone(None))
+    words = status.state.label.lower()
+    return drawing.Box(
+        str(node),
+        words,
+        drawing.tone(status.state),
+        page_of(site, status.id),
+        is_subject=status.id == subject.id,
+    )
+
+
+def _versions(status: ScriptStatus | None, record: ScriptRecord, request: HttpRequest) -> dict[str, Any]:
+    """The versions that were run here, and how the file differs from one of them: from what was applied last."""
+    kept = history.versions_of(record.pk)
+    against, raw = request.GET.get("against", ""), "raw" in request.GET
+    against = against if any(one.content_digest == against for one in kept) else ""
+    compared = comparing.compare(status, raw=raw, against=against) if status else None
+    return {
+        "versions": [_version(one, status, record) for one in kept],
+        "against": against,
+        "is_raw": raw,
+        "diff": compared,
+        # The note speaks to who types commands; here a link stands beside it.
+        "note": texts.plain(compared.note).removesuffix(" To see that: --raw") if compared else "",
+        "lines": _lines(compared.lines) if compared else [],
+    }
+
+
+def _lines(lines: Sequence[str]) -> list[tuple[str, str]]:
+    """The lines of a diff, each with its class; the first two name what is compared."""
+    names, rest = lines[:2], lines[2:]
+    classes = ["st-head"] * len(names) + [_DIFF_CLASSES.get(line[:1], "") for line in rest]
+    return [(css, texts.plain(line)) for css, line in zip(classes, lines, strict=True)]
+
+
+def _version(version: PastVersion, status: ScriptStatus | None, record: ScriptRecord) -> dict[str, Any]:
+    definition = status.definition if status else None
+    is_file = definition is not None and version.content_digest == definition.content_digest
+    words = [
+        "applied last" if version.content_digest == record.applied_content else "",
+        "the file now" if is_file else "",
+        "the code now"
+        if not is_file and definition and version.fingerprint == definition.fingerprint
+        else "",
+    ]
+    return {
+        "version": version,
+        "words": ", ".join(filter(None, words)) or texts.NO_VALUE,
+        "last": texts.moment(version.last_at),
+        "can_compare": version.has_source and definition is not None and not is_file,
+    }
+
+
+def _run(run: PastRun, site: AdminSite) -> dict[str, Any]:
+    record = run.record
+    return {
+        "url": page_of_run(site, record.pk),
+        "when": texts.moment(record.started_at),
+        "kind": texts.kind(record.kind),
+        "outcome": texts.outcome_badge(run.outcome),
+        "duration": texts.NO_VALUE if run.seconds is None else dossier.duration(run.seconds),
+        "by": dossier.who(record),
+        "reason": texts.plain(record.reason).split("\n", 1)[0],
+    }

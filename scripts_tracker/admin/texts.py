@@ -1,0 +1,95 @@
+"""Pieces of the pages. Whatever scripts and people wrote is escaped here, or by the templates."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from django.utils import formats
+from django.utils.html import format_html
+from django.utils.safestring import mark_safe
+from django.utils.timezone import template_localtime  # type: ignore[attr-defined]  # the stubs lack it
+
+from scripts_tracker import dossier, drawing
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from django.utils.safestring import SafeString
+
+    from scripts_tracker.datatypes import RunRecord
+    from scripts_tracker.models import ScriptRun
+    from scripts_tracker.states import State
+
+# Orders to a terminal, and what no font shows, in tracebacks and reasons; output comes without them.
+_UNSHOWN = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])|[^\S\n\t ]|[\x00-\x08\x0e-\x1f\x7f]"
+)
+NO_VALUE = "-"
+
+_OUTCOMES = {"failed": "trouble", "lost": "trouble", "running": "busy"}
+_KINDS = {"run": "Run", "rehearsal": "Rehearsal", "mark": "Marked as applied", "unmark": "Forgotten"}
+
+
+def badge(tone: str, words: str) -> SafeString:
+    """A state or an outcome, in a colour and in words."""
+    return format_html('<span class="st-badge st-{}">{}</span>', tone, words)
+
+
+def state_badge(state: State | None) -> SafeString:
+    """A script's state; None where the ledger knows a script that is neither tracked nor applied."""
+    return badge("odd", "Not tracked") if state is None else badge(drawing.tone(state), state.label)
+
+
+def outcome_badge(outcome: str) -> SafeString:
+    """How a run ended."""
+    return badge(_OUTCOMES.get(outcome, "done"), outcome.capitalize())
+
+
+def kind(name: str) -> str:
+    """What a row of the history is, in words."""
+    return _KINDS.get(name, name)
+
+
+def moment(value: datetime | None) -> str:
+    """A moment as the admin shows moments."""
+    return NO_VALUE if value is None else formats.localize(template_localtime(value))
+
+
+def run_in_brief(run: RunRecord, where: str = "") -> SafeString:
+    """One row of the history in a line: when, by whom, what, how it ended.
+
+    Args:
+        run: the row.
+        where: who did it and where, to stand after the moment.
+    """
+    words = kind(run.kind).lower()
+    outcome = "" if run.kind in {"mark", "unmark"} else outcome_badge(run.outcome)
+    when = format_html('<span class="st-moment">{}</span>', moment(run.started_at))
+    return format_html("{}{}: {} {}", when, where, words, outcome)
+
+
+def duration(run: ScriptRun) -> str:
+    """How long a run took."""
+    if run.ended_at is None or run.kind in {"mark", "unmark"}:
+        return NO_VALUE
+    return dossier.duration((run.ended_at - run.started_at).total_seconds())
+
+
+def plain(text: str) -> str:
+    """A text without what steers a terminal."""
+    return _UNSHOWN.sub("", text.replace("\r\n", "\n"))
+
+
+def block(text: str, label: str) -> SafeString:
+    """A long text that scrolls within the page, with the keyboard too."""
+    if not text:
+        return format_html("{}", NO_VALUE)
+    return format_html(
+        '<pre class="st-block" tabindex="0" role="region" aria-label="{}">{}</pre>', label, plain(text)
+    )
+
+
+def trusted(svg: str) -> SafeString:
+    """A picture that ``drawing`` has escaped."""
+    return mark_safe(svg)  # noqa: S308 - every text in it went through html.escape

@@ -1,0 +1,138 @@
+"""A project with Django's admin, and one with scripts in every state that people look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.conftest import Project
+
+ADMIN = """
+INSTALLED_APPS = [
+    "django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions",
+    "django.contrib.messages", "django.contrib.staticfiles", *INSTALLED_APPS,
+]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [{
+    "BACKEND": "django.template.backends.django.DjangoTemplates",
+    "APP_DIRS": True,
+    "OPTIONS": {"context_processors": [
+        "django.template.context_processors.request",
+        "django.contrib.auth.context_processors.auth",
+        "django.contrib.messages.context_processors.messages",
+    ]},
+}]
+DEBUG = True
+ROOT_URLCONF = "urls"
+STATIC_URL = "static/"
+ALLOWED_HOSTS = ["*"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+"""
+
+URLS = """
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [path("admin/", admin.site.urls)]
+"""
+
+PEOPLE = """
+from django.contrib.auth.models import Permission, User
+User.objects.create_superuser("ada", "ada@example.com", "secret")
+reader = User.objects.create_user("rosa", "", "secret", is_staff=True)
+reader.user_permissions.set(Permission.objects.filter(codename__in=["view_script", "view_scriptrun"]))
+"""
+
+NOISY = """\
+for number in range(40):
+            self.stdout.write(f"row {number}: \\x1b[32mok\\x1b[0m" + " and so on" * 20)
+        self.stderr.write("<b>bold?</b>")
+        raise ValueError("<script>alert(1)</script> is no amount")"""
+
+
+def add_admin(project: Project) -> None:
+    """Give a project the admin."""
+    project.settings(ADMIN)
+    project.write("urls.py", URLS)
+
+
+RUN = """
+import contextlib, io, sys
+from django.core.management import call_command
+for name in sys.argv[1:]:
+    with contextlib.suppress(ValueError), contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stderr(io.StringIO()):
+            call_command(name)
+"""
+
+
+def run(project: Project, *names: str) -> None:
+    """Run commands, whether they fail or not."""
+    project.python(RUN.replace("sys.argv[1:]", repr(names)))
+
+
+def requiring(*names: str, tracked: str = "@tracked_script") -> str:
+    return f"{tracked}\n    @required_preceding_script({', '.join(map(repr, names))})"
+
+
+def fill(project: Project) -> None:
+    """Scripts in every state, with requirements in several layers, migrated and with people."""
+    for app in ("billing", "catalog"):
+        project.app(app)
+    project.settings('INSTALLED_APPS += ["billing", "catalog"]\nTIME_ZONE = "Europe/Berlin"')
+    add_admin(project)
+    project.command("catalog.import_vat_rates")
+    project.command("catalog.normalise_skus", decorators='@tracked_script(tags=("slow", "catalogue"))')
+    project.command("catalog.rebuild_search", decorators='@tracked_script(rerun="always")')
+    project.command("catalog.old_name")
+    project.command("shop.freeze_prices", decorators='@tracked_script(rerun="once")')
+    project.command("shop.import_orders", body=NOISY)
+    project.command("shop.renumber_invoices", decorators=requiring("catalog.import_vat_rates"))
+    project.command("stock.leaves")
+    project.command("stock.count_again")
+    project.migrate()
+    project.python(PEOPLE)
+    first = ("import_vat_rates", "normalise_skus", "rebuild_search", "old_name", "freeze_prices")
+    run(project, *first, "renumber_invoices", "leaves", "count_again", "count_again", "import_orders")
+    project.command(
+        "shop.renumber_invoices", body="print(1)", decorators=requiring("catalog.import_vat_rates")
+    )
+    project.command("shop.freeze_prices", decorators='@tracked_script(rerun="once")', body="print(2)")
+    project.path("stock.leaves").unlink()
+    project.path("catalog.old_name").rename(project.path("catalog.new_name"))
+    project.write("billing/management/commands/broken.py", BROKEN)
+    project.command("stock.count_again", body="print(4)")
+    run(project, "count_again")
+    project.command("stock.count_again")
+    _unapplied(project)
+
+
+BROKEN = """\
+from scripts_tracker import tracked_script
+
+class Command:
+    @tracked_script
+    def handle(self, *args, **options:
+        pass
+"""
+
+
+def _unapplied(project: Project) -> None:
+    """What is new: a chain over several apps, a circle, and texts that nobody should trust."""
+    project.command(
+        "billing.fix_totals",
+        decorators=requiring("shop.renumber_invoices", "shop.import_orders", "catalog.normalise_skus"),
+    )
+    project.command("billing.send_corrections", decorators=requiring("fix_totals", "shop.freeze_prices"))
+    project.command(
+        "billing.report_to_the_tax_office_and_everybody", decorators=requiring("send_corrections")
+    )
+    project.command("billing.chicken", decorators=requiring("egg", "catalog.no_such_script"))
+    project.command("billing.egg", decorators=requiring("chicken"))
+    hostile = project.command("billing.hostile", decorators='@tracked_script(tags=("<i>tag</i>",))')
+    hostile.write_text(hostile.read_text().replace("Does hostile", "</p><script>alert('help')</script>"))

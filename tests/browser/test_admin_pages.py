@@ -1,0 +1,154 @@
+"""The pages of the admin as people meet them: light, dark, narrow, without JavaScript, by keyboard, by screen reader."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LIST = "scripts_tracker/script/"
+PAGES = {
+    "list": LIST,
+    "filtered": f"{LIST}?state=needs-action&o=3",
+    "script": f"{LIST}shop.renumber_invoices/change/",
+    "new": f"{LIST}billing.fix_totals/change/",
+    "circle": f"{LIST}billing.chicken/change/",
+    "hostile": f"{LIST}billing.hostile/change/",
+    "unreadable": f"{LIST}billing.broken/change/",
+    "reverted": f"{LIST}stock.count_again/change/",
+    "missing": f"{LIST}stock.leaves/change/",
+    "mark": f"{LIST}billing.fix_totals/mark/",
+    "forget": f"{LIST}shop.renumber_invoices/forget/",
+    "runs": "scripts_tracker/scriptrun/",
+    "run": "scripts_tracker/scriptrun/10/change/",
+    "history": f"{LIST}shop.renumber_invoices/history/",
+}
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "narrow": {"viewport": {"width": 400, "height": 800}},
+}
+
+
+@pytest.mark.parametrize("how", LOOKS)
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_fits_and_axe_finds_nothing_serious(
+    look: Callable[..., Any], keep: Callable[[Any, str], None], axe: str, name: str, how: str
+) -> None:
+    page = look(PAGES[name], **LOOKS[how])
+    keep(page, f"{name}-{how}")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it scrolls sideways"
+    page.evaluate(axe)
+    found = page.evaluate("axe.run()")
+    serious = [
+        (one["id"], [node["html"] for node in one["nodes"]])
+        for one in found["violations"]
+        if one["impact"] in {"serious", "critical"}
+    ]
+    assert not serious, serious
+
+
+@pytest.mark.parametrize("name", ["list", "new", "reverted", "run"])
+def test_without_javascript_everything_can_be_read(
+    look: Callable[..., Any], keep: Callable[[Any, str], None], name: str
+) -> None:
+    page = look(PAGES[name], java_script_enabled=False)
+    keep(page, f"{name}-without-javascript")
+    shown = page.inner_text("#content")
+    words = {
+        "list": ["billing.hostile", "Unreadable", "Missing", "By state", "Needs action"],
+        "new": ["shop.import_orders", "failed", "Required by", "catalog.import_vat_rates"],
+        "reverted": ["Reverted", "Versions", "the file now", "Runs", "Succeeded"],
+        "run": ["Failed", "row 39: ok", "<b>bold?</b>", "ValueError: <script>alert(1)</script> is no amount"],
+    }
+    for text in words[name]:
+        assert text in shown
+
+
+def test_the_list_is_filtered_searched_and_sorted_without_javascript(look: Callable[..., Any]) -> None:
+    page = look(java_script_enabled=False)
+    page.fill("#searchbar", "billing")
+    page.click("#changelist-search [type=submit]")
+    page.click("#changelist-filter >> text=New")
+    page.click("#result_list thead >> text=Script")
+    assert page.locator("#result_list .field-script").all_inner_texts() == [
+        "billing.chicken",
+        "billing.egg",
+        "billing.fix_totals",
+        "billing.hostile",
+        "billing.report_to_the_tax_office_and_everybody",
+        "billing.send_corrections",
+    ]
+
+
+def test_a_script_is_marked_and_forgotten_with_the_keyboard_alone(
+    look: Callable[..., Any], keep: Callable[[Any, str], None]
+) -> None:
+    page = look(f"{LIST}billing.hostile/change/")
+    page.focus("text=Mark as applied")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/mark/")
+    page.focus("[name=reason]")
+    page.keyboard.type("Looked at by hand; it does nothing.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/change/")
+    assert "is marked as applied" in page.inner_text(".messagelist")
+    assert "Looked at by hand" in page.inner_text("#st-runs + *")
+    keep(page, "marked-light")
+    page.click("text=Forget")
+    page.click("[type=submit][value=Forget]")
+    assert page.url.endswith("/forget/"), "without a reason the browser or the server refuses"
+    page.fill("[name=reason]", "It was a mistake.")
+    page.click("[type=submit][value=Forget]")
+    page.wait_for_url("**/change/")
+    assert page.inner_text(".st-state").startswith("New")
+
+
+def test_the_keyboard_reaches_the_boxes_of_the_picture_and_the_focus_can_be_seen(
+    look: Callable[..., Any], keep: Callable[[Any, str], None]
+) -> None:
+    page = look(PAGES["new"])
+    page.focus(".st-scrolls")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('svg.st-picture') !== null")
+    assert (
+        page.evaluate("getComputedStyle(document.activeElement.querySelector('rect')).strokeWidth") == "3px"
+    )
+    keep(page, "focus-light")
+    name = page.evaluate("document.activeElement.getAttribute('aria-label')").partition(":")[0]
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/{name}/change/")
+
+
+def test_who_may_only_look_sees_no_buttons(
+    look: Callable[..., Any], keep: Callable[[Any, str], None]
+) -> None:
+    page = look(PAGES["script"], name="rosa")
+    keep(page, "reader-light")
+    assert page.locator("text=Mark as applied").count() == 0
+    assert "Runs" in page.inner_text("#content")
+    assert look(name="rosa").locator("#result_list tbody tr").count() > 10
+
+
+def test_states_have_other_colours_in_the_dark(look: Callable[..., Any]) -> None:
+    colours = [
+        look(color_scheme=scheme).evaluate(
+            "[...document.querySelectorAll('.st-badge')].map(one => getComputedStyle(one).backgroundColor)"
+        )
+        for scheme in ("light", "dark")
+    ]
+    assert len(set(colours[0])) == len(set(colours[1])) == 4
+    assert not set(colours[0]) & set(colours[1])
+
+
+def test_a_long_output_scrolls_within_the_page_by_keyboard(look: Callable[..., Any]) -> None:
+    page = look(PAGES["run"])
+    output = page.locator("pre[aria-label=Output]")
+    output.focus()
+    page.keyboard.press("End")
+    page.wait_for_function("document.querySelector('pre[aria-label=Output]').scrollTop > 0")
+    assert output.evaluate("one => one.clientHeight < one.scrollHeight")

@@ -1,0 +1,539 @@
+"""The admin: who may see and decide what, what is found, what is escaped, what it costs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+
+from scripts_tracker import ledger
+from scripts_tracker.datatypes import ScriptId
+from scripts_tracker.models import Script, ScriptRun
+from scripts_tracker.overview import take_stock
+from tests.conftest import COMMAND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_django import DjangoAssertNumQueries
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/scripts_tracker/script/"
+REASON = {"reason": "ran by hand before the tracker came"}
+ATTACK = "</pre></td><script>alert(1)</script>"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, settings: Any) -> Callable[..., Path]:
+    """A project of files alone; gives a function that writes a script."""
+    settings.BASE_DIR = tmp_path
+    settings.COMMANDS_DIRS = [tmp_path / app / "management" / "commands" for app in ("shop", "stock")]
+    for folder in settings.COMMANDS_DIRS:
+        folder.mkdir(parents=True)
+
+    def write(script: str, decorators: str = "@tracked_script", body: str = "pass", text: str = "") -> Path:
+        app, _, name = script.partition(".")
+        file = tmp_path / app / "management" / "commands" / f"{name}.py"
+        source = COMMAND.format(name=name, decorators=decorators, body=body)
+        file.write_text(source.replace(f"Does {name}", text or f"Does {name}"))
+        return file
+
+    return write
+
+
+@pytest.fixture
+def ada(client: Client) -> Client:
+    """Somebody who may do everything."""
+    client.force_login(User.objects.create_superuser("ada"))
+    return client
+
+
+def somebody(*codenames: str) -> Client:
+    """Somebody of the staff with these permissions."""
+    user = User.objects.create_user("rosa", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    assert user.user_permissions.count() == len(codenames)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def applied(*names: str, reason: str = "") -> None:
+    call_command("check_scripts", mark_applied=list(names), reason=reason, verbosity=0)
+
+
+def text_of(client: Client, path: str, status: int = 200) -> str:
+    response = client.get(path)
+    assert response.status_code == status, (path, response.status_code)
+    return response.content.decode()
+
+
+def found(client: Client, query: str = "") -> list[str]:
+    """The scripts of the list, in order."""
+    page = text_of(client, LIST + query)
+    return re.findall(r'class="field-script"><a href="[^"]*">([^<]*)</a>', page)
+
+
+def seen(client: Client, path: str) -> dict[str, str]:
+    """What the page of a decision remembers of the script, as its form would send it."""
+    value = re.search(r'name="seen" value="([^"]*)"', text_of(client, path))
+    assert value is not None
+    return {"seen": value[1]}
+
+
+# Who may
+
+
+@pytest.mark.parametrize("path", ["", "shop.first/change/", "shop.first/mark/", "shop.first/forget/", "add/"])
+def test_nobody_without_a_permission_gets_in(shop: Callable[..., Path], path: str) -> None:
+    shop("shop.first")
+    assert Client().get(LIST + path).status_code == 302
+    assert somebody("view_user").get(LIST + path).status_code == 403
+
+
+def test_who_may_only_look_is_offered_no_decision_and_cannot_make_one(shop: Callable[..., Path]) -> None:
+    shop("shop.first")
+    reader = somebody("view_script")
+    page = text_of(reader, f"{LIST}shop.first/change/")
+    assert "/mark/" not in page
+    assert reader.get(f"{LIST}shop.first/mark/").status_code == 403
+    assert reader.post(f"{LIST}shop.first/mark/", REASON).status_code == 403
+    assert not Script.objects.exists()
+
+
+def test_the_permission_to_decide_is_enough_to_decide_and_not_to_see_runs(shop: Callable[..., Path]) -> None:
+    shop("shop.first")
+    applied("shop.first")
+    decider = somebody("view_script", "decide_script")
+    page = text_of(decider, f"{LIST}shop.first/change/")
+    assert f"{LIST}shop.first/forget/" in page
+    assert 'id="st-runs"' not in page
+    assert decider.get(reverse("admin:scripts_tracker_scriptrun_changelist")).status_code == 403
+    path = f"{LIST}shop.first/forget/"
+    assert decider.post(path, {**REASON, **seen(decider, path)}).status_code == 302
+    assert take_stock().statuses[0].state.value == "new"
+
+
+@pytest.mark.parametrize("model", ["script", "scriptrun"])
+def test_even_a_superuser_adds_changes_and_deletes_nothing(
+    shop: Callable[..., Path], ada: Client, model: str
+) -> None:
+    shop("shop.first")
+    applied("shop.first")
+    row = (Script if model == "script" else ScriptRun).objects.get()
+    base = f"/admin/scripts_tracker/{model}/"
+    assert ada.post(f"{base}add/").status_code == 403
+    assert ada.post(f"{base}{row.pk}/delete/", {"post": "yes"}).status_code in {403, 404}
+    ada.post(base, {"action": "delete_selected", "_selected_action": row.pk, "post": "yes"})
+    ada.post(f"{base}{row.pk}/change/", {"name": "other"})
+    assert Script.objects.get().name == "first"
+    assert ScriptRun.objects.count() == 1
+
+
+# Decisions
+
+
+def test_marking_leaves_a_run_an_entry_in_the_admins_history_and_a_message(
+    shop: Callable[..., Path], ada: Client
+) -> None:
+    shop("shop.first")
+    path = f"{LIST}shop.first/mark/"
+    response = ada.post(path, {**REASON, **seen(ada, path)}, follow=True)
+    assert "The script shop.first is marked as applied." in response.content.decode()
+    run = ScriptRun.objects.get()
+    assert (run.kind, run.applies, run.user, run.reason) == ("mark", True, "ada", REASON["reason"])
+    entry = LogEntry.objects.get()
+    assert entry.change_message == f"Marked as applied: {REASON['reason']}"
+    assert REASON["reason"] in text_of(ada, f"{LIST}shop.first/history/")
+    assert ada.get(str(entry.get_admin_url())).headers["Location"] == f"{LIST}shop.first/change/"
+
+
+def test_forgetting_makes_a_script_new_again(shop: Callable[..., Path], ada: Client) -> None:
+    shop("shop.first")
+    applied("shop.first")
+    path = f"{LIST}shop.first/forget/"
+    ada.post(path, {**REASON, **seen(ada, path)})
+    assert take_stock().statuses[0].state.value == "new"
+    assert ScriptRun.objects.latest("pk").user == "ada"
+    assert LogEntry.objects.get().change_message.startswith("Forgot that it was applied")
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 1001])
+def test_a_decision_needs_a_reason_of_a_sensible_length(
+    shop: Callable[..., Path], ada: Client, reason: str
+) -> None:
+    shop("shop.first")
+    path = f"{LIST}shop.first/mark/"
+    response = ada.post(path, {"reason": reason, **seen(ada, path)})
+    assert response.status_code == 200
+    assert "errorlist" in response.content.decode()
+    assert not ScriptRun.objects.exists()
+
+
+def test_a_decision_about_what_changed_meanwhile_is_asked_again(
+    shop: Callable[..., Path], ada: Client
+) -> None:
+    shop("shop.first")
+    path = f"{LIST}shop.first/mark/"
+    old = seen(ada, path)
+    shop("shop.first", body="print(1)")
+    page = ada.post(path, {**REASON, **old}).content.decode()
+    assert "not what it was" in page
+    assert REASON["reason"] in page
+    assert not ScriptRun.objects.exists()
+    new = re.search(r'name="seen" value="([^"]*)"', page)
+    assert new is not None
+    assert new[1] == seen(ada, path)["seen"]
+
+
+@pytest.mark.parametrize(
+    ("script", "view", "words"),
+    [
+        ("shop.applied", "mark", "it is applied already"),
+        ("shop.new", "forget", "there is nothing to forget"),
+        ("shop.broken", "mark", "cannot be analysed"),
+        ("shop.held", "mark", "it is being run"),
+        ("shop.held", "forget", "it is being run"),
+    ],
+)
+def test_what_cannot_be_decided_is_refused_with_the_reason(
+    shop: Callable[..., Path], ada: Client, script: str, view: str, words: str
+) -> None:
+    for name in ("applied", "new", "held"):
+        shop(f"shop.{name}")
+    shop("shop.broken").write_text("@tracked_script\ndef (")
+    applied("shop.applied", "shop.held")
+    held = Script.objects.get(name="held")
+    held.last_run = ledger.new_run(held.pk, None, ledger.RunFacts("run"), "running")
+    held.last_run.save()
+    held.lease_expires = 9e12
+    held.save()
+    before = ScriptRun.objects.count()
+    for response in (
+        ada.get(f"{LIST}{script}/{view}/", follow=True),
+        ada.post(f"{LIST}{script}/{view}/", {**REASON, "seen": "x"}, follow=True),
+    ):
+        assert words in response.content.decode()
+    assert f"/{view}/" not in text_of(ada, f"{LIST}{script}/change/")
+    assert ScriptRun.objects.count() == before
+    assert not LogEntry.objects.exists()
+
+
+def test_a_decision_is_protected_from_other_sites(shop: Callable[..., Path]) -> None:
+    shop("shop.first")
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(User.objects.create_superuser("ada"))
+    assert strict.post(f"{LIST}shop.first/mark/", {**REASON, "seen": "x"}).status_code == 403
+
+
+def test_a_log_that_cannot_be_written_undoes_the_mark(
+    shop: Callable[..., Path], ada: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop("shop.first")
+    path = f"{LIST}shop.first/mark/"
+    data = {**REASON, **seen(ada, path)}
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(LogEntry.objects, "log_actions", fail)
+    with pytest.raises(OSError, match="disk full"):
+        ada.post(path, data)
+    assert not ScriptRun.objects.exists()
+
+
+# What is found
+
+
+@pytest.fixture
+def many(shop: Callable[..., Path]) -> None:
+    shop("shop.beta", '@tracked_script(tags=("slow",))')
+    shop("shop.alpha", text="Recomputes totals")
+    shop("stock.gamma", '@tracked_script(tags=("slow", "night"))')
+    gone = shop("stock.gone")
+    applied("shop.alpha", "stock.gone")
+    gone.unlink()
+
+
+@pytest.mark.usefixtures("many")
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("", ["shop.beta", "stock.gamma", "shop.alpha", "stock.gone"]),
+        ("?state=new", ["shop.beta", "stock.gamma"]),
+        ("?state=needs-action&app=stock", ["stock.gamma"]),
+        ("?state=missing", ["stock.gone"]),
+        ("?state=nonsense", []),
+        ("?tag=slow", ["shop.beta", "stock.gamma"]),
+        ("?tag=night", ["stock.gamma"]),
+        ("?q=TOTALS", ["shop.alpha"]),
+        ("?q=stock+gamma", ["stock.gamma"]),
+        ("?q=management/commands/beta", ["shop.beta"]),
+        ("?q=nothing+like+it", []),
+        ("?o=1", ["shop.alpha", "shop.beta", "stock.gamma", "stock.gone"]),
+        ("?o=-1", ["stock.gone", "stock.gamma", "shop.beta", "shop.alpha"]),
+        ("?o=-3.1", ["stock.gamma", "stock.gone", "shop.alpha", "shop.beta"]),
+        ("?o=99", ["shop.beta", "stock.gamma", "shop.alpha", "stock.gone"]),
+        ("?o=4", ["shop.beta", "stock.gamma", "shop.alpha", "stock.gone"]),
+        ("?o=2", ["shop.alpha", "stock.gone", "shop.beta", "stock.gamma"]),
+        ("?o=-2", ["shop.alpha", "stock.gone", "shop.beta", "stock.gamma"]),
+    ],
+)
+def test_filters_search_and_order(ada: Client, query: str, names: list[str]) -> None:
+    assert found(ada, query) == names
+
+
+@pytest.mark.usefixtures("many")
+def test_filters_count_what_each_choice_would_leave(ada: Client) -> None:
+    page = text_of(ada, f"{LIST}?app=stock")
+    counts = re.findall(r">([^<>]+ \(\d+\))</a>", page)
+    states = ["Needs action (1)", "New (1)", "Applied (0)", "Missing (1)"]
+    assert counts == [*states, "shop (2)", "stock (2)", "night (1)", "slow (1)"]
+
+
+@pytest.mark.usefixtures("many")
+def test_an_unknown_parameter_and_a_page_too_far_lead_back_to_the_list(ada: Client) -> None:
+    assert ada.get(f"{LIST}?nonsense=1").status_code == 302
+    assert ada.get(f"{LIST}?p=9").status_code in {200, 302}
+
+
+def test_a_list_longer_than_a_page_has_pages(shop: Callable[..., Path], ada: Client) -> None:
+    for number in range(101):
+        shop(f"shop.one{number:03}")
+    assert len(found(ada)) == 100
+    assert found(ada, "?p=2") == ["shop.one100"]
+    assert len(found(ada, "?all=")) == 101
+    assert ada.get(f"{LIST}?p=9").status_code == 302
+
+
+def test_no_script_and_no_tables_are_said(
+    shop: Callable[..., Path], ada: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "No script is tracked yet." in text_of(ada, LIST)
+    from scripts_tracker import overview
+    from scripts_tracker.exceptions import LedgerMissing
+
+    def missing() -> None:
+        raise LedgerMissing("create them with: manage.py migrate scripts_tracker")
+
+    monkeypatch.setattr(overview, "take_stock", missing)
+    assert "manage.py migrate scripts_tracker" in text_of(ada, LIST)
+    assert ada.get(f"{LIST}shop.first/change/").status_code == 404
+
+
+def test_an_unknown_script_is_not_found(shop: Callable[..., Path], ada: Client) -> None:
+    for name in ("shop.nobody", "nobody", "99", "9" * 30, "shop.a b", "_2E_2E"):
+        assert ada.get(f"{LIST}{name}/change/").status_code == 404
+
+
+def test_a_script_with_a_name_that_no_module_has_is_shown(shop: Callable[..., Path], ada: Client) -> None:
+    shop("shop.import_kingston-upon-hull")
+    link = re.search(r'<a href="([^"]*kingston[^"]*)">', text_of(ada, LIST))
+    assert link is not None
+    assert "import_kingston-upon-hull" in text_of(ada, link[1])
+
+
+def test_a_script_that_failed_and_is_gone_still_tells_its_runs(
+    shop: Callable[..., Path], ada: Client
+) -> None:
+    row = Script.objects.create(
+        identity=ledger.identity_of(ScriptId("shop", "gone")), app_label="shop", name="gone"
+    )
+    run = ledger.new_run(row.pk, None, ledger.RunFacts("run", reason="ValueError: no"), "failed")
+    run.save()
+    Script.objects.update(last_run=run)
+    page = text_of(ada, f"{LIST}shop.gone/change/")
+    assert "Not tracked" in page
+    assert "ValueError: no" in page
+
+
+# One script
+
+
+def test_the_page_shows_what_changed_since_a_script_was_applied(
+    shop: Callable[..., Path], ada: Client
+) -> None:
+    shop("shop.first", body="old = 1")
+    applied("shop.first")
+    shop("shop.first", body="new = 2")
+    page = text_of(ada, f"{LIST}shop.first/change/")
+    assert '<span class="st-removed">-        old = 1\n</span>' in page
+    assert '<span class="st-added">+        new = 2\n</span>' in page
+    assert "st-modified" not in page
+    assert ">Modified</span>" in page
+
+
+def test_the_file_is_compared_with_any_version(shop: Callable[..., Path], ada: Client) -> None:
+    for body in ("one = 1", "two = 2"):
+        shop("shop.first", body=body)
+        applied("shop.first")
+    shop("shop.first", body="three = 3")
+    link = re.search(
+        r'href="(\?against=\w+)#', text_of(ada, f"{LIST}shop.first/change/").partition("two = 2")[2]
+    )
+    assert link is not None
+    assert "-        two = 2" in text_of(ada, f"{LIST}shop.first/change/{link[1]}")
+    other = text_of(ada, f"{LIST}shop.first/change/").rpartition('href="?against=')[2].partition("#")[0]
+    assert "-        one = 1" in text_of(ada, f"{LIST}shop.first/change/?against={other}")
+    for nonsense in ("?against=x", "?against=999999", "?before=x", f"?before={'9' * 40}"):
+        assert "-        two = 2" in text_of(ada, f"{LIST}shop.first/change/{nonsense}")
+
+
+def test_without_a_stored_source_the_page_says_so(
+    shop: Callable[..., Path], ada: Client, settings: Any
+) -> None:
+    settings.SCRIPTS_TRACKER = {"store_source": False}
+    shop("shop.first")
+    applied("shop.first")
+    shop("shop.first", body="x = 2")
+    assert "keeps no source of what ran here" in text_of(ada, f"{LIST}shop.first/change/")
+
+
+def test_a_file_that_only_its_formatting_changed_is_still_applied(
+    shop: Callable[..., Path], ada: Client
+) -> None:
+    file = shop("shop.first")
+    applied("shop.first")
+    file.write_text(file.read_text() + "# a comment\n")
+    page = text_of(ada, f"{LIST}shop.first/change/")
+    assert "The code is the same: only formatting" in page
+    assert "--raw" not in page
+    assert "# a comment" not in page
+    assert "+# a comment" in text_of(ada, f"{LIST}shop.first/change/?raw=1")
+
+
+def test_the_requirements_are_drawn_and_listed_with_their_states(
+    shop: Callable[..., Path], ada: Client
+) -> None:
+    shop("shop.first")
+    shop("shop.middle", '@tracked_script\n    @required_preceding_script("first", "shop.nowhere")')
+    shop("stock.last", '@tracked_script\n    @required_preceding_script("shop.middle")')
+    applied("shop.first")
+    page = text_of(ada, f"{LIST}shop.middle/change/")
+    for name, words in (("shop.first", "applied"), ("shop.nowhere", "does not exist"), ("stock.last", "new")):
+        assert f"<title>{name}: {words}</title>" in page
+    assert f'<a href="{LIST}stock.last/change/" aria-label="stock.last: new">' in page
+    assert page.count('class="st-arrow"') == 3
+
+
+def test_a_circle_is_named(shop: Callable[..., Path], ada: Client) -> None:
+    shop("shop.egg", '@tracked_script\n    @required_preceding_script("chicken")')
+    shop("shop.chicken", '@tracked_script\n    @required_preceding_script("egg")')
+    page = text_of(ada, f"{LIST}shop.egg/change/")
+    assert "shop.chicken → shop.egg → shop.chicken" in page
+
+
+def test_a_long_history_comes_page_by_page(shop: Callable[..., Path], ada: Client) -> None:
+    shop("shop.first")
+    applied("shop.first")
+    row = Script.objects.get()
+    ScriptRun.objects.bulk_create(
+        ledger.new_run(row.pk, None, ledger.RunFacts("run", reason=f"number {number}."), "failed")
+        for number in range(60)
+    )
+    path, pages = f"{LIST}shop.first/change/", []
+    while path:
+        pages.append(text_of(ada, path))
+        older = re.search(r'href="(\?before=\d+)#st-runs"', pages[-1])
+        path = f"{LIST}shop.first/change/{older[1]}" if older else ""
+    reasons = [re.findall(r"number (\d+)\.", page.partition('id="st-runs"')[2]) for page in pages]
+    assert [len(one) for one in reasons] == [25, 25, 10]
+    assert [number for page in reasons for number in page] == [str(number) for number in reversed(range(60))]
+
+
+def test_on_another_admin_site_every_link_stays_there(shop: Callable[..., Path], ada: Client) -> None:
+    shop("shop.first")
+    shop("shop.other", '@tracked_script\n    @required_preceding_script("first")')
+    applied("shop.first")
+    base = "/operations/scripts_tracker/"
+    pages = [
+        text_of(ada, f"{base}script/"),
+        text_of(ada, f"{base}script/shop.first/change/"),
+        text_of(ada, f"{base}script/shop.first/forget/"),
+        text_of(ada, f"{base}script/shop.first/history/"),
+        text_of(ada, f"{base}scriptrun/{ScriptRun.objects.get().pk}/change/"),
+    ]
+    for page in pages:
+        assert f'href="{base}' in page
+        assert 'href="/admin/' not in page
+    response = ada.post(
+        f"{base}script/shop.first/forget/", {**REASON, **seen(ada, f"{base}script/shop.first/forget/")}
+    )
+    assert response.headers["Location"] == f"{base}script/shop.first/change/"
+
+
+# Escaping
+
+
+def test_nothing_that_scripts_or_people_wrote_becomes_markup(shop: Callable[..., Path], ada: Client) -> None:
+    tags = f"@tracked_script(tags=({ATTACK!r},))\n    @required_preceding_script({ATTACK!r})"
+    shop("shop.first", tags, text=ATTACK.replace('"', ""))
+    applied("shop.first", reason=ATTACK)
+    row = Script.objects.get()
+    run = ledger.new_run(
+        row.pk,
+        None,
+        ledger.RunFacts("run", host=ATTACK, user=ATTACK, reason=ATTACK, arguments=ATTACK),
+        "failed",
+    )
+    run.output = run.traceback = f"\x1b[31m{ATTACK}\x1b[0m"
+    run.save()
+    Script.objects.update(last_run=run)
+    shop("shop.first", tags, body=f"text = {ATTACK!r}", text=ATTACK)
+    runs = reverse("admin:scripts_tracker_scriptrun_changelist")
+    page = ""
+    for path in (
+        LIST,
+        f"{LIST}?tag={ATTACK}&q={ATTACK}",
+        f"{LIST}shop.first/change/",
+        f"{LIST}shop.first/mark/",
+        runs,
+        f"{runs}{run.pk}/change/",
+    ):
+        page = text_of(ada, path)
+        assert "<script>alert" not in page, path
+        assert "\x1b" not in page, path
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+# What it costs
+
+
+def queries(client: Client, path: str, django_assert_max_num_queries: Any) -> int:
+    text_of(client, path)
+    with django_assert_max_num_queries(20) as captured:
+        text_of(client, path)
+    # In the transaction of a test, a question to the ledger stands in a savepoint of its own.
+    return sum("SAVEPOINT" not in query["sql"] for query in captured)
+
+
+def test_the_list_and_a_page_make_a_constant_number_of_queries(
+    shop: Callable[..., Path], ada: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    counts = []
+    for scripts, runs in ((3, 0), (300, 500)):
+        for number in range(scripts):
+            shop(f"shop.one{number}", text=f"{scripts} of them")
+        call_command("check_scripts", mark_all_scripts_as_applied=True, verbosity=0)
+        row = Script.objects.get(name="one0")
+        facts = ledger.RunFacts("run")
+        ScriptRun.objects.bulk_create(ledger.new_run(row.pk, None, facts, "failed") for _ in range(runs))
+        run = ScriptRun.objects.latest("pk")
+        paths = (
+            LIST,
+            f"{LIST}?all=",
+            f"{LIST}shop.one0/change/",
+            "/admin/scripts_tracker/scriptrun/",
+            f"/admin/scripts_tracker/scriptrun/{run.pk}/change/",
+        )
+        counts.append([queries(ada, path, django_assert_max_num_queries) for path in paths])
+    assert counts[0] == counts[1]
+    assert max(counts[0]) <= 9

@@ -1,0 +1,186 @@
+"""Pictures of requirements: what is around a script, where it goes, what is drawn."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts_tracker import states
+from scripts_tracker.drawing import Box, picture, tone
+from scripts_tracker.layering import Bend, arrange
+from scripts_tracker.neighbourhood import around
+from scripts_tracker.states import ScriptStatus, State
+from tests.builders import definition, script_id
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def by_id(**requires: str) -> dict[object, ScriptStatus]:
+    """Scripts of the app ``a``, each with what it requires, in words."""
+    found = [
+        definition(f"a.{name}", requires=tuple(f"a.{one}" for one in text.split()))
+        for name, text in requires.items()
+    ]
+    return {status.id: status for status in states.statuses(found, {})}
+
+
+def names(nodes: object) -> list[str]:
+    return [str(node).removeprefix("a.") for node in nodes]  # type: ignore[attr-defined]  # tuples of nodes
+
+
+# What is around
+
+
+def test_around_a_script_is_what_it_requires_and_what_requires_it_however_far() -> None:
+    found = around(script_id("a.c"), by_id(a="", b="a", c="b", d="c", e="d", aside="a", other=""))  # type: ignore[arg-type]
+    assert names(found.requires) == ["b"]
+    assert names(found.required_by) == ["d"]
+    assert set(names(found.nodes)) == {"a", "b", "c", "d", "e"}
+    assert {tuple(names(edge)) for edge in found.edges} == {("a", "b"), ("b", "c"), ("c", "d"), ("d", "e")}
+    assert not found.left_out
+    assert not found.cycles
+
+
+def test_what_does_not_exist_is_around_by_its_text() -> None:
+    found = around(script_id("a.a"), by_id(a="gone"))  # type: ignore[arg-type]
+    assert found.requires == ("a.gone",)
+    assert found.edges == (("a.gone", script_id("a.a")),)
+
+
+def test_the_nearest_are_kept_and_the_rest_is_counted() -> None:
+    chain = {f"s{number}": f"s{number - 1}" if number else "" for number in range(30)}
+    found = around(script_id("a.s20"), by_id(**chain), most=5)  # type: ignore[arg-type]
+    assert set(names(found.nodes)) == {"s18", "s19", "s20", "s21", "s22"}
+    assert found.left_out == 25
+
+
+def test_circles_and_a_script_that_requires_itself_are_found() -> None:
+    found = around(script_id("a.a"), by_id(a="b", b="a"))  # type: ignore[arg-type]
+    assert [names(cycle) for cycle in found.cycles] == [["a", "b", "a"]]
+    itself = around(script_id("a.a"), by_id(a="a"))  # type: ignore[arg-type]
+    assert [names(cycle) for cycle in itself.cycles] == [["a", "a"]]
+
+
+def test_a_script_without_a_file_is_around_itself() -> None:
+    missing = ScriptStatus(script_id("a.a"), State.MISSING, None, None)
+    assert around(missing.id, {missing.id: missing}).nodes == (missing.id,)
+
+
+# Where it goes
+
+
+EDGES = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda edge: edge[0] != edge[1]))
+
+
+@given(EDGES)
+def test_every_node_has_one_place_and_every_arrow_leads_one_column_at_a_time(
+    edges: list[tuple[int, int]],
+) -> None:
+    layout = arrange(range(12), edges)
+    column_of = {member: number for number, column in enumerate(layout.columns) for member in column}
+    assert sorted(one for one in column_of if isinstance(one, int)) == list(range(12))
+    assert len(column_of) == sum(map(len, layout.columns))
+    for number, (path, edge) in enumerate(zip(layout.paths, edges, strict=True)):
+        assert (path[0], path[-1]) == edge
+        step = -1 if number in layout.turned else 1
+        assert all(column_of[to] - column_of[one] == step for one, to in pairwise(path))
+        assert all(isinstance(bend, Bend) for bend in path[1:-1])
+
+
+def test_without_a_circle_no_arrow_leads_back_and_a_chain_is_straight() -> None:
+    layout = arrange("abc", [("a", "b"), ("b", "c"), ("a", "c")])
+    assert not layout.turned
+    assert layout.columns == (("a",), ("b", Bend(2, 0)), ("c",))
+
+
+def test_what_nothing_leads_to_stands_beside_what_it_leads_to() -> None:
+    assert arrange("abcd", [("a", "b"), ("b", "c"), ("d", "c")]).columns[1] == ("b", "d")
+
+
+def test_arrows_do_not_cross_where_they_need_not() -> None:
+    columns = arrange("abcdef", [("a", "f"), ("b", "e"), ("c", "d")]).columns
+    assert [columns[0].index(one) for one in "abc"] == [columns[1].index(one) for one in "fed"]
+
+
+@pytest.mark.parametrize(
+    "edges",
+    [
+        [(one, one + 1) for one in range(1999)],
+        [(one, 1999) for one in range(1999)],
+        [(one, to) for one in range(100) for to in range(one)],
+        [(one, (one + 1) % 2000) for one in range(2000)],
+    ],
+    ids=["a long chain", "a node with 1,999 requirements", "everything with everything", "one large circle"],
+)
+def test_large_graphs_are_arranged_without_recursion_in_good_time(edges: list[tuple[int, int]]) -> None:
+    started = time.process_time()
+    arrange(range(2000), edges)
+    assert time.process_time() - started < 5
+
+
+# What is drawn
+
+
+def drawn(boxes: list[Box], edges: list[tuple[int, int]]) -> ET.Element:
+    text = picture(boxes, edges, "the label").replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    return ET.fromstring(text)  # noqa: S314 - our own picture
+
+
+def test_a_picture_says_states_in_words_and_by_class_and_links_to_pages() -> None:
+    svg = drawn(
+        [Box("a.first", "applied", "done", "/first/"), Box("a.gone", "does not exist", "trouble")], [(0, 1)]
+    )
+    assert [text.text for text in svg.iter(f"{SVG}text")] == [
+        "a.first",
+        "applied",
+        "a.gone",
+        "does not exist",
+    ]
+    assert [box.get("class") for box in svg.iter(f"{SVG}rect")] == ["st-box st-done", "st-box st-trouble"]
+    assert [(link.get("href"), link.get("aria-label")) for link in svg.iter(f"{SVG}a")] == [
+        ("/first/", "a.first: applied")
+    ]
+    assert svg.get("aria-label") == "the label"
+
+
+def test_hostile_names_stay_text() -> None:
+    attack = "\"><script>alert(1)</script>&'"
+    svg = drawn([Box(attack, attack, "done", attack)], [])
+    assert not list(svg.iter(f"{SVG}script"))
+    assert svg.find(f"{SVG}a/{SVG}title").text == f"{attack}: {attack}"  # type: ignore[union-attr]  # it is there
+
+
+def test_a_long_name_is_shortened_in_the_middle_and_whole_in_the_title() -> None:
+    name = "orders." + "x" * 300
+    svg = drawn([Box(name, "new", "action")], [])
+    assert len(next(svg.iter(f"{SVG}text")).text or "") <= 36
+    assert next(svg.iter(f"{SVG}title")).text == f"{name}: new"
+
+
+def test_no_two_boxes_overlap_and_all_lie_within_the_picture() -> None:
+    edges = [(0, 1), (0, 2), (1, 3), (2, 3), (0, 3), (3, 4), (4, 0), (5, 4), (2, 2)]
+    svg = drawn([Box(f"a.number{one}", "new", "action") for one in range(6)], edges)
+    boxes = [
+        tuple(float(rect.get(name) or 0) for name in ("x", "y", "width", "height"))
+        for rect in svg.iter(f"{SVG}rect")
+    ]
+    width, height = float(svg.get("width") or 0), float(svg.get("height") or 0)
+    for number, (x, y, w, h) in enumerate(boxes):
+        assert x >= 0
+        assert y >= 0
+        assert x + w <= width
+        assert y + h <= height
+        for ox, oy, ow, oh in boxes[number + 1 :]:
+            assert x + w <= ox or ox + ow <= x or y + h <= oy or oy + oh <= y
+    assert sum("st-turned" in (path.get("class") or "") for path in svg.iter(f"{SVG}path")) == 1
+
+
+def test_every_state_has_colours() -> None:
+    assert {tone(state) for state in State} == {"trouble", "action", "busy", "odd", "done"}
+    assert tone(None) == "trouble"
+    assert tone(State.APPLIED) == "done"
