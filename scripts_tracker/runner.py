@@ -150,7 +150,8 @@ class Runner:
 
     def _try(self, status: ScriptStatus, began: float) -> Result:
         run = _last_run(status)
-        ticket = Ticket(_identity(status), run.pk if run else None, lambda: self._tell("started", status))
+        seen = (run.pk, run.outcome) if run else None
+        ticket = Ticket(_identity(status), seen, lambda: self._tell("started", status))
         self._ticket = ticket
         try:
             self._call(status, ticket)

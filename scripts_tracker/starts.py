@@ -128,7 +128,8 @@ def _look(script_id: ScriptId, content_digest: str, facts: RunFacts, ticket: Tic
     entry = database.insist(lambda: leases.look_up(script_id, content_digest), _patience())
     if facts.kind == "run" and (run := entry.holder):
         raise Held(script_id, run)
-    if ticket is not None and ticket.last_run != (entry.last_run.pk if entry.last_run else None):
+    last_run = (entry.last_run.pk, entry.last_run.outcome) if entry.last_run else None
+    if ticket is not None and ticket.last_run != last_run:
         raise Changed(f"{script_id} was not run: somebody else ran or marked it meanwhile.")
     return entry
 

@@ -20,14 +20,17 @@ class Ticket:
     Attributes:
         command: the very object that is going to run; None until it is made.
         identity: which script that is.
-        last_run: the script's last run when it was planned: a later one means that somebody else was quicker.
+        last_run: key and outcome of the script's last run when it was planned: where either is another, somebody
+            else was quicker, or has ended what was seen running.
         on_start: called when the attempt is recorded, before ``handle()``.
         run: the key of the attempt's row; None where ``handle()`` was not reached.
         kind: run or rehearsal.
         reason: why a success does not count as applied; empty where it does.
     """
 
-    def __init__(self, identity: Identity, last_run: int | None, on_start: Callable[[], None]) -> None:
+    def __init__(
+        self, identity: Identity, last_run: tuple[int, str] | None, on_start: Callable[[], None]
+    ) -> None:
         self.command: object = None
         self.identity = identity
         self.last_run = last_run
