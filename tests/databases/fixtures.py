@@ -18,6 +18,15 @@ KINDS = ("sqlite", "postgresql", "mariadb")
 
 # For tests that are to go through PgBouncer too: @WITH_PGBOUNCER
 WITH_PGBOUNCER = pytest.mark.parametrize("kind_name", [*KINDS, "pgbouncer"])
+
+
+def shared_out(shards: int) -> pytest.MarkDecorator:
+    """For long tests: each kind of database that many times, PgBouncer a quarter of it."""
+    each = [(kind, shard) for kind in KINDS for shard in range(shards)]
+    each += [("pgbouncer", shard) for shard in range(-(-shards // 4))]
+    return pytest.mark.parametrize(("kind_name", "shard"), each)
+
+
 # For tests of what only a server does.
 SERVERS = pytest.mark.parametrize("kind_name", KINDS[1:])
 

@@ -16,7 +16,7 @@ from tests.databases.fixtures import HostedProject
 from tests.warm.client import Process, Warm
 
 FULL = os.environ.get("SCRIPTS_TRACKER_FULL") == "1"
-PATIENCE = 40
+PATIENCE = 120
 
 # What the scripts do: leave a row, or wait for the test.
 DOING = """\

@@ -6,13 +6,11 @@ import random
 import signal
 import time
 
-import pytest
-
-from tests.databases.fixtures import WITH_PGBOUNCER
+from tests.databases.fixtures import shared_out
 from tests.running.shops import FULL, Shop, wait_for
 
 # Two hundred kills on each kind of database, shared out over the workers.
-SHARDS, KILLS = (8, 25) if FULL else (1, 6)
+SHARDS, KILLS = (8, 25) if FULL else (1, 3)
 ATOMIC = {"shop.a1", "shop.a3", "stock.a5"}
 PLAIN = {"shop.p2", "stock.p4"}
 
@@ -44,10 +42,9 @@ def how_long_it_takes(shop: Shop) -> float:
     return time.monotonic() - began
 
 
-@WITH_PGBOUNCER
-@pytest.mark.parametrize("seed", range(SHARDS))
-def test_whenever_it_is_killed_the_ledger_is_true_and_the_next_run_mends_all(shop: Shop, seed: int) -> None:
-    moments = random.Random(seed)  # noqa: S311 - to be had again
+@shared_out(SHARDS)
+def test_whenever_it_is_killed_the_ledger_is_true_and_the_next_run_mends_all(shop: Shop, shard: int) -> None:
+    moments = random.Random(shard)  # noqa: S311 - to be had again
     scripts(shop)
     shop.lease(1)
     longest = how_long_it_takes(shop)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pytest
-
-from tests.databases.fixtures import WITH_PGBOUNCER
+from tests.databases.fixtures import shared_out
 from tests.running.shops import FULL, Shop
 
 RACERS = 8
 # Fifty rounds on each kind of database, shared out over the workers.
-SHARDS, ROUNDS = (5, 10) if FULL else (1, 2)
+SHARDS, ROUNDS = (5, 10) if FULL else (1, 1)
 
 
 def twenty_scripts(shop: Shop) -> list[str]:
@@ -25,8 +23,7 @@ def twenty_scripts(shop: Shop) -> list[str]:
     return names
 
 
-@WITH_PGBOUNCER
-@pytest.mark.parametrize("shard", range(SHARDS))
+@shared_out(SHARDS)
 def test_each_effect_happens_exactly_once_and_every_process_is_content(shop: Shop, shard: int) -> None:
     names = twenty_scripts(shop)
     for _ in range(ROUNDS):
