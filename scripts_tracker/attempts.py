@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import logging
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
-from django.db import Error
+from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from scripts_tracker import arguments, capture, conf, database, environment, starts
 from scripts_tracker.calls import Call
@@ -22,18 +23,20 @@ from scripts_tracker.tickets import ticket_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scripts_tracker.datatypes import ScriptId
+    from scripts_tracker.datatypes import RunRecord, ScriptId
     from scripts_tracker.identity import Identity
     from scripts_tracker.starts import Start
     from scripts_tracker.tickets import Ticket
     from scripts_tracker.vocabulary import Required
 
+logger = logging.getLogger("scripts_tracker")
+
 # The command objects whose run is being recorded: handle() of a base class, called through super(), is no second run.
 _recording: ContextVar[frozenset[int]] = ContextVar("_recording", default=frozenset())
 # The requirements that were looked at already, by command object.
 _asked: ContextVar[frozenset[tuple[int, Required]]] = ContextVar("_asked", default=frozenset())
-# What a ledger raises that a test cannot reach: TestCase forbids databases by the first, pytest-django by the second.
-_OUT_OF_REACH = (AssertionError, RuntimeError, Error, LedgerMissing)
+# The attempts that this very call is a part of.
+_around: ContextVar[frozenset[int]] = ContextVar("_around", default=frozenset())
 
 
 def run_tracked(call: Call, options: ScriptOptions) -> Any:
@@ -46,6 +49,8 @@ def run_tracked(call: Call, options: ScriptOptions) -> Any:
     """
     if not conf.tracker_settings().enabled or id(call.command) in _recording.get():
         return call()
+    if environment.is_beside_a_test():
+        return call()  # a thread of its own would need a connection of its own
     ticket = ticket_of(call.command)
     identity = ticket.identity if ticket else identify(call.command)
     if inspect.iscoroutinefunction(call.function):
@@ -54,18 +59,29 @@ def run_tracked(call: Call, options: ScriptOptions) -> Any:
         )
     required: tuple[Required, ...] = getattr(call.function, "required_scripts", ())
     with _set(_recording, _recording.get() | {id(call.command)}), _require(call, identity.id, required):
-        with _ledger_trouble(identity.id):
-            try:
-                start = starts.start(call, identity, options, ticket)
-            except _OUT_OF_REACH:
-                if not environment.is_under_test():
-                    raise
-                return call()  # a test that may not use the ledger's database is no reason to fail
-        return _perform(call, identity.id, start, options)
+        start = _start(call, identity, options, ticket)
+        return call() if start is None else _perform(call, identity.id, start, options)
+
+
+def _start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticket | None) -> Start | None:
+    """Record the start; None in a test that keeps the ledger from it, which is no reason to fail.
+
+    It may forbid the ledger's database, have no tables, have replaced what we call, or run the script inside itself.
+    """
+    try:
+        with _ledger_trouble(identity.id), database.uncounted():
+            if options.atomic and environment.is_under_test():
+                connections[DEFAULT_DB_ALIAS].cursor().close()  # a test may forbid either database
+            return starts.start(call, identity, options, ticket)
+    except Exception:
+        if ticket is not None or not environment.is_under_test():
+            raise
+        logger.debug("%s runs unrecorded in a test", identity.id, exc_info=True)
+        return None
 
 
 def _perform(call: Call, script_id: ScriptId, start: Start, options: ScriptOptions) -> Any:
-    with _captured(call.command) as output:
+    with _set(_around, _around.get() | {start.run.pk}), _captured(call.command) as output:
         attempt = _attempt(call, script_id, start, options, output)
         if start.is_rehearsal:
             return attempt.perform()
@@ -95,14 +111,22 @@ def _attempt(
     return Attempt(call, sender, script_id, start.run, options.atomic, start.reason, start.inside, output)
 
 
-def record_failure(identity: Identity, ticket: Ticket, error: BaseException) -> None:
+def is_around(run: RunRecord | None) -> bool:
+    """Whether this very call is a part of that attempt, so that waiting for its end would last for ever."""
+    return run is not None and run.pk in _around.get()
+
+
+def record_failure(
+    identity: Identity, ticket: Ticket, error: BaseException, watch: tuple[str, ...] = ()
+) -> None:
     """Record the failure of a planned script whose ``handle()`` was not even reached: a broken import, say."""
+    options = ScriptOptions(watch=watch)
     call = Call(_nothing, ticket.command, (), {})
     with contextlib.suppress(
         Error, LedgerMissing, CommandError
     ):  # somebody else was quicker, or the ledger is the trouble
-        start = starts.start(call, identity, ScriptOptions(), ticket)
-        _attempt(call, identity.id, start, ScriptOptions()).fail(error)
+        start = starts.start(call, identity, options, ticket)
+        _attempt(call, identity.id, start, options).fail(error)
 
 
 def _nothing(*_args: object, **_options: object) -> None:

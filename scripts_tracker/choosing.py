@@ -11,7 +11,7 @@ from scripts_tracker.exceptions import UnknownScript
 from scripts_tracker.states import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from scripts_tracker.datatypes import ScriptId
     from scripts_tracker.states import ScriptStatus
@@ -21,11 +21,19 @@ LEFT = "its last attempt {} and is left to a person by --no-retry"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What to run; what somebody named although there is nothing to do; what is left to a person, and why."""
+    """What to run; what was asked for and is not to be run.
+
+    Attributes:
+        chosen: what to run.
+        idle: what somebody named although there is nothing to do.
+        left: what is left to a person, and why; whoever requires it has to know.
+        spared: those of ``left`` that would have been chosen otherwise.
+    """
 
     chosen: tuple[ScriptStatus, ...]
     idle: tuple[ScriptStatus, ...]
     left: Mapping[ScriptId, str]
+    spared: tuple[ScriptStatus, ...] = ()
 
 
 def _is_to_run(status: ScriptStatus) -> bool:
@@ -45,6 +53,12 @@ def _insist_on_tags(wanted: Sequence[str], known: set[str]) -> None:
             raise UnknownScript(
                 f"no tracked script has the tag {tag!r}; {f'did you mean {near[0]}?' if near else there}"
             )
+
+
+def _insist_on_tagged(named: Iterable[ScriptStatus], tags: Sequence[str]) -> None:
+    for status in named:
+        if tags and not set(tags) & set(_tags(status)):
+            raise UnknownScript(f"{status.id} does not have the tag {' or '.join(map(repr, tags))}")
 
 
 def choose(
@@ -67,6 +81,8 @@ def choose(
     """
     _insist_on_tags(tags, {tag for status in by_id.values() for tag in _tags(status)})
     named = names.resolve_all(wanted, by_id.keys()) if wanted else by_id.keys()
+    if wanted:
+        _insist_on_tagged((by_id[one] for one in named), tags)
     pool = [by_id[one] for one in named if not tags or set(tags) & set(_tags(by_id[one]))]
     words = {State.FAILED: "failed", State.LOST: "never ended"}
     left = {
@@ -78,4 +94,5 @@ def choose(
         chosen=tuple(status for status in pool if _is_to_run(status) and status.id not in left),
         idle=tuple(status for status in pool if wanted and not _is_to_run(status)),
         left=left,
+        spared=tuple(status for status in pool if status.id in left),
     )

@@ -1,14 +1,21 @@
-"""The database's own clock, as seconds since the epoch: what leases are measured by."""
+"""The clocks: the database's own, which leases are measured by, and this machine's, which people read."""
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db.models import FloatField, Func
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models.sql.compiler import SQLCompiler
+
+
+def now() -> datetime:
+    """As ``django.utils.timezone.now()``, which the tests of commands replace: none of their moments is for us."""
+    return datetime.now(tz=timezone.utc if settings.USE_TZ else None)
 
 
 class DatabaseEpoch(Func):

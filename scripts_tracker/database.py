@@ -19,12 +19,12 @@ from django.db import (
     transaction,
 )
 
-from scripts_tracker import conf
+from scripts_tracker import conf, environment
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -49,6 +49,15 @@ def is_in_transaction() -> bool:
     return connection.in_atomic_block or not connection.get_autocommit()
 
 
+def join_transaction() -> None:
+    """Begin what SQLite has not begun although autocommit is off: else the end of our first savepoint would commit."""
+    connection = connections[alias()]
+    if connection.vendor == "sqlite" and not connection.in_atomic_block and not connection.get_autocommit():
+        with connection.cursor() as cursor:
+            if not connection.connection.in_transaction:
+                cursor.execute("BEGIN")
+
+
 def discard(connection: BaseDatabaseWrapper) -> None:
     """Drop a connection that may be broken, and whatever was left open on it; the next query opens a new one."""
     in_memory = getattr(connection, "is_in_memory_db", None)  # SQLite's alone
@@ -68,6 +77,19 @@ def is_contention(error: BaseException) -> bool:
     if connections[alias()].vendor == "mysql":
         return bool(error.args) and error.args[0] in _MYSQL_ERRORS
     return connections[alias()].vendor == "sqlite" and "locked" in str(error)
+
+
+@contextlib.contextmanager
+def uncounted() -> Iterator[None]:
+    """``assertNumQueries`` in a test of a command is to see the queries of the command, not those of the ledger."""
+    connection = connections[alias()]
+    before = connection.force_debug_cursor
+    if environment.is_under_test():
+        connection.force_debug_cursor = False
+    try:
+        yield
+    finally:
+        connection.force_debug_cursor = before
 
 
 def insist(action: Callable[[], R], seconds: float, say: Callable[[str], None] | None = None) -> R:

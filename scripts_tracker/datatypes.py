@@ -17,6 +17,7 @@ __all__ = [
     "Finding",
     "Fingerprint",
     "Location",
+    "ModuleVersion",
     "ProjectIndex",
     "Requirement",
     "Rerun",
@@ -84,6 +85,30 @@ class ScriptOptions(ByFields):
     atomic: bool = False
     tags: tuple[str, ...] = ()
     unless: tuple[str, ...] = ("dry_run",)
+    watch: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ModuleVersion(ByFields):
+    """A module that a script watches, as it is or was; without a digest where the project has no file of that name.
+
+    ``fingerprint`` is None where there is no such file, and where it cannot be analysed; the digest of a file
+    that cannot even be read is the empty text.
+    """
+
+    module: str
+    fingerprint: Fingerprint | None = None
+    content_digest: str | None = None
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the project has no file of that name."""
+        return self.content_digest is None
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether there is a file that cannot be analysed."""
+        return self.fingerprint is None and not self.is_missing
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -97,7 +122,10 @@ class Requirement(ByFields):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ScriptDefinition(ByFields):
-    """One tracked script as its file says it; ``fingerprint`` is None where the file cannot be analysed."""
+    """One tracked script as its file says it; ``fingerprint`` is None where the file cannot be analysed.
+
+    ``watches`` are the modules that ``options.watch`` names, as they are now.
+    """
 
     id: ScriptId
     location: Location
@@ -106,6 +134,7 @@ class ScriptDefinition(ByFields):
     help: str = ""
     options: ScriptOptions = ScriptOptions()
     requires: tuple[Requirement, ...] = ()
+    watches: tuple[ModuleVersion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -140,7 +169,8 @@ class ProjectIndex(ByFields):
 class RunRecord(ByFields):
     """A copy of one row of the run history; ``reason`` says in a line what failed, or why a success does not count.
 
-    ``applies`` tells whether its version counts as applied by it; ``process`` names the process beyond its number.
+    ``applies`` tells whether its version counts as applied by it; ``process`` names the process beyond its number;
+    ``watched`` is what the modules that the script watches were when it began.
     """
 
     pk: int
@@ -156,14 +186,16 @@ class RunRecord(ByFields):
     reason: str = ""
     applies: bool = False
     process: str = ""
+    watched: tuple[ModuleVersion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ScriptRecord(ByFields):
     """A copy of what the ledger holds of one script.
 
-    ``applied`` is the fingerprint that was applied last; ``applied_before`` all that ever were, each beside the
-    digest of its bytes, read only of scripts whose file differs from what was applied last; ``lease_live`` tells
+    ``applied`` is the fingerprint that was applied last, ``applied_watched`` what the modules that it watched were
+    then; ``applied_before`` all that ever were, each beside the digest of its bytes, read only of scripts that differ
+    from what was applied last, and only with the watched modules as they are now; ``lease_live`` tells
     by the database's own clock whether somebody holds the script now; ``bytes_only`` says why the file could be
     compared with what was applied by its bytes alone, and is empty where the code was compared.
     """
@@ -178,6 +210,7 @@ class ScriptRecord(ByFields):
     lease_live: bool = False
     pk: int = 0
     bytes_only: str = ""
+    applied_watched: tuple[ModuleVersion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

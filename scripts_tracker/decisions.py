@@ -29,11 +29,12 @@ _ROWS = 20
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A script whose version, found at this path, counts as applied from now on."""
+    """A script whose version, found at this path, counts as applied from now on, with the watched modules as they are."""
 
     script_id: ScriptId
     path: str
     version: VersionFacts
+    watched: str = ""
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -47,7 +48,8 @@ def mark_applied(marks: Sequence[Mark], facts: RunFacts) -> None:
         for batch in _batches(marks):
             scripts = _script_pks(batch)
             versions = _version_pks({scripts[mark.script_id]: mark.version for mark in batch})
-            targets = [(pk, versions[pk]) for pk in scripts.values()]
+            watched = {scripts[mark.script_id]: mark.watched for mark in batch}
+            targets = [(pk, versions[pk], watched[pk]) for pk in scripts.values()]
             _settle(_add_runs(targets, facts, applies=True))
 
 
@@ -58,7 +60,7 @@ def unmark(script_ids: Sequence[ScriptId], facts: RunFacts) -> None:
         for batch in _batches(script_ids):
             pks = [pk for pk, _ in _known_scripts(batch).values()]
             ScriptRun.objects.using(alias()).filter(script__in=pks, applies=True).update(applies=False)
-            _settle(_add_runs([(pk, None) for pk in pks], facts, applies=False))
+            _settle(_add_runs([(pk, None, "") for pk in pks], facts, applies=False))
 
 
 def _known_scripts(script_ids: Iterable[ScriptId]) -> dict[ScriptId, tuple[int, str]]:
@@ -129,12 +131,12 @@ def _version_pks(versions: Mapping[int, VersionFacts]) -> dict[int, int]:
 
 
 def _add_runs(
-    targets: Sequence[tuple[int, int | None]], facts: RunFacts, *, applies: bool
+    targets: Sequence[tuple[int, int | None, str]], facts: RunFacts, *, applies: bool
 ) -> list[ScriptRun]:
-    """A row of the history for each script and version, all of the same moment."""
+    """A row of the history for each script, version and watched modules, all of the same moment."""
     runs = [
-        ledger.new_run(script_pk, version_pk, facts, "succeeded", applies=applies)
-        for script_pk, version_pk in targets
+        ledger.new_run(script_pk, version_pk, facts._replace(watched=watched), "succeeded", applies=applies)
+        for script_pk, version_pk, watched in targets
     ]
     for run in runs:
         run.started_at, run.ended_at = runs[0].started_at, runs[0].ended_at

@@ -20,6 +20,16 @@ def _names(option: str, value: Iterable[str]) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _modules(value: Iterable[str]) -> tuple[str, ...]:
+    names = () if isinstance(value, ModuleType) else tuple(value)
+    if isinstance(value, str | ModuleType) or "" in names or not all(isinstance(name, str) for name in names):
+        example = 'watch=("shop.pricing",)'
+        raise TypeError(
+            f"@tracked_script: watch takes dotted names of modules, such as {example}, not {value!r}"
+        )
+    return _names("watch", dict.fromkeys(names))
+
+
 def _validate(rerun: object, atomic: object) -> None:
     if rerun not in RERUN_VALUES:
         raise ValueError(f"@tracked_script: rerun must be one of {', '.join(RERUN_VALUES)}, not {rerun!r}")
@@ -38,6 +48,7 @@ def tracked_script(
     atomic: bool = False,
     tags: Iterable[str] = (),
     unless: Iterable[str] = ("dry_run",),
+    watch: Iterable[str] = (),
 ) -> Callable[[Handle], Handle]: ...
 
 
@@ -49,6 +60,7 @@ def tracked_script(
     atomic: bool = False,
     tags: Iterable[str] = (),
     unless: Iterable[str] = ("dry_run",),
+    watch: Iterable[str] = (),
 ) -> Handle | Callable[[Handle], Handle]:
     """Record every run of a command's ``handle()`` in the ledger.
 
@@ -59,6 +71,7 @@ def tracked_script(
         atomic: run ``handle()`` and the record of its success in one transaction.
         tags: names to choose scripts by.
         unless: names of options that make a run a rehearsal, which does not count as applied.
+        watch: dotted names of modules of the project whose change counts as a change of the script.
 
     Returns:
         The wrapped method, or a decorator where options were given.
@@ -67,7 +80,7 @@ def tracked_script(
         TypeError, ValueError: for an option of a wrong type or value.
     """
     _validate(rerun, atomic)
-    chosen = _names("tags", tags), _names("unless", unless)
+    chosen = _names("tags", tags), _names("unless", unless), _modules(watch)
 
     def decorate(function: Handle) -> Handle:
         if not callable(function):

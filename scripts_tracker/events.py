@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from scripts_tracker.datatypes import RunRecord
     from scripts_tracker.states import ScriptStatus
 
+# As check_scripts exits: not a script failed, but nothing could be tried.
+COULD_NOT_RUN = 2
+
 
 class End(Enum):
     """How a step ends: its name in events, in half a sentence, and what the summary counts it as."""
@@ -113,6 +116,7 @@ class RunOptions:
         options = dict(self.given)
         if not self.interactive:
             known = {action.dest for action in command.create_parser("manage.py", "")._actions}  # noqa: SLF001 - argparse has no other list of them
+            known.update(command.stealth_options)
             silent = {"interactive": False, "no_input": True, "noinput": True}
             options.update({name: value for name, value in silent.items() if name in known})
         return options

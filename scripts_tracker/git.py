@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import subprocess
 
@@ -59,7 +60,7 @@ def head_revision(folder: str) -> str:
 
 
 def _read(*path: str) -> str:
-    with open(os.path.join(*path), encoding="utf-8", errors="replace") as stream:
+    with io.open(os.path.join(*path), encoding="utf-8", errors="replace") as stream:  # noqa: UP020 - as in versions.py
         return stream.read().strip()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, InterfaceError, connections
 
-from scripts_tracker import conf, environment
+from scripts_tracker import conf, database, environment
 from scripts_tracker.clock import DatabaseEpoch
 from scripts_tracker.models import Script
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 def beats(using: str) -> bool:
     """Whether a lease can be renewed from a second connection.
 
-    Not inside a transaction (the row is not there for others yet), not in a test environment (the second
-    connection would keep its database from being dropped), and not on SQLite, whose one writer is the
-    script itself: there a process is looked for instead, as all of them share the machine.
+    Not on SQLite, whose one writer is the script itself: there a process is looked for instead, as all of them
+    share the machine. Not in a test environment (the second connection would keep its database from being
+    dropped), and not inside a transaction (the row is not there for others yet).
     """
-    connection = connections[using]
-    return not (connection.in_atomic_block or environment.is_under_test() or connection.vendor == "sqlite")
+    is_sqlite = connections[using].vendor == "sqlite"
+    return not (is_sqlite or environment.is_under_test() or database.is_in_transaction())
 
 
 class Heartbeat:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core.management import call_command
-from django.db import router
+from django.core.management.base import CommandError
+from django.db import connections, router
 from django.db.models.signals import post_migrate
 
 from scripts_tracker import conf, database, environment, terminal
+from scripts_tracker.events import COULD_NOT_RUN
 from scripts_tracker.formats.text import render_notice
 from scripts_tracker.models import Script
 from scripts_tracker.overview import take_stock
@@ -54,7 +56,7 @@ def notify_after_migrate(
         logger.warning("The management scripts could not be checked: %s", " ".join(str(error).split()))
         logger.debug("Traceback of the check", exc_info=True)
     if is_ours and conf.tracker_settings().auto_run and not environment.is_under_test():
-        _at_the_end(sender, functools.partial(_run, stdout, verbosity))
+        _at_the_end(sender, functools.partial(_run, using, stdout, verbosity))
 
 
 def _is_ours(using: str) -> bool:
@@ -89,12 +91,28 @@ def _at_the_end(sender: AppConfig, action: Callable[[], None]) -> None:
     post_migrate.connect(once, sender=last, weak=False, dispatch_uid=_AT_THE_END)
 
 
-def _run(stdout: Any, verbosity: int) -> None:
-    call_command(
-        "run_scripts",
-        interactive=False,
-        verbosity=verbosity,
-        stdout=getattr(stdout, "_out", stdout),  # below migrate's own wrapper, which would add line ends
-        no_color="--no-color" in sys.argv,
-        force_color="--force-color" in sys.argv,
-    )
+def _run(using: str, stdout: Any, verbosity: int) -> None:
+    if _is_half_migrated(using):
+        stdout.write("No management script was run: migrate was told to leave migrations out.\n")
+        return
+    try:
+        call_command(
+            "run_scripts",
+            interactive=False,
+            verbosity=verbosity,
+            stdout=getattr(stdout, "_out", stdout),  # below migrate's own wrapper, which would add line ends
+            no_color="--no-color" in sys.argv,
+            force_color="--force-color" in sys.argv,
+        )
+    except CommandError as error:
+        if error.returncode != COULD_NOT_RUN:
+            raise
+        logger.warning("The management scripts could not be run: %s", " ".join(str(error).split()))
+
+
+def _is_half_migrated(using: str) -> bool:
+    """Whether migrations are left to be applied, as after ``migrate APP``: scripts are written for all of them."""
+    from django.db.migrations.executor import MigrationExecutor  # migrate has loaded it
+
+    executor = MigrationExecutor(connections[using])
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))

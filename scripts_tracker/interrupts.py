@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from typing import TYPE_CHECKING
@@ -21,10 +22,6 @@ def exit_code(interrupt: KeyboardInterrupt) -> int:
     return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise Terminated("SIGTERM")
-
-
 @contextlib.contextmanager
 def sigterm_raises() -> Iterator[None]:
     """Turn SIGTERM into ``Terminated`` while the block runs; where somebody else handles it, or in a thread, nothing."""
@@ -32,8 +29,16 @@ def sigterm_raises() -> Iterator[None]:
         threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     )
+    process = os.getpid()
+
+    def terminate(number: int, _frame: FrameType | None) -> None:
+        if os.getpid() == process:
+            raise Terminated("SIGTERM")
+        signal.signal(number, signal.SIG_DFL)  # a child that a script has forked ends as it always did
+        os.kill(os.getpid(), number)
+
     if is_ours:
-        signal.signal(signal.SIGTERM, _terminate)
+        signal.signal(signal.SIGTERM, terminate)
     try:
         yield
     finally:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.db import IntegrityError, connections, transaction
 from django.db.models import FilteredRelation, Q
-from django.utils import timezone
 
-from scripts_tracker import conf, ledger, processes
+from scripts_tracker import clock, conf, ledger, processes
 from scripts_tracker.clock import DatabaseEpoch
 from scripts_tracker.database import alias, needs_tables
 from scripts_tracker.datatypes import Fingerprint, RunRecord
@@ -195,10 +194,10 @@ def end(
         False where another holder has taken the script over meanwhile: then nothing is applied.
     """
     row = ScriptRun.objects.using(alias()).filter(pk=run.pk)
-    told = {"ended_at": timezone.now(), "output": output, "traceback": traceback}
+    told = {"ended_at": clock.now(), "output": output, "traceback": traceback}
     if row.filter(outcome="running").update(outcome=outcome, applies=applies, reason=reason, **told):
         return True
     if row.filter(outcome=outcome).exists():
         return True  # the answer to the first try was lost with its connection
-    row.update(reason=TAKEN_OVER, **told)
+    row.filter(outcome="lost").update(reason=TAKEN_OVER, **told)
     return False

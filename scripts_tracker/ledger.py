@@ -10,14 +10,14 @@ import logging
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from django.db import Error, connections, transaction
-from django.utils import timezone
 
+from scripts_tracker import clock
 from scripts_tracker.database import alias, is_in_transaction
 from scripts_tracker.models import ScriptRun, ScriptVersion
 from scripts_tracker.vocabulary import ALGORITHM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from scripts_tracker.datatypes import Fingerprint, ScriptId
 
@@ -45,7 +45,10 @@ class Stamp(NamedTuple):
 
 
 class RunFacts(NamedTuple):
-    """Who does something to a script, and how: one row of the history, before its outcome."""
+    """Who does something to a script, and how: one row of the history, before its outcome.
+
+    ``watched`` is what the modules that the script watches are, as ``watches.to_text`` has it.
+    """
 
     kind: Kind
     host: str = ""
@@ -55,6 +58,7 @@ class RunFacts(NamedTuple):
     arguments: str = "{}"
     git_revision: str = ""
     reason: str = ""
+    watched: str = ""
 
 
 def identity_of(script_id: ScriptId) -> str:
@@ -88,7 +92,7 @@ def new_run(
     script_pk: int, version_pk: int | None, facts: RunFacts, outcome: str, *, applies: bool = False
 ) -> ScriptRun:
     """A row of the history that is yet to be saved."""
-    now = timezone.now()
+    now = clock.now()
     return ScriptRun(
         script_id=script_pk,
         version_id=version_pk,
@@ -104,6 +108,7 @@ def new_run(
         arguments=facts.arguments,
         git_revision=facts.git_revision,
         reason=facts.reason,
+        watched=facts.watched,
     )
 
 
@@ -122,6 +127,18 @@ def stamp(stamps: Mapping[int, Stamp]) -> None:
             _stamp_batch({pk: stamps[pk] for pk in pks[start : start + _BATCH]})
     except Error as error:
         logger.info("fingerprints could not be brought up to date: %s", " ".join(str(error).split()))
+
+
+def stamp_watched(stamped: Sequence[tuple[int, str, str]]) -> None:
+    """Write today's fingerprints of watched modules, for each script where the text is as it was; as ``stamp`` does."""
+    if not stamped or is_in_transaction():
+        return
+    try:
+        for script_pk, before, after in stamped:
+            runs = ScriptRun.objects.using(alias()).filter(script=script_pk, watched=before)
+            runs.update(watched=after)
+    except Error as error:
+        logger.info("watched modules could not be brought up to date: %s", " ".join(str(error).split()))
 
 
 def _stamp_batch(stamps: Mapping[int, Stamp]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scripts_tracker import decisions, scan, versions
+from scripts_tracker import decisions, scan, versions, watches
 from scripts_tracker.decisions import Mark
 from scripts_tracker.provenance import who_and_where
 from scripts_tracker.states import State
@@ -42,12 +42,15 @@ def _mark_of(definition: ScriptDefinition, store: FactStore) -> Mark | None:
     if content_digest != definition.content_digest:
         return None
     facts = store.get(content_digest) or scan.facts_of(source)
-    return Mark(definition.id, path, versions.version_of(source, content_digest, facts))
+    version = versions.version_of(source, content_digest, facts)
+    return Mark(definition.id, path, version, watches.to_text(definition.watches))
 
 
 def why_not_to_mark(status: ScriptStatus) -> str:
     """Why a script cannot be marked as applied, as half a sentence; empty where it can."""
-    return _NOT_TO_MARK.get(status.state, "")
+    words = watches.unreadable_words(status.definition.watches) if status.definition else ""
+    is_module = status.state is State.UNREADABLE and words
+    return f"{words}; mend it first" if is_module else _NOT_TO_MARK.get(status.state, "")
 
 
 def why_not_to_forget(status: ScriptStatus) -> str:

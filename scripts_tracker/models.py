@@ -63,7 +63,8 @@ class ScriptRun(models.Model):
     ``kind`` is run, rehearsal, mark or unmark; ``outcome`` is running, then once and for all succeeded, failed or
     lost; ``reason`` is what a person gave for a mark, in a line what failed, or why a success does not count;
     ``applies`` tells whether its version counts as applied by it, until somebody unmarks the script;
-    ``process`` names the process beyond its number, where the system can.
+    ``process`` names the process beyond its number, where the system can; ``watched`` is JSON: what the modules that
+    the script watches were, as fingerprint and digest of the bytes.
     """
 
     script = models.ForeignKey(Script, on_delete=models.CASCADE, related_name="runs")
@@ -84,6 +85,7 @@ class ScriptRun(models.Model):
     output = models.TextField(default="", blank=True)
     traceback = models.TextField(default="", blank=True)
     reason = models.TextField(default="", blank=True)
+    watched = models.TextField(default="", blank=True)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.outcome} {self.started_at:%Y-%m-%d %H:%M}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 
-from scripts_tracker import arguments, conf, database, leases, signals
+from scripts_tracker import arguments, conf, database, environment, leases, processes, signals
 from scripts_tracker.vocabulary import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -34,8 +34,10 @@ class Unrecorded(CommandError):
 @contextlib.contextmanager
 def _one_transaction() -> Iterator[None]:
     """Two databases cannot commit as one; the script's goes first: better a success unrecorded than one that is none."""
-    with transaction.atomic(using=database.alias()), transaction.atomic(using=DEFAULT_DB_ALIAS):
-        yield
+    with transaction.atomic(using=database.alias()):
+        elsewhere = database.alias() != DEFAULT_DB_ALIAS
+        with transaction.atomic(using=DEFAULT_DB_ALIAS) if elsewhere else contextlib.nullcontext():
+            yield
 
 
 class Attempt(NamedTuple):
@@ -48,7 +50,7 @@ class Attempt(NamedTuple):
         run: the running row.
         atomic: whether the call and the record of its success are one transaction.
         reason: why a success does not make the version the applied one; empty where it does.
-        inside: whether a transaction of the caller holds the running row.
+        inside: whether a transaction of the caller holds the running row, or his test the connection.
         output: gives the tail of what was printed so far.
     """
 
@@ -64,8 +66,8 @@ class Attempt(NamedTuple):
     def perform(self) -> Any:
         """Call handle(); an exit with code 0 is a success and still raised."""
         began = time.monotonic()
-        self._send(signals.script_started)
         try:
+            self._send(signals.script_started)
             result, clean_exit = self._succeed()
         except Unrecorded:
             raise
@@ -85,7 +87,8 @@ class Attempt(NamedTuple):
         result, clean_exit = None, None
         with _one_transaction() if self.atomic else contextlib.nullcontext():
             try:
-                result = self.call()
+                with processes.children_end_here():
+                    result = self.call()
             except SystemExit as error:
                 if error.code not in (None, 0):  # a tuple: a code may be unhashable
                     raise
@@ -105,9 +108,11 @@ class Attempt(NamedTuple):
             )
 
         try:
-            return self._insist(record)
-        except Error as error:
-            if self.inside or connections[database.alias()].in_atomic_block:
+            return self._insist(record) or environment.is_under_test()  # a script may empty the tables
+        except Exception as error:
+            if environment.is_under_test():
+                return True  # where no record can be made any more, an untracked script would not notice
+            if not isinstance(error, Error) or self.inside or connections[database.alias()].in_atomic_block:
                 raise
             words = " ".join(str(error).split())
             raise Unrecorded(
@@ -118,7 +123,8 @@ class Attempt(NamedTuple):
     def _insist(self, record: Callable[[], bool]) -> bool:
         """The work is done even if the database was away for a while: record that on a new connection."""
         seconds = 0 if self.inside else conf.tracker_settings().lease_seconds
-        return database.insist(record, seconds, self._say_that_it_waits)
+        with database.uncounted():
+            return database.insist(record, seconds, self._say_that_it_waits)
 
     def _say_that_it_waits(self, trouble: str) -> None:
         logger.warning(
@@ -144,10 +150,13 @@ class Attempt(NamedTuple):
 
     def fail(self, error: BaseException, seconds: float = 0.0) -> None:
         """Record that the script failed by this error, after so many seconds."""
-        self._record_failure(error)
+        try:
+            self._record_failure(error)
+        except KeyboardInterrupt:  # somebody is impatient: once more, and not for long
+            self._record_failure(error, is_hurried=True)
         self._send(signals.script_failed, seconds=seconds, error=error)
 
-    def _record_failure(self, error: BaseException) -> None:
+    def _record_failure(self, error: BaseException, *, is_hurried: bool = False) -> None:
         connection = connections[database.alias()]
         if self.inside and connection.needs_rollback:
             return  # the caller's transaction takes the running row with it
@@ -165,16 +174,20 @@ class Attempt(NamedTuple):
             )
 
         try:
-            self._insist(record)
-        except Error:
-            logger.error("the failure of %s could not be recorded: %s", self.script_id, summary)  # noqa: TRY400 - the script's own error follows
+            record() if is_hurried else self._insist(record)
+        except Exception:  # noqa: BLE001 - the script's own error follows
+            # PostgreSQL takes nothing more in a transaction that met an error, and the caller's takes the row with it.
+            level = logging.DEBUG if self.inside else logging.ERROR
+            logger.log(level, "the failure of %s could not be recorded: %s", self.script_id, summary)
 
 
 def _summary(error: BaseException) -> str:
     """What failed, in a line."""
     if isinstance(error, KeyboardInterrupt):
         return f"{INTERRUPTED}: {str(error) or 'Ctrl-C'}"
-    return traceback.format_exception_only(error)[-1].removeprefix(f"{CommandError.__module__}.")
+    told = traceback.TracebackException(type(error), error, None)
+    told.__notes__ = None  # they would come last
+    return list(told.format_exception_only())[-1].removeprefix(f"{CommandError.__module__}.")
 
 
 def _has_autocommit(connection: BaseDatabaseWrapper) -> bool:

@@ -37,7 +37,7 @@ def take_stock(*, use_cache: bool = True) -> Overview:
     """
     held = snapshots.records()
     cache = scan.cache() if use_cache else None
-    facts = scan.KnownFacts(snapshots.known_facts, cache)
+    facts = scan.KnownFacts(snapshots.known_facts, cache, snapshots.watched_fingerprints(held.values()))
     index = scan.scan(facts, cache)
     definitions = {definition.id: definition for definition in index.definitions}
     records = restamping.comparable(_with_holders(held), definitions, facts)

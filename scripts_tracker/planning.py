@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from scripts_tracker import watches
 from scripts_tracker.states import State
 
 if TYPE_CHECKING:
@@ -122,7 +124,7 @@ def make_plan(
         if script_id in left:
             doomed.setdefault(script_id, (left[script_id],))
         elif by_id[script_id].state is State.UNREADABLE:
-            doomed.setdefault(script_id, (UNREADABLE,))
+            doomed.setdefault(script_id, (_why_unreadable(by_id[script_id]),))
         elif unknown:
             doomed.setdefault(script_id, tuple(f"requires {text}, which does not exist" for text in unknown))
     _spread(doomed, graph)
@@ -134,16 +136,25 @@ def make_plan(
     )
 
 
+def _why_unreadable(status: ScriptStatus) -> str:
+    words = watches.unreadable_words(status.definition.watches) if status.definition else ""
+    return words or UNREADABLE
+
+
 def _spread(doomed: dict[ScriptId, tuple[str, ...]], graph: Mapping[ScriptId, tuple[ScriptId, ...]]) -> None:
     """Whatever requires something that cannot run cannot run either."""
-    changed = True
-    while changed:
-        changed = False
-        for script_id, required in graph.items():
-            blocking = tuple(f"requires {other}, which cannot run" for other in required if other in doomed)
-            if script_id not in doomed and blocking:
-                doomed[script_id] = blocking
-                changed = True
+    asking: dict[ScriptId, list[ScriptId]] = {}
+    for script_id, required in graph.items():
+        for other in required:
+            asking.setdefault(other, []).append(script_id)
+    waiting, hit = list(doomed), set(doomed)
+    while waiting:
+        found = [script_id for script_id in asking.get(waiting.pop(), ()) if script_id not in hit]
+        hit.update(found)
+        waiting.extend(found)
+    for script_id in hit - doomed.keys():
+        blocking = (other for other in graph[script_id] if other in hit)
+        doomed[script_id] = tuple(f"requires {other}, which cannot run" for other in blocking)
 
 
 def _ordered(graph: Mapping[ScriptId, tuple[ScriptId, ...]]) -> list[ScriptId]:
@@ -151,10 +162,11 @@ def _ordered(graph: Mapping[ScriptId, tuple[ScriptId, ...]]) -> list[ScriptId]:
     sorter = TopologicalSorter(graph)
     sorter.prepare()
     order: list[ScriptId] = []
-    ready: list[ScriptId] = []
+    ready: list[tuple[str, str, ScriptId]] = []  # a heap; comparing dataclasses would build these each time
     while sorter.is_active():
-        ready = sorted([*ready, *sorter.get_ready()])
-        first, *ready = ready
+        for script_id in sorter.get_ready():
+            heapq.heappush(ready, (script_id.app_label, script_id.name, script_id))
+        first = heapq.heappop(ready)[-1]
         order.append(first)
         sorter.done(first)
     return order

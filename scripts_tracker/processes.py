@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import socket
+import sys
+import traceback
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
 # proc(5): a stopped process does not come back by itself, a zombie or a dead one not at all.
@@ -23,7 +28,7 @@ def host() -> str:
 def _machine() -> str:
     """This start of the kernel and this space of process numbers; empty where the system does not tell."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+        with io.open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:  # noqa: UP020 - as in versions.py
             boot = stream.read().strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
@@ -33,7 +38,9 @@ def _machine() -> str:
 def _stat(pid: int) -> tuple[str, str] | None:
     """State and start of a process (proc(5): fields 3 and 22); None where there is nothing to read."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
+        with io.open(  # noqa: UP020 - as in versions.py
+            f"/proc/{pid}/stat", encoding="utf-8", errors="replace"
+        ) as stream:
             fields = stream.read().rpartition(")")[2].split()
         return fields[0], fields[19]
     except (OSError, IndexError):
@@ -78,8 +85,40 @@ def _exists(pid: int) -> bool:
 def _born(ticks: str) -> float:
     """The start of a process in seconds since the epoch, by the kernel's count in hundredths; 0 where that is not told."""
     try:
-        with open("/proc/stat", encoding="utf-8") as stream:
+        with io.open("/proc/stat", encoding="utf-8") as stream:  # noqa: UP020 - as in versions.py
             booted = next(int(line.split()[1]) for line in stream if line.startswith("btime"))
     except (OSError, ValueError, IndexError, StopIteration):
         return 0
     return booted + int(ticks) / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def children_end_here() -> Iterator[None]:
+    """A child that the block forks, and that gets out of it, ends as it would by itself: what follows is its parent's."""
+    parent, code = os.getpid(), 0
+    try:
+        yield
+    except BaseException as error:
+        if os.getpid() != parent:
+            code = _exit_code(error)
+        raise
+    finally:
+        if os.getpid() != parent:
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(Exception):
+                    stream.flush()
+            os._exit(code)
+
+
+def _exit_code(error: BaseException) -> int:
+    """What Python would exit with; it says the same of the error, too."""
+    if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
+        return error.code or 0
+    text = (
+        str(error.code) + "\n"
+        if isinstance(error, SystemExit)
+        else "".join(traceback.format_exception(error))
+    )
+    with contextlib.suppress(Exception):
+        sys.stderr.write(text)
+    return 1

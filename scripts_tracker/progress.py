@@ -14,7 +14,7 @@ from scripts_tracker.report import local_time, why
 from scripts_tracker.states import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from scripts_tracker.choosing import Choice
     from scripts_tracker.datatypes import RunRecord, ScriptId
@@ -71,11 +71,10 @@ class Progress:
         """What to write at an event; empty for nothing."""
         if event.kind == "waiting":
             return self._waiting(event)
-        self._said_at = None
-        if event.kind in {"skipped", "blocked"}:
-            return ""  # the summary says it
         start = "\r\x1b[K" if self._is_drawn else ""
-        self._is_drawn = False
+        self._said_at, self._is_drawn = None, False
+        if event.kind in {"skipped", "blocked"}:
+            return start  # the summary says it
         return f"{start}{self._line(event)}\n"
 
     def _head(self, event: RunEvent) -> str:
@@ -131,17 +130,23 @@ def summary(done: Summary, canvas: Canvas) -> Iterator[str]:
     counts = {name: done.counted(name) for name in ("done", "failed", "blocked", "skipped")}
     style = canvas.style.SUCCESS if done.is_good else canvas.style.ERROR
     yield style(", ".join(f"{len(results)} {name}" for name, results in counts.items()) + ".")
-    for name in ("failed", "blocked"):
-        if counts[name]:
-            yield canvas.style.MIGRATE_HEADING(f"{name.capitalize()} ({len(counts[name])}):")
-            yield from (f"  {result.status.id}: {result.text}" for result in counts[name])
+    yield from troubles(done, canvas)
     for text in dict.fromkeys(result.text for result in counts["skipped"]):
         same = [str(result.status.id) for result in counts["skipped"] if result.text == text]
         yield canvas.style.MIGRATE_HEADING(f"Skipped ({len(same)}), as {text}:")
         yield from (f"  {name}" for name in same)
 
 
-def plan(made: Plan, choice: Choice, by_id: Mapping[ScriptId, ScriptStatus], canvas: Canvas) -> Iterator[str]:
+def troubles(done: Summary, canvas: Canvas) -> Iterator[str]:
+    """What failed and what could not run, a line each."""
+    for name in ("failed", "blocked"):
+        results = done.counted(name)
+        if results:
+            yield canvas.style.MIGRATE_HEADING(f"{name.capitalize()} ({len(results)}):")
+            yield from (f"  {result.status.id}: {result.text}" for result in results)
+
+
+def plan(made: Plan, choice: Choice, canvas: Canvas) -> Iterator[str]:
     """The order, with the reason for each step, and what cannot run."""
     yield canvas.style.MIGRATE_HEADING(f"Plan ({len(made.steps)}):")
     chosen = {status.id for status in choice.chosen}
@@ -151,7 +156,7 @@ def plan(made: Plan, choice: Choice, by_id: Mapping[ScriptId, ScriptStatus], can
     if made.blocked:
         yield canvas.style.MIGRATE_HEADING(f"Blocked ({len(made.blocked)}):")
         yield from (f"  {status.id}: {'; '.join(reasons)}" for status, reasons in made.blocked)
-    yield from left(made, choice, by_id, canvas)
+    yield from left(made, choice, canvas)
 
 
 def _reason(status: ScriptStatus, made: Plan, chosen: set[ScriptId]) -> str:
@@ -167,16 +172,17 @@ def _targets(status: ScriptStatus) -> Sequence[ScriptId | None]:
     return [one.target for one in status.definition.requires] if status.definition else []
 
 
-def left(made: Plan, choice: Choice, by_id: Mapping[ScriptId, ScriptStatus], canvas: Canvas) -> Iterator[str]:
+def left(made: Plan, choice: Choice, canvas: Canvas) -> Iterator[str]:
     """What is not run although somebody may expect it: named but idle, left to a person; not what blocks others."""
     blocked = {status.id for status, _ in made.blocked}
     for status in choice.idle:
         absent = status.state is State.MISSING
         hint = "" if absent else f"; to run it all the same: manage.py {status.id.name}"
         yield f"{status.id} needs no run: {why(status)}{hint}"
-    for script_id in choice.left.keys() - blocked:
-        words = f"{script_id} is left to a person by --no-retry: {why(by_id[script_id])}"
-        yield canvas.style.WARNING(words)
+    for status in choice.spared:
+        if status.id not in blocked:
+            words = f"{status.id} is left to a person by --no-retry: {why(status)}"
+            yield canvas.style.WARNING(words)
 
 
 def heading(made: Plan, canvas: Canvas) -> str:

@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from scripts_tracker.states import State
+from scripts_tracker import watches
+from scripts_tracker.states import State, is_same_code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,19 +134,40 @@ def _absence(status: ScriptStatus) -> str:
 def compared_by_bytes(status: ScriptStatus) -> str:
     """Why not the code but the bytes decided the state; empty where the code did, or nothing was compared."""
     compared = {State.APPLIED, State.MODIFIED, State.EDITED}
-    return status.record.bytes_only if status.record and status.state in compared else ""
+    record, definition = status.record, status.definition
+    if record is None or status.state not in compared:
+        return ""
+    now = definition.watches if definition else ()
+    return record.bytes_only or watches.bytes_only(now, record.applied_watched)
 
 
 def _modified(status: ScriptStatus, applied: str) -> str:
-    what = "file" if compared_by_bytes(status) else "code"
-    return f"the {what} differs from what was applied on {applied}"
+    """What differs from what was applied: the script, or modules that it watches, by name."""
+    record, definition = status.record, status.definition
+    if record is None or definition is None:
+        return ""
+    modules = watches.changed_words(definition.watches, record.applied_watched)
+    if modules and is_same_code(definition, record):
+        return f"{modules}; applied on {applied}"
+    words = f"the {'file' if record.bytes_only else 'code'} differs from what was applied on {applied}"
+    return f"{words}; {modules}" if modules else words
+
+
+def _unreadable(status: ScriptStatus) -> str:
+    words = watches.unreadable_words(status.definition.watches) if status.definition else ""
+    return f"{words or 'the file cannot be analysed'}, see the problems below"
+
+
+def _missing(status: ScriptStatus) -> str:
+    words = watches.missing_words(status.definition.watches) if status.definition else ""
+    return f"; {words}" if words else ""
 
 
 def why(status: ScriptStatus) -> str:
     """Why the script is in its state, in half a sentence."""
     applied = local_time(status.record.applied_at) if status.record else ""
     words = {
-        State.UNREADABLE: "the file cannot be analysed, see the problems below",
+        State.UNREADABLE: _unreadable(status),
         State.FAILED: f"the last attempt failed, started {_last_run(status)}{_error(status)}",
         State.LOST: f"the last attempt never ended, started {_last_run(status)}",
         State.NEW: _new(status),
@@ -159,4 +181,5 @@ def why(status: ScriptStatus) -> str:
         State.MISSING: f"applied on {applied}, {_absence(status)}",
     }
     reason = compared_by_bytes(status)
-    return words[status.state] + (f"; only the bytes could be compared: {reason}" if reason else "")
+    missing = "" if status.state in {State.MODIFIED, State.EDITED} else _missing(status)
+    return words[status.state] + missing + (f"; only the bytes could be compared: {reason}" if reason else "")

@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scripts_tracker import scan, snapshots, states
+from scripts_tracker import scan, snapshots, states, watches
 from scripts_tracker.datatypes import Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.vocabulary import ALGORITHM
@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from scripts_tracker.analysis.facts import FactStore, FileFacts
-    from scripts_tracker.datatypes import ScriptDefinition, ScriptId, ScriptRecord, StoredVersion
+    from scripts_tracker.datatypes import (
+        ModuleVersion,
+        ScriptDefinition,
+        ScriptId,
+        ScriptRecord,
+        StoredVersion,
+    )
     from scripts_tracker.ledger import Stamp
 
     Definitions = Mapping[ScriptId, ScriptDefinition]
@@ -39,10 +45,12 @@ def comparable(records: Records, definitions: Definitions, store: FactStore) -> 
     stamper = _Stamper(store)
     records = _up_to_date(records, definitions, stamper)
     records = _with_history(records, definitions, stamper)
-    if stamper.stamps:
+    stamped = _stamped_modules(records, definitions)
+    if stamper.stamps or stamped:
         from scripts_tracker import ledger  # what writes is seldom needed
 
         ledger.stamp(stamper.stamps)
+        ledger.stamp_watched(stamped)
     return records
 
 
@@ -151,8 +159,25 @@ def _origin_of(fingerprint: Fingerprint) -> str:
     return f"its fingerprint is by algorithm {fingerprint.algorithm}, not {ALGORITHM}"
 
 
+def _stamped_modules(records: Records, definitions: Definitions) -> list[tuple[int, str, str]]:
+    """What the ledger says of watched modules by another algorithm, and by today's where their bytes are still there.
+
+    Their sources are not kept, so that they can be told apart by their code only from here on.
+    """
+    found = []
+    for script_id, definition in definitions.items():
+        record = records.get(script_id) if definition.watches else None
+        if record is None:
+            continue
+        for then in {record.applied_watched, record.last_run.watched if record.last_run else ()}:
+            now = watches.stamped(then, definition.watches)
+            if now != then:
+                found.append((record.pk, watches.to_text(then), watches.to_text(now)))
+    return found
+
+
 def _with_history(records: Records, definitions: Definitions, stamper: _Stamper) -> Records:
-    """Fill in what was ever applied, where the file is not what was applied last."""
+    """Fill in what was ever applied, where file or watched modules are not what was applied last."""
     differing = [
         (definition, records[one])
         for one, definition in definitions.items()
@@ -163,11 +188,29 @@ def _with_history(records: Records, definitions: Definitions, stamper: _Stamper)
     versions = defaultdict(list)
     for version in snapshots.formerly_applied([record.pk for _, record in differing]):
         versions[version.script_pk].append(version)
+    watched = _formerly_watched(differing)
     completed = {}
     for definition, record in differing:
-        before = _fingerprints(definition, versions[record.pk], stamper)
+        fitting = [one for one in versions[record.pk] if _fits(definition, watched[one.pk])]
+        before = _fingerprints(definition, fitting, stamper)
         completed[record.id] = replace(record, applied_before=before)
     return {**records, **completed}
+
+
+def _formerly_watched(
+    differing: list[tuple[ScriptDefinition, ScriptRecord]],
+) -> Mapping[int, list[tuple[ModuleVersion, ...]]]:
+    """By the key of each version what the watched modules were whenever it was applied."""
+    watched = defaultdict(list)
+    pks = [record.pk for definition, record in differing if definition.watches]
+    for version, modules in snapshots.formerly_watched(pks) if pks else ():
+        watched[version].append(modules)
+    return watched
+
+
+def _fits(definition: ScriptDefinition, watched: list[tuple[ModuleVersion, ...]]) -> bool:
+    """Whether a version was ever applied with the watched modules as they are now."""
+    return not definition.watches or any(not watches.changed(definition.watches, one) for one in watched)
 
 
 def _fingerprints(

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error, close_old_connections
 
 from scripts_tracker import attempts, database, leases, overview, scan, snapshots
 from scripts_tracker.events import End, Result, RunEvent, Summary
+from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.identity import Identity
 from scripts_tracker.interrupts import Terminated
 from scripts_tracker.starts import Changed, Held, holder
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from scripts_tracker.states import ScriptStatus
 
 _FIRST_POLL, _LONGEST_POLL = 0.1, 1.0
+_NOT_TRIED = "the run was interrupted before"
 
 
 class Runner:
@@ -54,28 +57,39 @@ class Runner:
         self._report = report
         self._results: dict[ScriptId, Result] = {}
         self._number = 0
-        self._is_waiting = False
+        self._ticket: Ticket | None = None
 
     def carry_out(self) -> Summary:
         """Run every step that can be run; Ctrl-C and SIGTERM end the run and are told in the summary."""
         for status, reasons in self._plan.blocked:
             self._results[status.id] = Result(status, End.BLOCKED, text="; ".join(reasons))
         interrupt: KeyboardInterrupt | None = None
+        inside = database.is_in_transaction()
         for number, status in enumerate(self._plan.steps, start=1):
             self._number = number
             obstacle = self._obstacle(status, is_interrupted=interrupt is not None)
             if obstacle is not None:
                 self._settle(obstacle)
                 continue
-            began = time.monotonic()
+            began, self._ticket = time.monotonic(), None
+            if not inside:
+                close_old_connections()  # one script's broken connection or open transaction is not the next one's
             try:
                 self._settle(self._step(status, began))
             except KeyboardInterrupt as error:
                 interrupt = error
-                words = f"{INTERRUPTED}: {'SIGTERM' if isinstance(error, Terminated) else 'Ctrl-C'}"
-                end = End.SKIPPED if self._is_waiting else End.FAILED
-                self._settle(Result(status, end, time.monotonic() - began, words))
+                self._settle(self._interrupted(status, error, time.monotonic() - began))
+            except (Error, LedgerMissing) as error:
+                words = f"the ledger cannot be used: {' '.join(str(error).split())}"
+                self._settle(Result(status, End.FAILED, time.monotonic() - began, words))
         return Summary(tuple(self._results.values()), interrupt)
+
+    def _interrupted(self, status: ScriptStatus, error: KeyboardInterrupt, seconds: float) -> Result:
+        """The end of the step that an interrupt hits: where no attempt had begun, the script is as it was."""
+        if self._ticket is None or self._ticket.run is None:
+            return Result(status, End.SKIPPED, text=_NOT_TRIED)
+        words = f"{INTERRUPTED}: {'SIGTERM' if isinstance(error, Terminated) else 'Ctrl-C'}"
+        return Result(status, End.FAILED, seconds, words)
 
     def _settle(self, result: Result) -> None:
         self._results[result.status.id] = result
@@ -94,10 +108,10 @@ class Runner:
                     status, End.BLOCKED, text=f"requires {required.target}, which {result.end.words}"
                 )
         if is_interrupted:
-            return Result(status, End.SKIPPED, text="the run was interrupted before")
+            return Result(status, End.SKIPPED, text=_NOT_TRIED)
         failed = [one for one in self._results.values() if one.end in {End.FAILED, End.HELD}]
         if failed and not self._options.continue_on_error:
-            words = f"{failed[0].status.id} {failed[0].end.words} before; --continue-on-error goes on"
+            words = f"{failed[0].status.id} {failed[0].end.words}; --continue-on-error goes on"
             return Result(status, End.SKIPPED, text=words)
         return None
 
@@ -112,11 +126,11 @@ class Runner:
             except Changed:
                 pass
             except Held as held:
+                if attempts.is_around(held.run):
+                    return Result(status, End.FAILED, time.monotonic() - began, "it is what started this run")
                 until = until or time.monotonic() + self._options.wait
-                self._is_waiting = True
                 if not self._wait(status, held.run, until):
                     return Result(status, End.HELD, time.monotonic() - began, holder(held.run))
-            self._is_waiting = False
             self._now = database.insist(overview.take_stock, self._options.wait).by_id
             if planned_status.id not in self._now:
                 return Result(status, End.FAILED, text="its file or its decorator is gone")
@@ -131,16 +145,19 @@ class Runner:
             return Result(now, End.ELSEWHERE, text=f"on {run.host}, process {run.pid}")
         if now.state is State.FAILED and not run.reason.startswith(INTERRUPTED):
             where = f"failed meanwhile on {run.host}, process {run.pid}"
-            return Result(now, End.FAILED, text=f"{where}: {run.reason}")
+            return Result(now, End.FAILED, text=f"{where}: {' '.join(run.reason.split())}")
         return None
 
     def _try(self, status: ScriptStatus, began: float) -> Result:
         run = _last_run(status)
         ticket = Ticket(_identity(status), run.pk if run else None, lambda: self._tell("started", status))
+        self._ticket = ticket
         try:
             self._call(status, ticket)
-        except (Held, Changed):
-            raise
+        except (Held, Changed) as error:
+            if ticket.run is None:
+                raise
+            return self._failed(status, ticket, began, error)  # of another script, which this one called
         except SystemExit as error:
             if error.code not in (None, 0) or ticket.run is None:
                 return self._failed(status, ticket, began, error)
@@ -163,17 +180,15 @@ class Runner:
 
     def _failed(self, status: ScriptStatus, ticket: Ticket, began: float, error: BaseException) -> Result:
         if ticket.run is None:
-            attempts.record_failure(ticket.identity, ticket, error)
+            watch = status.definition.options.watch if status.definition else ()
+            attempts.record_failure(ticket.identity, ticket, error, watch)
         return Result(status, End.FAILED, time.monotonic() - began, _in_a_line(error), error)
 
     def _wait(self, status: ScriptStatus, run: RunRecord | None, until: float) -> bool:
         """Wait until nobody holds the script; False where the time is over before."""
         began, pause = time.monotonic(), _FIRST_POLL
-        while True:
+        while (left := until - time.monotonic()) > 0:
             self._tell("waiting", status, seconds=time.monotonic() - began, holder=run)
-            left = until - time.monotonic()
-            if left <= 0:
-                return False
             time.sleep(min(pause * random.uniform(0.7, 1), left))  # noqa: S311 - no secret
             pause = min(pause * 1.3, _LONGEST_POLL)
             if run is None:
@@ -181,6 +196,7 @@ class Runner:
             run = _holder_of(status.id, self._options.wait)
             if run is None:
                 return True
+        return False
 
 
 def _holder_of(script_id: ScriptId, seconds: float) -> RunRecord | None:

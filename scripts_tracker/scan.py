@@ -9,23 +9,24 @@ import contextlib
 import os
 import sys
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from django.apps import apps
 
 from scripts_tracker import conf
 from scripts_tracker.datatypes import CommandsDir, ScriptId
+from scripts_tracker.vocabulary import INSTALLED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from django.apps import AppConfig
 
     from scripts_tracker.analysis.cache import FactCache
     from scripts_tracker.analysis.facts import FactStore, FileFacts, Verdict
-    from scripts_tracker.datatypes import Finding, ProjectIndex
+    from scripts_tracker.datatypes import Finding, ModuleVersion, ProjectIndex
 
-_INSTALLED = ("site-packages", "dist-packages")
 _TAIL = ("management", "commands")
 
 
@@ -35,11 +36,18 @@ class KnownFacts:
     Args:
         ask: gives facts as text by content digest; asked once, and only where the cache does not know the whole answer.
         cache: knows further facts, and takes new ones; None where they are to last as long as this.
+        fingerprints: of watched modules, by content digest.
     """
 
-    def __init__(self, ask: Callable[[], Mapping[str, str]], cache: FactStore | None = None) -> None:
+    def __init__(
+        self,
+        ask: Callable[[], Mapping[str, str]],
+        cache: FactStore | None = None,
+        fingerprints: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._ask = ask
         self._cache = cache
+        self._fingerprints = fingerprints
         self._new: dict[str, FileFacts] = {}
 
     @cached_property
@@ -78,6 +86,15 @@ class KnownFacts:
         if self._cache is not None:
             self._cache.put(digest, facts)
 
+    def fingerprint(self, digest: str) -> str:
+        """The fingerprint of the bytes with this digest, a command or not; empty where it is not known."""
+        return self._fingerprints.get(digest, "") or (self._cache.fingerprint(digest) if self._cache else "")
+
+    def put_fingerprint(self, digest: str, fingerprint: str) -> None:
+        """Keep the fingerprint of the bytes with this digest."""
+        if self._cache is not None:
+            self._cache.put_fingerprint(digest, fingerprint)
+
 
 def cache(root: str = "") -> FactCache:
     """The cache in a folder; in the project root, where none is given."""
@@ -94,7 +111,7 @@ def folder_of(app: AppConfig) -> CommandsDir:
 
 def _is_of_the_project(app: AppConfig) -> bool:
     parts = os.path.normpath(app.path).split(os.sep)
-    return app.name != __package__ and not any(part in _INSTALLED for part in parts)
+    return app.name != __package__ and not any(part in INSTALLED for part in parts)
 
 
 def _named_folder(path: str) -> CommandsDir:
@@ -139,7 +156,7 @@ def scan(store: FactStore | None = None, memory: FactCache | None = None) -> Pro
     index = analyse(
         commands_dirs(),
         root=conf.base_dir(),
-        import_roots=tuple(path for path in sys.path if os.path.isdir(path)),
+        import_roots=_import_roots(),
         ignored_files=conf.ignored_files(),
         ignored_prefixes=conf.ignored_prefixes(),
         store=store,
@@ -148,6 +165,21 @@ def scan(store: FactStore | None = None, memory: FactCache | None = None) -> Pro
     if memory is not None:
         memory.save()
     return index
+
+
+def watched_modules(names: Sequence[str]) -> tuple[ModuleVersion, ...]:
+    """The modules of these dotted names as they are now, found where a check finds them."""
+    from scripts_tracker.analysis.findings import Findings
+    from scripts_tracker.analysis.modules import Finder, Library
+    from scripts_tracker.analysis.watching import WatchReader
+
+    root = conf.base_dir()
+    reader = WatchReader(Finder(commands_dirs(), root, _import_roots()), Library(cache()), Findings(root))
+    return tuple(reader.version(name) for name in names)
+
+
+def _import_roots() -> tuple[str, ...]:
+    return tuple(path for path in sys.path if os.path.isdir(path))
 
 
 def lint() -> list[Finding]:
@@ -165,7 +197,7 @@ def lint() -> list[Finding]:
     request = Request(
         commands_dirs(),
         root,
-        tuple(path for path in sys.path if os.path.isdir(path)),
+        _import_roots(),
         tuple(sorted(conf.ignored_files())),
         conf.ignored_prefixes(),
     )

@@ -17,6 +17,7 @@ from django.db.models import (
     When,
 )
 
+from scripts_tracker import watches
 from scripts_tracker.database import alias, needs_tables
 from scripts_tracker.datatypes import (
     Fingerprint,
@@ -31,9 +32,11 @@ from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 from scripts_tracker.vocabulary import ALGORITHM
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from django.db.models import Model, QuerySet
+
+    from scripts_tracker.datatypes import ModuleVersion
 
     M = TypeVar("M", bound=Model)
 
@@ -42,7 +45,10 @@ _MOST_PARAMETERS = 500
 
 _SCRIPT = ("pk", "app_label", "name", "path", "lease_live", "last_run")
 _RUN = ("kind", "outcome", "host", "pid", "user", "reason", "applies", "process")
-_VERSION = ("started_at", "ended_at", "version__algorithm", "version__digest", "version__content_digest")
+_VERSION = (
+    *("started_at", "ended_at", "watched"),
+    *("version__algorithm", "version__digest", "version__content_digest"),
+)
 _FIELDS = (
     *_SCRIPT,
     *(f"last_run__{name}" for name in (*_RUN, *_VERSION)),
@@ -87,10 +93,23 @@ def known_facts() -> Mapping[str, str]:
     return {digest: known for algorithm, digest, known in versions if known and algorithm == ALGORITHM}
 
 
+def watched_fingerprints(records: Iterable[ScriptRecord]) -> Mapping[str, str]:
+    """The fingerprints of watched modules in some records, by content digest, where they are by our algorithm."""
+    return {
+        one.content_digest: str(one.fingerprint)
+        for record in records
+        for watched in (record.applied_watched, record.last_run.watched if record.last_run else ())
+        for one in watched
+        if one.content_digest and one.fingerprint and one.fingerprint.algorithm == ALGORITHM
+    }
+
+
 def _record(row: tuple[Any, ...]) -> ScriptRecord:
     pk, app_label, name, path, live, last_run = row[:_RUN_AT]
     version_at = _LAST_AT if row[_RUN_AT + _RUN.index("applies")] else _OTHER_AT
-    started_at, ended_at, algorithm, digest, content_digest = row[version_at : version_at + len(_VERSION)]
+    started_at, ended_at, watched, algorithm, digest, content_digest = row[
+        version_at : version_at + len(_VERSION)
+    ]
     applied = Fingerprint(algorithm, digest) if algorithm else None
     return ScriptRecord(
         id=ScriptId(app_label, name),
@@ -101,17 +120,19 @@ def _record(row: tuple[Any, ...]) -> ScriptRecord:
         last_run=None if last_run is None else _last_run(last_run, row[_RUN_AT:_OTHER_AT]),
         lease_live=bool(live),
         pk=pk,
+        applied_watched=watches.from_text(watched) if watched else (),
     )
 
 
 def _last_run(pk: int, row: tuple[Any, ...]) -> RunRecord:
-    started_at, ended_at, algorithm, digest, content_digest = row[len(_RUN) :]
+    started_at, ended_at, watched, algorithm, digest, content_digest = row[len(_RUN) :]
     return RunRecord(
         pk=pk,
         version=Fingerprint(algorithm, digest) if algorithm else None,
         content_digest=content_digest,
         started_at=started_at,
         ended_at=ended_at,
+        watched=watches.from_text(watched) if watched else (),
         **dict(zip(_RUN, row, strict=False)),
     )
 
@@ -143,6 +164,14 @@ def formerly_applied(script_pks: Collection[int]) -> list[StoredVersion]:
     versions = ScriptVersion.objects.using(alias()).filter(Exists(applying))
     rows = _of_scripts(versions.annotate(outdated_source=_if_outdated()), "script", script_pks)
     return [_stored(row) for row in rows.values_list(*_STORED, "outdated_source")]
+
+
+@needs_tables
+def formerly_watched(script_pks: Collection[int]) -> list[tuple[int, tuple[ModuleVersion, ...]]]:
+    """Every version ever applied of at least these scripts, by key, with what its modules were then (one query)."""
+    runs = ScriptRun.objects.using(alias()).filter(applies=True, version__isnull=False).exclude(watched="")
+    rows = _of_scripts(runs, "script", script_pks).values_list("version", "watched").distinct()
+    return [(version, watches.from_text(watched)) for version, watched in rows]
 
 
 def _of_scripts(rows: QuerySet[M], field: str, script_pks: Collection[int]) -> QuerySet[M]:

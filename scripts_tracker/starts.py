@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.core.management.base import CommandError
 from django.db import Error
 
-from scripts_tracker import arguments, conf, database, git, leases, signals, versions
+from scripts_tracker import (
+    arguments,
+    conf,
+    database,
+    environment,
+    git,
+    leases,
+    scan,
+    signals,
+    versions,
+    watches,
+)
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.provenance import who_and_where
 
@@ -43,7 +54,7 @@ class Changed(CommandError):
 class Start(NamedTuple):
     """A recorded start; ``reason`` says why a success does not count as applied, empty where it does.
 
-    ``inside`` tells whether a transaction of the caller holds the rows.
+    ``inside`` tells whether a transaction of the caller holds the rows, or his test the connection.
     """
 
     run: OpenRun
@@ -74,13 +85,16 @@ def start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticket
         Changed: the ticket is out of date.
         LedgerMissing, Error: the ledger cannot be used.
     """
-    inside = database.is_in_transaction()
+    inside = database.is_in_transaction() or environment.is_under_test()
+    database.join_transaction()
     is_rehearsal = any(call.options.get(name) for name in options.unless)
     reason = "rehearsal" if is_rehearsal else _why_not_to_apply(call, identity)
     facts = who_and_where(
         "rehearsal" if is_rehearsal else "run",
         given=arguments.shown(call.args, call.options, conf.tracker_settings().secret_pattern),
     )
+    if options.watch:
+        facts = facts._replace(watched=watches.to_text(scan.watched_modules(options.watch)))
     run = _begin(identity, facts, ticket, inside=inside)
     if ticket is not None:
         ticket.run, ticket.kind, ticket.reason = run.pk, facts.kind, reason
@@ -90,9 +104,14 @@ def start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticket
     return Start(run, reason, inside)
 
 
+def _patience() -> float:
+    """No test is to wait, least of all one that has stopped the clock."""
+    return 0 if environment.is_under_test() else _PATIENCE
+
+
 def _begin(identity: Identity, facts: RunFacts, ticket: Ticket | None, *, inside: bool) -> OpenRun:
     source, content_digest = versions.read_source(identity.file)
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + _patience()
     version: VersionFacts | None = None
     while True:
         entry = _look(identity.id, content_digest, facts, ticket)
@@ -106,7 +125,7 @@ def _begin(identity: Identity, facts: RunFacts, ticket: Ticket | None, *, inside
 
 
 def _look(script_id: ScriptId, content_digest: str, facts: RunFacts, ticket: Ticket | None) -> Entry:
-    entry = database.insist(lambda: leases.look_up(script_id, content_digest), _PATIENCE)
+    entry = database.insist(lambda: leases.look_up(script_id, content_digest), _patience())
     if facts.kind == "run" and (run := entry.holder):
         raise Held(script_id, run)
     if ticket is not None and ticket.last_run != (entry.last_run.pk if entry.last_run else None):
@@ -117,7 +136,7 @@ def _look(script_id: ScriptId, content_digest: str, facts: RunFacts, ticket: Tic
 def _patiently(identity: Identity, entry: Entry, version: VersionFacts, facts: RunFacts) -> OpenRun:
     try:
         return database.insist(
-            lambda: leases.begin(identity.id, identity.path, entry, version, facts), _PATIENCE
+            lambda: leases.begin(identity.id, identity.path, entry, version, facts), _patience()
         )
     except Error as error:
         if database.is_contention(error):
@@ -133,7 +152,7 @@ def _tell_of_the_lost(sender: type, script_id: ScriptId, run: RunRecord) -> None
 
 def _why_not_to_apply(call: Call, identity: Identity) -> str:
     """Why a success is not to count as applied, empty where it is to count (CHECK_SCRIPT_GIT_STATUS)."""
-    if not conf.checks_git_status():
+    if not conf.checks_git_status() or environment.is_under_test():
         return ""
     try:
         changed = git.has_uncommitted_changes(identity.file)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from scripts_tracker import watches
 from scripts_tracker.datatypes import Fingerprint
 
 if TYPE_CHECKING:
@@ -69,6 +70,14 @@ class ScriptStatus:
     moved_from: ScriptId | None = None
     file_exists: bool = False
 
+    @property
+    def changed_modules(self) -> tuple[str, ...]:
+        """The modules that the script watches which are not what they were when it was applied."""
+        definition, record = self.definition, self.record
+        if definition is None or not definition.watches or record is None or record.applied is None:
+            return ()
+        return watches.changed(definition.watches, record.applied_watched)
+
 
 class Case(NamedTuple):
     """What the decision table looks at: both sides, and the gone script with the same fingerprint, if any."""
@@ -84,13 +93,11 @@ class Case(NamedTuple):
 
     @property
     def is_same(self) -> bool:
-        """Whether the version applied last is the file as it is now."""
-        record = self.record
-        if record is None or record.applied is None:
+        """Whether the version applied last is the file as it is now, and the modules that it watches are too."""
+        definition, record = self.definition, self.record
+        if record is None or not is_same_code(definition, record):
             return False
-        return record.applied == self.definition.fingerprint or (
-            record.applied_content == self.definition.content_digest
-        )
+        return not (definition.watches and watches.changed(definition.watches, record.applied_watched))
 
     @property
     def was_applied_before(self) -> bool:
@@ -103,13 +110,21 @@ class Case(NamedTuple):
 
     @property
     def last_attempt_failed(self) -> bool:
-        """Whether the last attempt failed, and at the version that the file holds now."""
+        """Whether the last attempt failed, and at the version that the file and the watched modules hold now."""
         run = self.record.last_run if self.record else None
-        if run is None or run.outcome != "failed":
+        if run is None or run.outcome != "failed" or watches.changed(self.definition.watches, run.watched):
             return False
         return run.version == self.definition.fingerprint or (
             run.content_digest == self.definition.content_digest
         )
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether the file or a module that it watches cannot be analysed, so that nobody can tell what changed."""
+        definition = self.definition
+        if definition.fingerprint is None or not definition.watches:
+            return definition.fingerprint is None
+        return bool(watches.unreadable(definition.watches))
 
     @property
     def never_ended(self) -> bool:
@@ -120,7 +135,7 @@ class Case(NamedTuple):
 
 # The first row that holds decides.
 DECISIONS: Sequence[tuple[State, Callable[[Case], bool]]] = (
-    (State.UNREADABLE, lambda case: case.definition.fingerprint is None),
+    (State.UNREADABLE, lambda case: case.is_unreadable),
     (State.RUNNING, lambda case: case.record is not None and case.record.lease_live),
     (State.LOST, lambda case: case.never_ended),
     (State.FAILED, lambda case: case.last_attempt_failed),
@@ -139,28 +154,37 @@ def decide(case: Case) -> State:
     return next(state for state, holds in DECISIONS if holds(case))
 
 
-def differs(definition: ScriptDefinition, record: ScriptRecord) -> bool:
-    """Whether the file is another version than the one applied last, so that earlier ones matter."""
-    if definition.fingerprint is None or record.applied is None:
+def is_same_code(definition: ScriptDefinition, record: ScriptRecord) -> bool:
+    """Whether the file, whatever it watches, is the version applied last."""
+    if record.applied is None:
         return False
-    return not Case(definition, record, None).is_same
+    return record.applied == definition.fingerprint or record.applied_content == definition.content_digest
 
 
-def _by_fingerprint(gone: Iterable[ScriptRecord]) -> dict[Fingerprint, ScriptId]:
+def differs(definition: ScriptDefinition, record: ScriptRecord) -> bool:
+    """Whether file or watched modules are not what was applied last, so that earlier versions matter."""
+    case = Case(definition, record, None)
+    return not (case.is_unreadable or record.applied is None or case.is_same)
+
+
+def _by_fingerprint(gone: Iterable[ScriptRecord]) -> dict[Fingerprint, ScriptRecord]:
     """Applied scripts whose file is gone, by what was applied; the first by name where several are equal."""
     found = {}
     for record in sorted(gone, key=lambda record: record.id, reverse=True):
         if record.applied is not None and record.applied_content is not None:
-            found[Fingerprint.of_bytes(record.applied_content)] = record.id
-            found[record.applied] = record.id
+            found[Fingerprint.of_bytes(record.applied_content)] = record
+            found[record.applied] = record
     return found
 
 
-def _origin(definition: ScriptDefinition, gone: Mapping[Fingerprint, ScriptId]) -> ScriptId | None:
+def _origin(definition: ScriptDefinition, gone: Mapping[Fingerprint, ScriptRecord]) -> ScriptId | None:
     if definition.fingerprint is None or not gone:
         return None
     by_bytes = gone.get(Fingerprint.of_bytes(definition.content_digest))
-    return gone.get(definition.fingerprint, by_bytes)
+    record = gone.get(definition.fingerprint, by_bytes)
+    if record is None or watches.changed(definition.watches, record.applied_watched):
+        return None
+    return record.id
 
 
 def statuses(

@@ -14,6 +14,10 @@ INTERRUPTED: Final = "interrupted"
 """How the reason of an attempt begins that Ctrl-C or SIGTERM ended: whoever waited for it may try again at once."""
 
 
+INSTALLED: Final = ("site-packages", "dist-packages")
+"""Folders of what is installed beside the project; nothing in them is the project's own."""
+
+
 class Required(NamedTuple):
     """One argument of ``@required_preceding_script``; ``is_module`` where it was a module object."""
 

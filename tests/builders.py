@@ -8,6 +8,7 @@ from typing import Any
 from scripts_tracker.datatypes import (
     Fingerprint,
     Location,
+    ModuleVersion,
     Requirement,
     RunRecord,
     ScriptDefinition,
@@ -28,13 +29,26 @@ def fingerprint(letter: str) -> Fingerprint:
     return Fingerprint("st1", letter * 64)
 
 
+def module(text: str) -> ModuleVersion:
+    """A watched module: ``pricing=a`` with the letter of its fingerprint, ``pricing=?`` cannot be analysed, ``pricing=`` is gone."""
+    name, _, code = text.partition("=")
+    return ModuleVersion(
+        name, fingerprint(code) if code.isalpha() else None, f"content of {code}" if code else None
+    )
+
+
 def path_of(text: str) -> str:
     app, _, name = text.partition(".")
     return f"{app}/management/commands/{name}.py"
 
 
 def definition(
-    text: str, code: str | None = "a", *, requires: tuple[str, ...] = (), **options: Any
+    text: str,
+    code: str | None = "a",
+    *,
+    requires: tuple[str, ...] = (),
+    watches: tuple[str, ...] = (),
+    **options: Any,
 ) -> ScriptDefinition:
     """A script's file; ``code`` is the letter of its fingerprint, None for an unreadable one."""
     location = Location(path_of(text))
@@ -44,15 +58,15 @@ def definition(
         fingerprint=fingerprint(code) if code else None,
         content_digest=f"content of {code}",
         help=f"Does {text}",
-        options=ScriptOptions(**options),
+        options=ScriptOptions(**options, watch=tuple(one.partition("=")[0] for one in watches)),
         requires=tuple(Requirement(script_id(name), name, location) for name in requires),
+        watches=tuple(map(module, watches)),
     )
 
 
-def run(outcome: str, code: str = "a", kind: str = "run") -> RunRecord:
-    return RunRecord(
-        1, kind, outcome, fingerprint(code), f"content of {code}", NOON, NOON, "web-1", 42, "deploy"
-    )
+def run(outcome: str, code: str = "a", kind: str = "run", *, watched: tuple[str, ...] = ()) -> RunRecord:
+    version, content, modules = fingerprint(code), f"content of {code}", tuple(map(module, watched))
+    return RunRecord(1, kind, outcome, version, content, NOON, NOON, "web-1", 42, "deploy", watched=modules)
 
 
 def record(
@@ -62,15 +76,17 @@ def record(
     before: str = "",
     last_run: RunRecord | None = None,
     lease_live: bool = False,
+    watched: tuple[str, ...] = (),
 ) -> ScriptRecord:
-    """A script's row; the letters of the fingerprints applied last and ever."""
+    """A script's row; the letters of the fingerprints applied last, and before with what it watches as it is now."""
     return ScriptRecord(
         id=script_id(text),
         path=path_of(text),
         applied=fingerprint(applied) if applied else None,
         applied_content=f"content of {applied}" if applied else None,
         applied_at=NOON if applied else None,
-        applied_before=frozenset(map(fingerprint, before + (applied or ""))),
+        applied_before=frozenset(map(fingerprint, before)),
         last_run=last_run or (run("succeeded", applied) if applied else None),
         lease_live=lease_live,
+        applied_watched=tuple(map(module, watched)),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import compileall
+import functools
 import json
 import os
 import shutil
@@ -14,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.warm.client import Warm
+
 pytest_plugins = ["tests.databases.fixtures"]
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +28,11 @@ ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"},
     "PYTHONDONTWRITEBYTECODE": "1",
 }
+
+PLAIN = {"PYTHONPATH": str(ROOT)}
+
+# Most of a manage.py process is the import of Django; the many of tox share it.
+WARM = os.environ.get("SCRIPTS_TRACKER_WARM") == "1"
 
 NEWCOMER = pytest.mark.skipif(
     os.environ.get("SCRIPTS_TRACKER_MATRIX") == "1",
@@ -62,6 +71,14 @@ class Command(BaseCommand):
     def handle(self, *args, **options):
         {body}
 """
+
+
+@functools.cache
+def warm_parent() -> Warm:
+    """One for this process of pytest, ended with it."""
+    made = Warm({**ENVIRONMENT, **PLAIN})
+    atexit.register(made.end)
+    return made
 
 
 @dataclass(frozen=True)
@@ -127,10 +144,19 @@ class Project:
 
     def manage(self, *arguments: str, code: int | None = 0, **env: str) -> Result:
         """Run manage.py; insist on the exit code unless it is None, and never accept a traceback."""
-        result = self.run(sys.executable, "-W", "error::ResourceWarning", "manage.py", *arguments, **env)
+        if WARM and self.env == PLAIN and not env:
+            result = self.manage_warm(*arguments)
+        else:
+            result = self.run(sys.executable, "-W", "error::ResourceWarning", "manage.py", *arguments, **env)
         if code is not None:
             assert result.code == code, f"{arguments}: {result}"
         return result
+
+    def manage_warm(self, *arguments: str) -> Result:
+        """The same by a child of the warm parent: sparing its imports, not what the project does."""
+        (process,) = warm_parent().start(self.root, arguments)
+        with process:
+            return Result(process.wait(), process.out, process.err)
 
     def migrate(self, *arguments: str) -> Result:
         return self.manage("migrate", "--no-color", *arguments)
@@ -156,7 +182,7 @@ class Project:
 
 
 def make_project(root: Path, env: dict[str, str]) -> Project:
-    made = Project(root, {"PYTHONPATH": str(ROOT), **env})
+    made = Project(root, {**PLAIN, **env})
     made.write("manage.py", MANAGE)
     made.write("settings.py", SETTINGS)
     made.app("shop")
@@ -196,7 +222,7 @@ def demo(tmp_path: Path) -> Project:
     """A copy of the demo shop, not migrated."""
     root = tmp_path / "demo shop"
     shutil.copytree(DEMO, root, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3"))
-    return Project(root, {"PYTHONPATH": str(ROOT)})
+    return Project(root, dict(PLAIN))
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.skipif(
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the wheel and the sdist, built from a clone: of what git knows."""
     folder = tmp_path_factory.mktemp("built")
-    subprocess.run(["git", "clone", "--quiet", ROOT, folder / "clone"], check=True)
-    command = [sys.executable, "-m", "build", "--outdir", folder, folder / "clone"]
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder / "clone")], check=True)
+    command = [sys.executable, "-m", "build", "--outdir", str(folder), str(folder / "clone")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder

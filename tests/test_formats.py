@@ -12,7 +12,7 @@ from scripts_tracker.datatypes import Finding, Location, ScriptDefinition, Scrip
 from scripts_tracker.formats.text import render_notice
 from scripts_tracker.report import Canvas, Report
 from scripts_tracker.states import State, statuses
-from tests.builders import definition, record, run
+from tests.builders import definition, fingerprint, module, record, run
 
 PLAIN = Canvas(no_style())
 
@@ -229,8 +229,11 @@ def test_a_terminal_without_box_characters_gets_ascii() -> None:
 def test_json_is_the_contract_to_the_letter() -> None:
     finding = Finding(Location("a/x.py", 3, 5), "ST004", "a fact", "a command", fixable=True)
     made = report(
-        [definition("a.x", "b", requires=("b.y",), tags=("slow",)), definition("b.y")],
-        [record("a.x", "a"), record("b.y", "a")],
+        [
+            definition("a.x", "b", requires=("b.y",), tags=("slow",), watches=("a.helper=b",)),
+            definition("b.y"),
+        ],
+        [record("a.x", "a", watched=("a.helper=a",)), record("b.y", "a")],
         (finding,),
     )
     document = json.loads(formats.renderer("json")(made, PLAIN))
@@ -250,6 +253,8 @@ def test_json_is_the_contract_to_the_letter() -> None:
                 "applied_at": "2026-05-01T12:00:00+00:00",
                 "applied_fingerprint": "st1:" + "a" * 64,
                 "tags": ["slow"],
+                "watches": ["a.helper"],
+                "changed_modules": ["a.helper"],
             }
         ],
         "problems": [
@@ -274,6 +279,68 @@ def test_json_of_a_script_without_a_file_has_nulls() -> None:
         None,
         "a/management/commands/x.py",
     )
+
+
+WATCHES = {
+    "a module changed": (
+        definition("a.x", watches=("a.p=b", "a.q=a")),
+        record("a.x", "a", watched=("a.p=a", "a.q=a")),
+        "a.x: a.p, which it watches, changed; applied on 2026-05-01",
+    ),
+    "the script and two modules changed": (
+        definition("a.x", "b", watches=("a.p=b", "a.q=b")),
+        record("a.x", "a", watched=("a.p=a", "a.q=a")),
+        "a.x: the code differs from what was applied on 2026-05-01 12:00; a.p and a.q, which it watches, changed",
+    ),
+    "a module is gone and another was not looked at": (
+        definition("a.x", watches=("a.p=", "a.q=a"), rerun="once"),
+        record("a.x", "a", watched=("a.p=a",)),
+        "a.x: a.p, which it watches, is gone; a.q, which it watches, was not looked at then; applied on 2026-05-01",
+    ),
+    "a module cannot be analysed": (
+        definition("a.x", watches=("a.p=?",)),
+        record("a.x", "a", watched=("a.p=a",)),
+        "a.x: a.p, which it watches, cannot be analysed, see the problems below",
+    ),
+    "a module never existed, and the script ran all the same": (
+        definition("a.x", watches=("a.p=",)),
+        record("a.x", "a", watched=("a.p=",)),
+        "a.x: applied on 2026-05-01 12:00; a.p, which it watches, does not exist",
+    ),
+    "a module never existed, and the script did not run": (
+        definition("a.x", watches=("a.p=", "a.q=")),
+        None,
+        "a.x: never applied here; a.p and a.q, which it watches, do not exist",
+    ),
+    "a module could not be analysed then": (
+        definition("a.x", watches=("a.p=a",)),
+        record("a.x", "a", watched=("a.p=?",)),
+        "; only the bytes could be compared: a.p could not be analysed then",
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "kept", "words"), WATCHES.values(), ids=WATCHES)
+def test_why_names_the_watched_modules(
+    found: ScriptDefinition, kept: ScriptRecord | None, words: str
+) -> None:
+    assert words in text(report([found], [kept] if kept else [], show_all=True))
+
+
+def test_the_notice_names_the_module_that_made_a_script_modified() -> None:
+    changed = report([definition("a.x", watches=("a.p=b",))], [record("a.x", "a", watched=("a.p=a",))])
+    assert "a.p, which it watches, changed" in render_notice(changed, PLAIN)
+    plain = report([definition("a.x", "b", watches=("a.p=a",))], [record("a.x", "a", watched=("a.p=a",))])
+    assert "a.p" not in render_notice(plain, PLAIN)
+
+
+def test_the_algorithm_of_a_module_is_named_where_only_its_bytes_could_be_compared() -> None:
+    old = replace(
+        module("a.p=a"), fingerprint=replace(fingerprint("a"), algorithm="st0"), content_digest="other bytes"
+    )
+    kept = replace(record("a.x", "a"), applied_watched=(old,))
+    found = text(report([definition("a.x", watches=("a.p=a",))], [kept]))
+    assert "only the bytes could be compared: the fingerprint of a.p is by algorithm st0, not st1" in found
 
 
 EXITS = {

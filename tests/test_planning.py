@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import itertools
+import time
+
 import pytest
 
 from scripts_tracker import planning
@@ -75,3 +78,65 @@ def test_a_chain_of_ten_thousand_requirements_is_planned_without_recursion() -> 
     plan = planning.make_plan(by_id.values(), by_id)
     assert len(plan.steps) == 10_001
     assert str(plan.steps[0].id) == "a.s10000"
+
+
+def blocked_by(plan: planning.Plan) -> dict[str, str]:
+    return {str(status.id): "; ".join(reasons) for status, reasons in plan.blocked}
+
+
+def test_what_is_blocked_says_why() -> None:
+    found = [
+        definition("a.cycle", requires=("a.cycle",)),
+        definition("a.left"),
+        definition("a.unknown", requires=("no.such", "no.other")),
+        definition("a.unreadable", None),
+        definition("b.after", requires=("a.left", "a.unreadable", "c.ok")),
+        definition("c.ok"),
+    ]
+    by_id = {status.id: status for status in statuses(found, {})}
+    plan = planning.make_plan(by_id.values(), by_id, {script_id("a.left"): "a person is to look at it"})
+    assert [str(status.id) for status in plan.steps] == ["c.ok"]
+    assert blocked_by(plan) == {
+        "a.cycle": "a cycle: a.cycle -> a.cycle",
+        "a.left": "a person is to look at it",
+        "a.unknown": "requires no.such, which does not exist; requires no.other, which does not exist",
+        "a.unreadable": planning.UNREADABLE,
+        "b.after": "requires a.left, which cannot run; requires a.unreadable, which cannot run",
+    }
+
+
+def test_what_is_left_to_a_person_and_required_by_nobody_is_not_in_the_plan() -> None:
+    by_id = status_of({"a.x": "", "a.y": ""})
+    plan = planning.make_plan([by_id[script_id("a.x")]], by_id, {script_id("a.y"): "left"})
+    assert (len(plan.steps), plan.blocked) == (1, ())
+
+
+def test_a_requirement_that_runs_every_time_goes_first_where_it_is_chosen_and_is_no_step_where_not() -> None:
+    found = [definition("a.x", requires=("b.always",)), definition("b.always", rerun="always")]
+    by_id = {
+        status.id: status for status in statuses(found, {script_id("b.always"): record("b.always", "a")})
+    }
+    both = planning.make_plan(by_id.values(), by_id)
+    assert [str(status.id) for status in both.steps] == ["b.always", "a.x"]
+    alone = planning.make_plan([by_id[script_id("a.x")]], by_id)
+    assert [str(status.id) for status in alone.steps] == ["a.x"]
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["names go up", "names go down"])
+def test_ten_thousand_scripts_that_cannot_run_are_told_in_no_time(order: int) -> None:
+    numbers = list(range(10_000))[::order]
+    chain = {f"a.s{one:05d}": f"a.s{other:05d}" for one, other in itertools.pairwise(numbers)}
+    chain[f"a.s{numbers[-1]:05d}"] = "no.such"
+    by_id = status_of(chain)
+    began = time.process_time()
+    plan = planning.make_plan(by_id.values(), by_id)
+    assert time.process_time() - began < 2
+    assert (len(plan.steps), len(plan.blocked)) == (0, 10_000)
+
+
+def test_ten_thousand_scripts_that_are_ready_at_once_are_ordered_in_no_time() -> None:
+    by_id = status_of({f"a.s{number:05d}": "" for number in range(10_000)})
+    began = time.process_time()
+    plan = planning.make_plan(by_id.values(), by_id)
+    assert time.process_time() - began < 2
+    assert [status.id for status in plan.steps] == sorted(by_id)

@@ -103,6 +103,112 @@ CASES: dict[str, tuple[ScriptDefinition | None, ScriptRecord | None, str | None]
 }
 
 
+def watching(*modules: str, code: str = "a", **options: Any) -> ScriptDefinition:
+    return definition("shop.x", code, watches=modules, **options)
+
+
+def watched(*modules: str, applied: str | None = "a", **facts: Any) -> ScriptRecord:
+    return record("shop.x", applied, watched=modules, **facts)
+
+
+WATCHES: dict[str, tuple[ScriptDefinition, ScriptRecord | None, str, tuple[str, ...]]] = {
+    "a module that is what it was": (watching("shop.p=a"), watched("shop.p=a"), "applied", ()),
+    "a module that is gone, and was": (watching("shop.p="), watched("shop.p="), "applied", ()),
+    "a module that nobody watches any more": (watching(), watched("shop.p=a"), "applied", ()),
+    "one of two modules changed": (
+        watching("shop.p=a", "shop.q=b"),
+        watched("shop.p=a", "shop.q=a"),
+        "modified",
+        ("shop.q",),
+    ),
+    "a module is gone": (watching("shop.p="), watched("shop.p=a"), "modified", ("shop.p",)),
+    "a module is there that was not": (watching("shop.p=a"), watched("shop.p="), "modified", ("shop.p",)),
+    "a module that was not watched then": (watching("shop.p=a"), watched(), "modified", ("shop.p",)),
+    "a module that cannot be analysed": (
+        watching("shop.p=?"),
+        watched("shop.p=a"),
+        "unreadable",
+        ("shop.p",),
+    ),
+    "a module that could not be analysed, and still cannot": (
+        watching("shop.p=?"),
+        watched("shop.p=?"),
+        "unreadable",
+        (),
+    ),
+    "a module that could not be analysed then": (
+        watching("shop.p=a"),
+        watched("shop.p=?"),
+        "modified",
+        ("shop.p",),
+    ),
+    "a change of a script to run once": (
+        watching("shop.p=b", **ONCE),
+        watched("shop.p=a"),
+        "edited",
+        ("shop.p",),
+    ),
+    "a change of a script to run always": (
+        watching("shop.p=b", **ALWAYS),
+        watched("shop.p=a"),
+        "recurring",
+        ("shop.p",),
+    ),
+    "script and module both changed": (
+        watching("shop.p=b", code="b"),
+        watched("shop.p=a"),
+        "modified",
+        ("shop.p",),
+    ),
+    "an earlier version with the modules as they are now": (
+        watching("shop.p=a"),
+        watched("shop.p=b", before="a"),
+        "reverted",
+        ("shop.p",),
+    ),
+    "a script that was never applied": (watching("shop.p=a"), None, "new", ()),
+    "a failure with the modules as they are now": (
+        watching("shop.p=a"),
+        watched(applied=None, last_run=run("failed", watched=("shop.p=a",))),
+        "failed",
+        (),
+    ),
+    "a failure with another version of a module": (
+        watching("shop.p=b"),
+        watched(applied=None, last_run=run("failed", watched=("shop.p=a",))),
+        "new",
+        (),
+    ),
+    "a rerun that failed with another version of a module": (
+        watching("shop.p=c"),
+        watched("shop.p=a", last_run=run("failed", watched=("shop.p=b",))),
+        "modified",
+        ("shop.p",),
+    ),
+    "a module as it was applied, after another version failed": (
+        watching("shop.p=a"),
+        watched("shop.p=a", last_run=run("failed", watched=("shop.p=b",))),
+        "applied",
+        (),
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "kept", "expected", "changed"), WATCHES.values(), ids=WATCHES)
+def test_state_of_a_script_that_watches(
+    found: ScriptDefinition, kept: ScriptRecord | None, expected: str, changed: tuple[str, ...]
+) -> None:
+    (status,) = statuses([found], {kept.id: kept} if kept else {})
+    assert (status.state.value, status.changed_modules) == (expected, changed)
+
+
+def test_a_script_moved_only_if_what_it_watches_is_the_same() -> None:
+    old = record("shop.old", "a", watched=("shop.p=a",))
+    for module, expected in {"shop.p=a": "moved", "shop.p=b": "new", "shop.q=a": "new"}.items():
+        result = statuses([definition("stock.new", "a", watches=(module,))], {old.id: old})
+        assert [one.state.value for one in result] == ["missing", expected]
+
+
 @pytest.mark.parametrize(("found", "kept", "expected"), CASES.values(), ids=CASES)
 def test_state(found: ScriptDefinition | None, kept: ScriptRecord | None, expected: str | None) -> None:
     records = {kept.id: kept} if kept else {}

@@ -17,7 +17,9 @@ class Bare(BaseCommand):
 
 
 class WithOptions(BaseCommand):
-    @tracked_script(rerun="once", atomic=True, tags=("slow",), unless=("dry_run", "preview"))
+    @tracked_script(
+        rerun="once", atomic=True, tags=("slow",), unless=("dry_run", "preview"), watch=("shop.pricing",)
+    )
     @required_preceding_script("shop.first", "second", builders)
     def handle(self, *args: Any, **options: Any) -> str | None:
         return None
@@ -26,6 +28,12 @@ class WithOptions(BaseCommand):
 class Wrong(BaseCommand):
     @tracked_script(rerun="never")  # type: ignore[call-overload,untyped-decorator]
     @required_preceding_script(42)  # type: ignore[arg-type]
+    def handle(self, *args: Any, **options: Any) -> str | None:
+        return None
+
+
+class WatchesAModule(BaseCommand):
+    @tracked_script(watch=(builders,))  # type: ignore[arg-type]
     def handle(self, *args: Any, **options: Any) -> str | None:
         return None
 

@@ -27,6 +27,7 @@ ABANDONED_SECONDS: Final = 3600
 _TEMPORARY: Final = ".tmp"
 _NAME: Final = "facts"
 _INDEX: Final = "index-"
+_WATCHED: Final = "watched-"
 _IGNORE: Final = "# This folder is a cache: it may be deleted at any time.\n*\n"
 _HEADER: Final = f"scripts_tracker {ANALYSIS_VERSION} {ALGORITHM} "
 
@@ -76,6 +77,15 @@ class FactCache:
         """Remember the facts of the bytes with this digest."""
         self._new[digest] = facts.to_text()
         self._used[digest] = None
+
+    def fingerprint(self, digest: str) -> str:
+        """The fingerprint of the bytes with this digest, a command or not; empty where it is not known."""
+        return self._text(f"{_WATCHED}{digest}") or ""
+
+    def put_fingerprint(self, digest: str, fingerprint: str) -> None:
+        """Remember the fingerprint of the bytes with this digest."""
+        self._new[f"{_WATCHED}{digest}"] = fingerprint
+        self._used[f"{_WATCHED}{digest}"] = None
 
     def recall(self, key: str) -> str | None:
         """What was remembered for this way of asking; None where there is nothing."""

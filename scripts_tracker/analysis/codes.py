@@ -54,6 +54,8 @@ WRONG_SIGNATURE: Final = "ST023"
 """``handle()`` does not take what Django gives it."""
 UNKNOWN_UNLESS: Final = "ST024"
 """``unless`` names an option that the command does not have."""
+WATCHES_NOTHING: Final = "ST025"
+"""``watch`` names what is no module of the project, or the script itself."""
 
-ALL: Final = tuple(f"ST{number:03}" for number in range(25))
+ALL: Final = tuple(f"ST{number:03}" for number in range(26))
 """Every code there is."""

@@ -22,18 +22,25 @@ def compiled(source: bytes, *, for_lint: bool = False) -> FileFacts:
         for_lint: whether to ask the rules of the lint as well.
     """
     # The one door to libcst, which takes 0.2 s to import.
-    from scripts_tracker.analysis.extraction import Extraction
-    from scripts_tracker.analysis.parsing import collector_paused, parse
-    from scripts_tracker.analysis.verdicts import verdict
+    from scripts_tracker.analysis.parsing import collector_paused
 
     with collector_paused():
-        extraction = Extraction(parse(source))
-        facts = extraction.facts()
-        hits = ""
-        if for_lint:
-            from scripts_tracker.analysis.lint import hits as lint_hits
+        # The tree is gone before the collector is back, which would walk all of it.
+        return _extracted(source, for_lint=for_lint)
 
-            hits = lint_hits.found(extraction.tree())
+
+def _extracted(source: bytes, *, for_lint: bool) -> FileFacts:
+    from scripts_tracker.analysis.extraction import Extraction
+    from scripts_tracker.analysis.parsing import parse
+    from scripts_tracker.analysis.verdicts import verdict
+
+    extraction = Extraction(parse(source))
+    facts = extraction.facts()
+    hits = ""
+    if for_lint:
+        from scripts_tracker.analysis.lint import hits as lint_hits
+
+        hits = lint_hits.found(extraction.tree())
     return facts._replace(verdict=verdict(facts), hits=hits)
 
 

@@ -73,6 +73,7 @@ class OwnScript(NamedTuple):
         help: its help text.
         options: of its decorator.
         requires: the texts that name required scripts, with their places.
+        watch_at: where ``options.watch`` is written; None where it is not.
     """
 
     fingerprint: str
@@ -80,6 +81,7 @@ class OwnScript(NamedTuple):
     help: str = ""
     options: ScriptOptions = ScriptOptions()
     requires: tuple[tuple[str, Place], ...] = ()
+    watch_at: Place | None = None
 
 
 class Verdict(NamedTuple):
@@ -176,22 +178,27 @@ def _verdict_to_json(verdict: Verdict | None) -> list[Any]:
     if verdict is None or verdict.script is None:
         return [ANALYSIS_VERSION, ALGORITHM, verdict is not None, None]
     one = verdict.script
-    options = [one.options.rerun, one.options.atomic, one.options.tags, one.options.unless]
+    options: list[Any] = [one.options.rerun, one.options.atomic, one.options.tags, one.options.unless]
+    if one.watch_at is not None:
+        options += [one.options.watch, one.watch_at]
     return [ANALYSIS_VERSION, ALGORITHM, True, [one.fingerprint, one.place, one.help, options, one.requires]]
 
 
 def _script_from_json(
     fingerprint: object, where: object, help_: object, options: object, requires: object
 ) -> OwnScript:
-    rerun, atomic, tags, unless = items(options)
+    rerun, atomic, tags, unless, *watch = items(options)
     if rerun not in RERUN_VALUES:
         raise ValueError(f"{rerun!r} is no value of rerun")
     return OwnScript(
         text(fingerprint),
         place(where),
         text(help_),
-        ScriptOptions(rerun, bool(atomic), tuple(map(text, items(tags))), tuple(map(text, items(unless)))),
+        ScriptOptions(
+            rerun, bool(atomic), *(tuple(map(text, items(one))) for one in (tags, unless, *watch[:1]))
+        ),
         tuple((text(name), place(there)) for name, there in map(items, items(requires))),
+        place(watch[1]) if watch else None,
     )
 
 
@@ -210,12 +217,19 @@ class FactStore(Protocol):
     def put(self, digest: str, facts: FileFacts) -> None:
         """Remember the facts of the bytes with this digest."""
 
+    def fingerprint(self, digest: str) -> str:
+        """The fingerprint of the bytes with this digest, a command or not; empty where it is not known."""
+
+    def put_fingerprint(self, digest: str, fingerprint: str) -> None:
+        """Remember the fingerprint of the bytes with this digest."""
+
 
 class MemoryStore:
     """A FactStore that lasts as long as the process."""
 
     def __init__(self) -> None:
         self.known: dict[str, FileFacts] = {}
+        self._fingerprints: dict[str, str] = {}
 
     def verdict(self, digest: str) -> Verdict | None:
         """What the bytes with this digest are by themselves; None where they are not known or it depends."""
@@ -234,6 +248,14 @@ class MemoryStore:
     def put(self, digest: str, facts: FileFacts) -> None:
         """Remember the facts of the bytes with this digest."""
         self.known[digest] = facts
+
+    def fingerprint(self, digest: str) -> str:
+        """The fingerprint of the bytes with this digest, a command or not; empty where it is not known."""
+        return self._fingerprints.get(digest, "")
+
+    def put_fingerprint(self, digest: str, fingerprint: str) -> None:
+        """Remember the fingerprint of the bytes with this digest."""
+        self._fingerprints[digest] = fingerprint
 
 
 def _optional_text(data: object) -> str | None:

@@ -14,7 +14,7 @@ from scripts_tracker.analysis.values import Call, Const
 from scripts_tracker.datatypes import Fingerprint, Requirement, ScriptDefinition, ScriptId, ScriptOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from scripts_tracker.analysis.facts import FileFacts
     from scripts_tracker.analysis.findings import Findings
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.sniffing import Sniffer
     from scripts_tracker.analysis.sources import CommandFile
     from scripts_tracker.analysis.values import Place
+    from scripts_tracker.analysis.watching import ReadsWatches
+    from scripts_tracker.datatypes import ModuleVersion
 
 COMMAND = "Command"
 
@@ -47,6 +49,7 @@ class Linker:
         sniffer: tells which modules are worth a look.
         findings: takes what is wrong.
         requirements: reads what scripts require.
+        watches: reads the modules that scripts watch.
 
     Attributes:
         lineages: for each script that is not made of its own file alone, its classes as path and name, in the order
@@ -54,7 +57,13 @@ class Linker:
     """
 
     def __init__(
-        self, *, resolver: Resolver, sniffer: Sniffer, findings: Findings, requirements: ReadsRequirements
+        self,
+        *,
+        resolver: Resolver,
+        sniffer: Sniffer,
+        findings: Findings,
+        requirements: ReadsRequirements,
+        watches: ReadsWatches,
     ) -> None:
         self.lineages: dict[ScriptId, tuple[tuple[str, str], ...]] = {}
         self._sniffer = sniffer
@@ -63,6 +72,7 @@ class Linker:
         self._hierarchy = Hierarchy(resolver)
         self._judge = Judge(resolver, sniffer)
         self._requirements = requirements
+        self._watches = watches
 
     def link(self, file: CommandFile, facts: FileFacts, home: Module, digest: str) -> ScriptDefinition | None:
         """The tracked script in a command file.
@@ -182,14 +192,16 @@ class Linker:
         )
         if any(path != file.path for path, _ in lineage):
             self.lineages[identity] = lineage
+        options = self._options(uses)
         return ScriptDefinition(
             id=identity,
             location=self._findings.location(file.path, place),
             fingerprint=Fingerprint.parse(facts.fingerprint) if facts.fingerprint else None,
             content_digest=digest,
             help=self._help(facts, command),
-            options=self._options(uses),
+            options=options,
             requires=self._requires(uses, file.folder.app_label),
+            watches=self._watched(options.watch, uses, file.path) if options.watch else (),
         )
 
     def _options(self, uses: list[OurUse]) -> ScriptOptions:
@@ -202,6 +214,12 @@ class Linker:
             if use.name == TRACKED
         ]
         return found[0]
+
+    def _watched(self, names: Sequence[str], uses: list[OurUse], own_path: str) -> tuple[ModuleVersion, ...]:
+        use = next(use for use in uses if use.name == TRACKED)
+        arguments = use.call.arguments if use.call else ()
+        place = next((one.place for one in arguments if one.keyword == "watch"), use.place)
+        return self._watches.read(names, use.call_home or use.home, place, own_path)
 
     def _requires(self, uses: list[OurUse], app_label: str) -> tuple[Requirement, ...]:
         found: dict[object, Requirement] = {}

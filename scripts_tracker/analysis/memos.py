@@ -20,6 +20,7 @@ from scripts_tracker.datatypes import (
     Finding,
     Fingerprint,
     Location,
+    ModuleVersion,
     ProjectIndex,
     Requirement,
     ScriptDefinition,
@@ -258,7 +259,17 @@ def _definition_to_json(one: ScriptDefinition) -> list[Any]:
             ]
             for each in one.requires
         ],
+        *([list(map(_watched_to_json, one.watches))] if one.watches else ()),
     ]
+
+
+def _watched_to_json(one: ModuleVersion) -> list[Any]:
+    return [one.module, str(one.fingerprint) if one.fingerprint else None, one.content_digest]
+
+
+def _watched_from_json(data: Any) -> ModuleVersion:
+    module, fingerprint, digest = data
+    return ModuleVersion(module, Fingerprint.parse(fingerprint) if fingerprint else None, digest)
 
 
 def _decoded(data: Any) -> ProjectIndex:
@@ -271,11 +282,13 @@ def _decoded(data: Any) -> ProjectIndex:
 
 
 def _definition_from_json(data: Any, known: dict[str, ScriptOptions]) -> ScriptDefinition:
-    script, where, fingerprint, digest, help_, options, requires = data
-    key = repr(options)
+    script, where, fingerprint, digest, help_, options, requires, *rest = data
+    watches = tuple(map(_watched_from_json, rest[0])) if rest else ()
+    key = repr((options, rest)) if rest else repr(options)
     if key not in known:
         rerun, atomic, tags, unless = options
-        known[key] = ScriptOptions(rerun, atomic, tuple(tags), tuple(unless))
+        names = tuple(one.module for one in watches)
+        known[key] = ScriptOptions(rerun, atomic, tuple(tags), tuple(unless), names)
     return ScriptDefinition(
         ScriptId(*script),
         Location(*where),
@@ -287,4 +300,5 @@ def _definition_from_json(data: Any, known: dict[str, ScriptOptions]) -> ScriptD
             Requirement(ScriptId(*target) if target else None, text, Location(*there))
             for target, text, there in requires
         ),
+        watches,
     )

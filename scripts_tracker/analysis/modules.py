@@ -113,6 +113,12 @@ class Finder:
                 return module, parts[end:]
         return None
 
+    def folders_of(self, package: str) -> list[str]:
+        """The folders in which the modules of a package of the project would be; of none, the top-level ones."""
+        parts = package.split(".") if package else []
+        named = self._folders.get(package)
+        return [*([named] if named else []), *(os.path.join(root, *parts) for root in self._own)]
+
     def _look(self, name: str) -> Module | None:
         parts = name.split(".")
         if parts[0] in SKIPPED or any(
@@ -179,6 +185,7 @@ class Library:
         self._store = store
         self._sources: dict[str, bytes | UnreadableSource] = {}
         self._facts: dict[str, FileFacts | UnreadableSource] = {}
+        self._fingerprints: dict[str, str] = {}
 
     def source(self, path: str) -> bytes:
         """The bytes of a file; raises UnreadableSource."""
@@ -206,6 +213,24 @@ class Library:
         if isinstance(found, UnreadableSource):
             raise found
         return found
+
+    def digest(self, path: str) -> str:
+        """The digest of a file's bytes; raises UnreadableSource."""
+        return sources.content_digest(self.source(path))
+
+    def fingerprint(self, path: str) -> str:
+        """The fingerprint of a file, whether or not it is a command; raises UnreadableSource."""
+        if path not in self._fingerprints:
+            digest = self.digest(path)
+            known = self._store.fingerprint(digest)
+            if not known:
+                # What a check needs only where a watched module is new: this brings libcst.
+                from scripts_tracker.analysis.fingerprint import fingerprint
+
+                known = str(fingerprint(self.source(path)))
+                self._store.put_fingerprint(digest, known)
+            self._fingerprints[path] = known
+        return self._fingerprints[path]
 
     def mentions(self, path: str, name: str) -> bool:
         """Whether a file may bind a name; spares the parse of most, such as every ``__init__.py`` on the way."""

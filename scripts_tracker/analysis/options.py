@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.resolving import Resolver
     from scripts_tracker.analysis.values import Argument, Call, Constant, Place
 
-NAMES: Final = ("rerun", "atomic", "tags", "unless")
+NAMES: Final = ("rerun", "atomic", "tags", "unless", "watch")
 
 
 def constant_of(argument: Argument, home: Module, resolver: Resolver) -> Const | None:
@@ -80,7 +80,10 @@ def _with_option(
             return replace(options, atomic=value)
     elif isinstance(value, tuple) and all(isinstance(item, str) for item in value):
         texts = tuple(item for item in value if isinstance(item, str))
-        return replace(options, tags=texts) if name == "tags" else replace(options, unless=texts)
+        if name == "watch" and all(texts):
+            return replace(options, watch=tuple(dict.fromkeys(texts)))
+        if name != "watch":
+            return replace(options, tags=texts) if name == "tags" else replace(options, unless=texts)
     tell(codes.WRONG_OPTION, f"{name} cannot be {value!r}", _advice(name, value))
     return options
 
@@ -97,7 +100,12 @@ def _advice(name: str, value: Constant) -> str:
 
 
 def _example(name: str) -> str:
-    examples = {"rerun": 'rerun="once"', "atomic": "atomic=True", "tags": 'tags=("deploy",)'}
+    examples = {
+        "rerun": 'rerun="once"',
+        "atomic": "atomic=True",
+        "tags": 'tags=("deploy",)',
+        "watch": 'watch=("shop.pricing",)',
+    }
     return examples.get(name, 'unless=("dry_run",)')
 
 

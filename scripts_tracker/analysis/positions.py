@@ -89,13 +89,19 @@ class Positions:
         """Where a node that starts there ends; the end of the text where that is not known."""
         known = self._ends.get(id(node))
         if known is None:
-            found = _pattern(self._code(node)).match(self._text, start)
-            # Of a long node the pattern is only the beginning.
-            known = found.end() if found and len(found[0].split()) < MAX_WORDS else len(self._text)
+            code = self._code(node)
+            if code and self._text.startswith(code, start):
+                known = start + len(code)
+            else:
+                found = _pattern(code).match(self._text, start)
+                # Of a long node the pattern is only the beginning.
+                known = found.end() if found and len(found[0].split()) < MAX_WORDS else len(self._text)
             self._ends[id(node)] = known
         return known
 
     def _code(self, node: cst.CSTNode) -> str:
+        if type(node) is cst.Name and not node.lpar:
+            return node.value  # half of all nodes that are asked for, in a tenth of the time
         code = self._module.code_for_node
         try:
             if isinstance(node, cst.ClassDef):

@@ -15,6 +15,7 @@ from scripts_tracker.analysis.requirements import Commands, RequirementReader
 from scripts_tracker.analysis.resolving import Resolver
 from scripts_tracker.analysis.sniffing import Sniffer
 from scripts_tracker.analysis.values import Const
+from scripts_tracker.analysis.watching import WatchReader
 from scripts_tracker.datatypes import Fingerprint, ProjectIndex, Requirement, ScriptDefinition, ScriptId
 from scripts_tracker.exceptions import UnreadableSource
 
@@ -72,8 +73,13 @@ class Scan:
         self._sniffer = Sniffer(finder, self._library)
         resolver = Resolver(finder, self._library)
         self._requirements = RequirementReader(Commands(files), resolver, findings.report)
+        self._watches = WatchReader(finder, self._library, findings)
         self._linker = Linker(
-            resolver=resolver, sniffer=self._sniffer, findings=findings, requirements=self._requirements
+            resolver=resolver,
+            sniffer=self._sniffer,
+            findings=findings,
+            requirements=self._requirements,
+            watches=self._watches,
         )
 
     def index(self, known: Basis | None = None) -> ProjectIndex:
@@ -203,6 +209,9 @@ class Scan:
             help=script.help,
             options=script.options,
             requires=tuple(requires.values()),
+            watches=self._watches.read(script.options.watch, home, script.watch_at, file.path)
+            if script.watch_at
+            else (),
         )
 
     def _linked(self, one: _Pending) -> ScriptDefinition | None:

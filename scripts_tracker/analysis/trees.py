@@ -22,6 +22,7 @@ _LAYOUT: Final = frozenset(
     }
     | {"lpar", "rpar", "lbracket", "rbracket", "lbrace", "rbrace", "dot", "equal", "colon", "operator"}
 )
+_LINES: Final = frozenset({cst.SimpleStatementLine, cst.Decorator})
 _LEAVES: Final = frozenset({str, bool, type(None), cst.MaybeSentinel})
 _SUITES: Final = ("body", "orelse", "handlers", "finalbody", "cases", "decorators")
 _ENTERED: Final = (cst.BaseSuite, cst.BaseStatement, cst.Else, cst.Finally)
@@ -76,7 +77,7 @@ def _children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 def _suites(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    if isinstance(node, cst.SimpleStatementLine | cst.Decorator):
+    if type(node) in _LINES:
         return
     for name in _SUITES:
         value = getattr(node, name, None)

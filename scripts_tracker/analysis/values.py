@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from scripts_tracker.equality import ByFields
-
 Scalar = str | bool | int | None
 Constant = Scalar | tuple[Scalar, ...]
 Place = tuple[int, int]
@@ -24,8 +22,8 @@ MAX_TEXT: Final = 10_000
 """Longer texts are cut: nobody reads them in a list of scripts."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Ref(ByFields):
+@dataclass(frozen=True, slots=True)
+class Ref:
     """Something named elsewhere.
 
     The path is dotted as in an import statement (``shop.base``, ``..base:Command``), or starts with
@@ -35,15 +33,15 @@ class Ref(ByFields):
     path: str
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Const(ByFields):
+@dataclass(frozen=True, slots=True)
+class Const:
     """A literal: text, flag, whole number, None, or a flat tuple of such."""
 
     value: Constant
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Opaque(ByFields):
+@dataclass(frozen=True, slots=True)
+class Opaque:
     """Something that only running the code could tell."""
 
 
@@ -56,8 +54,8 @@ class Argument(NamedTuple):
     star: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Call(ByFields):
+@dataclass(frozen=True, slots=True)
+class Call:
     """A call, where its function is known by name."""
 
     function: Values

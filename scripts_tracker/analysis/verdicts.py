@@ -20,10 +20,12 @@ from scripts_tracker.datatypes import CommandsDir
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scripts_tracker.analysis.decorations import OurUse
     from scripts_tracker.analysis.facts import FileFacts
     from scripts_tracker.analysis.values import Argument, Place
-    from scripts_tracker.datatypes import ScriptId
+    from scripts_tracker.datatypes import ModuleVersion, ScriptId
 
 # So deep in packages that no relative import leads outside.
 _HOME: Final = Module(".".join(["here"] * 50), "here.py", is_package=False)
@@ -81,6 +83,23 @@ class _Texts:
         return []
 
 
+class _Watched:
+    """Takes down where modules to watch are named; what they are is for the project to say."""
+
+    def __init__(self) -> None:
+        self.at: Place | None = None
+
+    def read(
+        self,
+        _names: Sequence[str],
+        _home: Module,
+        place: Place,
+        _own_path: str,
+    ) -> tuple[ModuleVersion, ...]:
+        self.at = place
+        return ()
+
+
 def _text(argument: Argument) -> str | None:
     value = argument.values[0] if len(argument.values) == 1 else None
     return value.value if isinstance(value, Const) and isinstance(value.value, str) else None
@@ -88,9 +107,13 @@ def _text(argument: Argument) -> str | None:
 
 def verdict(facts: FileFacts) -> Verdict | None:
     """What the file is, whatever stands in others; None where it depends on them, or where something is wrong."""
-    alone, findings, texts = _NothingElse(facts), Findings(""), _Texts()
+    alone, findings, texts, watched = _NothingElse(facts), Findings(""), _Texts(), _Watched()
     linker = Linker(
-        resolver=Resolver(alone, alone), sniffer=Sniffer(alone, alone), findings=findings, requirements=texts
+        resolver=Resolver(alone, alone),
+        sniffer=Sniffer(alone, alone),
+        findings=findings,
+        requirements=texts,
+        watches=watched,
     )
     try:
         found = linker.link(_FILE, facts, _HOME, "")
@@ -110,6 +133,7 @@ def verdict(facts: FileFacts) -> Verdict | None:
                 found.help,
                 found.options,
                 tuple(texts.found),
+                watched.at,
             )
         )
     )

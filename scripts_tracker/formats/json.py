@@ -42,6 +42,8 @@ def script(status: ScriptStatus) -> dict[str, Any]:
         "applied_at": applied_at.isoformat() if applied_at else None,
         "applied_fingerprint": str(record.applied) if record and record.applied else None,
         "tags": list(definition.options.tags) if definition else [],
+        "watches": [one.module for one in definition.watches] if definition else [],
+        "changed_modules": list(status.changed_modules),
     }
 
 

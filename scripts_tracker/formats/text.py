@@ -111,7 +111,7 @@ def render(report: Report, canvas: Canvas) -> str:
 
 
 def _brief_note(status: ScriptStatus) -> str:
-    is_plain = status.state in _BRIEF and not compared_by_bytes(status)
+    is_plain = status.state in _BRIEF and not (status.changed_modules or compared_by_bytes(status))
     return "" if is_plain else f"{status.id}: {why(status)}"
 
 

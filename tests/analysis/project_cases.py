@@ -89,6 +89,11 @@ def described(definition: ScriptDefinition) -> dict[str, Any]:
         "atomic": options.atomic,
         "tags": list(options.tags),
         "unless": list(options.unless),
+        "watch": list(options.watch),
+        "watches": {
+            one.module: "missing" if one.is_missing else "unreadable" if one.is_unreadable else "there"
+            for one in definition.watches
+        },
         "help": definition.help,
         "line": definition.location.line,
         "requires": [str(one.target) if one.target else f"? {one.text}" for one in definition.requires],

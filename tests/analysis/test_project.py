@@ -218,6 +218,13 @@ def test_facts_survive_json(case: Case, tmp_path: Path) -> None:
             self.parsed += 1
             self.kept[digest] = facts.to_text()
 
+        def fingerprint(self, digest: str) -> str:
+            return self.kept.get(f"watched {digest}", "")
+
+        def put_fingerprint(self, digest: str, fingerprint: str) -> None:
+            self.parsed += 1
+            self.kept[f"watched {digest}"] = fingerprint
+
     case.build(tmp_path)
     store = JsonStore()
     first = index_of(tmp_path, store=store)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
-from tests.databases.servers import absent
+from tests.databases.servers import program
 
-# Debian keeps it in a folder of the machine's architecture. MT: for programs with threads.
-PLACES = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib/faketime/libfaketimeMT.so.1")
+SOURCE = Path(__file__).with_name("clock_off.c")
 
 
-def off_by(offset: str) -> dict[str, str]:
-    """The environment of a process whose clock is off, such as by "+1h" or "-1h"."""
-    found = [file for place in PLACES for file in Path("/").glob(place.lstrip("/"))]
-    if not found:
-        absent("no libfaketime: install the Debian package faketime")
-    return {"LD_PRELOAD": str(found[0]), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+@functools.cache
+def _library() -> Path:
+    compiler = program("cc", "gcc")
+    folder = Path(tempfile.mkdtemp(prefix="clock-"))
+    atexit.register(shutil.rmtree, folder)
+    made = folder / "clock_off.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-Wall", "-o", made, SOURCE, "-ldl"], check=True)
+    return made
+
+
+def off_by(seconds: int) -> dict[str, str]:
+    """The environment of a process whose clock is ahead by so many seconds, or behind."""
+    return {"LD_PRELOAD": str(_library()), "CLOCK_IS_OFF_BY": str(seconds)}

@@ -40,6 +40,14 @@ class LintStore:
         self._store.put(digest, facts)
         self._texts.pop(digest, None)
 
+    def fingerprint(self, digest: str) -> str:
+        """The fingerprint of the bytes with this digest, a command or not; empty where it is not known."""
+        return self._store.fingerprint(digest)
+
+    def put_fingerprint(self, digest: str, fingerprint: str) -> None:
+        """Remember the fingerprint of the bytes with this digest."""
+        self._store.put_fingerprint(digest, fingerprint)
+
     def hits(self, digest: str) -> str:
         """The hits in the bytes with this digest, as text."""
         if digest not in self._texts:

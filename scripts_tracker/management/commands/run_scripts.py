@@ -6,13 +6,14 @@ import contextlib
 import os
 import sys
 import time
+from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
 from scripts_tracker import choosing, conf, database, planning, progress, terminal
-from scripts_tracker.events import RunOptions
+from scripts_tracker.events import COULD_NOT_RUN, RunOptions
 from scripts_tracker.exceptions import LedgerMissing, UnknownScript
 from scripts_tracker.interrupts import exit_code, sigterm_raises
 from scripts_tracker.overview import take_stock
@@ -21,22 +22,20 @@ from scripts_tracker.runner import Runner
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from django.core.management.base import CommandParser
+    from django.core.management.base import CommandParser, OutputWrapper
 
     from scripts_tracker.choosing import Choice
     from scripts_tracker.events import RunEvent, Summary
     from scripts_tracker.overview import Overview
     from scripts_tracker.planning import Plan
 
-# As check_scripts: not a script failed, but nothing could be tried.
-COULD_NOT_RUN = 2
-
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(text)
-    return seconds
+    with contextlib.suppress(ValueError):
+        seconds = float(text)
+        if 0 <= seconds < float("inf"):
+            return seconds
+    raise ArgumentTypeError(f"a number of seconds, not {text!r}")
 
 
 class Command(BaseCommand):
@@ -91,6 +90,11 @@ class Command(BaseCommand):
         self._canvas = terminal.canvas(
             self.stdout, no_color=options["no_color"], force_color=options["force_color"]
         )
+        if not conf.tracker_settings().enabled:
+            words = (
+                'SCRIPTS_TRACKER["enabled"] is False here: no script was run, as that could not be recorded'
+            )
+            raise CommandError(words, returncode=COULD_NOT_RUN)
         try:
             overview = take_stock()
             choice = choosing.choose(
@@ -106,18 +110,17 @@ class Command(BaseCommand):
             ) from error
         plan = planning.make_plan(choice.chosen, overview.by_id, choice.left)
         if options["plan"]:
-            self._write(progress.plan(plan, choice, overview.by_id, self._canvas))
+            self._write(progress.plan(plan, choice, self._canvas))
         else:
             self._run(plan, choice, overview, options)
 
     def _write(self, lines: Iterable[str]) -> None:
-        self.stdout.write(terminal.printable(self.stdout, "\n".join(lines)))
-        self.stdout.flush()
+        _say(self.stdout, "\n".join(lines) + "\n")
 
     def _run(self, plan: Plan, choice: Choice, overview: Overview, options: dict[str, Any]) -> None:
         is_quiet = options["verbosity"] < 1
         if not is_quiet:
-            left = progress.left(plan, choice, overview.by_id, self._canvas)
+            left = progress.left(plan, choice, self._canvas)
             self._write([*left, progress.heading(plan, self._canvas)])
         reporter = _Reporter(self, is_quiet=is_quiet)
         runner = Runner(plan, overview.by_id, self._options(options), reporter)
@@ -125,7 +128,7 @@ class Command(BaseCommand):
             summary = runner.carry_out()
         if summary.results and not is_quiet:
             self._write(progress.summary(summary, self._canvas))
-        self._leave(summary)
+        self._leave(summary, is_quiet=is_quiet)
 
     def _options(self, options: dict[str, Any]) -> RunOptions:
         wait = options["wait"]
@@ -140,7 +143,7 @@ class Command(BaseCommand):
             given,
         )
 
-    def _leave(self, summary: Summary) -> None:
+    def _leave(self, summary: Summary, *, is_quiet: bool) -> None:
         if summary.interrupt is not None:
             sys.exit(exit_code(summary.interrupt))
         if not summary.is_good:
@@ -149,7 +152,9 @@ class Command(BaseCommand):
                 for name in ("failed", "blocked", "skipped")
                 if summary.counted(name)
             ]
-            raise CommandError(f"Not every management script was run: {', '.join(counts)}.")
+            text = f"Not every management script was run: {', '.join(counts)}."
+            told = progress.troubles(summary, terminal.canvas(self.stderr, no_color=True)) if is_quiet else ()
+            raise CommandError("\n".join([text, *told]))
 
 
 class _Reporter:
@@ -165,12 +170,17 @@ class _Reporter:
         out, err = self._command.stdout, self._command.stderr
         trace = progress.trace(event.result) if event.result else ""
         if trace:
-            err.write(terminal.printable(err, trace))
-            err.flush()
+            _say(err, f"{trace}\n")
         text = "" if self._is_quiet else self._progress.text(event)
         if text:
-            out.write(terminal.printable(out, text), ending="")
-            out.flush()
+            _say(out, text)
+
+
+def _say(stream: OutputWrapper, text: str) -> None:
+    """Write a text as it is; the reader may be gone (``| head``), or a script has closed the stream: the run goes on."""
+    with contextlib.suppress(OSError, ValueError):
+        stream.write(terminal.printable(stream, text), ending="")
+        stream.flush()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import (
+    DatabaseError,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+    transaction,
+)
+
+from scripts_tracker import database
+from scripts_tracker.exceptions import LedgerMissing
+from scripts_tracker.models import Script
+
+
+def caused(error: Error, **facts: Any) -> Error:
+    """As Django's wrappers raise it: from the driver's own."""
+    error.__cause__ = type("DriverError", (Exception,), facts)()
+    return error
+
+
+LOCKED = OperationalError("database is locked")
+CONTENTION: dict[str, tuple[Error, str]] = {
+    "SQLite: another one writes": (LOCKED, "sqlite"),
+    "SQLite: a table is locked": (OperationalError("database table is locked: x"), "sqlite"),
+    "PostgreSQL: serialization": (caused(OperationalError("x"), sqlstate="40001"), "postgresql"),
+    "PostgreSQL: deadlock": (caused(OperationalError("x"), sqlstate="40P01"), "postgresql"),
+    "PostgreSQL: lock not available": (caused(OperationalError("x"), sqlstate="55P03"), "postgresql"),
+    "MariaDB: changed since the last read": (OperationalError(1020, "x"), "mysql"),
+    "MySQL: lock wait timeout": (OperationalError(1205, "x"), "mysql"),
+    "MySQL: deadlock": (OperationalError(1213, "x"), "mysql"),
+}
+TROUBLE: dict[str, tuple[Error, str]] = {
+    "SQLite: no such table": (OperationalError("no such table: x"), "sqlite"),
+    "SQLite: a full disk": (OperationalError("database or disk is full"), "sqlite"),
+    "PostgreSQL: a lost connection": (caused(OperationalError("x"), sqlstate=None), "postgresql"),
+    "PostgreSQL: a broken rule": (caused(IntegrityError("x"), sqlstate="23505"), "postgresql"),
+    "PostgreSQL: a text that sounds like a lock": (OperationalError("the door is locked"), "postgresql"),
+    "MySQL: gone away": (OperationalError(2006, "x"), "mysql"),
+    "MySQL: no words": (OperationalError(), "mysql"),
+    "PostgreSQL: a number of MySQL's": (OperationalError(1205, "x"), "postgresql"),
+}
+
+
+@pytest.mark.parametrize(("error", "vendor"), CONTENTION.values(), ids=CONTENTION)
+def test_another_process_only_was_in_the_way(
+    error: Error, vendor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "vendor", vendor)
+    assert database.is_contention(error)
+
+
+@pytest.mark.parametrize(("error", "vendor"), TROUBLE.values(), ids=TROUBLE)
+def test_trying_again_at_once_would_not_help(
+    error: Error, vendor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "vendor", vendor)
+    assert not database.is_contention(error)
+
+
+class Clock:
+    """Time that passes only where somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr("scripts_tracker.database.time.monotonic", lambda: made.now)
+    monkeypatch.setattr("scripts_tracker.database.time.sleep", made.sleep)
+    return made
+
+
+@pytest.fixture
+def discarded(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    found: list[object] = []
+    monkeypatch.setattr(database, "discard", found.append)
+    return found
+
+
+def raising(*errors: Error | None) -> Callable[[], str]:
+    """Raises these one after the other, the last one for ever; answers where there is None."""
+    left: Iterator[Error | None] = itertools.chain(errors, itertools.repeat(errors[-1]))
+
+    def action() -> str:
+        error = next(left)
+        if error is not None:
+            raise error
+        return "answer"
+
+    return action
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("discarded")
+class TestInsist:
+    def test_it_tries_again_where_another_process_is_in_the_way(self, clock: Clock) -> None:
+        assert database.insist(raising(LOCKED, LOCKED, LOCKED, None), 5) == "answer"
+        assert 0 < clock.now < 1
+
+    def test_it_gives_up_when_the_time_is_over(self, clock: Clock) -> None:
+        with pytest.raises(OperationalError, match="locked"):
+            database.insist(raising(LOCKED), 5)
+        assert 5 <= clock.now < 7
+
+    def test_without_time_it_tries_once(self, clock: Clock) -> None:
+        with pytest.raises(OperationalError):
+            database.insist(raising(LOCKED, None), 0)
+        assert clock.now == 0
+
+    def test_any_other_trouble_is_raised_at_once(self, clock: Clock) -> None:
+        with pytest.raises(OperationalError, match="gone"):
+            database.insist(raising(OperationalError("gone"), None), 5)
+        assert clock.now == 0
+
+    def test_inside_a_transaction_it_tries_once(self, clock: Clock) -> None:
+        with transaction.atomic(), pytest.raises(OperationalError):
+            database.insist(raising(LOCKED, None), 5)
+        assert clock.now == 0
+
+    def test_a_lost_connection_is_replaced_where_somebody_is_told(self, discarded: list[object]) -> None:
+        told: list[str] = []
+        gone = InterfaceError("connection\nalready closed")
+        assert database.insist(raising(gone, gone, None), 5, told.append) == "answer"
+        assert len(discarded) == 2
+        assert told == ["connection already closed"], "the first new connection mostly does: no word of it"
+
+    def test_what_a_new_connection_does_not_mend_is_raised(
+        self, clock: Clock, discarded: list[object]
+    ) -> None:
+        with pytest.raises(DatabaseError, match="no such column"):
+            database.insist(raising(DatabaseError("no such column")), 60, lambda _: None)
+        assert len(discarded) == 1
+        assert clock.now < 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_discarding_keeps_a_database_in_memory_and_drops_what_was_left_open() -> None:
+    transaction.set_autocommit(False)
+    Script.objects.create(identity="left")
+    database.discard(transaction.get_connection())
+    transaction.set_autocommit(True)
+    assert Script.objects.count() == 0
+
+
+@database.needs_tables
+def ask(error: Error) -> None:
+    raise error
+
+
+@pytest.mark.django_db
+def test_an_error_with_the_tables_there_is_raised_as_it_is() -> None:
+    with pytest.raises(ProgrammingError, match="x"):
+        ask(ProgrammingError("x"))
+
+
+@pytest.mark.django_db
+def test_missing_tables_are_told_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "tables_exist", lambda: False)
+    with pytest.raises(LedgerMissing) as error:
+        ask(OperationalError("no such table"))
+    assert "create them with: manage.py migrate scripts_tracker;" in str(error.value)
+    assert 'depends on ("scripts_tracker", "0002_outcomes_decide")' in str(error.value)
+
+
+@pytest.mark.django_db
+def test_a_database_that_is_gone_altogether_says_so_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "tables_exist", raising(OperationalError("second")))
+    with pytest.raises(OperationalError, match="first"):
+        ask(OperationalError("first"))
+
+
+def test_the_hint_names_the_latest_migration_of_ours() -> None:
+    import os
+
+    from scripts_tracker import migrations
+
+    names = sorted(os.listdir(os.path.dirname(migrations.__file__)))
+    latest = [name[:-3] for name in names if name[0] == "0"][-1]
+    with open(database.__file__) as stream:
+        assert f'"{latest}"' in stream.read()

@@ -1,0 +1,146 @@
+"""How attempts end in the ledger, and what that costs, in the test's own process."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
+
+from scripts_tracker import leases
+from scripts_tracker.models import Script, ScriptRun
+from scripts_tracker.outcomes import Unrecorded
+from tests.django_app.conftest import Jobs
+
+REASONS = {
+    "an error": ("raise ValueError('boom')", "ValueError: boom"),
+    "an error of many lines": ("raise ValueError('boom\\nand more')", "ValueError: boom\nand more"),
+    "an error without words": ("raise ValueError", "ValueError"),
+    "a syntax error": ("exec('(')", "SyntaxError: '(' was never closed"),
+    "Ctrl-C": ("raise KeyboardInterrupt", "interrupted: Ctrl-C"),
+    "an exit": ("raise SystemExit(3)", "SystemExit: 3"),
+    "an error that cannot be told": (
+        "raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0, '__module__': 'shop'})",
+        "shop.Odd: <exception str() failed>",
+    ),
+}
+if sys.version_info >= (3, 11):
+    REASONS["an error with a note"] = (
+        "e = ValueError('boom'); e.add_note('see the handbook'); raise e",
+        "ValueError: boom",
+    )
+
+
+@pytest.mark.parametrize(("body", "reason"), REASONS.values(), ids=REASONS)
+def test_the_reason_of_a_failure_is_its_own_line(jobs: Jobs, body: str, reason: str) -> None:
+    jobs.script("a", body)
+    with pytest.raises(BaseException):  # noqa: B017, PT011 - whatever it is
+        jobs.run_alone("a")
+    row = ScriptRun.objects.get()
+    assert (row.outcome, row.reason) == ("failed", reason)
+
+
+def once(error: BaseException, real: Callable[..., Any]) -> Callable[..., Any]:
+    """Fail at the first call."""
+    left = [error]
+
+    def call(*args: Any, **named: Any) -> Any:
+        if left:
+            raise left.pop()
+        return real(*args, **named)
+
+    return call
+
+
+def test_a_second_ctrl_c_does_not_lose_the_record_of_the_first(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs.script("a", "raise KeyboardInterrupt")
+    monkeypatch.setattr(leases, "end", once(KeyboardInterrupt(), leases.end))
+    assert jobs.run().code == 130
+    assert jobs.outcomes() == ["a failed"]
+    assert jobs.states() == {"a": "failed"}
+
+
+def test_a_takeover_is_told_and_nothing_is_applied(jobs: Jobs) -> None:
+    take = (
+        "from scripts_tracker.models import ScriptRun\n"
+        "        ScriptRun.objects.update(outcome='lost')  # as whoever takes over does first"
+    )
+    jobs.script("a", take)
+    result = jobs.run()
+    assert result.code == 1
+    assert "jobs.a ended, but another process had taken it over: its success is not recorded." in result.out
+    row = ScriptRun.objects.get()
+    assert (row.outcome, row.applies, row.reason) == ("lost", False, leases.TAKEN_OVER)
+
+
+def test_a_success_that_cannot_be_recorded_says_what_to_type(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise OperationalError("the disk is full")
+
+    settings.SCRIPTS_TRACKER = {"lease_seconds": 0.1}
+    jobs.script("a")
+    monkeypatch.setattr(leases, "end", gone)
+    with pytest.raises(Unrecorded, match=r"manage\.py check_scripts --mark-applied jobs\.a"):
+        jobs.run_alone("a")
+    assert jobs.outcomes() == ["a running"]
+
+
+PLAIN = "self.stdout.write('done')"
+NOT_COUNTED = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
+
+
+def statements(jobs: Jobs, name: str) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        jobs.run_alone(name)
+    return len([query for query in queries if not query["sql"].startswith(NOT_COUNTED)])
+
+
+def never_seen(jobs: Jobs) -> None:
+    pass
+
+
+def known(jobs: Jobs) -> None:
+    jobs.run_alone("a")
+
+
+def modified(jobs: Jobs) -> None:
+    jobs.run_alone("a")
+    jobs.script("a", f"{PLAIN}; self.stdout.write('more')")
+
+
+def failed(jobs: Jobs) -> None:
+    jobs.script("a", "raise ValueError")
+    jobs.run()
+    jobs.script("a", PLAIN)
+
+
+def lost(jobs: Jobs) -> None:
+    jobs.begin_elsewhere("a")
+    Script.objects.update(lease_expires=0)
+
+
+@pytest.mark.parametrize("before", [never_seen, known, modified, failed, lost])
+@pytest.mark.parametrize("decorators", ["@tracked_script", "@tracked_script(atomic=True)"])
+def test_a_run_adds_at_most_six_statements_where_the_script_is(
+    jobs: Jobs, before: Callable[[Jobs], None], decorators: str
+) -> None:
+    jobs.script("twin", decorators="")
+    jobs.script("a", decorators=decorators)
+    before(jobs)
+    untracked = statements(jobs, "twin")
+    assert statements(jobs, "a") - untracked <= 6
+    assert jobs.states()["a"] == "applied"
+
+
+def test_under_test_a_script_is_run_alone_but_the_runner_looks_at_requirements(jobs: Jobs) -> None:
+    jobs.script("a", requires="b")
+    jobs.script("b", "raise ValueError")
+    assert jobs.run("a").out.endswith("  jobs.a: requires jobs.b, which failed\n")
+    assert jobs.run_alone("a") == "done\n"

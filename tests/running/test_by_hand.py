@@ -1,0 +1,38 @@
+"""A tracked command that somebody types takes the same lease as run_scripts."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from tests.running.shops import Shop
+
+
+@pytest.mark.parametrize("options", ["", "atomic=True"], ids=["plain", "atomic"])
+@pytest.mark.parametrize("holding", ["run_scripts", "slow"])
+def test_it_is_refused_with_who_holds_the_script_and_since_when(
+    shop: Shop, options: str, holding: str
+) -> None:
+    shop.script("shop.slow", "effect('slow'); hold('slow')", options=options)
+    holder = shop.hold("slow", holding)
+    assert shop.states() == {"shop.slow": "running"}
+    other = shop.run("slow")
+    assert other.code == 1
+    who = f" on {socket.gethostname()}, process {holder.pid}. Wait until that ends."
+    assert "shop.slow was not run: it has been running since " in other.err
+    assert who in other.err
+    shop.go("slow")
+    assert holder.wait() == 0, holder.err
+    assert shop.effects() == {"slow": 1}
+    assert shop.outcomes() == ["succeeded"]
+
+
+def test_a_runner_waits_for_it_and_finds_the_work_done(shop: Shop) -> None:
+    shop.script("shop.slow", "effect('slow'); hold('slow')")
+    shop.script("shop.later", "effect('later')", requires=("shop.slow",))
+    holder = shop.hold("slow", "slow")
+    (runner,) = shop.start(("run_scripts", "--wait", "60"))
+    shop.go("slow")
+    assert (holder.wait(), runner.wait()) == (0, 0), runner.err
+    assert shop.effects() == {"slow": 1, "later": 1}

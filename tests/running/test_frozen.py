@@ -1,0 +1,62 @@
+"""A holder that gave no sign of life for longer than its lease, and comes back."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.databases.fixtures import KINDS
+from tests.running.shops import Shop, wait_for
+
+EACH = [(kind, "") for kind in KINDS] + [(kind, "atomic=True") for kind in KINDS if kind != "sqlite"]
+
+
+@pytest.mark.parametrize(("kind_name", "options"), EACH)
+def test_what_was_taken_over_is_recorded_once_and_the_loser_says_so(shop: Shop, options: str) -> None:
+    shop.script("shop.frozen", "effect('frozen'); hold('frozen')", options=options)
+    first = shop.hold("frozen", "run_scripts")
+    first.signal(signal.SIGSTOP)
+    shop.go("frozen")
+    second = shop.run("run_scripts", "--wait", "60")
+    assert second.code == 0, second.err
+    first.signal(signal.SIGCONT)
+    assert first.wait() == 1
+    assert "had taken it over" in first.out + first.err
+    assert shop.outcomes() == ["lost", "succeeded"]
+    assert shop.states() == {"shop.frozen": "applied"}
+    if options:
+        assert shop.effects() == {"frozen": 1}, "the loser's transaction is rolled back"
+
+
+def test_by_hand_the_loser_says_so_as_well(shop: Shop) -> None:
+    shop.script("shop.frozen", "hold('frozen')")
+    first = shop.hold("frozen", "frozen")
+    first.signal(signal.SIGSTOP)
+    shop.go("frozen")
+    assert shop.run("run_scripts", "--wait", "60").code == 0
+    first.signal(signal.SIGCONT)
+    assert first.wait() == 1
+    assert "CommandError: shop.frozen ended, but another process had taken it over" in first.err
+    assert shop.outcomes() == ["lost", "succeeded"]
+
+
+@pytest.mark.parametrize("kind_name", ["sqlite"])
+def test_an_open_transaction_on_sqlite_keeps_the_others_out(shop: Shop) -> None:
+    """There is one writer at a time: nobody can take over what nobody can write."""
+    shop.lease(0.5)
+    shop.project.settings("DATABASES['default']['OPTIONS'] = {'timeout': 0.2}")
+    shop.script("shop.frozen", "effect('frozen'); hold('frozen')", options="atomic=True")
+    first = shop.hold("frozen", "run_scripts")
+    first.signal(signal.SIGSTOP)
+    wait_for(lambda: shop.lease_ends() <= 0, "the lease runs out")
+    second = shop.run("run_scripts", "--wait", "1")
+    assert second.code == 1
+    assert "another transaction keeps it locked in the ledger" in second.out
+    assert "database is locked" not in second.out + second.err
+    (third,) = shop.start(("run_scripts", "--wait", "60"))
+    first.signal(signal.SIGCONT)
+    shop.go("frozen")
+    assert (first.wait(), third.wait()) == (0, 0), third.err
+    assert shop.outcomes() == ["succeeded"]
+    assert shop.effects() == {"frozen": 1}

@@ -1,0 +1,39 @@
+"""Eight processes at once, as the pods of one deploy."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.databases.fixtures import WITH_PGBOUNCER
+from tests.running.shops import FULL, Shop
+
+RACERS = 8
+# Fifty rounds on each kind of database, shared out over the workers.
+SHARDS, ROUNDS = (5, 10) if FULL else (1, 2)
+
+
+def twenty_scripts(shop: Shop) -> list[str]:
+    """Each third needs the one before it, each seventh the first as well; some are transactions."""
+    names = [f"{'shop' if number % 2 else 'stock'}.s{number:02}" for number in range(20)]
+    for number, name in enumerate(names):
+        requires = {names[number - 1]} if number % 3 == 2 else set()
+        requires |= {names[0]} if number and number % 7 == 0 else set()
+        options = "atomic=True" if number % 4 == 1 else ""
+        shop.script(name, f"effect({name!r})", options=options, requires=tuple(sorted(requires)))
+    return names
+
+
+@WITH_PGBOUNCER
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_each_effect_happens_exactly_once_and_every_process_is_content(shop: Shop, shard: int) -> None:
+    names = twenty_scripts(shop)
+    for _ in range(ROUNDS):
+        shop.forget_everything()
+        racers = shop.start(*[("run_scripts", "--wait", "60")] * RACERS)
+        told = [(process.wait(), process.err) for process in racers]
+        assert told == [(0, "")] * RACERS, [(process.out, process.err) for process in racers]
+        assert shop.effects() == Counter(names)
+        assert shop.outcomes() == ["succeeded"] * len(names)
+    assert set(shop.states().values()) == {"applied"}

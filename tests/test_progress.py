@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import traceback
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.core.management.base import CommandError
+from django.core.management.color import no_style
+
+from scripts_tracker import choosing, planning, progress
+from scripts_tracker.datatypes import RunRecord
+from scripts_tracker.events import End, Result, RunEvent, Summary
+from scripts_tracker.progress import Progress
+from scripts_tracker.report import Canvas, why
+from scripts_tracker.states import ScriptStatus, statuses
+from tests.builders import definition, record, run
+
+PLAIN, TERMINAL = Canvas(no_style()), Canvas(no_style(), width=40)
+WAITING = replace(run("running"), host="web-2", pid=7)
+ERASE = "\r\x1b[K"
+
+
+def status(
+    name: str, *, last_run: RunRecord | None = None, applied: str | None = None, **facts: Any
+) -> ScriptStatus:
+    kept = record(name, applied, last_run=last_run)
+    (found,) = statuses([definition(name, **facts)], {kept.id: kept} if last_run or applied else {})
+    return found
+
+
+FIX = status("shop.fix")
+ENDS = {end.value: end for end in End}
+
+
+def said(*events: RunEvent, canvas: Canvas = PLAIN, elapsed: float = 5) -> str:
+    teller = Progress(canvas, lambda: elapsed)
+    return "".join(teller.text(event) for event in events)
+
+
+def event(kind: str, *, holder: RunRecord | None = None, seconds: float = 0, **result: Any) -> RunEvent:
+    made = Result(FIX, ENDS[kind], seconds=seconds, **result) if kind in ENDS else None
+    return RunEvent(kind, FIX, 2, 10, seconds, holder, made)
+
+
+LINES = {
+    "started": (event("started"), "[ 2/10 0:05] shop.fix\n"),
+    "done": (event("done", seconds=1.26), "[ 2/10 0:05] shop.fix: done in 1.3 s\n"),
+    "done after minutes": (event("done", seconds=83), "[ 2/10 0:05] shop.fix: done in 1:23\n"),
+    "elsewhere": (
+        event("elsewhere", text="on web-2, process 7"),
+        "[ 2/10 0:05] shop.fix: done on web-2, process 7\n",
+    ),
+    "uncounted": (
+        event("uncounted", text="rehearsal"),
+        "[ 2/10 0:05] shop.fix: ran in 0.0 s, but does not count as applied: rehearsal\n",
+    ),
+    "failed": (event("failed", text="ValueError"), "[ 2/10 0:05] shop.fix: failed after 0.0 s: ValueError\n"),
+    "held": (event("held", text="it runs"), "[ 2/10 0:05] shop.fix: not run: it runs\n"),
+    "blocked, which the summary says": (event("blocked", text="x"), ""),
+    "skipped, which the summary says": (event("skipped", text="x"), ""),
+}
+
+
+@pytest.mark.parametrize(("one", "text"), LINES.values(), ids=LINES)
+def test_the_line_of(one: RunEvent, text: str) -> None:
+    assert said(one) == text
+
+
+def test_an_hour_is_told_as_such() -> None:
+    assert [progress.clock(seconds) for seconds in (0, 59.9, 60, 3599, 3661)] == [
+        "0:00",
+        "0:59",
+        "1:00",
+        "59:59",
+        "1:01:01",
+    ]
+
+
+def test_without_a_terminal_a_wait_is_a_line_once_a_minute() -> None:
+    waits = [event("waiting", holder=WAITING, seconds=seconds) for seconds in (0, 1, 59, 61, 62, 125)]
+    lines = said(*waits).splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith(
+        "[ 2/10 0:05] shop.fix: waiting for web-2, process 7, which has been running it since 2026-"
+    )
+
+
+def test_every_script_that_is_waited_for_is_told() -> None:
+    wait = event("waiting", holder=WAITING)
+    assert said(wait, event("started"), wait).count("waiting") == 2
+
+
+def test_a_lock_without_an_attempt_is_waited_for_too() -> None:
+    assert "waiting for another transaction" in said(event("waiting"))
+
+
+def test_at_a_terminal_the_line_of_a_wait_is_drawn_over_and_never_wraps() -> None:
+    wait = event("waiting", holder=WAITING)
+    text = said(wait, wait, event("started"), canvas=TERMINAL)
+    first, second, last = text.split(ERASE)[1:]
+    assert first == second
+    assert len(first) == 39
+    assert last == "[ 2/10 0:05] shop.fix\n"
+    assert said(event("started"), canvas=TERMINAL) == last
+
+
+def test_a_wait_that_ends_without_a_line_leaves_none_behind() -> None:
+    assert said(event("waiting"), event("skipped"), canvas=TERMINAL).endswith(ERASE)
+
+
+def error_of(body: str) -> BaseException:
+    try:
+        exec(compile(body, "/shop/fix.py", "exec"), {"CommandError": CommandError})  # noqa: S102 - as a script would
+    except BaseException as error:  # noqa: BLE001 - whatever it raises
+        return error
+    raise AssertionError
+
+
+@pytest.mark.parametrize("body", ["raise CommandError('no')", "raise SystemExit(3)"])
+def test_an_error_that_explains_itself_has_no_traceback(body: str) -> None:
+    assert progress.trace(Result(FIX, End.FAILED, error=error_of(body))) == ""
+    assert progress.trace(Result(FIX, End.DONE)) == ""
+
+
+def test_a_traceback_leaves_out_how_the_script_was_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_NOT_OF_THE_SCRIPT", (__file__,))
+    text = progress.trace(Result(FIX, End.FAILED, error=error_of("def f(): raise ValueError('boom')\nf()")))
+    lines = text.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[1] == '  File "/shop/fix.py", line 2, in <module>'
+    assert lines[-1] == "ValueError: boom"
+
+
+def test_a_traceback_of_which_nothing_is_the_scripts_is_told_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_NOT_OF_THE_SCRIPT", ("/",))
+    error = error_of("raise ValueError('boom')")
+    assert (
+        progress.trace(Result(FIX, End.FAILED, error=error))
+        == "".join(traceback.format_exception(error)).rstrip()
+    )
+
+
+def test_the_summary_counts_and_names_what_did_not_run_well() -> None:
+    names = {name: status(f"shop.{name}") for name in "abcdef"}
+    done = Summary(
+        (
+            Result(names["a"], End.DONE),
+            Result(names["b"], End.ELSEWHERE),
+            Result(names["c"], End.HELD, text="it runs"),
+            Result(names["d"], End.BLOCKED, text="requires shop.c"),
+            Result(names["e"], End.SKIPPED, text="shop.c failed"),
+            Result(names["f"], End.SKIPPED, text="shop.c failed"),
+        )
+    )
+    assert not done.is_good
+    assert list(progress.summary(done, PLAIN)) == [
+        "2 done, 1 failed, 1 blocked, 2 skipped.",
+        "Failed (1):",
+        "  shop.c: it runs",
+        "Blocked (1):",
+        "  shop.d: requires shop.c",
+        "Skipped (2), as shop.c failed:",
+        "  shop.e",
+        "  shop.f",
+    ]
+
+
+@pytest.mark.parametrize("end", End)
+def test_a_run_is_good_where_every_step_is_done(end: End) -> None:
+    assert Summary((Result(FIX, end),)).is_good is (end in {End.DONE, End.ELSEWHERE, End.UNCOUNTED})
+    assert end.blocks is (end not in {End.DONE, End.ELSEWHERE, End.SKIPPED})
+
+
+def test_an_empty_run_is_good() -> None:
+    assert Summary(()).is_good
+
+
+def test_a_plan_says_why_and_in_which_order() -> None:
+    found = [
+        definition("a.x", requires=("b.y",)),
+        definition("b.y"),
+        definition("c.z", requires=("no.such",)),
+        definition("d.w"),
+    ]
+    kept = record("d.w", last_run=run("failed"))
+    by_id = {one.id: one for one in statuses(found, {kept.id: kept})}
+    choice = choosing.choose(by_id, ["a.x", "c.z", "d.w"], retries=False)
+    made = planning.make_plan(choice.chosen, by_id, choice.left)
+    assert list(progress.plan(made, choice, PLAIN)) == [
+        "Plan (2):",
+        "  1. b.y: new, never applied here; required by a.x",
+        "  2. a.x: new, never applied here; after b.y",
+        "Blocked (1):",
+        "  c.z: requires no.such, which does not exist",
+        f"d.w is left to a person by --no-retry: {why(by_id[kept.id])}",
+    ]
+
+
+def test_what_blocks_others_is_not_told_twice() -> None:
+    found = [definition("a.x", requires=("d.w",)), definition("d.w")]
+    kept = record("d.w", last_run=run("failed"))
+    by_id = {one.id: one for one in statuses(found, {kept.id: kept})}
+    choice = choosing.choose(by_id, retries=False)
+    made = planning.make_plan(choice.chosen, by_id, choice.left)
+    assert list(progress.left(made, choice, PLAIN)) == []
+
+
+def test_a_named_script_whose_file_is_gone_gets_no_advice_to_run_it() -> None:
+    kept = record("a.gone", "a")
+    by_id = {one.id: one for one in statuses([], {kept.id: kept})}
+    choice = choosing.choose(by_id, ["gone"])
+    made = planning.make_plan(choice.chosen, by_id)
+    (line,) = progress.left(made, choice, PLAIN)
+    assert line.startswith("a.gone needs no run: applied on ")
+    assert "manage.py" not in line
+    assert progress.heading(made, PLAIN) == "No management script is to be run."
