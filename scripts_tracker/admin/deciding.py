@@ -88,9 +88,12 @@ class DecisionForm(forms.Form):
 
 
 def _seen(status: ScriptStatus) -> str:
-    content = status.definition.content_digest if status.definition else ""
+    contents: tuple[str | None, ...] = ()
+    if status.definition:
+        watched = (module.content_digest for module in status.definition.watches)
+        contents = (status.definition.content_digest, *watched)
     run = status.record.last_run.pk if status.record and status.record.last_run else 0
-    return f"{status.state.value} {run} {content}"
+    return f"{status.state.value} {run} {' '.join(map(str, contents))}".rstrip()
 
 
 def view(

@@ -104,6 +104,7 @@ def _rows(subject: Subject) -> Iterator[tuple[str, Any]]:
         yield "Tags", ", ".join(options.tags)
         yield "Rerun", options.rerun
         yield "Atomic", "yes, in one transaction" if options.atomic else ""
+        yield "Watches", ", ".join(options.watch)
         yield "Rehearsal with", ", ".join(options.unless)
         yield "Fingerprint", str(definition.fingerprint or "")
 
