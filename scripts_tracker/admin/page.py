@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scripts_tracker import comparing, dossier, drawing, history, marks, neighbourhood, report, snapshots
+from scripts_tracker import (
+    comparing,
+    diffing,
+    dossier,
+    drawing,
+    history,
+    marks,
+    neighbourhood,
+    report,
+    snapshots,
+)
 from scripts_tracker.admin import listing, texts
 from scripts_tracker.admin.reading import page_of, page_of_run
 from scripts_tracker.datatypes import ScriptId
@@ -163,6 +173,7 @@ def _versions(status: ScriptStatus | None, record: ScriptRecord, request: HttpRe
         "versions": [_version(one, status, record) for one in kept],
         "against": against,
         "is_raw": raw,
+        "hides_layout": compared is not None and compared.note in {diffing.ONLY_LAYOUT, diffing.LEFT_OUT},
         "diff": compared,
         # The note speaks to who types commands; here a link stands beside it.
         "note": texts.plain(compared.note).removesuffix(" To see that: --raw") if compared else "",

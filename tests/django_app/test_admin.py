@@ -402,10 +402,12 @@ def test_a_file_that_only_its_formatting_changed_is_still_applied(
 ) -> None:
     file = shop("shop.first")
     applied("shop.first")
+    assert "?raw=1" not in text_of(ada, f"{LIST}shop.first/change/")
     file.write_text(file.read_text() + "# a comment\n")
     page = text_of(ada, f"{LIST}shop.first/change/")
     assert "The code is the same: only formatting" in page
     assert "--raw" not in page
+    assert "?raw=1" in page
     assert "# a comment" not in page
     assert "+# a comment" in text_of(ada, f"{LIST}shop.first/change/?raw=1")
 
