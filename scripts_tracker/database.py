@@ -22,6 +22,7 @@ from django.db import (
 from scripts_tracker import conf, environment
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
+from scripts_tracker.vocabulary import NEWEST_MIGRATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -166,7 +167,7 @@ def _migration_hint() -> str:
     """Inside a transaction it is most likely a data migration that calls the command."""
     if not connections[alias()].in_atomic_block:
         return ""
-    return '; a migration that calls a tracked command depends on ("scripts_tracker", "0002_outcomes_decide")'
+    return f'; a migration that calls a tracked command depends on ("scripts_tracker", "{NEWEST_MIGRATION}")'
 
 
 def _database_option() -> str:

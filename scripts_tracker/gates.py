@@ -20,6 +20,7 @@ from scripts_tracker.datatypes import ScriptId
 from scripts_tracker.exceptions import LedgerMissing, ScriptsTrackerError
 from scripts_tracker.overview import take_stock
 from scripts_tracker.states import State
+from scripts_tracker.vocabulary import NEWEST_MIGRATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -103,7 +104,7 @@ def _missing(scripts: Sequence[str], app_label: str) -> str:
     try:
         by_id = take_stock().by_id
     except LedgerMissing as error:
-        return f'{error}; the migration is to depend on ("scripts_tracker", "0002_outcomes_decide")'
+        return f'{error}; the migration is to depend on ("scripts_tracker", "{NEWEST_MIGRATION}")'
     except Error as error:
         words = " ".join(str(error).split())
         return f"the ledger in database {database.alias()!r} cannot be read: {words} (first: manage.py migrate scripts_tracker)"

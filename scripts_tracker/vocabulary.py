@@ -10,6 +10,9 @@ RERUN_VALUES: tuple[Rerun, ...] = ("on-change", "once", "always")
 ALGORITHM: Final = "st1"
 """What fingerprints are made by now. It stands here, as the ledger asks for it where libcst is not to be imported."""
 
+NEWEST_MIGRATION: Final = "0004_watched"
+"""What a migration of a project depends on that calls a tracked command or asks whether one has run."""
+
 INTERRUPTED: Final = "interrupted"
 """How the reason of an attempt begins that Ctrl-C or SIGTERM ended: whoever waited for it may try again at once."""
 

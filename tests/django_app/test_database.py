@@ -173,7 +173,7 @@ def test_missing_tables_are_told_with_what_to_type(monkeypatch: pytest.MonkeyPat
     with pytest.raises(LedgerMissing) as error:
         ask(OperationalError("no such table"))
     assert "create them with: manage.py migrate scripts_tracker;" in str(error.value)
-    assert 'depends on ("scripts_tracker", "0002_outcomes_decide")' in str(error.value)
+    assert 'depends on ("scripts_tracker", "0004_watched")' in str(error.value)
 
 
 @pytest.mark.django_db

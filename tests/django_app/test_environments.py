@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import MATRIX, Project
+from tests.conftest import MATRIX, ROOT, Project
 
 USER = """
 from django.contrib.auth.models import AbstractBaseUser
@@ -86,3 +86,10 @@ def test_the_migrations_of_the_package_are_complete(project: Project) -> None:
     assert result.code == 0, (
         f"models and migrations differ; run: manage.py makemigrations scripts_tracker\n{result.out}"
     )
+
+
+def test_the_newest_migration_is_the_one_that_advice_names() -> None:
+    from scripts_tracker.vocabulary import NEWEST_MIGRATION
+
+    names = [file.stem for file in (ROOT / "scripts_tracker" / "migrations").glob("0*.py")]
+    assert max(names) == NEWEST_MIGRATION, "name the new migration in scripts_tracker/vocabulary.py"

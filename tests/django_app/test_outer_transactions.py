@@ -30,7 +30,7 @@ from django.core.management import call_command
 from django.db import migrations
 
 class Migration(migrations.Migration):
-    dependencies = [("scripts_tracker", "0002_outcomes_decide")]
+    dependencies = [("scripts_tracker", "0004_watched")]
     operations = [migrations.RunPython(lambda apps, editor: call_command("works"))]
 """
 SETUP = """
