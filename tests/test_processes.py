@@ -110,7 +110,7 @@ def test_a_name_with_blanks_and_brackets_confuses_nobody(
     (tmp_path / "stat").write_text(stat)
     real = open
     monkeypatch.setattr(
-        "builtins.open",
+        "io.open",
         lambda path, **how: real(tmp_path / "stat" if path == "/proc/7/stat" else path, **how),
     )
     assert processes._stat(7) == ("T", "22")

@@ -181,14 +181,3 @@ def test_a_database_that_is_gone_altogether_says_so_itself(monkeypatch: pytest.M
     monkeypatch.setattr(database, "tables_exist", raising(OperationalError("second")))
     with pytest.raises(OperationalError, match="first"):
         ask(OperationalError("first"))
-
-
-def test_the_hint_names_the_latest_migration_of_ours() -> None:
-    import os
-
-    from scripts_tracker import migrations
-
-    names = sorted(os.listdir(os.path.dirname(migrations.__file__)))
-    latest = [name[:-3] for name in names if name[0] == "0"][-1]
-    with open(database.__file__) as stream:
-        assert f'"{latest}"' in stream.read()

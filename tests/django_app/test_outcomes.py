@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
-from scripts_tracker import leases
+from scripts_tracker import environment, leases
 from scripts_tracker.models import Script, ScriptRun
 from scripts_tracker.outcomes import Unrecorded
 from tests.django_app.conftest import Jobs
@@ -65,6 +65,13 @@ def test_a_second_ctrl_c_does_not_lose_the_record_of_the_first(
     assert jobs.states() == {"a": "failed"}
 
 
+@pytest.fixture
+def _in_earnest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a test an attempt takes more for granted."""
+    monkeypatch.setattr(environment, "is_under_test", lambda: False)
+
+
+@pytest.mark.usefixtures("_in_earnest")
 def test_a_takeover_is_told_and_nothing_is_applied(jobs: Jobs) -> None:
     take = (
         "from scripts_tracker.models import ScriptRun\n"
@@ -78,6 +85,7 @@ def test_a_takeover_is_told_and_nothing_is_applied(jobs: Jobs) -> None:
     assert (row.outcome, row.applies, row.reason) == ("lost", False, leases.TAKEN_OVER)
 
 
+@pytest.mark.usefixtures("_in_earnest")
 def test_a_success_that_cannot_be_recorded_says_what_to_type(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
