@@ -141,7 +141,7 @@ def needs_tables(function: Callable[P, R]) -> Callable[P, R]:
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             # A savepoint: PostgreSQL answers nothing more in a transaction that met a missing table.
-            inside = connections[alias()].in_atomic_block
+            inside = is_in_transaction()
             with transaction.atomic(using=alias()) if inside else contextlib.nullcontext():
                 return function(*args, **kwargs)
         except (OperationalError, ProgrammingError) as error:

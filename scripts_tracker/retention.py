@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # So many keys a statement: no database minds, and nobody waits long for its locks.
 BATCH = 500
+# So many keys are read at once: without statistics PostgreSQL sorts all runs of a script for each page of them.
+PAGE = 10_000
 # How long to try where others write to the ledger at the same moment.
 _PATIENCE = 30.0
 _LONGEST_PAUSE = 0.1
@@ -116,10 +118,10 @@ def _batches(history: _History, policy: Policy) -> Iterator[Sequence[tuple[int, 
     if policy.before is not None:
         rows = rows.filter(started_at__lt=policy.before)
     after = 0
-    while page := list(rows.filter(pk__gt=after).order_by("pk").values_list("pk", "version")[:BATCH]):
+    while page := list(rows.filter(pk__gt=after).order_by("pk").values_list("pk", "version")[:PAGE]):
         after = page[-1][0]
-        if batch := [row for row in page if row[0] not in needed]:
-            yield batch
+        free = [row for row in page if row[0] not in needed]
+        yield from (free[start : start + BATCH] for start in range(0, len(free), BATCH))
 
 
 def _is_past(history: _History, policy: Policy) -> Q:

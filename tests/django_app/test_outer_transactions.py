@@ -86,3 +86,18 @@ def test_a_data_migration_may_call_it(shop: HostedProject) -> None:
     shop.write("shop/migrations/0001_data.py", MIGRATION)
     assert ALONE in shop.migrate().out
     assert (shop.states(), rows(shop)) == ({"shop.works": "applied"}, 1)
+
+
+def test_missing_tables_leave_a_transaction_without_autocommit_usable(shop: HostedProject) -> None:
+    code = (
+        "from django.core.management import CommandError\nfrom django.db import connection\n"
+        "cursor = connection.cursor()\n"
+        "for name in ('script', 'scriptrun', 'scriptversion'):\n"
+        "    cursor.execute(f'ALTER TABLE scripts_tracker_{name} RENAME TO gone_{name}')\n"
+        "transaction.set_autocommit(False)\n"
+        "cursor.execute('SELECT 1')\n"
+        "try: call_command('works')\n"
+        "except CommandError as error: print('do not exist' in str(error))\n"
+        "cursor.execute('SELECT 2'); print(cursor.fetchone()[0])"
+    )
+    assert shop.python(SETUP + code).text == "True\n2\n"
