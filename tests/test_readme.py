@@ -13,7 +13,9 @@ BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 
 
 def normalised(text: str) -> str:
-    return re.sub(r"\d+\.\d s\b", "SECONDS", re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "DATE", text))
+    """Without what differs from run to run: dates, how long something took, the clock of a run."""
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "DATE", text)
+    return re.sub(r" \d+:\d\d\]", " CLOCK]", re.sub(r"\d+\.\d s\b", "SECONDS", text))
 
 
 def insist_on(shown: str, printed: str) -> None:
