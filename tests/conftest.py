@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -19,6 +20,10 @@ import pytest
 from tests.warm.client import Warm
 
 pytest_plugins = ["tests.databases.fixtures"]
+
+# A shell starts what runs in the background with Ctrl-C ignored, and everything below would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "fixtures" / "demo"

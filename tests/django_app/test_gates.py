@@ -152,7 +152,7 @@ def test_squashed_migrations_keep_the_gate_between_its_neighbours(used: Project)
     used.manage("squashmigrations", "shop", "0002", "--no-input")
     text = next((used.root / "shop/migrations").glob("0001_squashed*")).read_text()
     assert "scripts_tracker.operations.RequireScripts(" in text
-    assert "scripts=['shop.fix_totals']" in text
+    assert "scripts=['shop.fix_totals']" in text.replace('"', "'")  # by black, where it is on the PATH
     assert text.index("CreateModel") < text.index("RequireScripts") < text.index("RemoveField")
     assert STOPPED.partition(":")[2].partition(" was")[2] in used.manage("migrate", code=1).err
     used.manage("fix_totals")
