@@ -73,7 +73,7 @@ def _start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticke
             if options.atomic and environment.is_under_test():
                 connections[DEFAULT_DB_ALIAS].cursor().close()  # a test may forbid either database
             return starts.start(call, identity, options, ticket)
-    except Exception:
+    except Exception:  # under test alone, where an untracked command would have met none of it
         if ticket is not None or not environment.is_under_test():
             raise
         logger.debug("%s runs unrecorded in a test", identity.id, exc_info=True)
