@@ -361,12 +361,18 @@ def test_a_signal_handler_may_print() -> None:
 
 
 FORK = """
-import os, sys, threading
-from scripts_tracker.capture import captured
-with captured(None, 1000) as tail:
+import os, sys, threading, time
+from scripts_tracker import capture
+as_seen = capture._as_seen
+def slowly(text):  # so that the lock is nearly always held at the moment of a fork
+    threading.current_thread() is threading.main_thread() or time.sleep(0.002)
+    return as_seen(text)
+capture._as_seen = slowly
+with capture.captured(None, 1000) as tail:
     print("before", flush=True)
     stop = threading.Event()
-    busy = threading.Thread(target=lambda: [tail.text() for _ in iter(stop.is_set, True)])
+    # With a breath between: locks are not fair, and a thread that never lets go of one lets nobody else have it.
+    busy = threading.Thread(target=lambda: [tail.text() for _ in iter(lambda: stop.wait(0.0001), True)])
     busy.start()
     for _ in range(50):
         if not (child := os.fork()):
