@@ -22,7 +22,8 @@ from scripts_tracker.owners import Owners
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from scripts_tracker.analysis.facts import FactStore, FileFacts
+    from scripts_tracker.analysis.facts import FileFacts
+    from scripts_tracker.analysis.stores import FactStore
     from scripts_tracker.datatypes import ScriptDefinition, ScriptId
     from scripts_tracker.overview import Overview
     from scripts_tracker.predecessor import Row

@@ -13,11 +13,11 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from scripts_tracker import arguments, capture, conf, database, environment, starts
 from scripts_tracker.calls import Call
-from scripts_tracker.datatypes import ScriptOptions
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.heartbeat import Heartbeat
 from scripts_tracker.identity import identify
 from scripts_tracker.outcomes import Attempt
+from scripts_tracker.runtypes import ScriptOptions
 from scripts_tracker.tickets import ticket_of
 
 if TYPE_CHECKING:

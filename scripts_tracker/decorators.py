@@ -90,7 +90,7 @@ def tracked_script(
         def wrapper(self: object, *args: Any, **kwargs: Any) -> Any:
             from scripts_tracker import attempts
             from scripts_tracker.calls import Call
-            from scripts_tracker.datatypes import ScriptOptions
+            from scripts_tracker.runtypes import ScriptOptions
 
             call = Call(function, self, args, kwargs)
             return attempts.run_tracked(call, ScriptOptions(rerun, atomic, *chosen))

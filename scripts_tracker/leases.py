@@ -15,9 +15,9 @@ from django.db.models import FilteredRelation, Q
 from scripts_tracker import clock, conf, ledger, processes
 from scripts_tracker.clock import DatabaseEpoch
 from scripts_tracker.database import alias, needs_tables
-from scripts_tracker.datatypes import Fingerprint, RunRecord
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
+from scripts_tracker.runtypes import Fingerprint, RunRecord
 
 if TYPE_CHECKING:
     from scripts_tracker.datatypes import ScriptId

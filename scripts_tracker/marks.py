@@ -13,7 +13,7 @@ from scripts_tracker.states import State
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from scripts_tracker.analysis.facts import FactStore
+    from scripts_tracker.analysis.stores import FactStore
     from scripts_tracker.datatypes import ScriptDefinition, ScriptId
     from scripts_tracker.states import ScriptStatus
 

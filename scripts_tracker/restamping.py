@@ -19,7 +19,8 @@ from scripts_tracker.vocabulary import ALGORITHM
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from scripts_tracker.analysis.facts import FactStore, FileFacts
+    from scripts_tracker.analysis.facts import FileFacts
+    from scripts_tracker.analysis.stores import FactStore
     from scripts_tracker.datatypes import (
         ModuleVersion,
         ScriptDefinition,

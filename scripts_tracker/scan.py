@@ -1,6 +1,7 @@
 """The one door from Django to the analysis: which folders are the project's, and what stands in them.
 
-``analysis.project`` is imported inside the functions: it brings libcst (0.2 s) the moment a file is new.
+Imported inside the functions: ``analysis.project``, which brings libcst (0.2 s) the moment a file is new, and the
+values of a whole project, of which the run of one command needs nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from django.apps import apps
 
 from scripts_tracker import conf
-from scripts_tracker.datatypes import CommandsDir, ScriptId
+from scripts_tracker.runtypes import ScriptId
 from scripts_tracker.vocabulary import INSTALLED
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     from django.apps import AppConfig
 
     from scripts_tracker.analysis.cache import FactCache
-    from scripts_tracker.analysis.facts import FactStore, FileFacts, Verdict
-    from scripts_tracker.datatypes import Finding, ModuleVersion, ProjectIndex
+    from scripts_tracker.analysis.facts import FileFacts, Verdict
+    from scripts_tracker.analysis.stores import FactStore
+    from scripts_tracker.datatypes import CommandsDir, Finding, ModuleVersion, ProjectIndex
 
 _TAIL = ("management", "commands")
 
@@ -103,10 +105,15 @@ def cache(root: str = "") -> FactCache:
     return FactCache(root or conf.base_dir())
 
 
+def _package_of(app: AppConfig) -> str:
+    return ".".join((app.name, *_TAIL))
+
+
 def folder_of(app: AppConfig) -> CommandsDir:
     """Where an app has its commands, or would have them."""
-    package = ".".join((app.name, *_TAIL))
-    return CommandsDir(app.label, package, os.path.join(app.path, *_TAIL))
+    from scripts_tracker.datatypes import CommandsDir
+
+    return CommandsDir(app.label, _package_of(app), os.path.join(app.path, *_TAIL))
 
 
 def _is_of_the_project(app: AppConfig) -> bool:
@@ -120,6 +127,8 @@ def _named_folder(path: str) -> CommandsDir:
         folder = folder_of(app)
         if os.path.normpath(folder.path) == path:
             return folder
+    from scripts_tracker.datatypes import CommandsDir
+
     inside = os.path.relpath(path, conf.base_dir())
     parts = [part for part in inside.split(os.sep) if part not in {os.curdir, os.pardir}]
     owner = parts[:-2] if tuple(parts[-2:]) == _TAIL else parts
@@ -220,7 +229,7 @@ def script_of_module(module_name: str) -> ScriptId:
     """
     package, _, name = module_name.rpartition(".")
     for app in apps.get_app_configs():
-        if package == folder_of(app).package:
+        if package == _package_of(app):
             return ScriptId(app.label, name)
     for folder in commands_dirs():
         if package == folder.package:

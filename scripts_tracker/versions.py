@@ -7,9 +7,9 @@ import io
 from typing import TYPE_CHECKING
 
 from scripts_tracker import conf, environment, scan
-from scripts_tracker.datatypes import Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.ledger import VersionFacts
+from scripts_tracker.runtypes import Fingerprint
 from scripts_tracker.vocabulary import ALGORITHM
 
 if TYPE_CHECKING:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from scripts_tracker.datatypes import Fingerprint, ModuleVersion
+from scripts_tracker.runtypes import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from scripts_tracker.datatypes import ModuleVersion
 
 
 def to_text(versions: Iterable[ModuleVersion]) -> str:
@@ -24,6 +26,8 @@ def from_text(text: str | None) -> tuple[ModuleVersion, ...]:
     """The inverse of ``to_text``; what is no such text says nothing of any module."""
     if not text:
         return ()
+    from scripts_tracker.datatypes import ModuleVersion  # few scripts watch anything
+
     try:
         return tuple(
             ModuleVersion(module, Fingerprint.parse(fingerprint) if fingerprint else None, digest)

@@ -15,18 +15,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from scripts_tracker.analysis import codes, sources, stamps
+from scripts_tracker.analysis.coding import Outcome, decoded, encoded, outcome_from_json, outcome_to_json
 from scripts_tracker.analysis.version import ANALYSIS_VERSION
-from scripts_tracker.datatypes import (
-    Finding,
-    Fingerprint,
-    Location,
-    ModuleVersion,
-    ProjectIndex,
-    Requirement,
-    ScriptDefinition,
-    ScriptId,
-    ScriptOptions,
-)
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.vocabulary import ALGORITHM
 
@@ -34,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from scripts_tracker.analysis.sources import CommandFile
+    from scripts_tracker.datatypes import ProjectIndex
 
 
 class IndexMemory(Protocol):
@@ -50,20 +41,6 @@ def key_of(*parts: object) -> str:
     """One way of asking, as a digest."""
     version = (ANALYSIS_VERSION, ALGORITHM, sys.version_info[:2])
     return hashlib.sha256(repr((version, parts)).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-class Outcome(NamedTuple):
-    """What became of one command file, as long as nothing changes that it depends on.
-
-    Attributes:
-        definition: the script, before requirements are checked against other scripts; None for no script.
-        findings: what was found wrong on the way.
-        lineage: the classes that the script is made of, as path and name, where they are not all in its own file.
-    """
-
-    definition: ScriptDefinition | None = None
-    findings: tuple[Finding, ...] = ()
-    lineage: tuple[tuple[str, str], ...] = ()
 
 
 _NOTHING: Final = Outcome()
@@ -126,13 +103,13 @@ def recalled(content: str | None, files: Sequence[CommandFile], since: int) -> R
         }
         touched = [one for one in paths if one not in same]
         if not touched:
-            return Recollection(_decoded(json.loads(index)))
+            return Recollection(decoded(json.loads(index)))
         digests, outcomes, found = json.loads(rest)
         basis = Basis(digests, outcomes, probes, read, found, same)
         changed = {path for path in touched if _digest(path) != (digests.get(path) or read.get(path))}
         if not changed:
             text = _text(files, since, basis, index, rest)
-            return Recollection(_decoded(json.loads(index)), None, None if text == content else text)
+            return Recollection(decoded(json.loads(index)), None, None if text == content else text)
         if changed.intersection((*read, *found)):
             return None
         return Recollection(None, _without(changed, basis, files))
@@ -144,7 +121,7 @@ def _without(changed: Collection[str], basis: Basis, files: Sequence[CommandFile
     """What holds of a basis as ``recalled`` has it, with outcomes as JSON."""
     keys = [key_of_file(file) for file in files if not file.ignored and file.path not in changed]
     stored = {key: outcome for key in keys if (outcome := basis.outcomes.get(key))}
-    kept = {key: _outcome_from_json(stored[key]) if key in stored else _NOTHING for key in keys}
+    kept = {key: outcome_from_json(stored[key]) if key in stored else _NOTHING for key in keys}
     digests = {path: digest for path, digest in basis.digests.items() if path not in changed}
     return basis._replace(digests=digests, outcomes=kept, stored=stored)
 
@@ -166,12 +143,12 @@ def remembered(index: ProjectIndex, files: Sequence[CommandFile], since: int, ba
     if any(finding.code == codes.UNREADABLE for finding in index.findings):
         return None
     outcomes = {
-        key: basis.stored.get(key) or _outcome_to_json(one)
+        key: basis.stored.get(key) or outcome_to_json(one)
         for key, one in basis.outcomes.items()
         if one != _NOTHING
     }
     rest = _dumped([basis.digests, outcomes, sorted(basis.found)])
-    return _text(files, since, basis, _dumped(_encoded(index)), rest)
+    return _text(files, since, basis, _dumped(encoded(index)), rest)
 
 
 def _text(files: Sequence[CommandFile], since: int, basis: Basis, index: str, rest: str) -> str:
@@ -206,99 +183,4 @@ def _holds(probes: Mapping[str, bool]) -> bool:
     return all(
         (os.path.isdir(path) if path.endswith("/") else os.path.isfile(path)) is found
         for path, found in probes.items()
-    )
-
-
-def _encoded(index: ProjectIndex) -> list[Any]:
-    return [
-        [_definition_to_json(one) for one in index.definitions],
-        [_finding_to_json(one) for one in index.findings],
-    ]
-
-
-def _outcome_to_json(one: Outcome) -> list[Any]:
-    definition = None if one.definition is None else _definition_to_json(one.definition)
-    return [definition, [_finding_to_json(each) for each in one.findings], one.lineage]
-
-
-def _outcome_from_json(data: Any) -> Outcome:
-    definition, findings, lineage = data
-    return Outcome(
-        None if definition is None else _definition_from_json(definition, {}),
-        tuple(_finding_from_json(one) for one in findings),
-        tuple((path, name) for path, name in lineage),
-    )
-
-
-def _finding_to_json(one: Finding) -> list[Any]:
-    return [*_place(one.location), one.code, one.message, one.hint, one.fixable]
-
-
-def _finding_from_json(data: Any) -> Finding:
-    return Finding(Location(*data[:3]), *data[3:])
-
-
-def _place(location: Location) -> tuple[str, int, int]:
-    return location.path, location.line, location.column
-
-
-def _definition_to_json(one: ScriptDefinition) -> list[Any]:
-    options = one.options
-    return [
-        [one.id.app_label, one.id.name],
-        _place(one.location),
-        str(one.fingerprint),
-        one.content_digest,
-        one.help,
-        [options.rerun, options.atomic, options.tags, options.unless],
-        [
-            [
-                [each.target.app_label, each.target.name] if each.target else None,
-                each.text,
-                _place(each.location),
-            ]
-            for each in one.requires
-        ],
-        *([list(map(_watched_to_json, one.watches))] if one.watches else ()),
-    ]
-
-
-def _watched_to_json(one: ModuleVersion) -> list[Any]:
-    return [one.module, str(one.fingerprint) if one.fingerprint else None, one.content_digest]
-
-
-def _watched_from_json(data: Any) -> ModuleVersion:
-    module, fingerprint, digest = data
-    return ModuleVersion(module, Fingerprint.parse(fingerprint) if fingerprint else None, digest)
-
-
-def _decoded(data: Any) -> ProjectIndex:
-    definitions, findings = data
-    plain: dict[str, ScriptOptions] = {}
-    return ProjectIndex(
-        tuple(_definition_from_json(one, plain) for one in definitions),
-        tuple(_finding_from_json(one) for one in findings),
-    )
-
-
-def _definition_from_json(data: Any, known: dict[str, ScriptOptions]) -> ScriptDefinition:
-    script, where, fingerprint, digest, help_, options, requires, *rest = data
-    watches = tuple(map(_watched_from_json, rest[0])) if rest else ()
-    key = repr((options, rest)) if rest else repr(options)
-    if key not in known:
-        rerun, atomic, tags, unless = options
-        names = tuple(one.module for one in watches)
-        known[key] = ScriptOptions(rerun, atomic, tuple(tags), tuple(unless), names)
-    return ScriptDefinition(
-        ScriptId(*script),
-        Location(*where),
-        Fingerprint.parse(fingerprint),
-        digest,
-        help_,
-        known[key],
-        tuple(
-            Requirement(ScriptId(*target) if target else None, text, Location(*there))
-            for target, text, there in requires
-        ),
-        watches,
     )

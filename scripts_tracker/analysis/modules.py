@@ -16,7 +16,8 @@ from scripts_tracker.exceptions import UnreadableSource
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from scripts_tracker.analysis.facts import FactStore, Verdict
+    from scripts_tracker.analysis.facts import Verdict
+    from scripts_tracker.analysis.stores import FactStore
     from scripts_tracker.datatypes import CommandsDir
 
 OURS: Final = frozenset({"scripts_tracker", "django_scripts_tracker"})

@@ -12,9 +12,10 @@ from scripts_tracker.exceptions import UnreadableSource
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from scripts_tracker.analysis.facts import FactStore, FileFacts
+    from scripts_tracker.analysis.facts import FileFacts
     from scripts_tracker.analysis.memos import IndexMemory
     from scripts_tracker.analysis.sources import CommandFile
+    from scripts_tracker.analysis.stores import FactStore
     from scripts_tracker.datatypes import CommandsDir, ProjectIndex
 
 

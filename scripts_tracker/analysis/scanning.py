@@ -6,14 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scripts_tracker.analysis import codes, memos, sources
+from scripts_tracker.analysis.coding import Outcome
 from scripts_tracker.analysis.cycles import cycles
-from scripts_tracker.analysis.facts import MemoryStore
 from scripts_tracker.analysis.linking import HiddenBaseError, Linker
-from scripts_tracker.analysis.memos import Outcome, key_of_file
+from scripts_tracker.analysis.memos import key_of_file
 from scripts_tracker.analysis.modules import Library, Module
 from scripts_tracker.analysis.requirements import Commands, RequirementReader
 from scripts_tracker.analysis.resolving import Resolver
 from scripts_tracker.analysis.sniffing import Sniffer
+from scripts_tracker.analysis.stores import MemoryStore
 from scripts_tracker.analysis.values import Const
 from scripts_tracker.analysis.watching import WatchReader
 from scripts_tracker.datatypes import Fingerprint, ProjectIndex, Requirement, ScriptDefinition, ScriptId
@@ -22,11 +23,12 @@ from scripts_tracker.exceptions import UnreadableSource
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from scripts_tracker.analysis.facts import FactStore, OwnScript
+    from scripts_tracker.analysis.facts import OwnScript
     from scripts_tracker.analysis.findings import Findings
     from scripts_tracker.analysis.memos import Basis
     from scripts_tracker.analysis.modules import Finder
     from scripts_tracker.analysis.sources import CommandFile
+    from scripts_tracker.analysis.stores import FactStore
     from scripts_tracker.datatypes import Finding
 
 

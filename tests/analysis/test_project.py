@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts_tracker.analysis import project, sniffing, sources
-from scripts_tracker.analysis.facts import FileFacts, MemoryStore, Verdict, verdict_of
+from scripts_tracker.analysis.facts import FileFacts, Verdict, verdict_of
+from scripts_tracker.analysis.stores import MemoryStore
 from scripts_tracker.analysis.version import ANALYSIS_VERSION
 from scripts_tracker.datatypes import CommandsDir, Finding, Location, ScriptId
 from tests.analysis.project_cases import FIXTURES, folders, index_of, read_cases

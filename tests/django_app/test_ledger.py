@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from scripts_tracker import decisions, leases, ledger, restamping, scan, snapshots
-from scripts_tracker.analysis.facts import MemoryStore
+from scripts_tracker.analysis.stores import MemoryStore
 from scripts_tracker.datatypes import Fingerprint, ScriptDefinition, ScriptId
 from scripts_tracker.decisions import Mark
 from scripts_tracker.ledger import RunFacts, Stamp, VersionFacts

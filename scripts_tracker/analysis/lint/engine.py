@@ -13,12 +13,12 @@ from scripts_tracker.analysis.version import RULES_VERSION
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from scripts_tracker.analysis.facts import FactStore
     from scripts_tracker.analysis.lint.base import Hit
     from scripts_tracker.analysis.lint.store import LintStore
     from scripts_tracker.analysis.memos import Basis, IndexMemory
     from scripts_tracker.analysis.scanning import Scan
     from scripts_tracker.analysis.sources import CommandFile
+    from scripts_tracker.analysis.stores import FactStore
     from scripts_tracker.datatypes import CommandsDir, Finding, ProjectIndex, ScriptDefinition
 
 
@@ -77,11 +77,11 @@ def project_findings(
             memory.remember(key, known.fresh)
         return known.index
     # From here on, dozens of modules: only where something has changed.
-    from scripts_tracker.analysis.facts import MemoryStore
     from scripts_tracker.analysis.lint.comments import Comments
     from scripts_tracker.analysis.lint.store import LintStore
     from scripts_tracker.analysis.modules import Finder
     from scripts_tracker.analysis.scanning import Scan
+    from scripts_tracker.analysis.stores import MemoryStore
 
     kept = LintStore(store if store is not None else MemoryStore())
     finder = Finder(request.dirs, request.root, request.import_roots)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from scripts_tracker.analysis.lint import hits
 
 if TYPE_CHECKING:
-    from scripts_tracker.analysis.facts import FactStore, FileFacts, Verdict
+    from scripts_tracker.analysis.facts import FileFacts, Verdict
     from scripts_tracker.analysis.lint.hits import FileHits
+    from scripts_tracker.analysis.stores import FactStore
 
 
 class LintStore:

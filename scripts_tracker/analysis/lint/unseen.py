@@ -17,8 +17,8 @@ from scripts_tracker.exceptions import UnreadableSource
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
 
-    from scripts_tracker.analysis.facts import FactStore
     from scripts_tracker.analysis.lint.engine import Request
+    from scripts_tracker.analysis.stores import FactStore
     from scripts_tracker.datatypes import ProjectIndex, ScriptDefinition
 
 # Also in two bytes a letter, or by a star import.

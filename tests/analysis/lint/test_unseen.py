@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts_tracker.analysis import modules
-from scripts_tracker.analysis.facts import MemoryStore
 from scripts_tracker.analysis.lint.engine import project_findings
 from scripts_tracker.analysis.lint.rules import all_rules
 from scripts_tracker.analysis.lint.unseen import unseen
+from scripts_tracker.analysis.stores import MemoryStore
 from tests.analysis.lint.rule_cases import ALONE, build, expected, linted, request
 
 if TYPE_CHECKING:
