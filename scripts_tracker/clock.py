@@ -35,8 +35,9 @@ class DatabaseEpoch(Func):
         )
 
     def as_mysql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
-        """UNIX_TIMESTAMP takes the session's time zone into account by itself."""
-        return self.as_sql(compiler, connection, template="UNIX_TIMESTAMP(NOW(6))", **extra)
+        """Not UNIX_TIMESTAMP(NOW(6)): in the hour that a local time zone has twice, NOW() does not tell which it is."""
+        template = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1e6)"
+        return self.as_sql(compiler, connection, template=template, **extra)
 
     def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
         """unixepoch('subsec') needs SQLite 3.42; julianday is there in all."""
