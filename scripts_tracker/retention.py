@@ -1,8 +1,8 @@
 """What of the history may go, and its deletion: a script at a time, a few hundred rows a statement.
 
 A run stays whatever its age where the ledger still says something by it: the script's last and its applied run, what
-is running, of each version the newest run by which it was applied (without it "reverted" would be "modified"), and the
-last unmark. Versions keep their rows; the source of one that no run names any more goes, as it is the big part of it. A
+is running, of each version, and of what it watched, the newest run by which it was applied (without it "reverted" would
+be "modified"), and the last unmark. A rehearsal that is still running after a day was killed: nobody takes those over. Versions keep their rows; the source of one that no run names any more goes, as it is the big part of it. A
 row that went could be the one that a run, begun at that moment inside somebody's transaction, refers to, and
 PostgreSQL would tell them only at their commit; a source that went comes back with the next run of that content.
 """
@@ -12,10 +12,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Exists, Max, OuterRef, Q
 
+from scripts_tracker import clock
 from scripts_tracker.database import alias, insist, needs_tables
 from scripts_tracker.datatypes import ScriptId
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
@@ -33,6 +35,7 @@ PAGE = 10_000
 # How long to try where others write to the ledger at the same moment.
 _PATIENCE = 30.0
 _LONGEST_PAUSE = 0.1
+_LONGEST_REHEARSAL = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,11 @@ class _History:
 
 def _runs() -> QuerySet[ScriptRun]:
     return ScriptRun.objects.using(alias())
+
+
+def _ended(runs: QuerySet[ScriptRun]) -> QuerySet[ScriptRun]:
+    killed = Q(kind="rehearsal", started_at__lt=clock.now() - _LONGEST_REHEARSAL)
+    return runs.filter(~Q(outcome="running") | killed)
 
 
 @needs_tables
@@ -114,7 +122,7 @@ def _pruned(history: _History, policy: Policy, *, dry_run: bool) -> Pruned:
 def _batches(history: _History, policy: Policy) -> Iterator[Sequence[tuple[int, int | None]]]:
     """The runs that may go, with their versions, oldest first."""
     needed = _needed(history.script_pk)
-    rows = _runs().filter(_is_past(history, policy), script=history.script_pk).exclude(outcome="running")
+    rows = _ended(_runs().filter(_is_past(history, policy), script=history.script_pk))
     if policy.before is not None:
         rows = rows.filter(started_at__lt=policy.before)
     after = 0
@@ -135,7 +143,7 @@ def _is_past(history: _History, policy: Policy) -> Q:
 def _needed(script_pk: int) -> set[int]:
     """The runs by which the ledger still says something; once a run is none of them, it never is again."""
     runs = _runs().filter(script=script_pk)
-    applying = runs.filter(applies=True).values("version").annotate(newest=Max("pk")).order_by()
+    applying = runs.filter(applies=True).values("version", "watched").annotate(newest=Max("pk")).order_by()
     needed = set(applying.values_list("newest", flat=True))
     needed.update(runs.filter(kind="unmark").order_by("-pk").values_list("pk", flat=True)[:1])
     script = Script.objects.using(alias()).filter(pk=script_pk)
@@ -151,7 +159,7 @@ def _delete(pks: list[int]) -> int:
     fail. MariaDB and MySQL refuse a subquery on the very table that the statement deletes from; this one is on another.
     """
     referring = Script.objects.filter(Q(last_run=OuterRef("pk")) | Q(applied_run=OuterRef("pk")))
-    runs: Any = _runs().filter(~Exists(referring), pk__in=pks).exclude(outcome="running")
+    runs: Any = _ended(_runs().filter(~Exists(referring), pk__in=pks))
     began = time.monotonic()
     deleted = int(insist(lambda: runs._raw_delete(alias()), _PATIENCE))  # noqa: SLF001 - as Django's own fast deletes
     time.sleep(min(time.monotonic() - began, _LONGEST_PAUSE))  # others want to write too

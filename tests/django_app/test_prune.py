@@ -82,7 +82,7 @@ KEPT = {
     "the last run though it failed": ("99a- 98a-", NEVER, "2"),
     "the last run though it was lost": ("99a- 98a~", NEVER, "2"),
     "a running one": ("99a- 98a?", NEVER, "2"),
-    "a running rehearsal, which holds nothing": ("99aR 98a-", NEVER, "1 2"),
+    "a running rehearsal, which holds nothing": ("0aR 98a-", NEVER, "1 2"),
     "the newest run that applied each version": ("99a+ 98a+ 97b+ 96b+ 95c+", NEVER, "2 4 5"),
     "a mark as what applied a version": ("99am 98b+", NEVER, "1 2"),
     "the last unmark": ("99a+ 98_u 97a- 96_u 95a- 94a-", NEVER, "4 6"),
@@ -139,6 +139,22 @@ def test_a_name_of_no_script_is_refused_before_anything_is_deleted() -> None:
         prune("shop.first", "frist", keep=0)
     assert caught.value.returncode == 2
     assert rest(runs) == "1 2"
+
+
+@pytest.mark.django_db
+def test_a_rehearsal_that_is_still_running_after_a_day_goes() -> None:
+    runs = write_history("99aR 0aR 98a- 97a-")
+    prune(keep=0)
+    assert rest(runs) == "2 4"
+
+
+@pytest.mark.django_db
+def test_the_newest_run_stays_of_each_state_of_the_watched_modules() -> None:
+    runs = write_history("99a+ 98a+ 97a+ 96a+ 95a-")
+    for run, watched in zip(runs, ("one", "one", "two", "three"), strict=False):
+        ScriptRun.objects.filter(pk=run.pk).update(watched=watched)
+    prune(keep=0)
+    assert rest(runs) == "2 3 4 5"
 
 
 @pytest.mark.django_db
