@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scripts_tracker.states import State
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from scripts_tracker.datatypes import Finding, Fingerprint, RunRecord
+    from scripts_tracker.datatypes import Finding, Fingerprint, ModuleVersion, RunRecord, ScriptRecord
     from scripts_tracker.states import ScriptStatus
 
 
@@ -76,15 +76,58 @@ class Past:
     traceback: str = ""
 
 
+class Base(NamedTuple):
+    """The version that the file is compared with, and what the script watched then."""
+
+    fingerprint: Fingerprint | None
+    content_digest: str
+    at: datetime | None
+    watched: tuple[ModuleVersion, ...]
+    is_applied: bool
+
+
+def base_of(record: ScriptRecord | None) -> Base | None:
+    """What was applied last; where nothing ever was, what was tried last."""
+    if record is None:
+        return None
+    if record.applied_content is not None:
+        return Base(
+            record.applied, record.applied_content, record.applied_at, record.applied_watched, is_applied=True
+        )
+    run = record.last_run
+    if run is not None and run.kind in {"run", "rehearsal"} and run.content_digest is not None:
+        return Base(run.version, run.content_digest, run.started_at, run.watched, is_applied=False)
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A diff and what it compares; without ``lines`` the note says why."""
+    """A diff and what it compares.
+
+    Attributes:
+        old: what the one is called.
+        new: what the other is called.
+        lines: the diff of the script's own file; without them the note says why.
+        note: a sentence about it.
+        is_raw: whether the text was compared, and not the code.
+        hides_layout: whether the text may differ where the diff shows nothing.
+        changed_modules: the modules that the script watches which changed; no diff shows them.
+        about_modules: what became of them, in a sentence; empty without any.
+    """
 
     old: str
     new: str
     lines: tuple[str, ...]
     note: str
     is_raw: bool = False
+    hides_layout: bool = False
+    changed_modules: tuple[str, ...] = ()
+    about_modules: str = ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All that is to be said of it."""
+        return tuple(filter(None, (self.about_modules, self.note)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +162,25 @@ class Dossier:
         record = self.status.record
         return record is not None and version.content_digest == record.applied_content
 
+    @property
+    def has_diff(self) -> bool:
+        """Whether a diff has something to show: the code is another one, and the source of what ran is kept."""
+        base, now = base_of(self.status.record), self.status.definition
+        if base is None or now is None or now.content_digest == base.content_digest:
+            return False
+        return now.fingerprint != base.fingerprint and any(
+            one.has_source for one in self.past.versions if one.content_digest == base.content_digest
+        )
 
-def next_steps(status: ScriptStatus) -> Mapping[str, str]:
+
+def next_steps(dossier: Dossier) -> Mapping[str, str]:
     """What to type next, by what it is for; nothing where there is nothing to do."""
-    name = status.id
+    name, record = dossier.status.id, dossier.status.record
     run = {"run it": f"manage.py run_scripts {name}"}
-    diff = {"what changed": f"manage.py show_script {name} --diff"}
     mark = f"manage.py check_scripts --mark-applied {name}"
+    diff = {"what changed": f"manage.py show_script {name} --diff"} if dossier.has_diff else {}
+    if record is not None and record.bytes_only:
+        diff["if only its formatting changed"] = mark
     steps: Mapping[State, Mapping[str, str]] = {
         State.NEW: run,
         State.FAILED: {**run, "mended by hand": mark},
@@ -134,9 +189,9 @@ def next_steps(status: ScriptStatus) -> Mapping[str, str]:
         State.EDITED: diff,
         State.REVERTED: diff,
         State.MOVED: {"record it under its new name": mark},
-        State.UNREADABLE: diff,
+        State.UNREADABLE: {**diff, "when it is mended": f"manage.py check_scripts {name}"},
     }
-    return steps.get(status.state, {})
+    return steps.get(dossier.status.state, {})
 
 
 def duration(seconds: float) -> str:

@@ -196,8 +196,66 @@ def test_code_that_ran_in_another_layout_is_called_that() -> None:
 
 @pytest.mark.parametrize("state", list(State), ids=lambda state: state.value)
 def test_what_needs_action_says_which_command_to_type(state: State) -> None:
-    status = replace(dossier(definition("a.x")).status, state=state)
-    assert next_steps(status) or not state.needs_action
+    made = dossier(definition("a.x"))
+    made = replace(made, status=replace(made.status, state=state))
+    assert next_steps(made) or not state.needs_action
+
+
+KEPT, NOT_KEPT = Past((), 0, (version("a"),)), Past((), 0, (version("a", has_source=False),))
+DIFF, MARK, MENDED = "what changed", "if only its formatting changed", "when it is mended"
+OFFERS: dict[str, tuple[ScriptDefinition, ScriptRecord, Past, list[str]]] = {
+    "other code than the source that is kept": (
+        definition("a.x", "b"),
+        record("a.x", "a"),
+        KEPT,
+        [DIFF, "run it"],
+    ),
+    "other code, and no source": (definition("a.x", "b"), record("a.x", "a"), NOT_KEPT, ["run it"]),
+    "other code, and no version at all": (definition("a.x", "b"), record("a.x", "a"), Past(), ["run it"]),
+    "other bytes, and no source": (
+        definition("a.x", "b"),
+        replace(record("a.x", "a"), bytes_only="its source was not kept"),
+        NOT_KEPT,
+        [MARK, "run it"],
+    ),
+    "a watched module alone": (
+        definition("a.x", "a", watches=("pricing=b",)),
+        record("a.x", "a", watched=("pricing=a",)),
+        KEPT,
+        ["run it"],
+    ),
+    "a watched module and the code": (
+        definition("a.x", "b", watches=("pricing=b",)),
+        record("a.x", "a", watched=("pricing=a",)),
+        KEPT,
+        [DIFF, "run it"],
+    ),
+    "a file that was broken from the start": (definition("a.x", None), record("a.x"), Past(), [MENDED]),
+    "a file that was broken since": (definition("a.x", None), record("a.x", "a"), KEPT, [DIFF, MENDED]),
+    "a watched module that is broken": (
+        definition("a.x", "a", watches=("pricing=?",)),
+        record("a.x", "a", watched=("pricing=a",)),
+        KEPT,
+        [MENDED],
+    ),
+    "what is not to run again": (definition("a.x", "b", rerun="once"), record("a.x", "a"), NOT_KEPT, []),
+}
+
+
+@pytest.mark.parametrize(("now", "kept", "past", "offered"), OFFERS.values(), ids=OFFERS)
+def test_a_diff_is_offered_where_there_is_one_to_show(
+    now: ScriptDefinition, kept: ScriptRecord, past: Past, offered: list[str]
+) -> None:
+    assert list(next_steps(dossier(now, kept, past))) == offered
+
+
+def test_a_diff_that_cannot_show_a_watched_module_says_which_one_changed() -> None:
+    about = "pricing, which it watches, changed."
+    comparison = Comparison("", "", (), "The same.", changed_modules=("pricing",), about_modules=about)
+    made = dossier(definition("a.x", "b"), record("a.x", "a"), comparison=comparison)
+    assert text(made).splitlines() == ["a.x: modified", about, "The same."]
+    found = json.loads(formats.renderer("json")(made, PLAIN))["diff"]
+    assert (found["changed_modules"], found["note"]) == (["pricing"], f"{about} The same.")
 
 
 DURATIONS = {-1: "0.0 s", 0.04: "0.0 s", 9.94: "9.9 s", 59.4: "59 s", 59.6: "1 min", 200: "3 min 20 s"}
@@ -277,6 +335,7 @@ def test_json_is_the_contract_to_the_letter() -> None:
             "new": "now",
             "is_raw": False,
             "note": "a note",
+            "changed_modules": [],
             "text": "--- applied\n+++ now\n+x",
         },
     }

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from scripts_tracker import (
     comparing,
-    diffing,
     dossier,
     drawing,
     history,
@@ -173,7 +172,6 @@ def _versions(status: ScriptStatus | None, record: ScriptRecord, request: HttpRe
         "versions": [_version(one, status, record) for one in kept],
         "against": against,
         "is_raw": raw,
-        "hides_layout": compared is not None and compared.note in {diffing.ONLY_LAYOUT, diffing.LEFT_OUT},
         "diff": compared,
         # The note speaks to who types commands; here a link stands beside it.
         "note": texts.plain(compared.note).removesuffix(" To see that: --raw") if compared else "",

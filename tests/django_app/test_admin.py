@@ -387,6 +387,18 @@ def test_the_file_is_compared_with_any_version(shop: Callable[..., Path], ada: C
         assert "-        two = 2" in text_of(ada, f"{LIST}shop.first/change/{nonsense}")
 
 
+def test_the_page_names_the_watched_modules_that_changed(shop: Callable[..., Path], ada: Client) -> None:
+    file = shop("shop.first", '@tracked_script(watch=("shop.pricing",))')
+    module = file.parents[2] / "pricing.py"
+    module.write_text("RATE = 7\n")
+    applied("shop.first")
+    assert "which it watches" not in text_of(ada, f"{LIST}shop.first/change/")
+    module.write_text("RATE = 19\n")
+    page = text_of(ada, f"{LIST}shop.first/change/").partition("What changed</h2>")[2]
+    assert "shop.pricing, which it watches, changed. The ledger keeps no source of watched modules" in page
+    assert "own file is the same, byte for byte." in page
+
+
 def test_without_a_stored_source_the_page_says_so(
     shop: Callable[..., Path], ada: Client, settings: Any
 ) -> None:

@@ -180,6 +180,12 @@ def test_what_ran_comes_over_once_and_a_plan_changes_nothing(old: OldTracker) ->
     words = old.project.manage("check_scripts").out
     assert "shop.second: the file differs from what was applied on 2020-02-01 20:02" in words
     assert "its fingerprint is by algorithm md5" in words
+    told = old.project.manage("show_script", "second").out
+    assert "what changed:" not in told
+    assert "if only its formatting changed: manage.py check_scripts --mark-applied shop.second" in told
+    diff = " ".join(old.project.manage("show_script", "second", "--diff").out.split())
+    assert "found no content with that checksum in git. If only its formatting changed" in diff
+    assert "until then, git has it" not in diff
 
 
 def test_what_another_tracker_ran_is_not_run_again(old: OldTracker) -> None:

@@ -119,7 +119,7 @@ def test_a_script_that_ran_is_shown_with_its_past_and_who_requires_it(shop: Proj
     assert "diff" not in found
 
 
-def test_the_diff_is_empty_exactly_while_the_script_is_not_modified(shop: Project) -> None:
+def test_the_diff_is_empty_while_only_the_layout_of_the_code_differs(shop: Project) -> None:
     edit(shop, "print('hello'); x = 1", '# note\n        print("hello")\n        x = 0x1')
     told, raw = show(shop, ["first", "--diff", *JSON], ["first", "--diff", "--raw"])
     assert (document(told)["script"]["state"], document(told)["diff"]["text"]) == ("applied", "")
@@ -134,6 +134,28 @@ def test_the_diff_is_empty_exactly_while_the_script_is_not_modified(shop: Projec
         "+        x = 0x2",
     ]
     assert "The file now is none of them." in text
+
+
+def test_the_diff_is_empty_exactly_while_the_code_is_what_was_applied_last(shop: Project) -> None:
+    for name, rerun in (("daily", "always"), ("former", "once"), ("back", "on-change")):
+        shop.command(f"shop.{name}", decorators=f'@tracked_script(rerun="{rerun}")')
+    edit(shop, "'done'", "'earlier'", "shop.back")
+    shop.manage("run_scripts")
+    names = ("first", "daily", "former", "back")
+    same = [document(one) for one in show(shop, *([name, "--diff", *JSON] for name in names))]
+    assert [one["diff"]["text"] for one in same] == [""] * len(names)
+    edit(shop, "'earlier'", "'done'", "shop.back")
+    shop.manage("run_scripts")
+    edit(shop, "'done'", "'earlier'", "shop.back")
+    edit(shop, "'done'", "'other'", "shop.daily")
+    edit(shop, "'done'", "'other'", "shop.former")
+    other = [document(one) for one in show(shop, *([name, "--diff", *JSON] for name in names))]
+    assert [(one["script"]["state"], bool(one["diff"]["text"])) for one in other] == [
+        ("applied", False),
+        ("recurring", True),
+        ("edited", True),
+        ("reverted", True),
+    ]
 
 
 def test_the_diff_has_colours_on_request_and_no_foreign_ones(shop: Project) -> None:
@@ -190,6 +212,26 @@ def test_without_a_source_it_says_so_and_what_to_do(shop: Project) -> None:
     assert '"store_source" is on' in diff
     assert "no source kept" in text
     assert "was never applied here" in new
+
+
+def test_without_a_source_other_code_is_not_called_the_same_and_no_diff_is_offered(shop: Project) -> None:
+    shop.command("shop.daily", decorators='@tracked_script(rerun="always")')
+    shop.manage("daily")
+    shop.python("from scripts_tracker.models import ScriptVersion; ScriptVersion.objects.update(source=None)")
+    edit(shop, "x = 1", "x = 2")
+    edit(shop, "'done'", "'twice'", "shop.daily")
+    told = show(shop, ["first", "--diff"], ["daily", "--diff"], ["first"])
+    assert [text.split(":")[1].split()[0] for text in told] == ["modified", "recurring", "modified"]
+    for text in told[:2]:
+        assert "The ledger keeps no source of what ran here. It keeps that" in text
+    assert "--diff" not in told[2]
+
+
+def test_a_file_that_was_broken_from_the_start_is_offered_no_diff(shop: Project) -> None:
+    shop.command("shop.broken").write_text("@tracked_script\ndef (")
+    (text,) = show(shop, ["broken"])
+    assert "--diff" not in text
+    assert "when it is mended: manage.py check_scripts shop.broken" in text
 
 
 def test_without_a_diff_nothing_is_imported_that_compares(shop: Project) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,55 @@ def test_the_state_names_the_module_and_the_next_run_settles_it(shop: Project) -
     assert found(shop) == ("reverted", ["shop.pricing"])
     shop.write("shop/__init__.py", "RATE = 7\n")
     assert found(shop)[0] == "modified", "these modules were never applied together"
+
+
+def shown(project: Project, *options: str) -> dict[str, Any]:
+    """The diff of show_script, as JSON has it."""
+    told = project.manage("show_script", "fix", "--diff", "--format", "json", *options).out
+    diff: dict[str, Any] = json.loads(told)["diff"]
+    return diff
+
+
+@pytest.mark.parametrize("options", [(), ("--raw",)], ids=["code", "raw"])
+def test_a_diff_without_lines_names_the_modules_that_made_it_modified(
+    options: tuple[str, ...], shop: Project
+) -> None:
+    shop.manage("fix")
+    assert shown(shop, *options)["changed_modules"] == []
+    shop.write("shop/pricing.py", PRICING.replace("*", "+"))
+    found = shown(shop, *options)
+    assert (found["text"], found["changed_modules"]) == ("", ["shop.pricing"])
+    assert found["note"] == (
+        "shop.pricing, which it watches, changed. The ledger keeps no source of watched modules; git has it."
+        " The script's own file is the same, byte for byte."
+    )
+    text = shop.manage("show_script", "fix", "--diff", *options).out
+    assert "shop.pricing, which it watches, changed." in text
+    assert "--diff" not in shop.manage("show_script", "fix").out
+
+
+def test_a_diff_of_the_script_names_the_modules_besides(shop: Project) -> None:
+    shop.manage("fix")
+    shop.write("shop/pricing.py", PRICING.replace("*", "+"))
+    file = shop.path("shop.fix")
+    file.write_text(f"# a comment\n{file.read_text()}")
+    found = shown(shop)
+    assert "The code of the script's own file is the same: only formatting" in found["note"]
+    assert (found["text"], found["changed_modules"]) == ("", ["shop.pricing"])
+    file.write_text(file.read_text() + "x = 1\n")
+    found = shown(shop)
+    assert "+x = 1" in found["text"].splitlines()
+    assert found["changed_modules"] == ["shop.pricing"]
+    assert found["note"].startswith("shop.pricing, which it watches, changed.")
+    assert "show_script shop.fix --diff" in " ".join(shop.manage("show_script", "fix").out.split())
+
+
+def test_a_run_that_failed_is_compared_with_the_modules_of_that_run(shop: Project) -> None:
+    shop.command("shop.fix", decorators=WATCH, body="raise ValueError")
+    shop.manage("fix", code=1)
+    assert shown(shop)["changed_modules"] == []
+    shop.write("shop/pricing.py", PRICING.replace("*", "+"))
+    assert shown(shop)["changed_modules"] == ["shop.pricing"]
 
 
 @pytest.mark.parametrize(("rerun", "state"), [("once", "edited"), ("always", "recurring")])

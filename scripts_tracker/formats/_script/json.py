@@ -51,7 +51,8 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "old": comparison.old,
         "new": comparison.new,
         "is_raw": comparison.is_raw,
-        "note": comparison.note,
+        "note": " ".join(comparison.notes),
+        "changed_modules": list(comparison.changed_modules),
         "text": "\n".join(comparison.lines),
     }
 

@@ -28,7 +28,7 @@ def render(dossier: Dossier, canvas: Canvas) -> str:
         return "\n".join(_diff(dossier.status, dossier.comparison, canvas))
     return "\n".join(
         [
-            *_head(dossier.status, canvas),
+            *_head(dossier, canvas),
             *_facts(dossier),
             *_problems(dossier, canvas),
             *versions(dossier, canvas),
@@ -38,10 +38,11 @@ def render(dossier: Dossier, canvas: Canvas) -> str:
     )
 
 
-def _head(status: ScriptStatus, canvas: Canvas) -> Iterator[str]:
+def _head(dossier: Dossier, canvas: Canvas) -> Iterator[str]:
+    status = dossier.status
     yield f"{canvas.style.MIGRATE_LABEL(str(status.id))}: {_state_style(status.state, canvas)(status.state.value)}"
     yield from wrapped(why(status), "  ", canvas)
-    for words, command in next_steps(status).items():
+    for words, command in next_steps(dossier).items():
         line = f"  {words}: {command}"
         fits = canvas.width is None or len(line) <= canvas.width
         # A command that is to be copied stands on one line.
@@ -113,7 +114,8 @@ def _output(dossier: Dossier, canvas: Canvas) -> Iterator[str]:
 def _diff(status: ScriptStatus, comparison: Comparison, canvas: Canvas) -> Iterator[str]:
     """The diff alone, below what it is of; a note is no part of it."""
     yield f"{canvas.style.MIGRATE_LABEL(str(status.id))}: {_state_style(status.state, canvas)(status.state.value)}"
-    yield from wrapped(comparison.note, "", canvas)
+    for note in comparison.notes:
+        yield from wrapped(note, "", canvas)
     yield from _coloured(comparison.lines, canvas)
 
 
