@@ -131,7 +131,7 @@ def test_the_whole_of_it() -> None:
     )
     kept = replace(record("a.x", "a", last_run=run("failed", "b")), pk=1)
     made = dossier(
-        definition("a.x", "b", rerun="once", atomic=True, tags=("slow", "vat")),
+        definition("a.x", "b", rerun="once", atomic=True, tags=("slow", "vat"), unless=("check", "plan")),
         kept,
         past,
         required={"b.y": required, "no.such": None},
@@ -147,7 +147,7 @@ def test_the_whole_of_it() -> None:
         "  Does a.x",
         "",
         "Path         a/management/commands/x.py",
-        'Options      rerun="once", atomic=True, tags: slow, vat',
+        'Options      rerun="once", atomic=True, tags: slow, vat, unless: check, plan',
         "Requires     b.y (new)",
         "             no.such (does not exist)",
         "Required by  b.y (new)",
@@ -176,6 +176,40 @@ def test_the_whole_of_it() -> None:
         "  Traceback",
         "  ValueError: boom",
     ]
+
+
+OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
+    "the defaults": ({}, ""),
+    "the default of unless, written out": ({"unless": ("dry_run",)}, ""),
+    "no option that makes a rehearsal": ({"unless": ()}, "unless=()"),
+    "another one": ({"unless": ("plan",)}, "unless: plan"),
+    "watched modules": ({"watches": ("shop.pricing=a", "shop=a")}, "watch: shop.pricing, shop"),
+    "all of them": (
+        {"rerun": "always", "tags": ("slow",), "watches": ("shop=a",), "unless": ("plan", "dry_run")},
+        'rerun="always", tags: slow, watch: shop, unless: plan, dry_run',
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "shown"), OPTIONS.values(), ids=OPTIONS)
+def test_every_option_that_is_no_default_is_shown(options: dict[str, Any], shown: str) -> None:
+    lines = text(dossier(definition("a.x", **options))).splitlines()
+    assert [line for line in lines if line.startswith("Options")] == (
+        [f"Options      {shown}"] if shown else []
+    )
+
+
+def test_json_tells_every_option_and_null_where_no_file_says_any() -> None:
+    made = dossier(definition("a.x", rerun="once", tags=("slow",), unless=(), watches=("shop=a",)))
+    assert json.loads(formats.renderer("json")(made, PLAIN))["options"] == {
+        "rerun": "once",
+        "atomic": False,
+        "tags": ["slow"],
+        "unless": [],
+        "watch": ["shop"],
+    }
+    gone = dossier(None, record("a.x", "a"))
+    assert json.loads(formats.renderer("json")(gone, PLAIN))["options"] is None
 
 
 def test_a_command_to_be_copied_stands_on_one_line() -> None:
@@ -295,6 +329,13 @@ def test_json_is_the_contract_to_the_letter() -> None:
     assert document == {
         "version": 1,
         "why": "the code differs from what was applied on 2026-05-01 12:00",
+        "options": {
+            "rerun": "on-change",
+            "atomic": False,
+            "tags": [],
+            "unless": ["dry_run"],
+            "watch": [],
+        },
         "required_by": ["b.y"],
         "problems": [],
         "versions": [

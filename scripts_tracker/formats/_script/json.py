@@ -9,8 +9,23 @@ from scripts_tracker.formats.json import finding, script
 from scripts_tracker.report import why
 
 if TYPE_CHECKING:
+    from scripts_tracker.datatypes import ScriptDefinition
     from scripts_tracker.dossier import Comparison, Dossier, PastRun, PastVersion
     from scripts_tracker.report import Canvas
+
+
+def _options(definition: ScriptDefinition | None) -> dict[str, Any] | None:
+    """Those of ``@tracked_script``, the defaults too; None where no file says any."""
+    if definition is None:
+        return None
+    options = definition.options
+    return {
+        "rerun": options.rerun,
+        "atomic": options.atomic,
+        "tags": list(options.tags),
+        "unless": list(options.unless),
+        "watch": list(options.watch),
+    }
 
 
 def _version(dossier: Dossier, version: PastVersion) -> dict[str, Any]:
@@ -64,6 +79,7 @@ def render(dossier: Dossier, canvas: Canvas) -> str:
         "version": 1,
         "script": script(dossier.status),
         "why": why(dossier.status),
+        "options": _options(dossier.status.definition),
         "required_by": [str(other.id) for other in dossier.required_by],
         "problems": [finding(found) for found in dossier.findings],
         "versions": [_version(dossier, version) for version in past.versions],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scripts_tracker.datatypes import ScriptOptions
 from scripts_tracker.dossier import next_steps
 from scripts_tracker.formats._script._past import runs, versions
 from scripts_tracker.formats._wrapping import escaped, wrapped
@@ -80,6 +81,9 @@ def _options(definition: ScriptDefinition | None) -> str:
     told = [f'rerun="{options.rerun}"'] if options.rerun != "on-change" else []
     told += ["atomic=True"] if options.atomic else []
     told += [f"tags: {', '.join(options.tags)}"] if options.tags else []
+    told += [f"watch: {', '.join(options.watch)}"] if options.watch else []
+    if options.unless != ScriptOptions().unless:
+        told.append(f"unless: {', '.join(options.unless)}" if options.unless else "unless=()")
     return ", ".join(told)
 
 
