@@ -80,6 +80,12 @@ def is_contention(error: BaseException) -> bool:
     return connections[alias()].vendor == "sqlite" and "locked" in str(error)
 
 
+def words(error: BaseException) -> str:
+    """An error in a line; a driver whose connection is gone may say no more than ``(0, '')``."""
+    text = " ".join(str(error).split())
+    return text if any(map(str.isalpha, text)) else "the connection was lost"
+
+
 @contextlib.contextmanager
 def uncounted() -> Iterator[None]:
     """``assertNumQueries`` in a test of a command is to see the queries of the command, not those of the ledger."""
@@ -122,7 +128,7 @@ def _reconnect(error: Error, say: Callable[[str], None], *, is_first: bool) -> N
     if not is_first and not isinstance(error, OperationalError | InterfaceError):
         raise error
     if not is_first:
-        say(" ".join(str(error).split()))
+        say(words(error))
     discard(connections[alias()])
 
 

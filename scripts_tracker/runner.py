@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import logging
+import os
 import random
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, close_old_connections
 
-from scripts_tracker import attempts, database, leases, overview, scan, snapshots
+from scripts_tracker import attempts, conf, database, leases, overview, processes, scan, snapshots
 from scripts_tracker.events import End, Result, RunEvent, Summary
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.identity import Identity
@@ -29,8 +31,13 @@ if TYPE_CHECKING:
     from scripts_tracker.planning import Plan
     from scripts_tracker.states import ScriptStatus
 
+T = TypeVar("T")
+
 _FIRST_POLL, _LONGEST_POLL = 0.1, 1.0
+_LEAST_PATIENCE = 5.0
 _NOT_TRIED = "the run was interrupted before"
+
+logger = logging.getLogger("scripts_tracker")
 
 
 class Runner:
@@ -80,7 +87,7 @@ class Runner:
                 interrupt = error
                 self._settle(self._interrupted(status, error, time.monotonic() - began))
             except (Error, LedgerMissing) as error:
-                words = f"the ledger cannot be used: {' '.join(str(error).split())}"
+                words = f"the ledger cannot be used: {database.words(error)}"
                 self._settle(Result(status, End.FAILED, time.monotonic() - began, words))
         return Summary(tuple(self._results.values()), interrupt)
 
@@ -131,7 +138,8 @@ class Runner:
                 until = until or time.monotonic() + self._options.wait
                 if not self._wait(status, held.run, until):
                     return Result(status, End.HELD, time.monotonic() - began, holder(held.run))
-            self._now = database.insist(overview.take_stock, self._options.wait).by_id
+            left = until - time.monotonic() if until else 0.0
+            self._now = _patiently(overview.take_stock, left).by_id
             if planned_status.id not in self._now:
                 return Result(status, End.FAILED, text="its file or its decorator is gone")
             status = self._now[planned_status.id]
@@ -142,10 +150,10 @@ class Runner:
         if run is None or run == _last_run(before):
             return None
         if now.state.satisfies and (now.state is not State.RECURRING or run.applies):
-            return Result(now, End.ELSEWHERE, text=f"on {run.host}, process {run.pid}")
+            return Result(now, End.ELSEWHERE, text=_where(run))
         if now.state is State.FAILED and not run.reason.startswith(INTERRUPTED):
-            where = f"failed meanwhile on {run.host}, process {run.pid}"
-            return Result(now, End.FAILED, text=f"{where}: {' '.join(run.reason.split())}")
+            words = f"failed meanwhile {_where(run)}: {' '.join(run.reason.split())}"
+            return Result(now, End.FAILED, text=words)
         return None
 
     def _try(self, status: ScriptStatus, began: float) -> Result:
@@ -194,18 +202,30 @@ class Runner:
             pause = min(pause * 1.3, _LONGEST_POLL)
             if run is None:
                 return True
-            run = _holder_of(status.id, self._options.wait)
+            run = _holder_of(status.id, left)
             if run is None:
                 return True
         return False
 
 
+def _patiently(ask: Callable[[], T], seconds: float) -> T:
+    """Ask the ledger while waiting: a database that is away for as long as a lease is no reason to give up."""
+    patience = max(min(seconds, conf.tracker_settings().lease_seconds), _LEAST_PATIENCE)
+    return database.insist(ask, patience, lambda words: logger.warning("Waiting for the ledger: %s", words))
+
+
 def _holder_of(script_id: ScriptId, seconds: float) -> RunRecord | None:
-    record = database.insist(lambda: snapshots.record_of(script_id), seconds)
+    record = _patiently(lambda: snapshots.record_of(script_id), seconds)
     if record is None or record.last_run is None:
         return None
     is_held = record.lease_live or leases.is_held_unrenewed(record.last_run, database.alias())
     return record.last_run if is_held else None
+
+
+def _where(run: RunRecord) -> str:
+    if (run.pid, run.host) == (os.getpid(), processes.host()):
+        return "by another script of this run"
+    return f"on {run.host}, process {run.pid}"
 
 
 def _identity(status: ScriptStatus) -> Identity:
