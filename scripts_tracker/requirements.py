@@ -13,6 +13,7 @@ from scripts_tracker import names, planning, scan, terminal
 from scripts_tracker.datatypes import ScriptId
 from scripts_tracker.exceptions import UserAbortingExecution
 from scripts_tracker.overview import take_stock
+from scripts_tracker.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,8 +84,11 @@ def check(asking: ScriptId, required: Sequence[Required], options: Mapping[str, 
 def _advice(missing: Missing, overview: Overview) -> str:
     plan = planning.make_plan(missing.known, overview.by_id)
     circles = "".join(f" They require each other: {' -> '.join(map(str, cycle))}." for cycle in plan.cycles)
-    commands = " && ".join(f"manage.py {status.id.name}" for status in plan.steps)
-    return circles + (f" Run first: {commands}" if commands else "")
+    held = " ".join(str(status.id) for status in missing.known if status.state is State.RUNNING)
+    wait = f" Wait until it ends: {held}." if held else ""
+    steps = [status for status in plan.steps if status.state is not State.RUNNING]
+    commands = " && ".join(f"manage.py {status.id.name}" for status in steps)
+    return circles + wait + (f" Run first: {commands}" if commands else "")
 
 
 def _somebody_is_there(options: Mapping[str, Any]) -> bool:
