@@ -29,11 +29,13 @@ _TIP = (
     ' orient="auto"><path d="M0 0 8 4 0 8z" class="st-tip"/></marker></defs>'
 )
 
+# What a state has that is not named here, who is to act decides.
 _TONES = {
-    "trouble": (State.FAILED, State.LOST, State.UNREADABLE),
-    "action": (State.NEW, State.MODIFIED),
-    "busy": (State.RUNNING,),
-    "odd": (State.EDITED, State.REVERTED, State.MOVED, State.MISSING),
+    State.FAILED: "trouble",
+    State.LOST: "trouble",
+    State.UNREADABLE: "trouble",
+    State.RUNNING: "busy",
+    State.MISSING: "odd",
 }
 
 
@@ -41,7 +43,7 @@ def tone(state: State | None) -> str:
     """The class of a state's colours; None is what does not exist."""
     if state is None:
         return "trouble"
-    return next((name for name, states in _TONES.items() if state in states), "done")
+    return _TONES.get(state, "action" if state.needs_action else "odd" if state.shown else "done")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts_tracker.analysis import codes
 from tests.conftest import ROOT, Project
 from tests.test_readme import insist_on
 
@@ -43,6 +44,19 @@ def test_every_page_is_in_the_list_of_pages() -> None:
     listed = {link.partition("#")[0] for link in links(ROOT / "docs" / "README.md")}
     for page in (ROOT / "docs").glob("*.md"):
         assert page.name in {*listed, "README.md"}, f"docs/README.md does not name {page.name}"
+
+
+def test_the_page_on_extending_gives_its_example_a_code_that_is_free() -> None:
+    text = (ROOT / "docs" / "extending.md").read_text()
+    assert set(re.findall(r"[sS][tT](\d{3})", text)) == {f"{len(codes.ALL):03}"}
+
+
+def test_what_the_page_on_extending_tells_to_change_is_where_it_says() -> None:
+    text = (ROOT / "docs" / "extending.md").read_text()
+    places = re.findall(r"`(_?[a-z]\w+|[A-Z_]+)` in `([\w/]+\.py)`", text)
+    assert len(places) > 5
+    for name, path in places:
+        assert re.search(rf"\b{name}\b", (ROOT / path).read_text()), f"{path} has no {name}"
 
 
 def write(project: Project, block: str) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from scripts_tracker import states
 from scripts_tracker.drawing import Box, picture, tone
+from scripts_tracker.formats._graph import look_of
 from scripts_tracker.layering import Bend, arrange
 from scripts_tracker.neighbourhood import around
 from scripts_tracker.states import ScriptStatus, State
@@ -180,7 +181,33 @@ def test_no_two_boxes_overlap_and_all_lie_within_the_picture() -> None:
     assert sum("st-turned" in (path.get("class") or "") for path in svg.iter(f"{SVG}path")) == 1
 
 
+TONES = {
+    "trouble": {State.FAILED, State.LOST, State.UNREADABLE},
+    "action": {State.NEW, State.MODIFIED},
+    "busy": {State.RUNNING},
+    "odd": {State.EDITED, State.REVERTED, State.MOVED, State.MISSING},
+    "done": {State.APPLIED, State.RECURRING},
+}
+
+
 def test_every_state_has_colours() -> None:
-    assert {tone(state) for state in State} == {"trouble", "action", "busy", "odd", "done"}
     assert tone(None) == "trouble"
-    assert tone(State.APPLIED) == "done"
+    assert {name: {state for state in State if tone(state) == name} for name in TONES} == TONES
+
+
+@pytest.mark.parametrize("state", list(State), ids=lambda state: state.value)
+def test_nothing_that_needs_action_is_drawn_as_done_anywhere(state: State) -> None:
+    assert (tone(state) in {"trouble", "action"}) == state.needs_action
+    assert (look_of(state) in {"trouble", "action"}) == state.needs_action
+
+
+@pytest.mark.parametrize(
+    ("action", "tones"),
+    [("needed", ("action", "action")), ("shown", ("odd", "done")), ("none", ("done", "done"))],
+)
+def test_a_state_that_is_not_named_here_has_the_colours_of_who_is_to_act(
+    action: str, tones: tuple[str, str]
+) -> None:
+    state = object.__new__(State)
+    state._name_, state.needs_action, state.shown = "TOMORROW", action == "needed", action != "none"
+    assert (tone(state), look_of(state)) == tones

@@ -10,7 +10,7 @@ from django.core.management.color import make_style, no_style
 from scripts_tracker import formats
 from scripts_tracker.datatypes import Finding, Location, ScriptDefinition, ScriptRecord
 from scripts_tracker.formats.text import render_notice
-from scripts_tracker.report import Canvas, Report
+from scripts_tracker.report import EXIT_CODES, Canvas, Report
 from scripts_tracker.states import State, statuses
 from tests.builders import definition, fingerprint, module, record, run
 
@@ -133,6 +133,11 @@ def test_no_state_is_without_words(state: State) -> None:
 
     status = ScriptStatus(record("a.x", "a").id, state, definition("a.x"), record("a.x", "a"))
     assert why(status)
+
+
+@pytest.mark.parametrize("state", list(State), ids=lambda state: state.value)
+def test_a_check_fails_for_every_state_that_needs_action_and_for_no_other(state: State) -> None:
+    assert (EXIT_CODES.get(state, 0) > 0) == state.needs_action
 
 
 def test_what_is_not_listed_is_counted() -> None:

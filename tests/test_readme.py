@@ -46,3 +46,11 @@ def test_the_states_and_settings_of_the_readme_are_those_of_the_code() -> None:
     assert dict(rows) == {
         state.value: "yes" if state.needs_action else "no, shown" if state.shown else "no" for state in State
     }
+
+
+def test_the_number_of_rules_is_that_of_the_lint() -> None:
+    from scripts_tracker.analysis.lint.rules import all_rules
+
+    named, more = re.findall(r"before they are merged: (.*?), and \[(\d+) more\]", README, re.DOTALL)[0]
+    assert len(named.split(",")) + int(more) == len(all_rules())
+    assert f"a linter of {len(all_rules())} rules" in (ROOT / "CHANGELOG.md").read_text()

@@ -25,9 +25,8 @@ LOOKS = {
     "busy": Look("#cfe2ff", "#0a58ca", "#031633"),
     "done": Look("#d1e7dd", "#0f5132", "#051b11"),
 }
+# What a state has that is not named here, who is to act decides.
 _KINDS = {
-    State.NEW: "action",
-    State.MODIFIED: "action",
     State.FAILED: "trouble",
     State.LOST: "trouble",
     State.UNREADABLE: "trouble",
@@ -62,4 +61,9 @@ def _node(key: str, script: ScriptId | str, report: Report) -> Node:
     status = report.by_id.get(script) if not isinstance(script, str) else None
     if status is None:
         return Node(key, str(script), "does not exist", "trouble")
-    return Node(key, str(script), status.state.value, _KINDS.get(status.state, "done"))
+    return Node(key, str(script), status.state.value, look_of(status.state))
+
+
+def look_of(state: State) -> str:
+    """Which of ``LOOKS`` a state has."""
+    return _KINDS.get(state, "action" if state.needs_action else "done")
