@@ -36,3 +36,15 @@ def test_a_runner_waits_for_it_and_finds_the_work_done(shop: Shop) -> None:
     shop.go("slow")
     assert (holder.wait(), runner.wait()) == (0, 0), runner.err
     assert shop.effects() == {"slow": 1, "later": 1}
+
+
+def test_what_requires_a_running_script_is_told_to_wait(shop: Shop) -> None:
+    shop.script("shop.slow", "hold('slow')")
+    shop.script("shop.later", "effect('later')", requires=("shop.slow",))
+    holder = shop.hold("slow", "slow")
+    later = shop.run("later")
+    assert later.code == 1
+    assert "it requires shop.slow (running). Wait until it ends: shop.slow.\n" in later.err
+    shop.go("slow")
+    assert holder.wait() == 0, holder.err
+    assert not shop.effects()
