@@ -7,27 +7,36 @@ ends where its row still says "running": whoever takes over an attempt that gave
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+import contextlib
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from django.db import IntegrityError, connections, transaction
+from django.db import DatabaseError, DataError, IntegrityError, connections, transaction
 from django.db.models import FilteredRelation, Q
 
 from scripts_tracker import clock, conf, ledger, processes
 from scripts_tracker.clock import DatabaseEpoch
-from scripts_tracker.database import alias, needs_tables
+from scripts_tracker.database import alias, is_in_transaction, needs_tables
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 from scripts_tracker.runtypes import Fingerprint, RunRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scripts_tracker.datatypes import ScriptId
     from scripts_tracker.ledger import RunFacts, VersionFacts
+
+R = TypeVar("R")
 
 TAKEN_OVER: Final = "another process took the script over before this one ended"
 
 _SCRIPT = ("pk", "applied_run", "lease_live", "last_run")
 _RUN = ("kind", "outcome", "started_at", "ended_at", "host", "pid", "user", "reason", "applies", "process")
 _VERSION = ("known__pk", "known__algorithm", "known__digest", "known__facts", "lacks_source")
+# MySQL and MariaDB: an invalid or incorrect string, a conversion that is impossible.
+_CHARACTER_ERRORS = frozenset({1300, 1366, 1977, 3988})
+# What people and machines are called.
+_WORDS, _LONGEST_WORD = ("host", "process", "user"), 255
 
 
 class KnownVersion(NamedTuple):
@@ -113,6 +122,14 @@ def begin(script_id: ScriptId, path: str, entry: Entry, version: VersionFacts, f
     Raises:
         Overtaken: what ``entry`` says is no longer so.
     """
+
+    def write(path: str, **words: Any) -> OpenRun:
+        return _begin(script_id, path, entry, version, facts._replace(**words))
+
+    return _in_its_characters(write, path=path, **{name: getattr(facts, name) for name in _WORDS})
+
+
+def _begin(script_id: ScriptId, path: str, entry: Entry, version: VersionFacts, facts: RunFacts) -> OpenRun:
     takes = facts.kind == "run"
     try:
         with transaction.atomic(using=alias()):
@@ -194,10 +211,40 @@ def end(
         False where another holder has taken the script over meanwhile: then nothing is applied.
     """
     row = ScriptRun.objects.using(alias()).filter(pk=run.pk)
-    told = {"ended_at": clock.now(), "output": output, "traceback": traceback}
-    if row.filter(outcome="running").update(outcome=outcome, applies=applies, reason=reason, **told):
+    ended_at = clock.now()
+
+    def write(reason: str, **told: Any) -> bool:
+        told["ended_at"] = ended_at
+        if row.filter(outcome="running").update(outcome=outcome, applies=applies, reason=reason, **told):
+            return True
+        if row.filter(outcome=outcome).exists():
+            return True  # the answer to the first try was lost with its connection
+        row.filter(outcome="lost").update(reason=TAKEN_OVER, **told)
+        return False
+
+    return _in_its_characters(write, output=output, traceback=traceback, reason=reason)
+
+
+def _in_its_characters(write: Callable[..., R], **texts: str) -> R:
+    """Write texts as they are; escaped, where the database has not all of their characters: it is no reason to fail."""
+    if all(text.isascii() for text in texts.values()):
+        return write(**texts)
+    try:
+        # A savepoint: what else was done in this transaction is to stay.
+        with transaction.atomic(using=alias()) if is_in_transaction() else contextlib.nullcontext():
+            return write(**texts)
+    except (DatabaseError, UnicodeError) as error:
+        if not _is_about_characters(error):
+            raise
+    return write(**{name: _escaped(name, text) for name, text in texts.items()})
+
+
+def _is_about_characters(error: Exception) -> bool:
+    if isinstance(error, DataError | UnicodeError):
         return True
-    if row.filter(outcome=outcome).exists():
-        return True  # the answer to the first try was lost with its connection
-    row.filter(outcome="lost").update(reason=TAKEN_OVER, **told)
-    return False
+    return connections[alias()].vendor == "mysql" and bool({*error.args[:1]} & _CHARACTER_ERRORS)
+
+
+def _escaped(name: str, text: str) -> str:
+    plain = text.encode("ascii", "backslashreplace").decode()
+    return plain[:_LONGEST_WORD] if name in _WORDS else plain

@@ -1,0 +1,83 @@
+"""A database that has not every character: what a script printed or raised is no reason to lose its outcome."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Project, make_project
+from tests.databases import kinds
+from tests.databases.kinds import MariaDB, PostgreSQL
+
+LATIN1_CONNECTION = "DATABASES['default']['OPTIONS'] = {'charset': 'latin1'}"
+
+
+@contextlib.contextmanager
+def mariadb(charset: str) -> Iterator[tuple[MariaDB, str]]:
+    kind, name = kinds.mariadb(), f"scripts_tracker_{uuid.uuid4().hex[:16]}"
+    kind.need()
+    kind.execute("mysql", f"CREATE DATABASE `{name}` CHARACTER SET {charset}")
+    yield kind, name
+    kind.drop(name)
+
+
+@contextlib.contextmanager
+def postgresql(encoding: str) -> Iterator[tuple[PostgreSQL, str]]:
+    kind, name = kinds.postgresql(), f"scripts_tracker_{uuid.uuid4().hex[:16]}"
+    kind.need()
+    order = f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"
+    kind.execute(kind.server.database or "postgres", order)
+    yield kind, name
+    kind.drop(name)
+
+
+DATABASES = {
+    "MariaDB utf8mb3": (mariadb, "utf8mb3", ""),
+    "MariaDB latin1": (mariadb, "latin1", ""),
+    "MariaDB latin1, as the driver": (mariadb, "latin1", LATIN1_CONNECTION),
+    "PostgreSQL LATIN1": (postgresql, "LATIN1", ""),
+}
+
+
+@pytest.fixture(params=DATABASES.values(), ids=list(DATABASES))
+def narrow(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Project]:
+    """A migrated project whose database knows no emoji."""
+    made, encoding, more = request.param
+    with made(encoding) as (kind, name):
+        project = make_project(tmp_path / "a project", {})
+        project.settings(f"{kind.settings(name)}\n{more}")
+        project.migrate()
+        yield project
+
+
+ROWS = (
+    "from scripts_tracker.models import ScriptRun\n"
+    "for row in ScriptRun.objects.order_by('script__name'):\n"
+    "    print(ascii([row.outcome, row.output, row.reason, row.user]))"
+)
+
+
+def test_the_outcome_does_not_depend_on_what_was_printed_and_raised(narrow: Project) -> None:
+    narrow.command("shop.a_plain", body="self.stdout.write('\\u00fc \\U0001f600')")
+    narrow.command(
+        "shop.b_whole",
+        decorators="@tracked_script(atomic=True)",
+        body="from scripts_tracker.models import Script\n"
+        "        Script.objects.create(app_label='x', identity='x')\n"
+        "        self.stdout.write('\\U0001f600')",
+    )
+    narrow.command("shop.c_fails", body="raise ValueError('\\U0001f600')")
+    result = narrow.manage("run_scripts", "--continue-on-error", code=1, PYTHONUTF8="1", LOGNAME="\U0001f600")
+    assert "2 done, 1 failed" in result.out
+    assert narrow.states() == {"shop.a_plain": "applied", "shop.b_whole": "applied", "shop.c_fails": "failed"}
+    plain, whole, fails = narrow.python(ROWS).out.splitlines()
+    user = "'\\\\U0001f600'"
+    assert plain == f"['succeeded', '\\\\xfc \\\\U0001f600\\n', '', {user}]"
+    assert whole == f"['succeeded', '\\\\U0001f600\\n', '', {user}]"
+    assert fails == f"['failed', '', 'ValueError: \\\\U0001f600', {user}]"
+    left = "from scripts_tracker.models import Script; print(Script.objects.filter(app_label='x').count())"
+    assert narrow.python(left).out == "1\n"
