@@ -288,6 +288,7 @@ def judge(
     by_id = {status.id: status for status in statuses}
     monkeypatch.setattr(gates, "take_stock", lambda: SimpleNamespace(by_id=by_id))
     monkeypatch.setattr(gates, "is_empty", lambda *_: False)
+    monkeypatch.setattr(gates.environment, "is_under_test", lambda: False)
     editor: Any = SimpleNamespace(connection=SimpleNamespace(alias="default"), atomic_migration=True)
     try:
         gates.insist(names, "shop", editor, ProjectState())
@@ -320,6 +321,33 @@ def test_a_script_that_nobody_knows_is_told_with_the_nearest(monkeypatch: pytest
     assert "gone.long_ago (never applied here, and there is no such tracked script)" in said
     assert said.endswith("Bring the file back to run it, or take the name out of the migration.")
     assert "run_scripts" not in said
+
+
+TESTS = """
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.test import TransactionTestCase
+
+class Tests(TransactionTestCase):
+    def setUp(self):
+        call_command("migrate", "shop", "0001", verbosity=0)
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO shop_order (total, old_total) VALUES (1, 1)")
+
+    def test_by_migrate(self):
+        call_command("migrate", "shop", verbosity=0)
+
+    def test_by_the_executor(self):
+        MigrationExecutor(connection).migrate([("shop", "0002_drop")])
+"""
+
+
+def test_the_tests_of_a_project_pass_with_rows_and_with_a_database_that_is_kept(used: Project) -> None:
+    used.settings("DATABASES['default']['TEST'] = {'NAME': BASE_DIR / 'test.sqlite3'}")
+    used.write("shop/tests.py", TESTS)
+    for _ in range(2):
+        assert "Ran 2 tests" in used.manage("test", "--keepdb").err
 
 
 def test_a_tracker_that_is_switched_off_lets_pass(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
