@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from django.db import DEFAULT_DB_ALIAS
 
-from scripts_tracker import conf, database, githistory, predecessor, scan, versions
+from scripts_tracker import conf, database, githistory, predecessor, scan, snapshots, versions
 from scripts_tracker.datatypes import Fingerprint
 from scripts_tracker.decisions import Mark
 from scripts_tracker.exceptions import UnreadableSource
@@ -18,6 +18,7 @@ from scripts_tracker.fates import Account, Fate, Judgement, Leftover
 from scripts_tracker.githistory import line_endings, md5
 from scripts_tracker.ledger import VersionFacts
 from scripts_tracker.owners import Owners
+from scripts_tracker.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from scripts_tracker.datatypes import ScriptDefinition, ScriptId
     from scripts_tracker.overview import Overview
     from scripts_tracker.predecessor import Row
+    from scripts_tracker.states import ScriptStatus
 
 
 ADOPT_FIRST = (
@@ -52,10 +54,10 @@ def survey(overview: Overview, using: str, tables: Sequence[str]) -> tuple[Accou
         tables: their names.
     """
     rows = [row for table in tables for row in predecessor.rows(using, table)]
-    definitions = {status.id: status.definition for status in overview.statuses if status.definition}
-    recorded = {status.id for status in overview.statuses if status.record or status.moved_from}
+    definitions = _definitions(overview)
     beside = _Survey(rows, definitions, overview.facts)
-    verdicts = [beside.judge(one, is_recorded=one in recorded) for one in definitions]
+    undecided = {status.id: status.state for status in _undecided(overview)}
+    verdicts = [beside.judge(one, undecided.get(one)) for one in definitions]
     marks = [verdict.mark for verdict in verdicts if verdict.mark]
     judgements = tuple(verdict.judgement for verdict in verdicts)
     leftovers = tuple(beside.leftovers({one.ran_as for one in judgements}))
@@ -63,14 +65,34 @@ def survey(overview: Overview, using: str, tables: Sequence[str]) -> tuple[Accou
 
 
 def is_waiting(overview: Overview) -> bool:
-    """Whether nothing is in the ledger, and django-scripts-tracker has run scripts that are there still."""
-    if any(status.record for status in overview.statuses):
+    """Whether django-scripts-tracker has run a script that could run here now, as nothing in the ledger speaks of it.
+
+    The old table is read only where a script was never applied here. Not even a ledger that took the table over
+    can do without: a file that could not be analysed then, or came back later, would run once more.
+    """
+    open_ids = [one.id for one in _undecided(overview) if one.definition and one.definition.fingerprint]
+    if not open_ids:
         return False
     using, tables = predecessor.find(dict.fromkeys((database.alias(), DEFAULT_DB_ALIAS)))
     rows = [row for table in tables for row in predecessor.rows(using, table)]
-    definitions = {status.id: status.definition for status in overview.statuses if status.definition}
-    beside = _Survey(rows, definitions, overview.facts)
-    return bool(rows) and any(beside.knows(one) for one in definitions)
+    if not rows:
+        return False
+    beside = _Survey(rows, _definitions(overview), overview.facts)
+    return any(map(beside.knows, open_ids))
+
+
+def _definitions(overview: Overview) -> dict[ScriptId, ScriptDefinition]:
+    return {status.id: status.definition for status in overview.statuses if status.definition}
+
+
+def _undecided(overview: Overview) -> list[ScriptStatus]:
+    """The scripts that were never applied here, and of which nobody has said that they were, or were not.
+
+    An attempt that failed and a rehearsal say nothing of what ran before.
+    """
+    tried = [status.record.pk for status in overview.unapplied if status.record]
+    decided = snapshots.decided(tried) if tried else frozenset()
+    return [one for one in overview.unapplied if one.record is None or one.record.pk not in decided]
 
 
 class _Survey:
@@ -91,15 +113,27 @@ class _Survey:
 
     def knows(self, script_id: ScriptId) -> bool:
         """Whether a row tells of the script."""
+        if self._own[script_id]:
+            return True
         source, _ = versions.read_source(scan.absolute_path(self._definitions[script_id].location.path))
-        return bool(self._own[script_id]) or self._row_of(script_id, line_endings(source)) is not None
+        contents = (source, *predecessor.with_old_imports(source))
+        return any(self._row_of(script_id, line_endings(one)) for one in contents)
 
-    def judge(self, script_id: ScriptId, *, is_recorded: bool) -> Verdict:
-        """What becomes of one script."""
+    def judge(self, script_id: ScriptId, undecided: State | None) -> Verdict:
+        """What becomes of one script.
+
+        Args:
+            script_id: which.
+            undecided: the state of one of which the ledger says nothing that counts; None for the others.
+        """
         definition = self._definitions[script_id]
         path = definition.location.path
-        if is_recorded:
+        if undecided is None:
             return Verdict(Judgement(script_id, path, Fate.RECORDED))
+        if undecided is State.RUNNING:
+            return Verdict(
+                Judgement(script_id, path, Fate.RUNNING, note="wait until that ends, then adopt again")
+            )
         source, content_digest = versions.read_source(scan.absolute_path(path))
         if definition.fingerprint is None or content_digest != definition.content_digest:
             return Verdict(Judgement(script_id, path, Fate.UNREADABLE, note="mend it, then adopt again"))

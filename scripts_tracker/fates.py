@@ -38,6 +38,7 @@ class Fate(Enum):
     MODIFIED = ("modified", "Modified since they ran", "record")
     CHANGED = ("changed", "Changed since they ran, perhaps in form only", "record")
     UNREADABLE = ("unreadable", "Left alone, as they cannot be analysed", "leave")
+    RUNNING = ("running", "Left alone, as they are being run", "leave")
     RECORDED = ("recorded", "Left alone, as the ledger has them already", "leave")
     NEW = ("new", "New: no row tells of them", "leave")
 

@@ -78,9 +78,9 @@ def _notify(stdout: Any) -> bool:
     if conf.tracker_settings().notify:
         report = Report(overview.statuses, overview.by_id, overview.findings)
         stdout.write(terminal.printable(stdout, render_notice(report, canvas)) + "\n")
-    if any(status.record for status in overview.statuses):
+    if not overview.unapplied:
         return True
-    from scripts_tracker import adoption  # for an empty ledger
+    from scripts_tracker import adoption  # for what another tracker may have run
 
     is_waiting = adoption.is_waiting(overview)
     if is_waiting:

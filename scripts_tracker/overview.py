@@ -28,6 +28,15 @@ class Overview:
         """The statuses by script."""
         return {status.id: status for status in self.statuses}
 
+    @property
+    def unapplied(self) -> tuple[ScriptStatus, ...]:
+        """The scripts with a file that were never applied here, nor under the name that they had before."""
+        return tuple(
+            one
+            for one in self.statuses
+            if one.definition and not one.moved_from and (one.record is None or one.record.applied is None)
+        )
+
 
 def take_stock(*, use_cache: bool = True) -> Overview:
     """Scan the project and read the ledger; raises LedgerMissing where there are no tables.

@@ -174,6 +174,13 @@ def formerly_watched(script_pks: Collection[int]) -> list[tuple[int, tuple[Modul
     return [(version, watches.from_text(watched)) for version, watched in rows]
 
 
+@needs_tables
+def decided(script_pks: Collection[int]) -> set[int]:
+    """Which of at least these scripts somebody ever marked as applied or forgot (one query)."""
+    runs = ScriptRun.objects.using(alias()).filter(kind__in=("mark", "unmark"))
+    return set(_of_scripts(runs, "script", script_pks).values_list("script", flat=True).distinct())
+
+
 def _of_scripts(rows: QuerySet[M], field: str, script_pks: Collection[int]) -> QuerySet[M]:
     return rows.filter(**{f"{field}__in": script_pks}) if len(script_pks) <= _MOST_PARAMETERS else rows
 

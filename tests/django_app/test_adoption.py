@@ -28,6 +28,15 @@ ELSEWHERE = "and since then it only imports the decorators from elsewhere"
 SAME_CODE = "by the history of git the code is the same"
 
 
+REHEARSING = (
+    SOURCE.format(name="script")
+    + """
+    def add_arguments(self, parser):
+        parser.add_argument('--dry-run', action='store_true')
+"""
+)
+
+
 @pytest.fixture
 def old(migrated: Project) -> OldTracker:
     tracker = OldTracker(migrated)
@@ -108,7 +117,37 @@ def in_the_ledger(old: OldTracker) -> None:
     old.project.manage("check_scripts", "--mark-all-applied")
 
 
+def tried_and_failed(old: OldTracker) -> None:
+    old.ran("script", old.write("script"))
+    body = SOURCE.format(name="script")
+    old.write("script", body.replace("self.stdout.write('script done')", "raise ValueError"))
+    old.project.manage("script", code=1)
+    old.write("script")
+
+
+def failed_at_the_version_that_ran(old: OldTracker) -> None:
+    source = SOURCE.format(name="script").replace("self.stdout.write('script done')", "raise ValueError")
+    old.ran("script", old.write("script", source))
+    old.project.manage("script", code=1)
+
+
+def rehearsed(old: OldTracker) -> None:
+    old.ran("script", old.write("script", REHEARSING))
+    old.project.manage("script", "--dry-run")
+
+
+def forgotten_and_tried_again(old: OldTracker) -> None:
+    failed_at_the_version_that_ran(old)
+    old.project.manage("check_scripts", "--mark-applied", "shop.script")
+    old.project.manage("check_scripts", "--unmark", "shop.script")
+    old.project.manage("script", code=1)
+
+
 CASES = (
+    (tried_and_failed, "unchanged", "applied", ""),
+    (failed_at_the_version_that_ran, "unchanged", "applied", ""),
+    (rehearsed, "unchanged", "applied", ""),
+    (forgotten_and_tried_again, "recorded", "failed", ""),
     (never_ran, "new", "new", ""),
     (cannot_be_analysed, "unreadable", "unreadable", ""),
     (edited, "modified", "modified", "other code than now"),
@@ -186,30 +225,6 @@ def test_what_ran_comes_over_once_and_a_plan_changes_nothing(old: OldTracker) ->
     diff = " ".join(old.project.manage("show_script", "second", "--diff").out.split())
     assert "found no content with that checksum in git. If only its formatting changed" in diff
     assert "until then, git has it" not in diff
-
-
-def test_what_another_tracker_ran_is_not_run_again(old: OldTracker) -> None:
-    old.project.settings("SCRIPTS_TRACKER = {'auto_run': True}")
-    old.ran("first", old.write("first"))
-    hint = (
-        "django-scripts-tracker ran scripts here before; to take over what it recorded:"
-        " manage.py adopt_scripts_tracker --plan\n"
-    )
-    out = old.project.migrate().out
-    assert out.endswith(hint)
-    assert "first done" not in out
-    assert old.project.manage("run_all_scripts", code=2).err == f"CommandError: Nothing was run: {hint}"
-    old.project.manage("adopt_scripts_tracker")
-    out = old.project.migrate().out
-    assert hint not in out
-    assert "first done" not in out
-
-
-@MATRIX
-def test_what_no_other_tracker_ran_is_run(old: OldTracker) -> None:
-    old.write("first")
-    old.ran("gone", b"something else")
-    assert "first done" in old.project.manage("run_scripts").out
 
 
 def test_where_there_is_nothing_to_read_or_to_write_it_says_so(project: Project) -> None:

@@ -118,9 +118,9 @@ class Command(BaseCommand):
 
     def _insist_on_adoption(self, overview: Overview) -> None:
         """Run nothing that another tracker may have run already."""
-        if any(status.record for status in overview.statuses):
+        if not overview.unapplied:
             return
-        from scripts_tracker import adoption  # for an empty ledger
+        from scripts_tracker import adoption  # for what another tracker may have run
 
         if adoption.is_waiting(overview):
             raise CommandError(f"Nothing was run: {adoption.ADOPT_FIRST}", returncode=COULD_NOT_RUN)
