@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from django.db import DEFAULT_DB_ALIAS
 
-from scripts_tracker import conf, database, githistory, predecessor, scan, snapshots, versions
+from scripts_tracker import (
+    clock,
+    conf,
+    database,
+    decisions,
+    githistory,
+    predecessor,
+    scan,
+    snapshots,
+    versions,
+)
 from scripts_tracker.datatypes import Fingerprint
 from scripts_tracker.decisions import Mark
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.fates import Account, Fate, Judgement, Leftover
 from scripts_tracker.githistory import line_endings, md5
-from scripts_tracker.ledger import VersionFacts
+from scripts_tracker.ledger import RunFacts, VersionFacts
 from scripts_tracker.owners import Owners
+from scripts_tracker.provenance import who_and_where
+from scripts_tracker.report import local_time
 from scripts_tracker.states import State
 
 if TYPE_CHECKING:
@@ -46,7 +58,7 @@ class Verdict:
 
 
 def survey(overview: Overview, using: str, tables: Sequence[str]) -> tuple[Account, list[Mark]]:
-    """What is to be said, and to be recorded by ``decisions.mark_applied``.
+    """What is to be said, and to be recorded by ``record``.
 
     Args:
         overview: every script with what the ledger has of it.
@@ -62,6 +74,15 @@ def survey(overview: Overview, using: str, tables: Sequence[str]) -> tuple[Accou
     judgements = tuple(verdict.judgement for verdict in verdicts)
     leftovers = tuple(beside.leftovers({one.ran_as for one in judgements}))
     return Account(using, tuple(tables), len(rows), judgements, leftovers), marks
+
+
+def record(marks: Sequence[Mark]) -> None:
+    """Write them into the history: with the old date, and so not as if who adopts it now had applied it then."""
+    here = who_and_where("mark")
+    who = "".join(f" {word} {name}" for word, name in (("by", here.user), ("on", here.host)) if name)
+    words = f"adopted on {local_time(clock.now())}{who}"
+    told = [replace(mark, reason=f"{words} {mark.reason}") for mark in marks]
+    decisions.mark_applied(told, RunFacts("mark"))
 
 
 def is_waiting(overview: Overview) -> bool:
@@ -187,7 +208,7 @@ class _Survey:
         definition: ScriptDefinition, row: Row, version: VersionFacts, fate: Fate, note: str
     ) -> Verdict:
         path = definition.location.path
-        reason = f"adopted from django-scripts-tracker, which recorded {row.path}"
+        reason = f"from django-scripts-tracker, which recorded {row.path}"
         mark = Mark(definition.id, path, version, at=row.applied_at, reason=reason)
         return Verdict(Judgement(definition.id, path, fate, row.applied_at, row.path, note), mark)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import re
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +228,21 @@ def test_what_ran_comes_over_once_and_a_plan_changes_nothing(old: OldTracker) ->
     diff = " ".join(old.project.manage("show_script", "second", "--diff").out.split())
     assert "found no content with that checksum in git. If only its formatting changed" in diff
     assert "until then, git has it" not in diff
+
+
+def test_the_history_does_not_say_that_who_adopts_a_script_applied_it_then(old: OldTracker) -> None:
+    old.ran("first", old.write("first"))
+    old.project.manage("adopt_scripts_tracker")
+    document = json.loads(old.project.manage("show_script", "first", "--history", "--format", "json").out)
+    (run,) = document["runs"]
+    assert run["started_at"] == WHEN
+    assert [run[name] for name in ("user", "host", "pid", "git_revision")] == ["", "", None, ""]
+    path = "shop/management/commands/first.py"
+    assert re.fullmatch(
+        rf"adopted on \d{{4}}-\d\d-\d\d \d\d:\d\d by {getpass.getuser()} on {re.escape(socket.gethostname())}"
+        rf" from django-scripts-tracker, which recorded {path}",
+        run["reason"],
+    )
 
 
 def test_where_there_is_nothing_to_read_or_to_write_it_says_so(project: Project) -> None:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
-from scripts_tracker import adoption, database, decisions, predecessor, terminal
+from scripts_tracker import adoption, database, predecessor, terminal
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.overview import take_stock
-from scripts_tracker.provenance import who_and_where
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -61,7 +60,7 @@ class Command(BaseCommand):
             )
         account, marks = adoption.survey(take_stock(), using, tables)
         if marks and not is_plan:
-            decisions.mark_applied(marks, who_and_where("mark"))
+            adoption.record(marks)
         return account
 
     def _tell(self, account: Account, options: dict[str, Any]) -> None:
