@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -152,3 +153,26 @@ def test_under_test_a_script_is_run_alone_but_the_runner_looks_at_requirements(j
     jobs.script("b", "raise ValueError")
     assert jobs.run("a").out.endswith("  jobs.a: requires jobs.b, which failed\n")
     assert jobs.run_alone("a") == "done\n"
+
+
+@pytest.mark.parametrize(
+    ("decorators", "counted"),
+    [("@tracked_script", 1), ("@tracked_script(atomic=True)", 3)],
+    ids=["plain", "atomic"],
+)
+def test_a_test_counts_the_queries_of_the_command_and_of_its_transaction(
+    jobs: Jobs, decorators: str, counted: int
+) -> None:
+    body = "from scripts_tracker.models import Script; Script.objects.count()"
+    jobs.script("a", body, decorators=decorators)
+    with CaptureQueriesContext(connection) as queries:
+        jobs.run_alone("a")
+    assert len(queries) == counted
+    assert jobs.outcomes() == ["a succeeded"]
+
+
+def test_what_a_test_runs_in_a_thread_of_its_own_is_not_recorded(jobs: Jobs) -> None:
+    jobs.script("a")
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(jobs.run_alone, "a").result() == "done\n"
+    assert not ScriptRun.objects.exists()

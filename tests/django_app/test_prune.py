@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -16,11 +16,16 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from scripts_tracker import retention
+from scripts_tracker.datatypes import ScriptId
+from scripts_tracker.interrupts import Terminated
 from scripts_tracker.ledger import identity_of
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 from tests.builders import script_id
 from tests.conftest import ENVIRONMENT, Project
 from tests.databases.fixtures import HostedProject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 KINDS = {"+": "run", "-": "run", "?": "run", "~": "run", "m": "mark", "u": "unmark", "r": "rehearsal"}
 OUTCOMES = {"-": "failed", "?": "running", "~": "lost"}
@@ -221,6 +226,26 @@ def test_on_the_command_line_it_ends_with_a_code_and_the_states_stay(migrated: P
     done = migrated.manage("prune_script_runs", "--keep=0", "--older-than=0", "--verbosity", "0")
     assert done.text == ""
     assert migrated.states() == before == {"shop.first": "applied"}
+
+
+INTERRUPTS = {"Ctrl-C": (KeyboardInterrupt(), 130), "SIGTERM": (Terminated("SIGTERM"), 143)}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("interrupt", "code"), INTERRUPTS.values(), ids=INTERRUPTS)
+def test_an_interrupt_ends_it_with_the_code_of_the_signal_and_says_what_went(
+    interrupt: BaseException, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> Iterator[retention.Pruned]:
+        yield retention.Pruned(ScriptId("shop", "first"), 2, 1, 0)
+        raise interrupt
+
+    monkeypatch.setattr(retention, "prune", interrupted)
+    err = io.StringIO()
+    with pytest.raises(SystemExit) as caught:
+        call_command("prune_script_runs", keep=1, stdout=io.StringIO(), stderr=err)
+    assert caught.value.code == code
+    assert "2 runs of 1 of 1 scripts deleted, 1 kept. To go on, run the same again." in err.getvalue()
 
 
 MANY = """
