@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import connections, router
+from django.db import Error, connections, router
 from django.db.models.signals import post_migrate
 
 from scripts_tracker import conf, database, environment, terminal
@@ -103,20 +103,21 @@ def _at_the_end(sender: AppConfig, action: Callable[[], None]) -> None:
 
 
 def _run(using: str, stdout: Any, verbosity: int) -> None:
-    if _is_half_migrated(using):
-        stdout.write("No management script was run: migrate was told to leave migrations out.\n")
-        return
     try:
+        if _is_half_migrated(using):
+            stdout.write("No management script was run: migrate was told to leave migrations out.\n")
+            return
         call_command(
             "run_scripts",
             interactive=False,
             verbosity=verbosity,
+            only_failures=True,
             stdout=getattr(stdout, "_out", stdout),  # below migrate's own wrapper, which would add line ends
             no_color="--no-color" in sys.argv,
             force_color="--force-color" in sys.argv,
         )
-    except CommandError as error:
-        if error.returncode != COULD_NOT_RUN:
+    except (CommandError, Error) as error:
+        if isinstance(error, CommandError) and error.returncode != COULD_NOT_RUN:
             raise
         logger.warning("The management scripts could not be run: %s", " ".join(str(error).split()))
 

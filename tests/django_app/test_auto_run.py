@@ -41,6 +41,16 @@ def test_a_failed_script_makes_migrate_fail_after_the_migrations_are_committed(s
     assert "[ ]" not in shop.manage("showmigrations").out
 
 
+def test_a_script_that_cannot_be_run_does_not_make_migrate_fail(shop: Project) -> None:
+    shop.command("shop.first")
+    shop.write("shop/management/commands/broken.py", "from scripts_tracker import tracked_script\nclass (")
+    shop.command("shop.second", decorators="@tracked_script\n    @required_preceding_script('shop.nowhere')")
+    result = shop.migrate()
+    assert "1 done, 0 failed, 2 blocked, 0 skipped." in result.out
+    assert "Not every management script was run: 2 blocked." in result.err
+    assert shop.states()["shop.first"] == "applied"
+
+
 SILENT = {
     "a plan": ["migrate", "--plan"],
     "verbosity 0": ["migrate", "--verbosity", "0"],

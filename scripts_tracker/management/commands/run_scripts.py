@@ -42,6 +42,8 @@ class Command(BaseCommand):
     """Run what needs action, once, in the order that the scripts ask for."""
 
     help = "Runs the management scripts that are new, modified, failed or lost here, required ones first."
+    # Of auto_run alone: whether only a script that failed is an error.
+    stealth_options = ("only_failures",)
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options of the contract."""
@@ -103,11 +105,7 @@ class Command(BaseCommand):
         except (LedgerMissing, UnknownScript) as error:
             raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
         except Error as error:
-            raise CommandError(
-                f"the ledger in database {database.alias()!r} cannot be used: {error}"
-                " (after an upgrade: manage.py migrate scripts_tracker)",
-                returncode=COULD_NOT_RUN,
-            ) from error
+            raise CommandError(database.unusable(error), returncode=COULD_NOT_RUN) from error
         plan = planning.make_plan(choice.chosen, overview.by_id, choice.left)
         if plan.steps and not options["names"]:
             self._insist_on_adoption(overview)
@@ -139,7 +137,7 @@ class Command(BaseCommand):
             summary = runner.carry_out()
         if summary.results and not is_quiet:
             self._write(progress.summary(summary, self._canvas))
-        self._leave(summary, is_quiet=is_quiet)
+        self._leave(summary, is_quiet=is_quiet, only_failures=bool(options.get("only_failures")))
 
     def _options(self, options: dict[str, Any]) -> RunOptions:
         wait = options["wait"]
@@ -154,7 +152,7 @@ class Command(BaseCommand):
             given,
         )
 
-    def _leave(self, summary: Summary, *, is_quiet: bool) -> None:
+    def _leave(self, summary: Summary, *, is_quiet: bool, only_failures: bool) -> None:
         if summary.interrupt is not None:
             sys.exit(exit_code(summary.interrupt))
         if not summary.is_good:
@@ -165,7 +163,10 @@ class Command(BaseCommand):
             ]
             text = f"Not every management script was run: {', '.join(counts)}."
             told = progress.troubles(summary, terminal.canvas(self.stderr, no_color=True)) if is_quiet else ()
-            raise CommandError("\n".join([text, *told]))
+            words = "\n".join([text, *told])
+            if not only_failures or summary.counted("failed"):
+                raise CommandError(words)
+            _say(self.stderr, f"{words}\n")
 
 
 class _Reporter:
