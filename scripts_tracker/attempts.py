@@ -108,7 +108,10 @@ def _attempt(
     output: Callable[[], str] = str,
 ) -> Attempt:
     sender = type(call.command)
-    return Attempt(call, sender, script_id, start.run, options.atomic, start.reason, start.inside, output)
+    ticket = ticket_of(call.command)
+    return Attempt(
+        call, sender, script_id, start.run, options.atomic, start.reason, start.inside, output, ticket
+    )
 
 
 def is_around(run: RunRecord | None) -> bool:
@@ -149,11 +152,7 @@ def _ledger_trouble(script_id: ScriptId) -> Iterator[None]:
     except LedgerMissing as error:
         raise CommandError(f"{script_id} was not run: {error}") from error
     except Error as error:
-        words = " ".join(str(error).split())
-        raise CommandError(
-            f"{script_id} was not run: the ledger in database {database.alias()!r} cannot be used: {words}"
-            " (after an upgrade: manage.py migrate scripts_tracker)"
-        ) from error
+        raise CommandError(f"{script_id} was not run: {database.unusable(error)}") from error
 
 
 @contextlib.contextmanager

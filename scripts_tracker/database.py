@@ -86,6 +86,12 @@ def words(error: BaseException) -> str:
     return text if any(map(str.isalpha, text)) else "the connection was lost"
 
 
+def unusable(error: BaseException) -> str:
+    """That the ledger cannot be used, in a line, with what helps where an upgrade was not finished."""
+    told = f"the ledger in database {alias()!r} cannot be used: {words(error)}"
+    return f"{told} (after an upgrade: manage.py migrate scripts_tracker{_database_option()})"
+
+
 @contextlib.contextmanager
 def uncounted() -> Iterator[None]:
     """``assertNumQueries`` in a test of a command is to see the queries of the command, not those of the ledger."""

@@ -13,7 +13,9 @@ from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.core.paginator import InvalidPage
+from django.db import Error
 
+from scripts_tracker import database
 from scripts_tracker.admin.reading import page_of
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.models import Script
@@ -33,11 +35,14 @@ _ORDER = {state: place for place, state in enumerate(State)}
 
 
 def overview_of(request: HttpRequest) -> Overview:
-    """Where every script stands: one check a request, whoever asks; raises LedgerMissing."""
+    """Where every script stands: one check a request, whoever asks; raises LedgerMissing where it cannot be used."""
     if not hasattr(request, _ATTRIBUTE):
         from scripts_tracker.overview import take_stock  # not with every start of a project that has an admin
 
-        setattr(request, _ATTRIBUTE, take_stock())
+        try:
+            setattr(request, _ATTRIBUTE, take_stock())
+        except Error as error:
+            raise LedgerMissing(database.unusable(error)) from error
     return cast("Overview", getattr(request, _ATTRIBUTE))
 
 

@@ -16,7 +16,7 @@ from scripts_tracker import (
     snapshots,
 )
 from scripts_tracker.admin import listing, texts
-from scripts_tracker.admin.reading import page_of, page_of_run
+from scripts_tracker.admin.reading import key_of, page_of, page_of_run
 from scripts_tracker.datatypes import ScriptId
 
 if TYPE_CHECKING:
@@ -80,14 +80,9 @@ def context(subject: Subject, request: HttpRequest, site: AdminSite, *, runs: bo
     if record:
         found.update(_versions(status, record, request))
     if record and runs:
-        page, older = history.runs_before(record, _number(request.GET.get("before")), most=_RUNS)
+        page, older = history.runs_before(record, key_of(request.GET.get("before")), most=_RUNS)
         found.update(runs=[_run(run, site) for run in page], older=older, newest="before" in request.GET)
     return found
-
-
-def _number(text: str | None) -> int | None:
-    # Keys are 64 bits wide, and databases refuse more.
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None  # noqa: PLR2004
 
 
 def _path(subject: Subject) -> str:
@@ -106,7 +101,8 @@ def _rows(subject: Subject) -> Iterator[tuple[str, Any]]:
     if record and record.last_run:
         run = record.last_run
         who = f" by {run.user}" if run.user else ""
-        yield "Last run", texts.run_in_brief(run, f"{who} on {run.host}" if run.host else who)
+        where = f"{who} on {run.host}" if run.host else who
+        yield "Last run", texts.run_in_brief(run, history.last_outcome(record), where)
         yield "Reason", texts.plain(run.reason)
     if definition:
         options = definition.options

@@ -51,6 +51,11 @@ class ReadOnlyAdmin(_ModelAdmin):
         return False
 
 
+def key_of(text: str | None) -> int | None:
+    """The key of a row; None where the text is none. Keys are 64 bits wide, and databases refuse more."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None  # noqa: PLR2004
+
+
 def page_of(site: AdminSite, script_id: ScriptId, view: str = "change") -> str:
     """Where a script's page is, or the page of a decision about it: by its name, as new scripts have no row."""
     name = f"admin:scripts_tracker_script_{view}"

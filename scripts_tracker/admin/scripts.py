@@ -12,9 +12,10 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
 
+from scripts_tracker import history
 from scripts_tracker.admin import listing, texts
 from scripts_tracker.admin.listing import AppFilter, ScriptList, StateFilter, TagFilter, status_of
-from scripts_tracker.admin.reading import ReadOnlyAdmin, page_of, shows_runs
+from scripts_tracker.admin.reading import ReadOnlyAdmin, key_of, page_of, shows_runs
 from scripts_tracker.database import alias
 from scripts_tracker.datatypes import ScriptId
 from scripts_tracker.exceptions import LedgerMissing
@@ -56,7 +57,9 @@ class ScriptAdmin(ReadOnlyAdmin):
     def tried(self, row: Script) -> SafeString | str:
         """What was tried or decided last, when, and how it ended."""
         record = status_of(row).record
-        return texts.run_in_brief(record.last_run) if record and record.last_run else texts.NO_VALUE
+        if record is None or record.last_run is None:
+            return texts.NO_VALUE
+        return texts.run_in_brief(record.last_run, history.last_outcome(record))
 
     @admin.display(description="app", ordering="app")
     def app(self, row: Script) -> str:
@@ -167,8 +170,9 @@ class ScriptAdmin(ReadOnlyAdmin):
     def _id_of(self, object_id: str) -> ScriptId:
         """Who is meant: ``app.name``, or the key of a row."""
         text = unquote(object_id)
-        if text.isascii() and text.isdigit():
-            row = Script.objects.using(alias()).filter(pk=text).first()
+        key = key_of(text)
+        if key is not None:
+            row = Script.objects.using(alias()).filter(pk=key).first()
             if row is None:
                 raise Http404(f"there is no script with the key {text}")
             return ScriptId(row.app_label, row.name)

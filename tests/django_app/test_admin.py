@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,11 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
-from scripts_tracker import ledger
+from scripts_tracker import ledger, processes
 from scripts_tracker.datatypes import ScriptId
 from scripts_tracker.models import Script, ScriptRun
 from scripts_tracker.overview import take_stock
@@ -329,8 +331,23 @@ def test_no_script_and_no_tables_are_said(
     assert ada.get(f"{LIST}shop.first/change/").status_code == 404
 
 
+def test_a_ledger_before_an_upgrade_is_said(
+    shop: Callable[..., Path], ada: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scripts_tracker import overview
+
+    def outdated() -> None:
+        raise OperationalError("no such column: watched")
+
+    monkeypatch.setattr(overview, "take_stock", outdated)
+    told = text_of(ada, LIST)
+    assert "cannot be used: no such column: watched" in told
+    assert "(after an upgrade: manage.py migrate scripts_tracker)" in told
+    assert ada.get(f"{LIST}shop.first/change/").status_code == 404
+
+
 def test_an_unknown_script_is_not_found(shop: Callable[..., Path], ada: Client) -> None:
-    for name in ("shop.nobody", "nobody", "99", "9" * 30, "shop.a b", "_2E_2E"):
+    for name in ("shop.nobody", "nobody", "99", "9" * 30, "9" * 5000, "shop.a b", "_2E_2E"):
         assert ada.get(f"{LIST}{name}/change/").status_code == 404
 
 
@@ -482,6 +499,60 @@ def test_on_another_admin_site_every_link_stays_there(shop: Callable[..., Path],
         f"{base}script/shop.first/forget/", {**REASON, **seen(ada, f"{base}script/shop.first/forget/")}
     )
     assert response.headers["Location"] == f"{base}script/shop.first/change/"
+
+
+RUNS = "/admin/scripts_tracker/scriptrun/"
+HELD, OVER = 9e12, 1.0
+UNENDED: dict[str, tuple[dict[str, Any], float, bool, str]] = {
+    "a run that holds its script": ({}, HELD, True, "Running"),
+    "a run whose lease is over": ({}, OVER, True, "Lost"),
+    "a run that is not the last": ({}, HELD, False, "Lost"),
+    "a run of this machine that nobody renews, but that lives": ({"alive": True}, OVER, True, "Running"),
+    "a rehearsal that lives": ({"kind": "rehearsal", "alive": True}, OVER, False, "Running"),
+    "a rehearsal of which nothing is known": ({"kind": "rehearsal"}, HELD, False, "Lost"),
+}
+
+
+@pytest.mark.parametrize(("facts", "lease", "is_last", "words"), UNENDED.values(), ids=UNENDED)
+def test_a_run_that_never_ended_is_shown_as_a_check_sees_it(
+    shop: Callable[..., Path], ada: Client, facts: dict[str, Any], lease: float, *, is_last: bool, words: str
+) -> None:
+    shop("shop.first")
+    applied("shop.first")
+    row = Script.objects.get()
+    alive = (
+        {"pid": os.getpid(), "host": processes.host(), "process": processes.own()}
+        if facts.get("alive")
+        else {}
+    )
+    begun = ledger.RunFacts(facts.get("kind", "run"), **alive)
+    run = ledger.new_run(row.pk, None, begun, "running")
+    run.save()
+    Script.objects.update(lease_expires=lease, **({"last_run": run} if is_last else {}))
+    badge = f">{words}</span>"
+    assert badge in text_of(ada, RUNS).partition('class="results"')[2]
+    assert badge in text_of(ada, f"{RUNS}{run.pk}/change/")
+    page = text_of(ada, f"{LIST}shop.first/change/")
+    assert badge in page.partition('id="st-runs"')[2]
+    if is_last:
+        assert badge in page.partition("<dt>Last run</dt>")[2].partition("</dd>")[0]
+        assert re.search(rf'class="field-tried">.*{badge}', text_of(ada, LIST))
+        assert take_stock().statuses[0].state.label == words
+    assert badge in text_of(ada, f"{RUNS}?outcome=running").partition('class="results"')[2]
+
+
+def test_many_runs_that_never_ended_ask_no_more_queries(
+    shop: Callable[..., Path], ada: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(40):
+        shop(f"shop.one{number}")
+    call_command("check_scripts", mark_all_scripts_as_applied=True, verbosity=0)
+    before = queries(ada, RUNS, django_assert_max_num_queries)
+    for row in Script.objects.all():
+        run = ledger.new_run(row.pk, None, ledger.RunFacts("run", pid=1), "running")
+        run.save()
+        Script.objects.filter(pk=row.pk).update(last_run=run, lease_expires=OVER)
+    assert queries(ada, RUNS, django_assert_max_num_queries) == before
 
 
 # Escaping

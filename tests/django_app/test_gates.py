@@ -18,7 +18,7 @@ from django.db.migrations.optimizer import MigrationOptimizer
 from django.db.migrations.state import ProjectState
 from django.db.migrations.writer import MigrationWriter
 
-from scripts_tracker import gates
+from scripts_tracker import environment, gates
 from scripts_tracker.datatypes import Location, ScriptDefinition, ScriptId
 from scripts_tracker.operations import RequireScripts, are_in
 from scripts_tracker.states import ScriptStatus, State
@@ -288,7 +288,7 @@ def judge(
     by_id = {status.id: status for status in statuses}
     monkeypatch.setattr(gates, "take_stock", lambda: SimpleNamespace(by_id=by_id))
     monkeypatch.setattr(gates, "is_empty", lambda *_: False)
-    monkeypatch.setattr(gates.environment, "is_under_test", lambda: False)
+    monkeypatch.setattr(environment, "is_under_test", lambda: False)
     editor: Any = SimpleNamespace(connection=SimpleNamespace(alias="default"), atomic_migration=True)
     try:
         gates.insist(names, "shop", editor, ProjectState())

@@ -79,11 +79,7 @@ class Command(BaseCommand):
         except (LedgerMissing, UnknownScript) as error:
             raise CommandError(str(error), returncode=COULD_NOT_CHECK) from error
         except Error as error:
-            raise CommandError(
-                f"the ledger in database {database.alias()!r} cannot be used: {error}"
-                " (after an upgrade: manage.py migrate scripts_tracker)",
-                returncode=COULD_NOT_CHECK,
-            ) from error
+            raise CommandError(database.unusable(error), returncode=COULD_NOT_CHECK) from error
         if code:
             sys.exit(code)
 
