@@ -43,13 +43,14 @@ def assert_idempotent(
 
     Raises:
         NotIdempotentError: the second run added, changed or deleted rows.
+        LookupError, FieldDoesNotExist: there is no such thing to ignore.
     """
-    models = [model for model in _models() if model._meta.label not in ignore]  # noqa: SLF001 - Django's documented Model API
-    _insist_that_they_exist(ignore)
+    ignored = _ignored(ignore)
+    models = [model for model in _models() if model._meta.label not in ignored]  # noqa: SLF001 - Django's documented Model API
     call_command(command, *args, **{"stdout": io.StringIO(), **options})
-    before = _rows(models, ignore, using)
+    before = _rows(models, ignored, using)
     call_command(command, *args, **{"stdout": io.StringIO(), **options})
-    differences = list(_differences(before, _rows(models, ignore, using)))
+    differences = list(_differences(before, _rows(models, ignored, using)))
     if differences:
         shown = "\n".join(f"  {one}" for one in differences[:_SHOWN])
         more = f"\n  and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
@@ -67,17 +68,25 @@ class IdempotenceMixin:
 def _models() -> Iterator[type[Model]]:
     """What has a table of its own, the tracker's ledger apart."""
     for model in apps.get_models(include_auto_created=True):
-        if model._meta.managed and not model._meta.proxy and model._meta.app_label != "scripts_tracker":  # noqa: SLF001 - as above
+        if not model._meta.proxy and model._meta.app_label != "scripts_tracker":  # noqa: SLF001 - as above
             yield model
 
 
-def _insist_that_they_exist(ignore: Collection[str]) -> None:
-    for name in ignore:
-        label, _, field = name.partition(".")
-        model, _, field = field.partition(".")
-        known = apps.get_model(label, model)  # raises LookupError with a good message
-        if field:
-            known._meta.get_field(field)  # noqa: SLF001 - as above
+def _ignored(ignore: Collection[str]) -> frozenset[str]:
+    """What is to be ignored, as the tables have it: a field of a parent is in the parent's."""
+    return frozenset(map(_label, (ignore,) if isinstance(ignore, str) else ignore))
+
+
+def _label(name: str) -> str:
+    app_label, _, rest = name.partition(".")
+    model_name, _, field_name = rest.partition(".")
+    model = apps.get_model(app_label, model_name)  # raises LookupError with a good message
+    if not field_name:
+        return str(model._meta.label)  # noqa: SLF001 - as above
+    field = model._meta.get_field(field_name)  # noqa: SLF001 - as above
+    if not field.concrete or field.many_to_many:
+        raise LookupError(f"{name} is no column of that table; name the model whose rows it is about")
+    return f"{field.model._meta.label}.{field.name}"  # noqa: SLF001 - as above
 
 
 def _fields(model: type[Model], ignore: Collection[str]) -> Sequence[Field[Any, Any]]:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import BaseCommand, CommandError
 from django.core.management import call_command as django_call_command
 
@@ -51,6 +52,13 @@ def appends(name: str) -> None:
 def joins(name: str) -> None:
     user = User.objects.get()
     user.groups.add(Group.objects.exclude(user=user).order_by("pk")[0])
+
+
+def points_elsewhere(name: str) -> None:
+    permission = Permission.objects.get(codename="p")
+    count = ContentType.objects.filter(app_label="a").count()
+    permission.content_type = ContentType.objects.create(app_label="a", model=str(count))
+    permission.save()
 
 
 def makes_sure(name: str) -> None:
@@ -126,14 +134,34 @@ def test_a_second_run_that_finds_all_done_is_fine_and_both_are_recorded(run: Cal
     assert list(ScriptRun.objects.values_list("outcome", flat=True)) == ["succeeded", "succeeded"]
 
 
-@pytest.mark.parametrize("ignore", ["auth.Group", "auth.Group.name"])
-def test_what_is_to_be_ignored_is(run: Callable[..., None], ignore: str) -> None:
-    run(appends, ignore=[ignore])
+@pytest.mark.parametrize(
+    "ignore", [["auth.Group"], ["auth.Group.name"], ["auth.group"], ["auth.group.name"], "auth.Group"]
+)
+def test_what_is_to_be_ignored_is(run: Callable[..., None], ignore: Any) -> None:
+    run(appends, ignore=ignore)
 
 
-@pytest.mark.parametrize("ignore", ["auth.Gruop", "auth.Group.nmae", "no.Such"])
+def test_a_foreign_key_is_ignored_by_the_name_of_its_column_too(run: Callable[..., None]) -> None:
+    Permission.objects.create(
+        name="p", codename="p", content_type=ContentType.objects.create(app_label="a", model="0")
+    )
+    for name in ("content_type", "content_type_id"):
+        run(points_elsewhere, ignore=[f"auth.Permission.{name}", "contenttypes.ContentType"])
+
+
+def test_a_model_that_django_does_not_manage_counts(
+    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Group._meta, "managed", False)
+    with pytest.raises(testing.NotIdempotentError):
+        run(appends)
+
+
+@pytest.mark.parametrize(
+    "ignore", ["auth.Gruop", "auth.Group.nmae", "no.Such", "auth.User.groups", "auth.Group.user"]
+)
 def test_what_cannot_be_ignored_is_an_error(run: Callable[..., None], ignore: str) -> None:
-    with pytest.raises(Exception, match=r"has no|doesn't have|No installed app"):
+    with pytest.raises(Exception, match=r"has no|doesn't have|No installed app|is no column"):
         run(makes_sure, ignore=[ignore])
 
 
