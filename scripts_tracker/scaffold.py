@@ -98,7 +98,7 @@ def write(path: str, text: str) -> list[str]:
             raise NotScaffolded(f"{path} is there already; choose another name, or edit it")
         commands = os.path.dirname(path)
         for folder in (os.path.dirname(commands), commands):
-            created += _package(folder)
+            _package(folder, created)
         with open(path, "x", encoding="utf-8", newline="\n") as file:
             created.append(path)
             file.write(text)
@@ -108,14 +108,15 @@ def write(path: str, text: str) -> list[str]:
     return created
 
 
-def _package(folder: str) -> list[str]:
+def _package(folder: str, created: list[str]) -> None:
     """A folder that is there already stays as it is: it may be a namespace package on purpose."""
     if os.path.isdir(folder):
-        return []
+        return
     os.mkdir(folder)
+    created.append(folder)
     init = os.path.join(folder, "__init__.py")
     open(init, "x", encoding="utf-8").close()
-    return [folder, init]
+    created.append(init)
 
 
 def _undo(created: Sequence[str]) -> None:

@@ -132,7 +132,7 @@ def test_a_script_is_made_runs_and_pleases_the_lint(shop: Project) -> None:
         "created bare/management/commands",
         "created bare/management/commands/__init__.py",
         "created bare/management/commands/fix_it.py",
-        "Fill it in, then run it: manage.py fix_it --dry-run",
+        "Fill it in, then run it: manage.py run_scripts bare.fix_it --plan",
     ]
     lint = "from scripts_tracker.analysis.cli import main; raise SystemExit(main([]))"
     assert shop.run(sys.executable, "-c", lint).text == "All checks passed.\n"

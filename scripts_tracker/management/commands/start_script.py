@@ -58,7 +58,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         for path in created:
             self.stdout.write(f"created {scan.shown_path(path)}")
-        self.stdout.write(f"Fill it in, then run it: manage.py {script_id.name} --dry-run")
+        rehearsal = f"run_scripts {script_id} --plan" if made.requires else f"{script_id.name} --dry-run"
+        self.stdout.write(f"Fill it in, then run it: manage.py {rehearsal}")
 
 
 def _folder(app_label: str) -> CommandsDir:
