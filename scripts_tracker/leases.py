@@ -11,7 +11,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from django.db import DatabaseError, DataError, IntegrityError, connections, transaction
-from django.db.models import FilteredRelation, Q
+from django.db.models import Case, F, FilteredRelation, Q, TextField, Value, When
 
 from scripts_tracker import clock, conf, ledger, processes
 from scripts_tracker.clock import DatabaseEpoch
@@ -221,6 +221,19 @@ def end(
             return True  # the answer to the first try was lost with its connection
         row.filter(outcome="lost").update(reason=TAKEN_OVER, **told)
         return False
+
+    return _in_its_characters(write, output=output, traceback=traceback, reason=reason)
+
+
+def add(run: OpenRun, *, output: str, traceback: str, reason: str) -> bool:
+    """Keep with a success what went wrong after it was recorded; False where there is none."""
+    row = ScriptRun.objects.using(alias()).filter(pk=run.pk, outcome="succeeded")
+
+    def write(reason: str, **told: Any) -> bool:
+        why = Case(
+            When(reason="", then=Value(reason)), default=F("reason"), output_field=TextField()
+        )  # why it does not apply
+        return bool(row.update(reason=why, **told))
 
     return _in_its_characters(write, output=output, traceback=traceback, reason=reason)
 

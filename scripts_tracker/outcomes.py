@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 
 from scripts_tracker import arguments, conf, database, environment, leases, processes, signals
+from scripts_tracker.tickets import AFTER_SUCCESS
 from scripts_tracker.vocabulary import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from scripts_tracker.calls import Call
     from scripts_tracker.datatypes import ScriptId
     from scripts_tracker.leases import OpenRun
+    from scripts_tracker.tickets import Ticket
 
 logger = logging.getLogger("scripts_tracker")
 
@@ -34,10 +36,30 @@ class Unrecorded(CommandError):
 @contextlib.contextmanager
 def _one_transaction() -> Iterator[None]:
     """Two databases cannot commit as one; the script's goes first: better a success unrecorded than one that is none."""
+    raised: list[BaseException] = []
     with transaction.atomic(using=database.alias()):
         elsewhere = database.alias() != DEFAULT_DB_ALIAS
-        with transaction.atomic(using=DEFAULT_DB_ALIAS) if elsewhere else contextlib.nullcontext():
+        with _committed_first(raised) if elsewhere else contextlib.nullcontext():
             yield
+    if raised:
+        raise raised[0]
+
+
+@contextlib.contextmanager
+def _committed_first(raised: list[BaseException]) -> Iterator[None]:
+    """The transaction of the script's own database; ``raised`` is given what its hooks raise when it is committed."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    is_outermost = not connection.in_atomic_block and connection.get_autocommit()
+    committed: list[bool] = []
+    try:
+        with transaction.atomic(using=DEFAULT_DB_ALIAS):
+            if is_outermost:  # the caller, or his test, counts hooks
+                transaction.on_commit(lambda: committed.append(True), using=DEFAULT_DB_ALIAS)
+            yield
+    except BaseException as error:
+        if not committed:
+            raise
+        raised.append(error)
 
 
 class Attempt(NamedTuple):
@@ -52,6 +74,7 @@ class Attempt(NamedTuple):
         reason: why a success does not make the version the applied one; empty where it does.
         inside: whether a transaction of the caller holds the running row, or his test the connection.
         output: gives the tail of what was printed so far.
+        ticket: of the runner that planned the attempt, if one did.
     """
 
     call: Call
@@ -62,6 +85,7 @@ class Attempt(NamedTuple):
     reason: str
     inside: bool
     output: Callable[[], str]
+    ticket: Ticket | None = None
 
     def perform(self) -> Any:
         """Call handle(); an exit with code 0 is a success and still raised."""
@@ -74,10 +98,15 @@ class Attempt(NamedTuple):
         except BaseException as error:
             self.fail(error, time.monotonic() - began)
             raise
-        self._send(signals.script_succeeded, seconds=time.monotonic() - began)
+        self._tell_success(time.monotonic() - began)
         if clean_exit is not None:
             raise clean_exit
         return result
+
+    def _tell_success(self, seconds: float) -> None:
+        if self.ticket is not None:
+            self.ticket.is_recorded = True
+        self._send(signals.script_succeeded, seconds=seconds)
 
     def _send(self, signal: Signal, **facts: Any) -> None:
         """Django logs what a receiver raises, and goes on."""
@@ -149,36 +178,53 @@ class Attempt(NamedTuple):
             database.discard(connection)
 
     def fail(self, error: BaseException, seconds: float = 0.0) -> None:
-        """Record that the script failed by this error, after so many seconds."""
-        try:
-            self._record_failure(error)
-        except KeyboardInterrupt:  # somebody is impatient: once more, and not for long
-            self._record_failure(error, is_hurried=True)
-        self._send(signals.script_failed, seconds=seconds, error=error)
+        """Record that the script failed by this error, after so many seconds.
 
-    def _record_failure(self, error: BaseException, *, is_hurried: bool = False) -> None:
+        What is raised when the success is committed and recorded (by a hook of ``transaction.on_commit``, say) does
+        not undo it: that is told, and kept with the run.
+        """
+        try:
+            has_succeeded = self._record_failure(error)
+        except KeyboardInterrupt:  # somebody is impatient: once more, and not for long
+            has_succeeded = self._record_failure(error, is_hurried=True)
+        if has_succeeded:
+            self._tell_success(seconds)
+        else:
+            self._send(signals.script_failed, seconds=seconds, error=error)
+
+    def _record_failure(self, error: BaseException, *, is_hurried: bool = False) -> bool:
+        """Record it; gives whether the ledger has a success instead."""
         connection = connections[database.alias()]
         if self.inside and connection.needs_rollback:
-            return  # the caller's transaction takes the running row with it
+            return False  # the caller's transaction takes the running row with it
         if not self.inside and (connection.in_atomic_block or not _has_autocommit(connection)):
             database.discard(connection)  # what the script left open is not to be kept
-        secrets = conf.tracker_settings().secret_pattern
-        told = "".join(traceback.format_exception(error))
-        text = arguments.printed(told, arguments.TEXT_LIMIT, secrets)
-        summary = arguments.printed(_summary(error), arguments.TEXT_LIMIT, secrets)[:500].strip()
+        text, summary = _told(error)
 
         def record() -> bool:
-            output = self.output()
-            return leases.end(
-                self.run, "failed", applies=False, output=output, traceback=text, reason=summary
-            )
+            told = {"output": self.output(), "traceback": text}
+            if leases.end(self.run, "failed", applies=False, reason=summary, **told):
+                return False
+            return leases.add(self.run, reason=f"{AFTER_SUCCESS}: {summary}", **told)
 
         try:
-            record() if is_hurried else self._insist(record)
+            has_succeeded = record() if is_hurried else self._insist(record)
         except Exception:  # noqa: BLE001 - the script's own error follows
             # PostgreSQL takes nothing more in a transaction that met an error, and the caller's takes the row with it.
             level = logging.DEBUG if self.inside else logging.ERROR
             logger.log(level, "the failure of %s could not be recorded: %s", self.script_id, summary)
+            return False
+        if has_succeeded:
+            logger.error("%s: %s: %s", self.script_id, AFTER_SUCCESS, summary)
+        return has_succeeded
+
+
+def _told(error: BaseException) -> tuple[str, str]:
+    """The traceback, and what failed in a line, as they are kept."""
+    secrets = conf.tracker_settings().secret_pattern
+    trace = "".join(traceback.format_exception(error))
+    summary = arguments.printed(_summary(error), arguments.TEXT_LIMIT, secrets)[:500].strip()
+    return arguments.printed(trace, arguments.TEXT_LIMIT, secrets), summary
 
 
 def _summary(error: BaseException) -> str:

@@ -20,7 +20,7 @@ from scripts_tracker.identity import Identity
 from scripts_tracker.interrupts import Terminated
 from scripts_tracker.starts import Changed, Held, holder
 from scripts_tracker.states import State
-from scripts_tracker.tickets import Ticket, planned
+from scripts_tracker.tickets import AFTER_SUCCESS, Ticket, planned
 from scripts_tracker.vocabulary import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -191,7 +191,8 @@ class Runner:
         if ticket.run is None:
             watch = status.definition.options.watch if status.definition else ()
             attempts.record_failure(ticket.identity, ticket, error, watch)
-        return Result(status, End.FAILED, time.monotonic() - began, _in_a_line(error), error)
+        words = f"{AFTER_SUCCESS}: {_in_a_line(error)}" if ticket.is_recorded else _in_a_line(error)
+        return Result(status, End.FAILED, time.monotonic() - began, words, error)
 
     def _wait(self, status: ScriptStatus, run: RunRecord | None, until: float) -> bool:
         """Wait until nobody holds the script; False where the time is over before."""

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from scripts_tracker.identity import Identity
 
+# Of an error that is no failure of the script any more.
+AFTER_SUCCESS: Final = "its work is committed and recorded; after that"
+
 _planned: ContextVar[Ticket | None] = ContextVar("_planned", default=None)
 
 
 class Ticket:
-    """One planned run of a command object; the attempt calls ``on_start`` and fills in the last three.
+    """One planned run of a command object; the attempt calls ``on_start`` and fills in the last four.
 
     Attributes:
         command: the very object that is going to run; None until it is made.
@@ -26,6 +29,7 @@ class Ticket:
         run: the key of the attempt's row; None where ``handle()`` was not reached.
         kind: run or rehearsal.
         reason: why a success does not count as applied; empty where it does.
+        is_recorded: whether its success is: whatever is raised then, the script has run.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Ticket:
         self.run: int | None = None
         self.kind = ""
         self.reason = ""
+        self.is_recorded = False
 
 
 @contextlib.contextmanager

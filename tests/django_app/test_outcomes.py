@@ -101,6 +101,33 @@ def test_a_success_that_cannot_be_recorded_says_what_to_type(
     assert jobs.outcomes() == ["a running"]
 
 
+HOOK = "from django.db import transaction; transaction.on_commit(lambda: 1 / 0)"
+AFTER = "its work is committed and recorded; after that: ZeroDivisionError: division by zero"
+
+
+@pytest.mark.usefixtures("_in_earnest")
+def test_a_hook_that_fails_after_the_commit_is_an_error_and_no_failure(jobs: Jobs) -> None:
+    jobs.script("a", HOOK, decorators="@tracked_script(atomic=True)")
+    jobs.script("b", requires="a")
+    result = jobs.run()
+    assert result.code == 1
+    assert f" s: {AFTER}\n" in result.out
+    assert "in <lambda>" in result.err
+    row = ScriptRun.objects.get()
+    assert (row.outcome, row.applies, row.reason) == ("succeeded", True, AFTER)
+    assert "in <lambda>" in row.traceback
+    assert jobs.states() == {"a": "applied", "b": "new"}
+
+
+@pytest.mark.usefixtures("_in_earnest")
+def test_by_hand_the_error_of_a_hook_is_raised_as_it_is(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
+    jobs.script("a", HOOK, decorators="@tracked_script(atomic=True, unless=('rehearse',))")
+    with pytest.raises(ZeroDivisionError):
+        jobs.run_alone("a")
+    assert f"jobs.a: {AFTER}" in caplog.messages
+    assert jobs.states() == {"a": "applied"}
+
+
 PLAIN = "self.stdout.write('done')"
 NOT_COUNTED = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
 

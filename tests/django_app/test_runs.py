@@ -344,7 +344,11 @@ def test_atomic_holds_the_scripts_own_database_where_the_ledger_is_elsewhere(sho
     shop.command("shop.all", decorators="@tracked_script(atomic=True)", body=create + "raise ValueError")
     shop.manage("all", code=1)
     assert count(shop, "x") == 0
-    assert shop.states() == {"shop.all": "failed"}
+    hook = "from django.db import transaction; transaction.on_commit(lambda: 1 / 0)"
+    shop.command("shop.hooked", decorators="@tracked_script(atomic=True)", body=create + hook)
+    shop.manage("hooked", code=1)
+    assert count(shop, "x") == 1
+    assert shop.states() == {"shop.all": "failed", "shop.hooked": "applied"}
 
 
 def test_a_ledger_that_cannot_be_written_is_one_line_before_anything_runs(shop: Project) -> None:

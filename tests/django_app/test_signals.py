@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.dispatch import Signal
 
-from scripts_tracker import signals
+from scripts_tracker import environment, signals
 from scripts_tracker.models import Script, ScriptRun
 from tests.builders import script_id
 from tests.django_app.conftest import Jobs
@@ -74,6 +74,18 @@ def test_a_failure_carries_its_error(jobs: Jobs, heard: Heard, body: str) -> Non
     assert heard.names == ["started while running", "failed while failed"]
     assert set(heard.facts[-1]) == {"sender", "script", "run", "seconds", "error"}
     assert type(heard.facts[-1]["error"]).__name__ in body
+
+
+@pytest.mark.parametrize("is_test", [False, True], ids=["in earnest", "in a test"])
+def test_a_hook_that_fails_after_the_commit_does_not_make_it_a_failure(
+    jobs: Jobs, heard: Heard, monkeypatch: pytest.MonkeyPatch, *, is_test: bool
+) -> None:
+    monkeypatch.setattr(environment, "is_under_test", lambda: is_test)
+    body = "from django.db import transaction; transaction.on_commit(lambda: 1 / 0)"
+    jobs.script("a", body, decorators="@tracked_script(atomic=True)")
+    with pytest.raises(ZeroDivisionError):
+        jobs.run_alone("a")
+    assert heard.names == ["started while running", "succeeded while succeeded"]
 
 
 def test_a_script_whose_handle_is_not_reached_is_told_as_failed_alone(jobs: Jobs, heard: Heard) -> None:
