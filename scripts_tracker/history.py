@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db.models import BooleanField, Count, ExpressionWrapper, F, Max, Min, Q
 
 from scripts_tracker import processes
+from scripts_tracker.clock import DatabaseEpoch
 from scripts_tracker.database import alias, needs_tables
 from scripts_tracker.datatypes import Fingerprint, RunRecord
 from scripts_tracker.dossier import Past, PastRun, PastVersion
@@ -47,18 +48,32 @@ def _run(row: tuple[Any, ...], record: ScriptRecord) -> PastRun:
     facts = dict(zip(_RECORD, rest, strict=False))
     version = Fingerprint(algorithm, digest) if algorithm else None
     run = RunRecord(pk=pk, version=version, content_digest=content_digest, **facts)
-    return PastRun(run, _outcome(run, record), arguments, git_revision)
+    holds = record.lease_live and record.last_run is not None and record.last_run.pk == pk
+    return PastRun(run, outcome_of(run, holds=holds), arguments, git_revision)
 
 
-def _outcome(run: RunRecord, record: ScriptRecord) -> str:
-    """``running`` of what cannot be running any more is ``lost``; a rehearsal holds no lease that would tell."""
+def holding() -> Q:
+    """The runs that hold their script by its lease."""
+    return Q(script__lease_expires__gt=DatabaseEpoch(), script__last_run=F("pk"), outcome="running")
+
+
+def outcome_of(run: RunRecord | ScriptRun, *, holds: bool) -> str:
+    """How a run ended: ``running`` of what cannot be running any more is ``lost``.
+
+    Args:
+        run: which; of a rehearsal, which holds no lease, its process tells.
+        holds: whether its script is held by it.
+    """
     if run.outcome != "running":
         return run.outcome
     if run.kind == "rehearsal":
-        lives = processes.is_running(run.pid, run.process, run.host, run.started_at)
-    else:
-        lives = record.lease_live and record.last_run is not None and record.last_run.pk == run.pk
-    return "running" if lives else "lost"
+        holds = processes.is_running(run.pid, run.process, run.host, run.started_at)
+    return "running" if holds else "lost"
+
+
+def last_outcome(record: ScriptRecord) -> str:
+    """How a script's last run ended; empty without one."""
+    return outcome_of(record.last_run, holds=record.lease_live) if record.last_run else ""
 
 
 @needs_tables

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.views.main import ChangeList
 from django.utils.html import format_html
 
+from scripts_tracker import history, leases
 from scripts_tracker.admin import texts
 from scripts_tracker.admin.reading import ReadOnlyAdmin, page_of
+from scripts_tracker.database import alias
 from scripts_tracker.datatypes import ScriptId
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
+    from scripts_tracker.datatypes import RunRecord
     from scripts_tracker.models import ScriptRun
 
 
@@ -42,7 +45,11 @@ class OutcomeFilter(_ColumnFilter):
 
     title = "outcome"
     parameter_name = "outcome"
-    choices_there_are = tuple((one, one.capitalize()) for one in ("succeeded", "failed", "lost", "running"))
+    # Of the last, only its lease tells whether it runs.
+    choices_there_are = (
+        *((one, one.capitalize()) for one in ("succeeded", "failed", "lost")),
+        ("running", "No end recorded"),
+    )
 
 
 class KindFilter(_ColumnFilter):
@@ -51,6 +58,13 @@ class KindFilter(_ColumnFilter):
     title = "kind"
     parameter_name = "kind"
     choices_there_are = tuple((one, texts.kind(one)) for one in ("run", "rehearsal", "mark", "unmark"))
+
+
+def _outcome(run: ScriptRun) -> str:
+    """How a row of the list ended, as the page of its script has it and a check."""
+    is_last = run.script.last_run_id == run.pk
+    holds = getattr(run, "holds") or (is_last and leases.is_held_unrenewed(cast("RunRecord", run), alias()))  # noqa: B009 - no attribute that the model knows of
+    return history.outcome_of(run, holds=bool(holds))
 
 
 class RunList(ChangeList):
@@ -85,7 +99,8 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Runs with what is said of their script and version, without its source."""
         runs = super().get_queryset(request).select_related("script", "version")
-        return runs.defer("version__facts", "version__source")
+        runs = runs.defer("version__facts", "version__source")
+        return cast("QuerySet[Any]", runs.annotate(holds=history.holding()))
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
@@ -121,7 +136,7 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     @admin.display(description="outcome")
     def how_it_ended(self, run: ScriptRun) -> SafeString:
         """In colour and in words."""
-        return texts.outcome_badge(run.outcome)
+        return texts.outcome_badge(_outcome(run))
 
     @admin.display(description="duration")
     def took(self, run: ScriptRun) -> str:

@@ -56,15 +56,16 @@ def moment(value: datetime | None) -> str:
     return NO_VALUE if value is None else formats.localize(template_localtime(value))
 
 
-def run_in_brief(run: RunRecord, where: str = "") -> SafeString:
+def run_in_brief(run: RunRecord, ended: str, where: str = "") -> SafeString:
     """One row of the history in a line: when, by whom, what, how it ended.
 
     Args:
         run: the row.
+        ended: its outcome, as it is to be read now.
         where: who did it and where, to stand after the moment.
     """
     words = kind(run.kind).lower()
-    outcome = "" if run.kind in {"mark", "unmark"} else outcome_badge(run.outcome)
+    outcome = "" if run.kind in {"mark", "unmark"} else outcome_badge(ended)
     when = format_html('<span class="st-moment">{}</span>', moment(run.started_at))
     return format_html("{}{}: {} {}", when, where, words, outcome)
 

@@ -520,12 +520,9 @@ def test_a_run_that_never_ended_is_shown_as_a_check_sees_it(
     shop("shop.first")
     applied("shop.first")
     row = Script.objects.get()
-    alive = (
-        {"pid": os.getpid(), "host": processes.host(), "process": processes.own()}
-        if facts.get("alive")
-        else {}
-    )
-    begun = ledger.RunFacts(facts.get("kind", "run"), **alive)
+    begun = ledger.RunFacts(facts.get("kind", "run"))
+    if "alive" in facts:
+        begun = begun._replace(pid=os.getpid(), host=processes.host(), process=processes.own())
     run = ledger.new_run(row.pk, None, begun, "running")
     run.save()
     Script.objects.update(lease_expires=lease, **({"last_run": run} if is_last else {}))
