@@ -552,6 +552,18 @@ def test_many_runs_that_never_ended_ask_no_more_queries(
     assert queries(ada, RUNS, django_assert_max_num_queries) == before
 
 
+def test_to_count_a_million_runs_nothing_is_joined(
+    ada: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_max_num_queries(20) as captured:
+        text_of(ada, RUNS)
+    counts = [
+        query["sql"] for query in captured if "COUNT(*)" in query["sql"] and "scriptrun" in query["sql"]
+    ]
+    assert counts
+    assert not [sql for sql in counts if "JOIN" in sql or "lease" in sql]
+
+
 # Escaping
 
 
