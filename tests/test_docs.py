@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import argparse
+import functools
 import re
-import shlex
-import sys
 from pathlib import Path
 
 import pytest
+from django.core.management import load_command_class
 
-from scripts_tracker.analysis import codes
+import tests.test_docs_typed  # noqa: F401 - plays the other pages
+from scripts_tracker.analysis import cli, codes
 from tests.conftest import ROOT, Project
-from tests.test_readme import insist_on
-
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
-# Pages whose commands are typed into an empty folder, one after the other.
-PLAYED = ["start.md"]
+from tests.pages import PAGES, PLAYED, blocks, plays, type_in, write
 
 
 def anchors(page: Path) -> set[str]:
@@ -59,33 +56,54 @@ def test_what_the_page_on_extending_tells_to_change_is_where_it_says() -> None:
         assert re.search(rf"\b{name}\b", (ROOT / path).read_text()), f"{path} has no {name}"
 
 
-def write(project: Project, block: str) -> None:
-    """Carry out a block of Python that begins with the name of the file that it belongs to."""
-    place, _, text = block.partition("\n")
-    file = project.root / place.removeprefix("# at the end of ")
-    with file.open("a") as stream:
-        stream.write(f"\n{text}")
-
-
-def type_in(project: Project, block: str) -> None:
-    """Type the commands of a block, and insist on what it shows of their output."""
-    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-        command, _, shown = part.partition("\n")
-        program, *arguments = shlex.split(command)
-        # The programs of this environment, whatever PATH says.
-        programs = {"python": [sys.executable], "django-admin": [sys.executable, "-m", "django"]}
-        beside = os.path.join(os.path.dirname(sys.executable), program)
-        result = project.run(*programs.get(program, [beside]), *arguments)
-        assert result.code == 0, f"$ {command}\n{result.text}"
-        insist_on(shown, result.text)
-
-
-@pytest.mark.parametrize("name", PLAYED)
-def test_what_a_page_tells_to_type_does_what_it_shows(name: str, tmp_path: Path) -> None:
+@plays("start.md")
+def test_what_the_first_page_tells_to_type_does_what_it_shows(typed: list[str], tmp_path: Path) -> None:
+    """Into an empty folder, one after the other."""
     project = Project(tmp_path, {"PYTHONPATH": str(ROOT)})
-    text = (ROOT / "docs" / name).read_text()
-    for language, block in re.findall(r"```(console|python)\n(.*?)```", text, re.DOTALL):
-        if language == "console":
-            type_in(project, block)
-        elif block.startswith("# at the end of "):
-            write(project, block)
+    for block in blocks(ROOT / "docs" / "start.md"):
+        if block.text in typed:
+            type_in(project, block.text)
+        elif block.text.startswith("# at the end of "):
+            write(project, block.text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_tells_to_type_is_typed_by_a_test(page: Path) -> None:
+    assert page.name in PLAYED or not any(block.is_typed for block in blocks(page))
+
+
+def test_what_the_readme_tells_to_type_is_in_the_blocks_that_the_demo_plays() -> None:
+    assert {block.language for block in blocks(ROOT / "README.md") if block.is_typed} == {"console"}
+
+
+@functools.cache
+def options(command: str) -> dict[str, argparse.Action]:
+    """What a command of ours knows, by its dashes and name."""
+    if command == "scripts-tracker-lint":
+        return dict(cli._parser()._option_string_actions)
+    parser = load_command_class("scripts_tracker", command).create_parser("manage.py", command)
+    return dict(parser._option_string_actions)
+
+
+OURS = "|".join(path.stem for path in (ROOT / "scripts_tracker/management/commands").glob("[!_]*.py"))
+# A synopsis or a command in the text: what it is, and the rest of it, with the lines that go on.
+MENTION = re.compile(
+    rf"(?:manage\.py |`|^ {{4}})({OURS}|scripts-tracker-lint)\b"
+    r"((?:(?!manage\.py)[^\n`])*(?:\n {20,}\[[^\n]*)*)",
+    re.MULTILINE,
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_says_of_the_options_is_what_the_commands_have(page: Path) -> None:
+    for command, rest in re.findall(MENTION, page.read_text()):
+        known = options(command)
+        for name, choices in re.findall(r"(--[a-z][a-z-]*)(?: ([a-z]+(?:\|[a-z]+)+))?", rest):
+            assert name in known, f"{page.name}: {command} has no {name}"
+            assert not choices or {*choices.split("|")} == {*(known[name].choices or choices.split("|"))}
+
+
+def test_the_synopses_are_found() -> None:
+    text = (ROOT / "README.md").read_text()
+    found = {command for command, rest in re.findall(MENTION, text) if "[--" in rest}
+    assert found >= {"check_scripts", "run_scripts", "show_script", "start_script", "scripts-tracker-lint"}
