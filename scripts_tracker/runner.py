@@ -95,6 +95,8 @@ class Runner:
         """The end of the step that an interrupt hits: where no attempt had begun, the script is as it was."""
         if self._ticket is None or self._ticket.run is None:
             return Result(status, End.SKIPPED, text=_NOT_TRIED)
+        if self._ticket.is_recorded:
+            return _ended_well(status, self._ticket, seconds)
         words = f"{INTERRUPTED}: {'SIGTERM' if isinstance(error, Terminated) else 'Ctrl-C'}"
         return Result(status, End.FAILED, seconds, words)
 
@@ -172,10 +174,7 @@ class Runner:
                 return self._failed(status, ticket, began, error)
         except Exception as error:  # noqa: BLE001 - whatever a script raises is its failure, and the next one's turn comes
             return self._failed(status, ticket, began, error)
-        seconds = time.monotonic() - began
-        if ticket.reason:
-            return Result(status, End.UNCOUNTED, seconds, ticket.reason)
-        return Result(status, End.DONE, seconds)
+        return _ended_well(status, ticket, time.monotonic() - began)
 
     def _call(self, status: ScriptStatus, ticket: Ticket) -> None:
         module = importlib.import_module(scan.module_of(status.id, ticket.identity.path))
@@ -213,6 +212,10 @@ def _patiently(ask: Callable[[], T], seconds: float) -> T:
     """Ask the ledger while waiting: a database that is away for as long as a lease is no reason to give up."""
     patience = max(min(seconds, conf.tracker_settings().lease_seconds), _LEAST_PATIENCE)
     return database.insist(ask, patience, lambda words: logger.warning("Waiting for the ledger: %s", words))
+
+
+def _ended_well(status: ScriptStatus, ticket: Ticket, seconds: float) -> Result:
+    return Result(status, End.UNCOUNTED if ticket.reason else End.DONE, seconds, ticket.reason)
 
 
 def _holder_of(script_id: ScriptId, seconds: float) -> RunRecord | None:

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from scripts_tracker import environment, leases
 from scripts_tracker.models import Script, ScriptRun
 from scripts_tracker.outcomes import Unrecorded
+from scripts_tracker.signals import script_succeeded
 from tests.django_app.conftest import Jobs
 
 REASONS = {
@@ -126,6 +127,27 @@ def test_by_hand_the_error_of_a_hook_is_raised_as_it_is(jobs: Jobs, caplog: pyte
         jobs.run_alone("a")
     assert f"jobs.a: {AFTER}" in caplog.messages
     assert jobs.states() == {"a": "applied"}
+
+
+@pytest.mark.parametrize("decorators", ["@tracked_script", "@tracked_script(atomic=True)"])
+def test_an_interrupt_after_the_record_of_a_success_ends_the_run_and_is_no_failure(
+    jobs: Jobs, decorators: str
+) -> None:
+    def interrupt(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    jobs.script("a", decorators=decorators)
+    jobs.script("b")
+    script_succeeded.connect(interrupt)
+    try:
+        result = jobs.run(continue_on_error=True)
+    finally:
+        script_succeeded.disconnect(interrupt)
+    assert result.code == 130
+    assert "jobs.a: done in" in result.out
+    assert "1 done, 0 failed, 0 blocked, 1 skipped." in result.out
+    assert jobs.outcomes() == ["a succeeded"]
+    assert (ScriptRun.objects.get().reason, jobs.states()) == ("", {"a": "applied", "b": "new"})
 
 
 PLAIN = "self.stdout.write('done')"
