@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.views.main import ChangeList
+from django.db import Error
+from django.http import HttpResponseRedirect
+from django.urls import reverse
 from django.utils.html import format_html
 
 from scripts_tracker import history, leases
 from scripts_tracker.admin import texts
 from scripts_tracker.admin.reading import ReadOnlyAdmin, page_of
-from scripts_tracker.database import alias
+from scripts_tracker.database import alias, needs_tables, unusable
 from scripts_tracker.datatypes import ScriptId
+from scripts_tracker.exceptions import LedgerMissing
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -67,6 +71,12 @@ def _outcome(run: ScriptRun) -> str:
     return history.outcome_of(run, holds=bool(holds))
 
 
+@needs_tables
+def _ask_for_none(runs: QuerySet[Any]) -> None:
+    """Every column, of no row: before an upgrade's migrations one is missing."""
+    list(runs.filter(pk=0))
+
+
 class RunList(ChangeList):
     """Without what no list shows: each may be 64 KiB long."""
 
@@ -101,6 +111,26 @@ class ScriptRunAdmin(ReadOnlyAdmin):
         runs = super().get_queryset(request).select_related("script", "version")
         runs = runs.defer("version__facts", "version__source")
         return cast("QuerySet[Any]", runs.annotate(holds=history.holding()))
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list; where there can be none, why."""
+        return self._trouble(request) or super().changelist_view(request, extra_context)
+
+    def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """One run; where it cannot be read, why."""
+        return self._trouble(request) or super().change_view(request, *args, **kwargs)
+
+    def _trouble(self, request: HttpRequest) -> HttpResponse | None:
+        """Back to the start with a message where rows cannot be read; a page would find out when half of it is sent."""
+        try:
+            _ask_for_none(self.get_queryset(request))
+        except (LedgerMissing, Error) as error:
+            told = str(error) if isinstance(error, LedgerMissing) else unusable(error)
+            self.message_user(request, told, messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:index", current_app=self.admin_site.name))
+        return None
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any

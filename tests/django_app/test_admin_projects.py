@@ -114,3 +114,35 @@ def test_with_the_admin_a_start_reads_no_scripts_and_imports_no_libcst(shop: Pro
 
 def test_the_system_checks_of_the_admin_find_nothing(shop: Project) -> None:
     assert "no issues" in shop.manage("check").text
+
+
+BEFORE_AN_UPGRADE = """
+from django.contrib.auth.models import User
+from django.test import Client
+ada = Client()
+ada.force_login(User.objects.get_or_create(username="ada", is_staff=True, is_superuser=True)[0])
+base = "/admin/scripts_tracker/"
+print(ada.get(base + "script/").content.decode())
+print(ada.get(base + "script/shop.first/change/").status_code)
+for page in ("scriptrun/", "scriptrun/1/change/"):
+    print(ada.get(base + page, follow=True).content.decode())
+"""
+
+
+@pytest.mark.parametrize(
+    ("migration", "words"),
+    [
+        ("0003", "(after an upgrade: manage.py migrate scripts_tracker)"),
+        ("zero", "create them with: manage.py migrate scripts_tracker"),
+    ],
+)
+def test_no_page_is_an_error_before_an_upgrade_is_finished(
+    migrated: Project, migration: str, words: str
+) -> None:
+    add_admin(migrated)
+    migrated.command("shop.first")
+    migrated.migrate()
+    migrated.manage("migrate", "scripts_tracker", migration)
+    said = migrated.python(BEFORE_AN_UPGRADE).out
+    assert said.count(words) == 3
+    assert "\n404\n" in said
