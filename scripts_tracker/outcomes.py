@@ -92,15 +92,15 @@ class Attempt(NamedTuple):
         began = time.monotonic()
         try:
             self._send(signals.script_started)
-            result, clean_exit = self._succeed()
+            result, left = self._succeed()
         except Unrecorded:
             raise
         except BaseException as error:
             self.fail(error, time.monotonic() - began)
             raise
         self._tell_success(time.monotonic() - began)
-        if clean_exit is not None:
-            raise clean_exit
+        if left is not None:
+            raise left
         return result
 
     def _tell_success(self, seconds: float) -> None:
@@ -112,8 +112,9 @@ class Attempt(NamedTuple):
         """Django logs what a receiver raises, and goes on."""
         signal.send_robust(self.sender, script=self.script_id, run=self.run.pk, **facts)
 
-    def _succeed(self) -> tuple[Any, SystemExit | None]:
-        result, clean_exit = None, None
+    def _succeed(self) -> tuple[Any, BaseException | None]:
+        """Call handle() and record its success; gives what it returned, and what is still to be raised."""
+        left: BaseException | None = None
         with _one_transaction() if self.atomic else contextlib.nullcontext():
             try:
                 with processes.children_end_here():
@@ -121,33 +122,53 @@ class Attempt(NamedTuple):
             except SystemExit as error:
                 if error.code not in (None, 0):  # a tuple: a code may be unhashable
                     raise
-                clean_exit = error
-            if not self._record_success():
-                raise CommandError(
-                    f"{self.script_id} ended, but another process had taken it over: its success is not recorded."
-                )
-        return result, clean_exit
+                result, left = None, error
+            return result, self._recorded() or left
+
+    def _recorded(self) -> KeyboardInterrupt | None:
+        """Record the success; gives the interrupt that came while it waited for the database."""
+        try:
+            is_ours = self._record_success()
+        except KeyboardInterrupt as interrupt:
+            if self.atomic or self.inside or not self._record_in_a_hurry(interrupt):
+                raise
+            return interrupt
+        if not is_ours:
+            raise CommandError(
+                f"{self.script_id} ended, but another process had taken it over: its success is not recorded."
+            )
+        return None
+
+    def _record(self) -> bool:
+        output, applies = self.output(), not self.reason
+        return leases.end(self.run, "succeeded", applies=applies, output=output, reason=self.reason)
 
     def _record_success(self) -> bool:
         self._leave_open_transaction()
-
-        def record() -> bool:
-            return leases.end(
-                self.run, "succeeded", applies=not self.reason, output=self.output(), reason=self.reason
-            )
-
         try:
-            return self._insist(record) or environment.is_under_test()  # a script may empty the tables
+            return self._insist(self._record) or environment.is_under_test()  # a script may empty the tables
         except Exception as error:
             if environment.is_under_test():
                 return True  # where no record can be made any more, an untracked script would not notice
             if not isinstance(error, Error) or self.inside or connections[database.alias()].in_atomic_block:
                 raise
-            words = " ".join(str(error).split())
-            raise Unrecorded(
-                f"{self.script_id} ended well, but that could not be recorded: {words}. If its work is done:"
-                f" manage.py check_scripts --mark-applied {self.script_id}"
-            ) from error
+            raise self._unrecorded(error) from error
+
+    def _record_in_a_hurry(self, interrupt: KeyboardInterrupt) -> bool:
+        """The work is done, and it is not to wait any longer: once more, on a connection that nothing was begun on."""
+        try:
+            database.discard(connections[database.alias()])
+            with database.uncounted():
+                return self._record()
+        except BaseException as error:  # noqa: BLE001 - a second Ctrl-C too: what is done has not failed
+            raise self._unrecorded(error) from interrupt
+
+    def _unrecorded(self, error: BaseException) -> Unrecorded:
+        words = database.words(error) if isinstance(error, Error) else _summary(error)
+        return Unrecorded(
+            f"{self.script_id} ended well, but that could not be recorded: {words}. If its work is done:"
+            f" manage.py check_scripts --mark-applied {self.script_id}"
+        )
 
     def _insist(self, record: Callable[[], bool]) -> bool:
         """The work is done even if the database was away for a while: record that on a new connection."""

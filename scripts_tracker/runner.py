@@ -18,6 +18,7 @@ from scripts_tracker.events import End, Result, RunEvent, Summary
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.identity import Identity
 from scripts_tracker.interrupts import Terminated
+from scripts_tracker.outcomes import Unrecorded
 from scripts_tracker.starts import Changed, Held, holder
 from scripts_tracker.states import State
 from scripts_tracker.tickets import AFTER_SUCCESS, Ticket, planned
@@ -82,7 +83,9 @@ class Runner:
             if not inside:
                 close_old_connections()  # one script's broken connection or open transaction is not the next one's
             try:
-                self._settle(self._step(status, began))
+                result = self._step(status, began)
+                self._settle(result)
+                interrupt = _interrupt_behind(result.error)
             except KeyboardInterrupt as error:
                 interrupt = error
                 self._settle(self._interrupted(status, error, time.monotonic() - began))
@@ -216,6 +219,12 @@ def _patiently(ask: Callable[[], T], seconds: float) -> T:
 
 def _ended_well(status: ScriptStatus, ticket: Ticket, seconds: float) -> Result:
     return Result(status, End.UNCOUNTED if ticket.reason else End.DONE, seconds, ticket.reason)
+
+
+def _interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The interrupt that kept a success from its record: it ends the run as any other does."""
+    cause = error.__cause__ if isinstance(error, Unrecorded) else None
+    return cause if isinstance(cause, KeyboardInterrupt) else None
 
 
 def _holder_of(script_id: ScriptId, seconds: float) -> RunRecord | None:

@@ -102,6 +102,7 @@ def test_a_success_that_cannot_be_recorded_says_what_to_type(
     assert jobs.outcomes() == ["a running"]
 
 
+CREATE = "from scripts_tracker.models import Script; Script.objects.create(app_label='x', identity='x')"
 HOOK = "from django.db import transaction; transaction.on_commit(lambda: 1 / 0)"
 AFTER = "its work is committed and recorded; after that: ZeroDivisionError: division by zero"
 
@@ -127,6 +128,63 @@ def test_by_hand_the_error_of_a_hook_is_raised_as_it_is(jobs: Jobs, caplog: pyte
         jobs.run_alone("a")
     assert f"jobs.a: {AFTER}" in caplog.messages
     assert jobs.states() == {"a": "applied"}
+
+
+def first_away_then(error: BaseException | None) -> Callable[..., Any]:
+    """The database is away until Ctrl-C comes; then it is back, or there is this error."""
+    errors, real = [OperationalError("away"), KeyboardInterrupt(), error], leases.end
+
+    def end(*args: Any, **named: Any) -> bool:
+        if errors and (raised := errors.pop(0)):
+            raise raised
+        return real(*args, **named)
+
+    return end
+
+
+@pytest.mark.usefixtures("_in_earnest")
+def test_an_interrupt_while_a_success_waits_for_the_database_ends_the_run_and_is_no_failure(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs.script("a")
+    jobs.script("b")
+    monkeypatch.setattr(leases, "end", first_away_then(None))
+    result = jobs.run(continue_on_error=True)
+    assert result.code == 130
+    assert "1 done, 0 failed, 0 blocked, 1 skipped." in result.out
+    row = ScriptRun.objects.get()
+    assert (row.outcome, row.applies, row.reason, row.traceback) == ("succeeded", True, "", "")
+
+
+@pytest.mark.usefixtures("_in_earnest")
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(OperationalError("still away"), "still away"), (KeyboardInterrupt(), "interrupted: Ctrl-C")],
+    ids=["the database stays away", "somebody is more impatient"],
+)
+def test_finished_work_that_an_interrupt_keeps_from_its_record_has_not_failed(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, error: BaseException, words: str
+) -> None:
+    jobs.script("a")
+    jobs.script("b")
+    monkeypatch.setattr(leases, "end", first_away_then(error))
+    result = jobs.run(continue_on_error=True)
+    assert result.code == 130
+    assert f"jobs.a ended well, but that could not be recorded: {words}. If its work is done" in result.out
+    assert "check_scripts --mark-applied jobs.a" in result.out
+    assert result.out.endswith("Skipped (1), as the run was interrupted before:\n  jobs.b\n")
+    assert jobs.outcomes() == ["a running"]
+
+
+@pytest.mark.usefixtures("_in_earnest")
+def test_an_interrupt_of_the_record_of_one_transaction_undoes_the_work_and_is_its_failure(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs.script("a", CREATE, decorators="@tracked_script(atomic=True)")
+    monkeypatch.setattr(leases, "end", once(KeyboardInterrupt(), leases.end))
+    assert jobs.run().code == 130
+    assert jobs.outcomes() == ["a failed"]
+    assert not Script.objects.filter(app_label="x").exists()
 
 
 @pytest.mark.parametrize("decorators", ["@tracked_script", "@tracked_script(atomic=True)"])
