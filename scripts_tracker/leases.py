@@ -225,6 +225,11 @@ def end(
     return _in_its_characters(write, output=output, traceback=traceback, reason=reason)
 
 
+def is_lost(run: OpenRun) -> bool:
+    """Whether another process has taken the script over."""
+    return ScriptRun.objects.using(alias()).filter(pk=run.pk, outcome="lost").exists()
+
+
 def add(run: OpenRun, *, output: str, traceback: str, reason: str) -> bool:
     """Keep with a success what went wrong after it was recorded; False where there is none."""
     row = ScriptRun.objects.using(alias()).filter(pk=run.pk, outcome="succeeded")

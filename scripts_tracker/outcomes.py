@@ -115,15 +115,39 @@ class Attempt(NamedTuple):
     def _succeed(self) -> tuple[Any, BaseException | None]:
         """Call handle() and record its success; gives what it returned, and what is still to be raised."""
         left: BaseException | None = None
-        with _one_transaction() if self.atomic else contextlib.nullcontext():
-            try:
-                with processes.children_end_here():
-                    result = self.call()
-            except SystemExit as error:
-                if error.code not in (None, 0):  # a tuple: a code may be unhashable
-                    raise
-                result, left = None, error
-            return result, self._recorded() or left
+        has_ended = False
+        try:
+            with _one_transaction() if self.atomic else contextlib.nullcontext():
+                result, left = self._called()
+                has_ended = True
+                left = self._recorded() or left
+        except Error as error:
+            if has_ended and self._was_taken_over(error):
+                raise self._taken_over() from error
+            raise
+        return result, left
+
+    def _called(self) -> tuple[Any, SystemExit | None]:
+        try:
+            with processes.children_end_here():
+                return self.call(), None
+        except SystemExit as error:
+            if error.code not in (None, 0):  # a tuple: a code may be unhashable
+                raise
+            return None, error
+
+    def _taken_over(self) -> CommandError:
+        return CommandError(
+            f"{self.script_id} ended, but another process had taken it over: its success is not recorded."
+        )
+
+    def _was_taken_over(self, error: Error) -> bool:
+        """A transaction that sees what was there when it began (REPEATABLE READ) meets no row, but an error."""
+        if self.inside or not database.is_contention(error):
+            return False
+        with contextlib.suppress(Error):
+            return leases.is_lost(self.run)
+        return False
 
     def _recorded(self) -> KeyboardInterrupt | None:
         """Record the success; gives the interrupt that came while it waited for the database."""
@@ -134,9 +158,7 @@ class Attempt(NamedTuple):
                 raise
             return interrupt
         if not is_ours:
-            raise CommandError(
-                f"{self.script_id} ended, but another process had taken it over: its success is not recorded."
-            )
+            raise self._taken_over()
         return None
 
     def _record(self) -> bool:

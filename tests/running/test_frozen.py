@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.databases.fixtures import KINDS
+from tests.databases.fixtures import KINDS, SERVERS
 from tests.running.shops import Shop, wait_for
 
 EACH = [(kind, "") for kind in KINDS] + [(kind, "atomic=True") for kind in KINDS if kind != "sqlite"]
@@ -27,6 +27,32 @@ def test_what_was_taken_over_is_recorded_once_and_the_loser_says_so(shop: Shop, 
     assert shop.states() == {"shop.frozen": "applied"}
     if options:
         assert shop.effects() == {"frozen": 1}, "the loser's transaction is rolled back"
+
+
+REPEATABLE_READ = {
+    "postgresql": "import psycopg\nDATABASES['default']['OPTIONS'] ="
+    " {'isolation_level': psycopg.IsolationLevel.REPEATABLE_READ}",
+    "mariadb": "DATABASES['default']['OPTIONS'] = {'isolation_level': 'repeatable read',"
+    " 'init_command': 'SET innodb_snapshot_isolation=ON'}",
+}
+
+
+@SERVERS
+def test_where_a_transaction_sees_only_what_was_there_when_it_began_the_loser_says_so_as_well(
+    shop: Shop,
+) -> None:
+    shop.project.settings(REPEATABLE_READ[shop.project.kind.engine])
+    read = "from scripts_tracker.models import Script; Script.objects.exists(); "
+    shop.script("shop.frozen", f"{read}effect('frozen'); hold('frozen')", options="atomic=True")
+    first = shop.hold("frozen", "run_scripts")
+    first.signal(signal.SIGSTOP)
+    shop.go("frozen")
+    assert shop.run("run_scripts", "--wait", "60").code == 0
+    first.signal(signal.SIGCONT)
+    assert first.wait() == 1
+    assert "shop.frozen ended, but another process had taken it over" in first.out
+    assert shop.outcomes() == ["lost", "succeeded"]
+    assert shop.effects() == {"frozen": 1}
 
 
 def test_by_hand_the_loser_says_so_as_well(shop: Shop) -> None:
