@@ -107,10 +107,17 @@ def _attempt(
     options: ScriptOptions,
     output: Callable[[], str] = str,
 ) -> Attempt:
-    sender = type(call.command)
-    ticket = ticket_of(call.command)
     return Attempt(
-        call, sender, script_id, start.run, options.atomic, start.reason, start.inside, output, ticket
+        call=call,
+        sender=type(call.command),
+        script_id=script_id,
+        run=start.run,
+        atomic=options.atomic,
+        is_rehearsal=start.is_rehearsal,
+        reason=start.reason,
+        inside=start.inside,
+        output=output,
+        ticket=ticket_of(call.command),
     )
 
 

@@ -71,6 +71,7 @@ class Attempt(NamedTuple):
         script_id: whose.
         run: the running row.
         atomic: whether the call and the record of its success are one transaction.
+        is_rehearsal: whether it changes nothing that counts.
         reason: why a success does not make the version the applied one; empty where it does.
         inside: whether a transaction of the caller holds the running row, or his test the connection.
         output: gives the tail of what was printed so far.
@@ -82,6 +83,7 @@ class Attempt(NamedTuple):
     script_id: ScriptId
     run: OpenRun
     atomic: bool
+    is_rehearsal: bool
     reason: str
     inside: bool
     output: Callable[[], str]
@@ -106,7 +108,11 @@ class Attempt(NamedTuple):
     def _tell_success(self, seconds: float) -> None:
         if self.ticket is not None:
             self.ticket.is_recorded = True
-        self._send(signals.script_succeeded, seconds=seconds)
+        self._send(signals.script_succeeded, seconds=seconds, kind=self._kind, applies=not self.reason)
+
+    @property
+    def _kind(self) -> str:
+        return "rehearsal" if self.is_rehearsal else "run"
 
     def _send(self, signal: Signal, **facts: Any) -> None:
         """Django logs what a receiver raises, and goes on."""
@@ -233,7 +239,7 @@ class Attempt(NamedTuple):
         if has_succeeded:
             self._tell_success(seconds)
         else:
-            self._send(signals.script_failed, seconds=seconds, error=error)
+            self._send(signals.script_failed, seconds=seconds, error=error, kind=self._kind, applies=False)
 
     def _record_failure(self, error: BaseException, *, is_hurried: bool = False) -> bool:
         """Record it; gives whether the ledger has a success instead."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from django.dispatch import Signal
 
-from scripts_tracker import environment, signals
+from scripts_tracker import environment, signals, starts
 from scripts_tracker.models import Script, ScriptRun
 from tests.builders import script_id
 from tests.django_app.conftest import Jobs
@@ -54,7 +55,9 @@ def test_a_success_is_told_when_it_is_recorded(jobs: Jobs, heard: Heard) -> None
     started, succeeded = heard.facts
     assert str(started["script"]) == "jobs.a"
     assert started["sender"].__module__ == "jobs.management.commands.a"
-    assert started == {key: value for key, value in succeeded.items() if key != "seconds"}
+    ends = {"seconds", "kind", "applies"}
+    assert started == {key: value for key, value in succeeded.items() if key not in ends}
+    assert (succeeded["kind"], succeeded["applies"]) == ("run", True)
     assert 0 <= succeeded["seconds"] < 60
     assert started["run"] == ScriptRun.objects.get().pk
 
@@ -72,8 +75,28 @@ def test_a_failure_carries_its_error(jobs: Jobs, heard: Heard, body: str) -> Non
     jobs.script("a", body)
     jobs.run()
     assert heard.names == ["started while running", "failed while failed"]
-    assert set(heard.facts[-1]) == {"sender", "script", "run", "seconds", "error"}
+    assert set(heard.facts[-1]) == {"sender", "script", "run", "seconds", "error", "kind", "applies"}
+    assert (heard.facts[-1]["kind"], heard.facts[-1]["applies"]) == ("run", False)
     assert type(heard.facts[-1]["error"]).__name__ in body
+
+
+@pytest.mark.parametrize("body", ["pass", "raise ValueError"])
+def test_the_end_of_a_rehearsal_is_told_as_such(jobs: Jobs, heard: Heard, body: str) -> None:
+    argument = "def add_arguments(self, parser): parser.add_argument('--dry-run', action='store_true')"
+    jobs.script("a", body, attributes=argument)
+    with contextlib.suppress(ValueError):
+        jobs.run_alone("a", dry_run=True)
+    assert (heard.facts[-1]["kind"], heard.facts[-1]["applies"]) == ("rehearsal", False)
+
+
+def test_a_run_that_does_not_count_is_told_as_such(
+    jobs: Jobs, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starts, "_why_not_to_apply", lambda *_: "uncommitted changes")
+    jobs.script("a")
+    jobs.run()
+    assert heard.names[-1] == "succeeded while succeeded"
+    assert (heard.facts[-1]["kind"], heard.facts[-1]["applies"]) == ("run", False)
 
 
 @pytest.mark.parametrize("is_test", [False, True], ids=["in earnest", "in a test"])
