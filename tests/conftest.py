@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ PLAIN = {"PYTHONPATH": str(ROOT)}
 # Most of a manage.py process is the import of Django; the many of tox share it.
 WARM = os.environ.get("SCRIPTS_TRACKER_WARM") == "1"
 
+IS_SAMPLE = not {"SCRIPTS_TRACKER_MATRIX", "SCRIPTS_TRACKER_FULL"}.intersection(os.environ)
+
 NEWCOMER = pytest.mark.skipif(
     os.environ.get("SCRIPTS_TRACKER_MATRIX") == "1",
     reason="the same everywhere: run by make test, not by tox",
@@ -47,6 +50,30 @@ MATRIX = pytest.mark.skipif(
     os.environ.get("SCRIPTS_TRACKER_MATRIX") != "1",
     reason="many like it remain: run by tox, not by make test",
 )
+
+IN_TURN = pytest.mark.skip(reason="here on another kind of database: on all of them by tox")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of all kinds of databases: each on one of them by make test, as its name has it, on all by tox."""
+    if not IS_SAMPLE:
+        return
+    kinds: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        params = (
+            dict(item.callspec.params)
+            if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+            else {}
+        )
+        kind = params.pop("kind_name", None)
+        if kind is not None:
+            kinds.setdefault(f"{item.nodeid.partition('[')[0]} {params}", []).append(item)
+    for name, same in kinds.items():
+        same.sort(key=lambda item: item.nodeid)
+        del same[zlib.crc32(name.encode()) % len(same)]
+        for item in same:
+            item.add_marker(IN_TURN)
+
 
 MANAGE = """\
 import os, sys
@@ -149,17 +176,21 @@ class Project:
 
     def manage(self, *arguments: str, code: int | None = 0, **env: str) -> Result:
         """Run manage.py; insist on the exit code unless it is None, and never accept a traceback."""
-        if WARM and self.env == PLAIN and not env:
-            result = self.manage_warm(*arguments)
+        if self._can_be_warm(env):
+            result = self.warm(*arguments, **env)
         else:
             result = self.run(sys.executable, "-W", "error::ResourceWarning", "manage.py", *arguments, **env)
         if code is not None:
             assert result.code == code, f"{arguments}: {result}"
         return result
 
-    def manage_warm(self, *arguments: str) -> Result:
+    def _can_be_warm(self, env: dict[str, str]) -> bool:
+        """What Python itself looks at when it starts is set for a whole process only."""
+        return WARM and self.env == PLAIN and not any(name.startswith("PYTHON") for name in env)
+
+    def warm(self, *arguments: str, **env: str) -> Result:
         """The same by a child of the warm parent: sparing its imports, not what the project does."""
-        (process,) = warm_parent().start(self.root, arguments)
+        (process,) = warm_parent().start(self.root, arguments, env=env)
         with process:
             return Result(process.wait(), process.out, process.err)
 
@@ -179,9 +210,12 @@ class Project:
         return {script["script"]: script["state"] for script in found}
 
     def python(self, code: str) -> Result:
-        """Run code in the project, after django.setup()."""
+        """Run code in the project, after django.setup(); in a whole process where it asks what was imported."""
         setup = "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'settings'; django.setup()\n"
-        result = self.run(sys.executable, "-c", setup + code)
+        if self._can_be_warm({}) and "sys.modules" not in code:
+            result = self.warm("-c", setup + code)
+        else:
+            result = self.run(sys.executable, "-c", setup + code)
         assert result.code == 0, result
         return result
 

@@ -108,7 +108,17 @@ def serve() -> bool:
     return False
 
 
+def run() -> None:
+    """manage.py with its arguments, or as ``python -c`` a piece of code."""
+    match sys.argv:
+        case [_, "-c", code]:
+            sys.argv = ["-c"]
+            exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})  # noqa: S102 - the tests' own
+        case _:
+            runpy.run_path("manage.py", run_name="__main__")
+
+
 if __name__ == "__main__":
     import_all()
     if serve():
-        runpy.run_path("manage.py", run_name="__main__")
+        run()
