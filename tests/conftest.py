@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests.warm.client import Warm
 
@@ -264,11 +265,9 @@ def demo(tmp_path: Path) -> Project:
     return Project(root, dict(PLAIN))
 
 
-@pytest.fixture(scope="session")
-def demo_output(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What ``make demo`` prints, errors included."""
+def run_demo(folder: Path) -> str:
     done = subprocess.run(
-        [sys.executable, ROOT / "fixtures" / "run_demo.py", tmp_path_factory.mktemp("demo") / "shop"],
+        [sys.executable, ROOT / "fixtures" / "run_demo.py", folder],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -278,3 +277,14 @@ def demo_output(tmp_path_factory: pytest.TempPathFactory) -> str:
     )
     assert done.returncode == 0, done.stdout
     return done.stdout
+
+
+@pytest.fixture(scope="session")
+def demo_output(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What ``make demo`` prints, errors included; run once for all processes of pytest."""
+    base = tmp_path_factory.getbasetemp()
+    file = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demo.txt"
+    with FileLock(f"{file}.lock"):
+        if not file.exists():
+            file.write_text(run_demo(tmp_path_factory.mktemp("demo") / "shop"))
+    return file.read_text()

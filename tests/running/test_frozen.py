@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from tests.conftest import MATRIX
 from tests.databases.fixtures import KINDS, SERVERS
 from tests.running.shops import Shop, wait_for
 
@@ -67,6 +68,7 @@ def test_by_hand_the_loser_says_so_as_well(shop: Shop) -> None:
     assert shop.outcomes() == ["lost", "succeeded"]
 
 
+@MATRIX
 @pytest.mark.parametrize("kind_name", ["sqlite"])
 def test_an_open_transaction_on_sqlite_keeps_the_others_out(shop: Shop) -> None:
     """There is one writer at a time: nobody can take over what nobody can write."""

@@ -112,7 +112,7 @@ def run() -> None:
     """manage.py with its arguments, or as ``python -c`` a piece of code."""
     match sys.argv:
         case [_, "-c", code]:
-            sys.argv = ["-c"]
+            sys.argv, sys.path[0] = ["-c"], ""
             exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})  # noqa: S102 - the tests' own
         case _:
             runpy.run_path("manage.py", run_name="__main__")
