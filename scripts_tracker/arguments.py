@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 TEXT_LIMIT = 64 * 1024
 
 # The names that Django's own error reports hide (django.views.debug, which is too dear to import for this).
-_SECRET = re.compile("API|AUTH|TOKEN|KEY|SECRET|PASS|SIGNATURE", re.IGNORECASE)
+_HIDDEN = "API|AUTH|TOKEN|KEY|SECRET|PASS|SIGNATURE"
 
 # What every command has; the run row tells of the script's own options.
 _OF_DJANGO = frozenset(
@@ -83,7 +83,7 @@ def shown(
 
 
 def _masked(name: str, value: object, secrets: str | re.Pattern[str] | None) -> object:
-    return masking.MASK if _SECRET.search(name) and value else _plain(value, secrets)
+    return masking.MASK if re.search(_HIDDEN, name, re.IGNORECASE) and value else _plain(value, secrets)
 
 
 def _plain(value: object, secrets: str | re.Pattern[str] | None) -> object:

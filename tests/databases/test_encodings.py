@@ -6,10 +6,11 @@ import contextlib
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.conftest import Project, make_project
+from tests.conftest import MATRIX, Project, make_project
 from tests.databases import kinds
 from tests.databases.kinds import MariaDB, PostgreSQL
 
@@ -43,7 +44,11 @@ DATABASES = {
 }
 
 
-@pytest.fixture(params=DATABASES.values(), ids=list(DATABASES))
+def _param(name: str) -> Any:
+    return pytest.param(DATABASES[name], id=name, marks=MATRIX if "latin1" in name else ())
+
+
+@pytest.fixture(params=map(_param, DATABASES))
 def narrow(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Project]:
     """A migrated project whose database knows no emoji."""
     made, encoding, more = request.param
