@@ -21,6 +21,7 @@ from tests.django_app.old_tracker import (
     OLD_IMPORT,
     SCHEMA,
     SOURCE,
+    TABLE,
     OldTracker,
     commit,
     everything,
@@ -309,6 +310,27 @@ def test_a_copy_called_scripts_tracker_makes_room(hosted: HostedProject, kind_na
     assert script["state"] == "applied"
     assert script["applied_at"] == WHEN
     assert hosted.execute(f"SELECT COUNT(*) FROM {COPY}") == [(1,)]  # noqa: S608 - as above
+
+
+def test_every_kind_of_database_is_taken_over_once(hosted: HostedProject, kind_name: str) -> None:
+    hosted.execute(DIALECTS[kind_name].format(table=TABLE))
+    for name in ("first", "second"):
+        hosted.command(f"shop.{name}")
+    digest = md5(hosted.path("shop.first").read_bytes())
+    hosted.execute(
+        f"INSERT INTO {TABLE} (file_path, file_hash, applied_date) VALUES"  # noqa: S608 - our own name
+        f" ('shop/management/commands/first.py', '{digest}', '2019-03-04 10:22:33.123456')"
+    )
+    hosted.manage("second")
+    assert "adopt_scripts_tracker --plan" in hosted.manage("run_scripts", code=2).err
+    assert "Nothing was changed." in hosted.manage("adopt_scripts_tracker", "--plan").out
+    assert hosted.states() == {"shop.first": "new", "shop.second": "applied"}
+    for _ in range(2):
+        hosted.manage("adopt_scripts_tracker")
+        first, second = hosted.check("--all")["scripts"]
+        assert (first["state"], first["applied_at"], second["state"]) == ("applied", WHEN, "applied")
+        hosted.manage("run_scripts")
+    assert hosted.execute(f"SELECT COUNT(*) FROM {TABLE}") == [(1,)]  # noqa: S608 - as above
 
 
 # The parts

@@ -11,6 +11,7 @@ import pytest
 from scripts_tracker import tracked_script
 from tests import builders
 from tests.conftest import MATRIX
+from tests.databases.fixtures import HostedProject
 
 if TYPE_CHECKING:
     from tests.conftest import Project
@@ -287,3 +288,17 @@ def test_the_decorator_takes_names_of_modules_only(watch: Any) -> None:
 
 def test_the_decorator_takes_lists_and_names_twice() -> None:
     assert callable(tracked_script(watch=["shop.pricing", "shop.pricing"]))
+
+
+def test_every_kind_of_database_keeps_what_was_watched(hosted: HostedProject) -> None:
+    hosted.command("shop.fix", decorators='@tracked_script(watch=("shop.pricing",))')
+    rates = ["RATE = 1\n", "RATE = 2\n", "RATE = 3\n"]
+    for rate in rates:
+        hosted.write("shop/pricing.py", rate)
+        hosted.manage("run_scripts")
+    hosted.write("shop/pricing.py", rates[0])
+    hosted.manage("prune_script_runs", "--keep", "0")
+    assert hosted.states() == {"shop.fix": "reverted"}
+    hosted.write("shop/pricing.py", "RATE = 4\n")
+    assert found(hosted) == ("modified", ["shop.pricing"])
+    assert "shop.pricing, which it watches, changed" in hosted.manage("show_script", "fix", "--diff").out
