@@ -38,6 +38,7 @@ REPEATABLE_READ = {
 }
 
 
+@MATRIX
 @SERVERS
 def test_where_a_transaction_sees_only_what_was_there_when_it_began_the_loser_says_so_as_well(
     shop: Shop,
@@ -56,6 +57,7 @@ def test_where_a_transaction_sees_only_what_was_there_when_it_began_the_loser_sa
     assert shop.effects() == {"frozen": 1}
 
 
+@MATRIX
 def test_by_hand_the_loser_says_so_as_well(shop: Shop) -> None:
     shop.script("shop.frozen", "hold('frozen')")
     first = shop.hold("frozen", "frozen")
