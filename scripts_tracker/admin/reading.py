@@ -53,7 +53,7 @@ class ReadOnlyAdmin(_ModelAdmin):
 
 def key_of(text: str | None) -> int | None:
     """The key of a row; None where the text is none. Keys are 64 bits wide, and databases refuse more."""
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None  # noqa: PLR2004
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None  # noqa: PLR2004 - the digits of 64 bits
 
 
 def page_of(site: AdminSite, script_id: ScriptId, view: str = "change") -> str:

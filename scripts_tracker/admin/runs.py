@@ -12,7 +12,6 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 
-from scripts_tracker import history, leases
 from scripts_tracker.admin import texts
 from scripts_tracker.admin.reading import ReadOnlyAdmin, page_of
 from scripts_tracker.database import alias, needs_tables, unusable
@@ -66,6 +65,8 @@ class KindFilter(_ColumnFilter):
 
 def _outcome(run: ScriptRun) -> str:
     """How a row of the list ended, as the page of its script has it and a check."""
+    from scripts_tracker import history, leases  # as late as somebody looks
+
     is_last = run.script.last_run_id == run.pk
     holds = getattr(run, "holds") or (is_last and leases.is_held_unrenewed(cast("RunRecord", run), alias()))  # noqa: B009 - no attribute that the model knows of
     return history.outcome_of(run, holds=bool(holds))
@@ -108,6 +109,8 @@ class ScriptRunAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Runs with what is said of their script and version, without its source."""
+        from scripts_tracker import history  # as above
+
         runs = super().get_queryset(request).select_related("script", "version")
         runs = runs.defer("version__facts", "version__source")
         return cast("QuerySet[Any]", runs.annotate(holds=history.holding()))

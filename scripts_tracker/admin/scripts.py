@@ -12,7 +12,6 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
 
-from scripts_tracker import history
 from scripts_tracker.admin import listing, texts
 from scripts_tracker.admin.listing import AppFilter, ScriptList, StateFilter, TagFilter, status_of
 from scripts_tracker.admin.reading import ReadOnlyAdmin, key_of, page_of, shows_runs
@@ -56,6 +55,8 @@ class ScriptAdmin(ReadOnlyAdmin):
     @admin.display(description="last run", ordering="tried")
     def tried(self, row: Script) -> SafeString | str:
         """What was tried or decided last, when, and how it ended."""
+        from scripts_tracker import history  # as late as somebody looks
+
         record = status_of(row).record
         if record is None or record.last_run is None:
             return texts.NO_VALUE
