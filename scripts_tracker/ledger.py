@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from django.db import Error, connections, transaction
 
 from scripts_tracker import clock
-from scripts_tracker.database import alias, is_in_transaction
+from scripts_tracker.database import alias, is_in_transaction, words
 from scripts_tracker.models import ScriptRun, ScriptVersion
 from scripts_tracker.vocabulary import ALGORITHM
 
@@ -133,7 +133,7 @@ def stamp(stamps: Mapping[int, Stamp]) -> None:
         for start in range(0, len(pks), _BATCH):
             _stamp_batch({pk: stamps[pk] for pk in pks[start : start + _BATCH]})
     except Error as error:
-        logger.info("fingerprints could not be brought up to date: %s", " ".join(str(error).split()))
+        logger.info("fingerprints could not be brought up to date: %s", words(error))
 
 
 def stamp_watched(stamped: Sequence[tuple[int, str, str]]) -> None:
@@ -145,7 +145,7 @@ def stamp_watched(stamped: Sequence[tuple[int, str, str]]) -> None:
             runs = ScriptRun.objects.using(alias()).filter(script=script_pk, watched=before)
             runs.update(watched=after)
     except Error as error:
-        logger.info("watched modules could not be brought up to date: %s", " ".join(str(error).split()))
+        logger.info("watched modules could not be brought up to date: %s", words(error))
 
 
 def _stamp_batch(stamps: Mapping[int, Stamp]) -> None:

@@ -77,7 +77,7 @@ class Command(BaseCommand):
         except (LedgerMissing, UnknownScript) as error:
             raise CommandError(str(error), returncode=COULD_NOT_PRUNE) from error
         except Error as error:
-            words = " ".join(str(error).split())
+            words = database.words(error)
             raise CommandError(
                 f"the ledger in database {database.alias()!r} cannot be used: {words}"
                 " (what was deleted before is gone; to go on, run the same again)",
