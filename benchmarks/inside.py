@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from scripts_tracker.datatypes import ProjectIndex
+    from scripts_tracker.core.values import ProjectIndex
 
 
 def _timed(work: Callable[[], object]) -> tuple[float, float]:
@@ -56,7 +56,8 @@ def _for_each(work: Callable[[str], object], texts: list[str]) -> None:
 
 def _checked() -> ProjectIndex:
     """A scan as check_scripts has it, each with the cache as it is on disk."""
-    from scripts_tracker import scan, snapshots
+    from scripts_tracker.ledger import queries as snapshots
+    from scripts_tracker.project import scan
 
     cache = scan.cache()
     return scan.scan(scan.KnownFacts(snapshots.known_facts, cache), cache)
@@ -64,7 +65,8 @@ def _checked() -> ProjectIndex:
 
 def known(manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
     """Scan with the facts of the ledger, with and without a cache, against reading the same files."""
-    from scripts_tracker import scan, snapshots
+    from scripts_tracker.ledger import queries as snapshots
+    from scripts_tracker.project import scan
 
     facts = snapshots.known_facts()
     paths = [os.path.abspath(path) for path in manifest["commands"]]
@@ -78,7 +80,7 @@ def unseen(manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
     """Scan without any facts or cache, against libcst alone on the text of the tracked files."""
     import libcst
 
-    from scripts_tracker import scan
+    from scripts_tracker.project import scan
 
     texts = [content.decode() for content in _read(manifest["tracked"])]
     works = {
@@ -93,10 +95,10 @@ def lint(manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
     """The lint without any facts or cache, against libcst alone on the text of the tracked files."""
     import libcst
 
-    from scripts_tracker.analysis.lint import config, session
+    from scripts_tracker.lint import config, engine
 
     texts = [content.decode() for content in _read(manifest["tracked"])]
-    linter = session.session(os.getcwd(), config.Config())
+    linter = engine.session(os.getcwd(), config.Config())
     works: dict[str, Callable[[], object]] = {
         "parse": lambda: _for_each(libcst.parse_module, texts),
         "lint": linter.findings,
@@ -106,7 +108,7 @@ def lint(manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
 
 def stock(_manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
     """Files and ledger joined, as check_scripts does it."""
-    from scripts_tracker.overview import take_stock
+    from scripts_tracker.project.status import take_stock
 
     return {**_in_turn({"stock": take_stock}, rounds), "definitions": len(take_stock().statuses)}
 

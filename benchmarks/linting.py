@@ -17,11 +17,11 @@ _HOOK_SECONDS: Final = 0.1
 # As the console script does it. Generated commands have the imports of both trackers, which may not end the run.
 _LINT: Final = (
     "-c",
-    "from scripts_tracker.analysis.cli import process; process()",
+    "from scripts_tracker.lint.cli import process; process()",
     "--ignore",
     "ST015",
 )
-_LOADED: Final = "import sys; from scripts_tracker.analysis.cli import main; main(['--ignore', 'ST015']); print(sum(name.startswith('libcst') for name in sys.modules))"
+_LOADED: Final = "import sys; from scripts_tracker.lint.cli import main; main(['--ignore', 'ST015']); print(sum(name.startswith('libcst') for name in sys.modules))"
 
 
 def hook(bench: Bench) -> list[Row]:

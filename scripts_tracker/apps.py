@@ -24,7 +24,7 @@ class ScriptsTrackerConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what Django is to call."""
-        pre_migrate.connect(_before_migrate, sender=self, dispatch_uid="scripts_tracker.gates")
+        pre_migrate.connect(_before_migrate, sender=self, dispatch_uid="scripts_tracker.running.requirements")
         post_migrate.connect(_after_migrate, sender=self, dispatch_uid="scripts_tracker.notify")
         register(_check_settings, self.label)
         register(_check_scripts, self.label, deploy=True)
@@ -35,14 +35,14 @@ class ScriptsTrackerConfig(AppConfig):
 def _before_migrate(*, using: str, plan: Any = (), **kwargs: Any) -> None:
     operations = sys.modules.get("scripts_tracker.operations")  # where a migration has imported them
     if operations is not None and operations.are_in(plan):
-        from scripts_tracker import gates
+        from scripts_tracker.running import requirements
 
-        gates.migrate_begins(using, kwargs["apps"])
+        requirements.migrate_begins(using, kwargs["apps"])
 
 
 def _after_migrate(**kwargs: Any) -> None:
-    if "scripts_tracker.gates" in sys.modules:
-        sys.modules["scripts_tracker.gates"].migrate_ends(kwargs["using"])
+    if "scripts_tracker.running.requirements" in sys.modules:
+        sys.modules["scripts_tracker.running.requirements"].migrate_ends(kwargs["using"])
     from scripts_tracker.hooks import notify_after_migrate  # as late as the migrate that needs it
 
     notify_after_migrate(**kwargs)

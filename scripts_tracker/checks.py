@@ -24,8 +24,8 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 
 def check_scripts(**_: Any) -> list[CheckMessage]:
     """What the lint finds, for ``manage.py check --deploy``."""
-    from scripts_tracker import scan
-    from scripts_tracker.analysis.lint.config import WrongUseError
+    from scripts_tracker.lint.config import WrongUseError
+    from scripts_tracker.project import scan
 
     try:
         found = scan.lint()

@@ -6,6 +6,8 @@ Named tuples here: every ``manage.py check`` imports this module, and a dataclas
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
@@ -75,9 +77,9 @@ def _is_size(value: object) -> bool:
 def _pattern_trouble(value: object) -> str:
     if value is None:
         return ""
-    from scripts_tracker import masking  # only for projects with a pattern of their own
+    from scripts_tracker.core import redaction  # only for projects with a pattern of their own
 
-    return masking.trouble(value)
+    return redaction.trouble(value)
 
 
 def _are(kinds: type | tuple[type, ...]) -> Callable[[object], bool]:
@@ -217,3 +219,18 @@ def _unknown(key: object) -> Problem:
     like = nearest(str(key), tuple(_KEYS))
     hint = f'Did you mean "{like}"?' if like else f"The keys are: {', '.join(sorted(_KEYS))}."
     return Problem("SCRIPTS_TRACKER", f"SCRIPTS_TRACKER has an unknown key {key!r}.", hint)
+
+
+def is_under_test() -> bool:
+    """Whether the test runner of Django or of pytest-django has prepared this process.
+
+    ``setup_test_environment()`` keeps there what it is to restore; a start without tests has not even imported the
+    module. (The outbox that it makes would not do: the mail backend "locmem" makes one wherever it is used.)
+    """
+    state = getattr(sys.modules.get("django.test.utils"), "_TestState", None)
+    return hasattr(state, "saved_data")
+
+
+def is_beside_a_test() -> bool:
+    """Whether this is a thread that a test has started: no connection of it is closed before the database is dropped."""
+    return is_under_test() and threading.current_thread() is not threading.main_thread()

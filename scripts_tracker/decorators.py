@@ -6,7 +6,7 @@ import functools
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from scripts_tracker.vocabulary import RERUN_VALUES, Required, Rerun
+from scripts_tracker.core.vocabulary import RERUN_VALUES, Required, Rerun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -88,12 +88,12 @@ def tracked_script(
 
         @functools.wraps(function)
         def wrapper(self: object, *args: Any, **kwargs: Any) -> Any:
-            from scripts_tracker import attempts
-            from scripts_tracker.calls import Call
-            from scripts_tracker.runtypes import ScriptOptions
+            from scripts_tracker.core.runtypes import ScriptOptions
+            from scripts_tracker.running import attempt
+            from scripts_tracker.running.calls import Call
 
             call = Call(function, self, args, kwargs)
-            return attempts.run_tracked(call, ScriptOptions(rerun, atomic, *chosen))
+            return attempt.run_tracked(call, ScriptOptions(rerun, atomic, *chosen))
 
         wrapper._is_tracked_script = True  # type: ignore[attr-defined]  # noqa: SLF001 - as in django-scripts-tracker
         return wrapper  # type: ignore[return-value]  # functools.wraps keeps what matters of the signature
@@ -129,11 +129,11 @@ def required_preceding_script(*scripts: str | ModuleType) -> Callable[[Handle], 
     def decorate(function: Handle) -> Handle:
         @functools.wraps(function)
         def wrapper(self: object, *args: Any, **kwargs: Any) -> Any:
-            from scripts_tracker import attempts
-            from scripts_tracker.calls import Call
+            from scripts_tracker.running import attempt
+            from scripts_tracker.running.calls import Call
 
             call = Call(function, self, args, kwargs)
-            return attempts.run_required(call, required)
+            return attempt.run_required(call, required)
 
         # tracked_script asks for these before it records an attempt, wherever it stands.
         inner: tuple[Required, ...] = getattr(function, "required_scripts", ())

@@ -13,12 +13,15 @@ from django.core.management.base import CommandError
 from django.db import Error, connections, router
 from django.db.models.signals import post_migrate
 
-from scripts_tracker import conf, database, environment, terminal
-from scripts_tracker.events import COULD_NOT_RUN
-from scripts_tracker.formats.text import render_notice
+from scripts_tracker import conf
+from scripts_tracker.core.events import COULD_NOT_RUN
+from scripts_tracker.core.text import printable
+from scripts_tracker.ledger import database
 from scripts_tracker.models import Script
-from scripts_tracker.overview import take_stock
-from scripts_tracker.report import Report
+from scripts_tracker.project.status import take_stock
+from scripts_tracker.reporting import terminal
+from scripts_tracker.reporting.formats.text import render_notice
+from scripts_tracker.reporting.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,7 +53,7 @@ def notify_after_migrate(
     runs = False
     try:
         if _is_ours(using):
-            runs = conf.tracker_settings().auto_run and not environment.is_under_test()
+            runs = conf.tracker_settings().auto_run and not conf.is_under_test()
             if conf.tracker_settings().notify or runs:
                 runs = _notify(stdout) and runs
     except Exception as error:  # whatever it is: nothing here can make migrate fail
@@ -77,14 +80,14 @@ def _notify(stdout: Any) -> bool:
     canvas = terminal.canvas(stdout, sys.argv)
     if conf.tracker_settings().notify:
         report = Report(overview.statuses, overview.by_id, overview.findings)
-        stdout.write(terminal.printable(stdout, render_notice(report, canvas)) + "\n")
+        stdout.write(printable(stdout, render_notice(report, canvas)) + "\n")
     if not overview.unapplied:
         return True
-    from scripts_tracker import adoption  # for what another tracker may have run
+    from scripts_tracker.adoption import survey  # for what another tracker may have run
 
-    is_waiting = adoption.is_waiting(overview)
+    is_waiting = survey.is_waiting(overview)
     if is_waiting:
-        stdout.write(canvas.style.WARNING(terminal.printable(stdout, adoption.ADOPT_FIRST)) + "\n")
+        stdout.write(canvas.style.WARNING(printable(stdout, survey.ADOPT_FIRST)) + "\n")
     return not is_waiting
 
 

@@ -69,9 +69,9 @@ class RequireScripts(Operation):
             return
         if not apps.is_installed(__package__):
             raise CommandError(f"RequireScripts needs {__package__!r} in INSTALLED_APPS")
-        from scripts_tracker import gates
+        from scripts_tracker.running import requirements
 
-        gates.insist(self.scripts, app_label, schema_editor, from_state)
+        requirements.insist(self.scripts, app_label, schema_editor, from_state)
 
     def database_backwards(
         self,

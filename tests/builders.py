@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from scripts_tracker.datatypes import (
+from scripts_tracker.core.values import (
     Fingerprint,
     Location,
     ModuleVersion,

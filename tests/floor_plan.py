@@ -50,7 +50,9 @@ class FloorPlan(NamedTuple):
         for module, count in self.lines.items():
             room = rooms[module]
             lines[room] = lines.get(room, 0) + count
-            imports.setdefault(room, set()).update({rooms[target] for target in self.imports[module]} - {room})
+            imports.setdefault(room, set()).update(
+                {rooms[target] for target in self.imports[module]} - {room}
+            )
         return FloorPlan(lines, imports)
 
 
@@ -100,10 +102,10 @@ def _targets(source: str, modules: Mapping[str, Path]) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in modules)
-        elif isinstance(node, ast.ImportFrom) and node.module in modules:
+        elif isinstance(node, ast.ImportFrom) and (package := node.module or "") in modules:
             for alias in node.names:
-                submodule = f"{node.module}.{alias.name}"
-                yield submodule if submodule in modules else node.module
+                submodule = f"{package}.{alias.name}"
+                yield submodule if submodule in modules else package
 
 
 def _room(module: str, modules: Mapping[str, int]) -> str:

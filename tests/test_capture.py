@@ -19,8 +19,8 @@ from unittest import mock
 import pytest
 from django.core.management.base import OutputWrapper
 
-from scripts_tracker import capture
-from scripts_tracker.capture import SLACK, Tail, captured
+from scripts_tracker.running import output
+from scripts_tracker.running.output import SLACK, Tail, captured
 from tests.conftest import ENVIRONMENT, ROOT
 
 
@@ -66,8 +66,8 @@ class Broken(io.StringIO):
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
     yield
-    assert not capture._taps
-    assert capture._tails.get(None) is None
+    assert not output._taps
+    assert output._tails.get(None) is None
     for stream in (sys.stdout, sys.stderr):
         assert "write" not in vars(stream)
 
@@ -257,7 +257,7 @@ def test_a_stream_that_the_script_closes_or_takes_apart_is_let_go() -> None:
     with captured(Command(closed, detached), 10):
         closed.close()
         detached.detach()
-    assert not capture._taps
+    assert not output._taps
 
 
 def test_runs_that_overlap_keep_what_is_theirs() -> None:
@@ -353,7 +353,7 @@ def test_an_interrupt_in_the_middle_of_a_write_reaches_the_script() -> None:
 def test_a_signal_handler_may_print() -> None:
     before = signal.signal(signal.SIGTERM, lambda *_: print("stopped"))
     try:
-        with captured(None, 100) as tail, capture._lock:
+        with captured(None, 100) as tail, output._lock:
             signal.raise_signal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -362,13 +362,13 @@ def test_a_signal_handler_may_print() -> None:
 
 FORK = """
 import os, sys, threading, time
-from scripts_tracker import capture
-as_seen = capture._as_seen
+from scripts_tracker.running import output
+as_seen = output._as_seen
 def slowly(text):  # so that the lock is nearly always held at the moment of a fork
     threading.current_thread() is threading.main_thread() or time.sleep(0.002)
     return as_seen(text)
-capture._as_seen = slowly
-with capture.captured(None, 1000) as tail:
+output._as_seen = slowly
+with output.captured(None, 1000) as tail:
     print("before", flush=True)
     stop = threading.Event()
     # With a breath between: locks are not fair, and a thread that never lets go of one lets nobody else have it.

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from scripts_tracker import choosing
-from scripts_tracker.choosing import Choice
-from scripts_tracker.datatypes import ScriptId
+from scripts_tracker.core import planning
+from scripts_tracker.core.planning import Choice
+from scripts_tracker.core.states import ScriptStatus, State, statuses
+from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import UnknownScript
-from scripts_tracker.states import ScriptStatus, State, statuses
 from tests.builders import definition, record, run, script_id
 
 FOUND = [
@@ -38,7 +38,7 @@ def names(found: tuple[ScriptStatus, ...]) -> str:
 
 
 def choose(wanted: str = "", tags: str = "", *, retries: bool = True) -> Choice:
-    return choosing.choose(BY_ID, wanted.split(), tags.split(), retries=retries)
+    return planning.choose(BY_ID, wanted.split(), tags.split(), retries=retries)
 
 
 WRONG = {
@@ -64,7 +64,7 @@ def test_it_refuses(wanted: str, tags: str, words: str) -> None:
 
 def test_no_tags_at_all_are_told_so() -> None:
     with pytest.raises(UnknownScript, match="no script has a tag"):
-        choosing.choose({}, (), ["x"])
+        planning.choose({}, (), ["x"])
 
 
 CHOICES = {

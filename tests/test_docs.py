@@ -11,7 +11,8 @@ import pytest
 from django.core.management import load_command_class
 
 import tests.test_docs_typed  # noqa: F401 - plays the other pages
-from scripts_tracker.analysis import cli, codes
+from scripts_tracker.analysis import codes
+from scripts_tracker.lint import cli
 from tests.conftest import ROOT, Project
 from tests.pages import PAGES, PLAYED, blocks, plays, type_in, write
 

@@ -10,12 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts_tracker import states
-from scripts_tracker.drawing import Box, picture, tone
-from scripts_tracker.formats._graph import look_of
-from scripts_tracker.layering import Bend, arrange
-from scripts_tracker.neighbourhood import around
-from scripts_tracker.states import ScriptStatus, State
+from scripts_tracker.core import states
+from scripts_tracker.core.states import ScriptStatus, State
+from scripts_tracker.reporting.formats._graph import look_of
+from scripts_tracker.reporting.graph import Bend, Box, around, arrange, picture, tone
 from tests.builders import definition, script_id
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.core import mail
 from django.test.utils import setup_test_environment, teardown_test_environment
 
-from scripts_tracker.environment import is_under_test
+from scripts_tracker.conf import is_under_test
 
 
 def test_a_test_environment_is_known_as_long_as_it_lasts() -> None:

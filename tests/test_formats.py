@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from django.core.management.color import make_style, no_style
 
-from scripts_tracker import formats
-from scripts_tracker.datatypes import Finding, Location, ScriptDefinition, ScriptRecord
-from scripts_tracker.formats.text import render_notice
-from scripts_tracker.report import EXIT_CODES, Canvas, Report
-from scripts_tracker.states import State, statuses
+from scripts_tracker.core.states import State, statuses
+from scripts_tracker.core.values import Finding, Location, ScriptDefinition, ScriptRecord
+from scripts_tracker.reporting import formats
+from scripts_tracker.reporting.formats.text import render_notice
+from scripts_tracker.reporting.report import EXIT_CODES, Canvas, Report
 from tests.builders import definition, fingerprint, module, record, run
 
 PLAIN = Canvas(no_style())
@@ -128,8 +128,8 @@ def test_what_does_not_come_of_a_comparison_says_nothing_of_bytes() -> None:
 
 @pytest.mark.parametrize("state", list(State), ids=lambda state: state.value)
 def test_no_state_is_without_words(state: State) -> None:
-    from scripts_tracker.report import why
-    from scripts_tracker.states import ScriptStatus
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.reporting.report import why
 
     status = ScriptStatus(record("a.x", "a").id, state, definition("a.x"), record("a.x", "a"))
     assert why(status)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts_tracker import git
+from scripts_tracker.project import git
 
 
 def run(folder: Path, *arguments: str) -> str:

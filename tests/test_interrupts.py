@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from scripts_tracker.interrupts import Terminated, exit_code, sigterm_raises
-from scripts_tracker.processes import children_end_here
+from scripts_tracker.ledger.processes import Terminated, children_end_here, exit_code, sigterm_raises
 
 # Python 3.12 warns where threads are about, as those of pytest-xdist are.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

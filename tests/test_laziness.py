@@ -13,7 +13,7 @@ def test_a_check_of_the_system_and_a_start_import_no_libcst(project: Project) ->
         "import sys\n"
         "from django.core.management import call_command\n"
         "call_command('check')\n"
-        "own = tuple(f'scripts_tracker.{part}' for part in ('analysis', 'capture', 'masking'))\n"
+        "own = tuple(f'scripts_tracker.{part}' for part in ('analysis', 'core.redaction', 'running.output'))\n"
         "print([name for name in sys.modules if name.split('.')[0] == 'libcst' or name.startswith(own)])"
     ).out
     assert out.splitlines()[-1] == "[]"
@@ -27,13 +27,15 @@ def test_the_operation_for_migrations_imports_no_more_than_django_has(project: P
     ).out
     own = (
         "apps",
-        "calls",
+        "core",
+        "core.vocabulary",
         "core_tracker",
         "decorators",
         "dependency_tracker",
         "models",
         "operations",
-        "vocabulary",
+        "running",
+        "running.calls",
     )
     assert set(ast.literal_eval(out)) <= {f"scripts_tracker.{name}" for name in (*own, "exceptions")}
 
@@ -72,8 +74,8 @@ def test_the_analysis_works_where_django_cannot_be_imported(project: Project) ->
         "-c",
         "import sys\n"
         "sys.modules['django'] = None\n"
-        "from scripts_tracker.analysis.project import analyse\n"
-        "from scripts_tracker.datatypes import CommandsDir\n"
+        "from scripts_tracker.analysis.linking.scanning import analyse\n"
+        "from scripts_tracker.core.values import CommandsDir\n"
         "folder = CommandsDir('shop', 'shop.management.commands', sys.argv[1] + '/shop/management/commands')\n"
         "print([str(found.id) for found in analyse([folder], root=sys.argv[1]).definitions])",
         str(project.root),

@@ -7,9 +7,8 @@ import time
 
 import pytest
 
-from scripts_tracker import masking
-from scripts_tracker.arguments import bounded, printed
-from scripts_tracker.masking import MASK, compiled, mask
+from scripts_tracker.core import redaction
+from scripts_tracker.core.redaction import MASK, bounded, compiled, mask, printed
 
 ORDINARY = [
     "",
@@ -131,7 +130,7 @@ PATTERNS = {
 
 @pytest.mark.parametrize(("given", "masked"), PATTERNS.values(), ids=PATTERNS)
 def test_a_pattern_of_the_users(given: str | re.Pattern[str], masked: str) -> None:
-    assert not masking.trouble(given)
+    assert not redaction.trouble(given)
     assert mask("a card 42 b", compiled(given)) == masked.replace("*", MASK)
 
 
@@ -145,7 +144,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("given", "words"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_with_a_pattern(given: object, words: str) -> None:
-    assert masking.trouble(given) == words
+    assert redaction.trouble(given) == words
 
 
 def test_the_pattern_is_compiled_once() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts_tracker import names
+from scripts_tracker.core import names
 from scripts_tracker.exceptions import UnknownScript
 from tests.builders import script_id
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from scripts_tracker import formats
-from scripts_tracker.report import Report
-from scripts_tracker.states import statuses
+from scripts_tracker.core.states import statuses
+from scripts_tracker.reporting import formats
+from scripts_tracker.reporting.report import Report
 from tests.builders import definition, record, run
 from tests.test_formats import PLAIN
 

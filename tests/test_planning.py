@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from scripts_tracker import planning
-from scripts_tracker.datatypes import ScriptId
-from scripts_tracker.states import ScriptStatus, statuses
+from scripts_tracker.core import planning
+from scripts_tracker.core.states import ScriptStatus, statuses
+from scripts_tracker.core.values import ScriptId
 from tests.builders import definition, record, script_id
 
 

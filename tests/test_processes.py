@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scripts_tracker import processes
+from scripts_tracker.ledger import processes
 
 NOW = datetime.now(timezone.utc)
 HERE = processes.host()

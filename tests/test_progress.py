@@ -8,12 +8,13 @@ import pytest
 from django.core.management.base import CommandError
 from django.core.management.color import no_style
 
-from scripts_tracker import choosing, planning, progress
-from scripts_tracker.datatypes import RunRecord
-from scripts_tracker.events import End, Result, RunEvent, Summary
-from scripts_tracker.progress import Progress
-from scripts_tracker.report import Canvas, why
-from scripts_tracker.states import ScriptStatus, statuses
+from scripts_tracker.core import planning
+from scripts_tracker.core.events import End, Result, RunEvent, Summary
+from scripts_tracker.core.states import ScriptStatus, statuses
+from scripts_tracker.core.values import RunRecord
+from scripts_tracker.reporting import progress
+from scripts_tracker.reporting.progress import Progress
+from scripts_tracker.reporting.report import Canvas, why
 from tests.builders import definition, record, run
 
 PLAIN, TERMINAL = Canvas(no_style()), Canvas(no_style(), width=40)
@@ -185,7 +186,7 @@ def test_a_plan_says_why_and_in_which_order() -> None:
     ]
     kept = record("d.w", last_run=run("failed"))
     by_id = {one.id: one for one in statuses(found, {kept.id: kept})}
-    choice = choosing.choose(by_id, ["a.x", "c.z", "d.w"], retries=False)
+    choice = planning.choose(by_id, ["a.x", "c.z", "d.w"], retries=False)
     made = planning.make_plan(choice.chosen, by_id, choice.left)
     assert list(progress.plan(made, choice, PLAIN)) == [
         "Plan (2):",
@@ -201,7 +202,7 @@ def test_what_blocks_others_is_not_told_twice() -> None:
     found = [definition("a.x", requires=("d.w",)), definition("d.w")]
     kept = record("d.w", last_run=run("failed"))
     by_id = {one.id: one for one in statuses(found, {kept.id: kept})}
-    choice = choosing.choose(by_id, retries=False)
+    choice = planning.choose(by_id, retries=False)
     made = planning.make_plan(choice.chosen, by_id, choice.left)
     assert list(progress.left(made, choice, PLAIN)) == []
 
@@ -209,7 +210,7 @@ def test_what_blocks_others_is_not_told_twice() -> None:
 def test_a_named_script_whose_file_is_gone_gets_no_advice_to_run_it() -> None:
     kept = record("a.gone", "a")
     by_id = {one.id: one for one in statuses([], {kept.id: kept})}
-    choice = choosing.choose(by_id, ["gone"])
+    choice = planning.choose(by_id, ["gone"])
     made = planning.make_plan(choice.chosen, by_id)
     (line,) = progress.left(made, choice, PLAIN)
     assert line.startswith("a.gone needs no run: applied on ")

@@ -40,7 +40,7 @@ def test_the_two_commands_are_targets_of_the_makefile() -> None:
 
 
 def test_the_states_and_settings_of_the_readme_are_those_of_the_code() -> None:
-    from scripts_tracker.states import State
+    from scripts_tracker.core.states import State
 
     rows = re.findall(r"^\| `([a-z]+)` \|[^|]*\| (yes|no|no, shown) \|$", README, re.MULTILINE)
     assert dict(rows) == {
@@ -49,7 +49,7 @@ def test_the_states_and_settings_of_the_readme_are_those_of_the_code() -> None:
 
 
 def test_the_number_of_rules_is_that_of_the_lint() -> None:
-    from scripts_tracker.analysis.lint.rules import all_rules
+    from scripts_tracker.lint.rules import all_rules
 
     named, more = re.findall(r"before they are merged: (.*?), and \[(\d+) more\]", README, re.DOTALL)[0]
     assert len(named.split(",")) + int(more) == len(all_rules())

@@ -8,11 +8,20 @@ from typing import Any
 import pytest
 from django.core.management.color import make_style, no_style
 
-from scripts_tracker.datatypes import Finding, Location, ScriptDefinition, ScriptRecord
-from scripts_tracker.dossier import Comparison, Dossier, Past, PastRun, PastVersion, duration, next_steps
-from scripts_tracker.formats import _script as formats
-from scripts_tracker.report import Canvas
-from scripts_tracker.states import State, statuses
+from scripts_tracker.core.states import State, statuses
+from scripts_tracker.core.text import duration
+from scripts_tracker.core.values import (
+    Finding,
+    Location,
+    Past,
+    PastRun,
+    PastVersion,
+    ScriptDefinition,
+    ScriptRecord,
+)
+from scripts_tracker.project.detail import Comparison, Dossier, next_steps
+from scripts_tracker.reporting.formats import _script as formats
+from scripts_tracker.reporting.report import Canvas
 from tests.builders import NOON, definition, fingerprint, record, run
 
 PLAIN = Canvas(no_style())

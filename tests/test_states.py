@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from scripts_tracker.datatypes import Fingerprint, ScriptDefinition, ScriptRecord
-from scripts_tracker.states import State, differs, statuses
+from scripts_tracker.core.states import State, differs, statuses
+from scripts_tracker.core.values import Fingerprint, ScriptDefinition, ScriptRecord
 from tests.builders import definition, fingerprint, record, run, script_id
 
 ONCE: dict[str, Any] = {"rerun": "once"}

@@ -11,12 +11,13 @@ from django.db import transaction
 from django.http import HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
-from scripts_tracker import marks, report
 from scripts_tracker.admin import texts
 from scripts_tracker.admin.reading import page_of
-from scripts_tracker.database import alias
-from scripts_tracker.ledger import identity_of
+from scripts_tracker.ledger.database import alias
+from scripts_tracker.ledger.writing import identity_of
 from scripts_tracker.models import Script
+from scripts_tracker.project import marks
+from scripts_tracker.reporting import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from scripts_tracker.admin.page import Subject
-    from scripts_tracker.marks import Outcome
-    from scripts_tracker.overview import Overview
-    from scripts_tracker.states import ScriptStatus
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.project.marks import Outcome
+    from scripts_tracker.project.status import Overview
 
 _CHANGED = "The script is not what it was when this page was opened. Look at it again, then decide."
 

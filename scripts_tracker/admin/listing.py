@@ -15,20 +15,20 @@ from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.core.paginator import InvalidPage
 from django.db import Error
 
-from scripts_tracker import database
 from scripts_tracker.admin.reading import page_of
+from scripts_tracker.core.states import State
+from scripts_tracker.core.text import path_of
 from scripts_tracker.exceptions import LedgerMissing
+from scripts_tracker.ledger import database
 from scripts_tracker.models import Script
-from scripts_tracker.report import path_of
-from scripts_tracker.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from django.http import HttpRequest
 
-    from scripts_tracker.overview import Overview
-    from scripts_tracker.states import ScriptStatus
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.project.status import Overview
 
 _ATTRIBUTE = "_scripts_tracker_overview"
 _ORDER = {state: place for place, state in enumerate(State)}
@@ -37,7 +37,9 @@ _ORDER = {state: place for place, state in enumerate(State)}
 def overview_of(request: HttpRequest) -> Overview:
     """Where every script stands: one check a request, whoever asks; raises LedgerMissing where it cannot be used."""
     if not hasattr(request, _ATTRIBUTE):
-        from scripts_tracker.overview import take_stock  # not with every start of a project that has an admin
+        from scripts_tracker.project.status import (
+            take_stock,  # not with every start of a project that has an admin
+        )
 
         try:
             setattr(request, _ATTRIBUTE, take_stock())

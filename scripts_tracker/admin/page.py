@@ -5,19 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scripts_tracker import (
-    comparing,
-    dossier,
-    drawing,
-    history,
-    marks,
-    neighbourhood,
-    report,
-    snapshots,
-)
 from scripts_tracker.admin import listing, texts
 from scripts_tracker.admin.reading import key_of, page_of, page_of_run
-from scripts_tracker.datatypes import ScriptId
+from scripts_tracker.core import text
+from scripts_tracker.core.values import ScriptId
+from scripts_tracker.ledger import queries
+from scripts_tracker.project import detail, marks
+from scripts_tracker.reporting import graph, report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,11 +19,10 @@ if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
     from django.http import HttpRequest
 
-    from scripts_tracker.datatypes import ScriptRecord
-    from scripts_tracker.dossier import PastRun, PastVersion
-    from scripts_tracker.neighbourhood import Node
-    from scripts_tracker.overview import Overview
-    from scripts_tracker.states import ScriptStatus
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.core.values import PastRun, PastVersion, ScriptRecord
+    from scripts_tracker.project.status import Overview
+    from scripts_tracker.reporting.graph import Node
 
 _RUNS = 25
 _DIFF_CLASSES = {"+": "st-added", "-": "st-removed", "@": "st-place"}
@@ -48,7 +41,7 @@ class Subject:
 def find(script_id: ScriptId, overview: Overview) -> Subject | None:
     """A script by its name; None where nobody knows it."""
     status = overview.by_id.get(script_id)
-    record = status.record if status else snapshots.record_of(script_id)
+    record = status.record if status else queries.record_of(script_id)
     return Subject(script_id, status, record, overview) if status or record else None
 
 
@@ -80,14 +73,14 @@ def context(subject: Subject, request: HttpRequest, site: AdminSite, *, runs: bo
     if record:
         found.update(_versions(status, record, request))
     if record and runs:
-        page, older = history.runs_before(record, key_of(request.GET.get("before")), most=_RUNS)
+        page, older = queries.runs_before(record, key_of(request.GET.get("before")), most=_RUNS)
         found.update(runs=[_run(run, site) for run in page], older=older, newest="before" in request.GET)
     return found
 
 
 def _path(subject: Subject) -> str:
     if subject.status:
-        return report.path_of(subject.status)
+        return text.path_of(subject.status)
     return subject.record.path if subject.record else ""
 
 
@@ -102,7 +95,7 @@ def _rows(subject: Subject) -> Iterator[tuple[str, Any]]:
         run = record.last_run
         who = f" by {run.user}" if run.user else ""
         where = f"{who} on {run.host}" if run.host else who
-        yield "Last run", texts.run_in_brief(run, history.last_outcome(record), where)
+        yield "Last run", texts.run_in_brief(run, queries.last_outcome(record), where)
         yield "Reason", texts.plain(run.reason)
     if definition:
         options = definition.options
@@ -125,7 +118,7 @@ def _requirements(subject: Subject, site: AdminSite) -> dict[str, Any]:
     """The picture, and the same in lists."""
     if not subject.status:
         return {}
-    around = neighbourhood.around(subject.id, subject.overview.by_id)
+    around = graph.around(subject.id, subject.overview.by_id)
     return {
         "around": around,
         "picture": _picture(around.nodes, around.edges, subject, site) if len(around.nodes) > 1 else "",
@@ -141,18 +134,18 @@ def _picture(
     number = {node: place for place, node in enumerate(nodes)}
     drawn = [(number[one], number[to]) for one, to in edges]
     label = f"What {subject.id} requires, and what requires it"
-    return texts.trusted(drawing.picture([_box(node, subject, site) for node in nodes], drawn, label))
+    return texts.trusted(graph.picture([_box(node, subject, site) for node in nodes], drawn, label))
 
 
-def _box(node: Node, subject: Subject, site: AdminSite) -> drawing.Box:
+def _box(node: Node, subject: Subject, site: AdminSite) -> graph.Box:
     status = subject.overview.by_id.get(node) if isinstance(node, ScriptId) else None
     if status is None:
-        return drawing.Box(texts.plain(str(node)), "does not exist", drawing.tone(None))
+        return graph.Box(texts.plain(str(node)), "does not exist", graph.tone(None))
     words = status.state.label.lower()
-    return drawing.Box(
+    return graph.Box(
         str(node),
         words,
-        drawing.tone(status.state),
+        graph.tone(status.state),
         page_of(site, status.id),
         is_subject=status.id == subject.id,
     )
@@ -160,10 +153,10 @@ def _box(node: Node, subject: Subject, site: AdminSite) -> drawing.Box:
 
 def _versions(status: ScriptStatus | None, record: ScriptRecord, request: HttpRequest) -> dict[str, Any]:
     """The versions that were run here, and how the file differs from one of them: from what was applied last."""
-    kept = history.versions_of(record.pk)
+    kept = queries.versions_of(record.pk)
     against, raw = request.GET.get("against", ""), "raw" in request.GET
     against = against if any(one.content_digest == against for one in kept) else ""
-    compared = comparing.compare(status, raw=raw, against=against) if status else None
+    compared = detail.compare(status, raw=raw, against=against) if status else None
     return {
         "versions": [_version(one, status, record) for one in kept],
         "against": against,
@@ -207,7 +200,7 @@ def _run(run: PastRun, site: AdminSite) -> dict[str, Any]:
         "when": texts.moment(record.started_at),
         "kind": texts.kind(record.kind),
         "outcome": texts.outcome_badge(run.outcome),
-        "duration": texts.NO_VALUE if run.seconds is None else dossier.duration(run.seconds),
-        "by": dossier.who(record),
+        "duration": texts.NO_VALUE if run.seconds is None else text.duration(run.seconds),
+        "by": text.who(record),
         "reason": texts.plain(record.reason).split("\n", 1)[0],
     }

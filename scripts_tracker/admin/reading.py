@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.urls import reverse
 
-from scripts_tracker.database import alias
+from scripts_tracker.ledger.database import alias
 
 if TYPE_CHECKING:
     from typing import Any
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
 
-    from scripts_tracker.datatypes import ScriptId
+    from scripts_tracker.core.values import ScriptId
 
     _ModelAdmin = admin.ModelAdmin[Any]
 else:

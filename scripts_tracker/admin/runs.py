@@ -14,16 +14,16 @@ from django.utils.html import format_html
 
 from scripts_tracker.admin import texts
 from scripts_tracker.admin.reading import ReadOnlyAdmin, page_of
-from scripts_tracker.database import alias, needs_tables, unusable
-from scripts_tracker.datatypes import ScriptId
+from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import LedgerMissing
+from scripts_tracker.ledger.database import alias, needs_tables, unusable
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
-    from scripts_tracker.datatypes import RunRecord
+    from scripts_tracker.core.values import RunRecord
     from scripts_tracker.models import ScriptRun
 
 
@@ -65,11 +65,11 @@ class KindFilter(_ColumnFilter):
 
 def _outcome(run: ScriptRun) -> str:
     """How a row of the list ended, as the page of its script has it and a check."""
-    from scripts_tracker import history, leases  # as late as somebody looks
+    from scripts_tracker.ledger import leases, queries  # as late as somebody looks
 
     is_last = run.script.last_run_id == run.pk
     holds = getattr(run, "holds") or (is_last and leases.is_held_unrenewed(cast("RunRecord", run), alias()))  # noqa: B009 - no attribute that the model knows of
-    return history.outcome_of(run, holds=bool(holds))
+    return queries.outcome_of(run, holds=bool(holds))
 
 
 @needs_tables
@@ -109,11 +109,11 @@ class ScriptRunAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Runs with what is said of their script and version, without its source."""
-        from scripts_tracker import history  # as above
+        from scripts_tracker.ledger import queries  # as above
 
         runs = super().get_queryset(request).select_related("script", "version")
         runs = runs.defer("version__facts", "version__source")
-        return cast("QuerySet[Any]", runs.annotate(holds=history.holding()))
+        return cast("QuerySet[Any]", runs.annotate(holds=queries.holding()))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

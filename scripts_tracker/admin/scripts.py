@@ -15,10 +15,10 @@ from django.urls import path
 from scripts_tracker.admin import listing, texts
 from scripts_tracker.admin.listing import AppFilter, ScriptList, StateFilter, TagFilter, status_of
 from scripts_tracker.admin.reading import ReadOnlyAdmin, key_of, page_of, shows_runs
-from scripts_tracker.database import alias
-from scripts_tracker.datatypes import ScriptId
+from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import LedgerMissing
-from scripts_tracker.ledger import identity_of
+from scripts_tracker.ledger.database import alias
+from scripts_tracker.ledger.writing import identity_of
 from scripts_tracker.models import Script
 
 if TYPE_CHECKING:
@@ -55,12 +55,12 @@ class ScriptAdmin(ReadOnlyAdmin):
     @admin.display(description="last run", ordering="tried")
     def tried(self, row: Script) -> SafeString | str:
         """What was tried or decided last, when, and how it ended."""
-        from scripts_tracker import history  # as late as somebody looks
+        from scripts_tracker.ledger import queries  # as late as somebody looks
 
         record = status_of(row).record
         if record is None or record.last_run is None:
             return texts.NO_VALUE
-        return texts.run_in_brief(record.last_run, history.last_outcome(record))
+        return texts.run_in_brief(record.last_run, queries.last_outcome(record))
 
     @admin.display(description="app", ordering="app")
     def app(self, row: Script) -> str:

@@ -10,16 +10,17 @@ from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 from django.utils.timezone import template_localtime  # type: ignore[attr-defined]  # the stubs lack it
 
-from scripts_tracker import dossier, drawing
+from scripts_tracker.core import text
+from scripts_tracker.reporting import graph
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from django.utils.safestring import SafeString
 
-    from scripts_tracker.datatypes import RunRecord
+    from scripts_tracker.core.states import State
+    from scripts_tracker.core.values import RunRecord
     from scripts_tracker.models import ScriptRun
-    from scripts_tracker.states import State
 
 # Orders to a terminal, and what no font shows, in tracebacks and reasons; output comes without them.
 _UNSHOWN = re.compile(
@@ -38,7 +39,7 @@ def badge(tone: str, words: str) -> SafeString:
 
 def state_badge(state: State | None) -> SafeString:
     """A script's state; None where the ledger knows a script that is neither tracked nor applied."""
-    return badge("odd", "Not tracked") if state is None else badge(drawing.tone(state), state.label)
+    return badge("odd", "Not tracked") if state is None else badge(graph.tone(state), state.label)
 
 
 def outcome_badge(outcome: str) -> SafeString:
@@ -74,7 +75,7 @@ def duration(run: ScriptRun) -> str:
     """How long a run took."""
     if run.ended_at is None or run.kind in {"mark", "unmark"}:
         return NO_VALUE
-    return dossier.duration((run.ended_at - run.started_at).total_seconds())
+    return text.duration((run.ended_at - run.started_at).total_seconds())
 
 
 def plain(text: str) -> str:

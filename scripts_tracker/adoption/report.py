@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from scripts_tracker.report import local_time
+from scripts_tracker.core.text import local_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from scripts_tracker.datatypes import ScriptId
-    from scripts_tracker.report import Canvas
+    from scripts_tracker.core.values import ScriptId
+    from scripts_tracker.reporting.report import Canvas
 
 
 class Fate(Enum):

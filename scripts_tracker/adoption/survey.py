@@ -6,41 +6,97 @@ import hashlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.db import DEFAULT_DB_ALIAS
 
-from scripts_tracker import (
-    clock,
-    conf,
-    database,
-    decisions,
-    githistory,
-    predecessor,
-    scan,
-    snapshots,
-    versions,
-)
-from scripts_tracker.datatypes import Fingerprint
-from scripts_tracker.decisions import Mark
+from scripts_tracker import conf
+from scripts_tracker.adoption import legacy_table
+from scripts_tracker.adoption.legacy_table import Owners
+from scripts_tracker.adoption.report import Account, Fate, Judgement, Leftover
+from scripts_tracker.core.states import State
+from scripts_tracker.core.text import local_time
+from scripts_tracker.core.values import Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
-from scripts_tracker.fates import Account, Fate, Judgement, Leftover
-from scripts_tracker.githistory import line_endings, md5
-from scripts_tracker.ledger import RunFacts, VersionFacts
-from scripts_tracker.owners import Owners
-from scripts_tracker.provenance import who_and_where
-from scripts_tracker.report import local_time
-from scripts_tracker.states import State
+from scripts_tracker.ledger import database, queries, writing
+from scripts_tracker.ledger.writing import Mark, RunFacts, VersionFacts
+from scripts_tracker.project import git, scan, versions
+from scripts_tracker.project.git import GitUnavailable
+from scripts_tracker.project.versions import who_and_where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from scripts_tracker.analysis.facts import FileFacts
-    from scripts_tracker.analysis.stores import FactStore
-    from scripts_tracker.datatypes import ScriptDefinition, ScriptId
-    from scripts_tracker.overview import Overview
-    from scripts_tracker.predecessor import Row
-    from scripts_tracker.states import ScriptStatus
+    from scripts_tracker.adoption.legacy_table import Row
+    from scripts_tracker.analysis.facts.values import FileFacts
+    from scripts_tracker.analysis.store.cache import FactStore
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.core.values import ScriptDefinition, ScriptId
+    from scripts_tracker.project.status import Overview
+
+# For each of the two questions: which files there were, and what was in them.
+_SECONDS: Final = 60
+_BATCH: Final = 500
+_COMMANDS: Final = ":(top,glob)**/management/commands/*.py"
+
+
+def md5(source: bytes) -> str:
+    """The digest that django-scripts-tracker took of a file."""
+    return hashlib.md5(source, usedforsecurity=False).hexdigest()
+
+
+def line_endings(source: bytes) -> tuple[bytes, bytes, bytes]:
+    """The source as it is, as Unix and as Windows have it: the same file may be checked out on either."""
+    unix = source.replace(b"\r\n", b"\n")
+    return source, unix, unix.replace(b"\n", b"\r\n")
+
+
+def contents(folder: str, wanted: Collection[str]) -> tuple[dict[str, bytes], str]:
+    """What git knows of these digests, and why it knows no more where it could not be asked.
+
+    Args:
+        folder: lies in the repository; every command file on any branch counts.
+        wanted: MD5 digests.
+    """
+    found: dict[str, bytes] = {}
+    try:
+        blobs = _blobs(folder) if wanted else []
+        for start in range(0, len(blobs), _BATCH):
+            for source in _read(folder, blobs[start : start + _BATCH]):
+                found.update({md5(one): one for one in line_endings(source) if md5(one) in wanted})
+            if len(found) == len(wanted):
+                break
+    except GitUnavailable as error:
+        return found, str(error)
+    return found, ""
+
+
+def _blobs(folder: str) -> list[str]:
+    """Every content that a command file ever had, newest first; of merges, what is in none of the parents."""
+    log = ("log", "--all", "-c", "--raw", "--no-abbrev", "--no-renames", "--format=", "--", _COMMANDS)
+    lines = git.ask(folder, *log, seconds=_SECONDS).decode(errors="replace").splitlines()
+    return list(dict.fromkeys(blob for line in lines if (blob := _result_of(line)).strip("0")))
+
+
+def _result_of(line: str) -> str:
+    """The content that a line of ``git log --raw`` ends with: two modes and two blobs, one more of each for each parent."""
+    parents = len(line) - len(line.lstrip(":"))
+    words = line.split("\t", 1)[0].split()
+    return words[2 * parents + 1] if parents and len(words) > 2 * parents + 1 else ""
+
+
+def _read(folder: str, blobs: Sequence[str]) -> Iterator[bytes]:
+    asked = "".join(f"{blob}\n" for blob in blobs).encode()
+    answer = git.ask(folder, "cat-file", "--batch", seconds=_SECONDS, given=asked)
+    at = 0
+    while at < len(answer):
+        end = answer.index(b"\n", at)
+        words = answer[at:end].split()
+        at = end + 1
+        if len(words) == 3 and words[1] == b"blob":  # noqa: PLR2004 - name, kind, size; else "missing"
+            size = int(words[2])
+            yield answer[at : at + size]
+            at += size + 1
 
 
 ADOPT_FIRST = (
@@ -65,7 +121,7 @@ def survey(overview: Overview, using: str, tables: Sequence[str]) -> tuple[Accou
         using: the database with the old tables.
         tables: their names.
     """
-    rows = [row for table in tables for row in predecessor.rows(using, table)]
+    rows = [row for table in tables for row in legacy_table.rows(using, table)]
     definitions = _definitions(overview)
     beside = _Survey(rows, definitions, overview.facts)
     undecided = {status.id: status.state for status in _undecided(overview)}
@@ -80,9 +136,9 @@ def record(marks: Sequence[Mark]) -> None:
     """Write them into the history: with the old date, and so not as if who adopts it now had applied it then."""
     here = who_and_where("mark")
     who = "".join(f" {word} {name}" for word, name in (("by", here.user), ("on", here.host)) if name)
-    words = f"adopted on {local_time(clock.now())}{who}"
+    words = f"adopted on {local_time(database.now())}{who}"
     told = [replace(mark, reason=f"{words} {mark.reason}") for mark in marks]
-    decisions.mark_applied(told, RunFacts("mark"))
+    writing.mark_applied(told, RunFacts("mark"))
 
 
 def is_waiting(overview: Overview) -> bool:
@@ -94,8 +150,8 @@ def is_waiting(overview: Overview) -> bool:
     open_ids = [one.id for one in _undecided(overview) if one.definition and one.definition.fingerprint]
     if not open_ids:
         return False
-    using, tables = predecessor.find(dict.fromkeys((database.alias(), DEFAULT_DB_ALIAS)))
-    rows = [row for table in tables for row in predecessor.rows(using, table)]
+    using, tables = legacy_table.find(dict.fromkeys((database.alias(), DEFAULT_DB_ALIAS)))
+    rows = [row for table in tables for row in legacy_table.rows(using, table)]
     if not rows:
         return False
     beside = _Survey(rows, _definitions(overview), overview.facts)
@@ -112,7 +168,7 @@ def _undecided(overview: Overview) -> list[ScriptStatus]:
     An attempt that failed and a rehearsal say nothing of what ran before.
     """
     tried = [status.record.pk for status in overview.unapplied if status.record]
-    decided = snapshots.decided(tried) if tried else frozenset()
+    decided = queries.decided(tried) if tried else frozenset()
     return [one for one in overview.unapplied if one.record is None or one.record.pk not in decided]
 
 
@@ -137,7 +193,7 @@ class _Survey:
         if self._own[script_id]:
             return True
         source, _ = versions.read_source(scan.absolute_path(self._definitions[script_id].location.path))
-        contents = (source, *predecessor.with_old_imports(source))
+        contents = (source, *legacy_table.with_old_imports(source))
         return any(self._row_of(script_id, line_endings(one)) for one in contents)
 
     def judge(self, script_id: ScriptId, undecided: State | None) -> Verdict:
@@ -170,7 +226,7 @@ class _Survey:
         row = self._row_of(definition.id, line_endings(source))
         if row:
             return row, Fate.UNCHANGED, ""
-        before = (one for old in predecessor.with_old_imports(source) for one in line_endings(old))
+        before = (one for old in legacy_table.with_old_imports(source) for one in line_endings(old))
         row = self._row_of(definition.id, before)
         if row:
             return row, Fate.RESTYLED, "and since then it only imports the decorators from elsewhere"
@@ -214,7 +270,7 @@ class _Survey:
 
     @cached_property
     def _git(self) -> tuple[dict[str, bytes], str]:
-        return githistory.contents(conf.base_dir(), self._latest.keys())
+        return contents(conf.base_dir(), self._latest.keys())
 
     @property
     def _former(self) -> Mapping[str, bytes]:
@@ -225,7 +281,7 @@ class _Survey:
         """What a content that git knows does, as it was and as it is with today's imports."""
         source = self._former.get(digest)
         if source is not None and digest not in self._seen:
-            sources = (source, predecessor.with_new_imports(source))
+            sources = (source, legacy_table.with_new_imports(source))
             found = (self._facts(one, hashlib.sha256(one).hexdigest()) for one in sources)
             self._seen[digest] = frozenset(
                 Fingerprint.parse(facts.fingerprint) for facts in found if facts and facts.fingerprint

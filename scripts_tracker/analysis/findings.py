@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.datatypes import Finding, Location
+from scripts_tracker.core.values import Finding, Location
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from scripts_tracker.analysis.modules import Module
-    from scripts_tracker.analysis.values import Place
+    from scripts_tracker.analysis.facts.values import Place
+    from scripts_tracker.analysis.linking.modules import Module
     from scripts_tracker.exceptions import UnreadableSource
 
 

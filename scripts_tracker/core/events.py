@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from django.core.management.base import BaseCommand
 
-    from scripts_tracker.datatypes import RunRecord
-    from scripts_tracker.states import ScriptStatus
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.core.values import RunRecord
 
 # As check_scripts exits: not a script failed, but nothing could be tried.
 COULD_NOT_RUN = 2

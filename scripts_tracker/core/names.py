@@ -10,7 +10,7 @@ from scripts_tracker.exceptions import UnknownScript
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from scripts_tracker.datatypes import ScriptId
+    from scripts_tracker.core.values import ScriptId
 
 
 # difflib's default of 0.6 takes "third" for a slip of "frist".

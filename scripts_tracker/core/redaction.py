@@ -2,15 +2,107 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
 from typing import TYPE_CHECKING
 
-from scripts_tracker import masking
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+MASK = "********************"
+
+# Every search starts at a literal word or where a word starts, and no repetition can be split in two ways:
+# so hostile text costs time in proportion to its length.
+
+# Names that stand for nothing but a secret: a colon after them is enough. A plural is a number of them.
+_SURE = r"""
+    (?: pass(?:word|wd|phrase|code) | secret | token | authorization
+      | (?:api|access|auth|account|client|deploy|encryption|license|master|private|shared|signing|storage)[ _-]?key )
+    (?: [ _-]?(?:access[ _-]?)?key | [_-]?(?:hash|value|confirm(?:ation)?) | [_-]?\d{1,2} )?
+"""
+# Names with other meanings too ("pass: 12, fail: 3"): an equals sign, or quotes around name and value.
+_PERHAPS = r"""
+    (?<![a-z])
+    (?: pass | pwd | auth | credentials? | sig(?:nature)? | session[_-]?id | shared[_-]?access[_-]?signature )
+"""
+_QUOTE = r"""(?: \\{0,3}["'] )"""
+_EQUALS = rf"{_QUOTE}? \]? [ \t]* ==?>?"
+_NAMED = rf"""
+    (?: {_SURE} (?: {_QUOTE}?[ \t]*:(?!:)=? | {_EQUALS} | >(?=[^\s<]) )
+      | {_PERHAPS} (?: {_EQUALS} | {_QUOTE}[ \t]*:(?=[ \t]*["']) )
+      | (?:password|identified[ ]by) [ \t]+ (?=')
+      | --(?:[a-z]{{1,20}}-){{0,3}}(?:password|passwd|token|secret|api-?key) [ \t]+ (?! - | (?:and|flag|for|if|is|must|option|or|to|was)\b )
+    )
+    [ \t]* (?: [bru]{{0,2}}{_QUOTE} )? (?! (?:None|null|true|false)\b )
+"""
+# A comma, a semicolon or an ampersand belongs to the value, unless a space or another name= follows.
+_VALUE = r"""
+    (?<=") (?: [^"\\\n] | \\. )+
+  | (?<=') (?: [^'\\\n] | \\. )+
+  | Digest[ ][^\n]+
+  | (?: (?:Bearer|Basic|Token|Negotiate|ApiKey)[ ] )? (?: [^\s"'<>,;&] | [,;&](?=\S)(?![\w .-]{1,40}=) )+
+"""
+_DEFAULT = rf"""
+    {_NAMED} (?P<secret> {_VALUE} )
+  | ://[^\s/:@"'<>]*: (?P<secret_in_url> [^\s/?#"'<>]+ ) @
+  | \bBearer[ ] (?=[a-z.~+/_-]{{0,200}}\d) (?P<secret_of_bearer> [\w.~+/=-]{{16,}} )
+  | -----BEGIN[ ][A-Z ]{{0,40}}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----
+      (?: (?: [^-] | -(?!----) )* -----END[ ][A-Z ]{{0,40}}-----
+        | (?: (?:\s|\\[rn])+ [a-z0-9+/=]{{16,}} )* )
+  | \A [a-z0-9+/=\s]* -----END[ ][A-Z ]{{0,40}}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----
+  | (?<![\w.-]) (?-i:eyJ) [\w-]{{10,}} \. [\w-]{{5,}} \. [\w-]*
+  | (?<![\w-]) (?-i:
+        (?:AKIA|ASIA)[0-9A-Z]{{16}}\b
+      | AIza[\w-]{{35}}
+      | (?:gh[pousr]|github_pat|glpat|xox[abeprs]|npm|hf|[srp]k[_-](?:live|test|proj|ant))[_-][\w-]{{16,255}} )
+"""
+
+
+@functools.lru_cache(maxsize=8)
+def compiled(given: str | re.Pattern[str] | None) -> re.Pattern[str]:
+    """The pattern of a setting: of a regular expression, a compiled one, or None for the default.
+
+    Raises:
+        re.error, OverflowError, RecursionError: the expression is wrong.
+    """
+    if given is None:
+        return re.compile(_DEFAULT, re.IGNORECASE | re.VERBOSE)
+    return re.compile(given)
+
+
+def trouble(given: object) -> str:
+    """What is wrong with a setting, empty where it is a pattern of text."""
+    if isinstance(given, re.Pattern):
+        return "" if isinstance(given.pattern, str) else "it matches bytes, not text"
+    if not isinstance(given, str):
+        return "it is no text"
+    try:
+        compiled(given)
+    except (re.error, OverflowError, RecursionError) as error:
+        return str(error)
+    return ""
+
+
+def mask(text: str, pattern: re.Pattern[str], start: int = 0) -> str:
+    """The text from ``start`` on, every secret in it replaced, and one that begins before ``start`` too.
+
+    Args:
+        text: what may hold secrets.
+        pattern: matches a secret; or a secret and what it is known by, with the secret alone in a group whose name
+            begins with ``secret`` (a name stands in a pattern only once).
+        start: what stands before is looked at, but not returned.
+    """
+    groups = [name for name in pattern.groupindex if name.startswith("secret")]
+    pieces = []
+    for match in pattern.finditer(text):
+        begin, end = match.span(next((name for name in groups if match.start(name) >= 0), 0))
+        if begin < end and start < end:  # a pattern such as x* matches nothing between all letters
+            pieces += [text[start:begin], MASK]
+            start = end
+    return "".join([*pieces, text[start:]])
+
 
 TEXT_LIMIT = 64 * 1024
 
@@ -50,7 +142,7 @@ def printed(text: str, limit: int, secrets: str | re.Pattern[str] | None) -> str
         return ""  # the pattern takes 2 ms to compile
     clean = _storable(text)
     start = _line_start(clean, len(clean) - len(_end(clean, limit)), limit // 8)
-    return _end(masking.mask(clean, masking.compiled(secrets), start), limit)
+    return _end(mask(clean, compiled(secrets), start), limit)
 
 
 def _storable(text: str) -> str:
@@ -83,7 +175,7 @@ def shown(
 
 
 def _masked(name: str, value: object, secrets: str | re.Pattern[str] | None) -> object:
-    return masking.MASK if re.search(_HIDDEN, name, re.IGNORECASE) and value else _plain(value, secrets)
+    return MASK if re.search(_HIDDEN, name, re.IGNORECASE) and value else _plain(value, secrets)
 
 
 def _plain(value: object, secrets: str | re.Pattern[str] | None) -> object:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scripts_tracker.equality import ByFields, OrderedByFields
-from scripts_tracker.vocabulary import Rerun  # noqa: TC001 - dataclasses look at the module for the names of annotations
+from scripts_tracker.core.equality import ByFields, OrderedByFields
+from scripts_tracker.core.vocabulary import Rerun  # noqa: TC001 - dataclasses look at the module for the names of annotations
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from scripts_tracker.datatypes import ModuleVersion
+    from scripts_tracker.core.values import ModuleVersion
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

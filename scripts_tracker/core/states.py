@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from scripts_tracker import watches
-from scripts_tracker.datatypes import Fingerprint
+from scripts_tracker.core import watches
+from scripts_tracker.core.values import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from scripts_tracker.datatypes import ScriptDefinition, ScriptId, ScriptRecord
+    from scripts_tracker.core.values import ScriptDefinition, ScriptId, ScriptRecord
 
 
 class State(Enum):

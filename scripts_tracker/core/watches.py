@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from scripts_tracker.runtypes import Fingerprint
+from scripts_tracker.core.runtypes import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from scripts_tracker.datatypes import ModuleVersion
+    from scripts_tracker.core.values import ModuleVersion
 
 
 def to_text(versions: Iterable[ModuleVersion]) -> str:
@@ -26,7 +26,7 @@ def from_text(text: str | None) -> tuple[ModuleVersion, ...]:
     """The inverse of ``to_text``; what is no such text says nothing of any module."""
     if not text:
         return ()
-    from scripts_tracker.datatypes import ModuleVersion  # few scripts watch anything
+    from scripts_tracker.core.values import ModuleVersion  # few scripts watch anything
 
     try:
         return tuple(

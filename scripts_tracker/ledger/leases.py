@@ -8,23 +8,25 @@ ends where its row still says "running": whoever takes over an attempt that gave
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from django.db import DatabaseError, DataError, IntegrityError, connections, transaction
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections, transaction
 from django.db.models import Case, F, FilteredRelation, Q, TextField, Value, When
 
-from scripts_tracker import clock, conf, ledger, processes
-from scripts_tracker.clock import DatabaseEpoch
-from scripts_tracker.database import alias, is_in_transaction, needs_tables
+from scripts_tracker import conf
+from scripts_tracker.core.runtypes import Fingerprint, RunRecord
 from scripts_tracker.exceptions import Overtaken
+from scripts_tracker.ledger import database, processes, writing
+from scripts_tracker.ledger.database import DatabaseEpoch, alias, is_in_transaction, needs_tables
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
-from scripts_tracker.runtypes import Fingerprint, RunRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
-    from scripts_tracker.datatypes import ScriptId
-    from scripts_tracker.ledger import RunFacts, VersionFacts
+    from scripts_tracker.core.values import ScriptId
+    from scripts_tracker.ledger.writing import RunFacts, VersionFacts
 
 R = TypeVar("R")
 
@@ -88,7 +90,7 @@ def live() -> Q:
 def look_up(script_id: ScriptId, content_digest: str) -> Entry:
     """A script and one content of its file, as the ledger has them (one query)."""
     known = FilteredRelation("versions", condition=Q(versions__content_digest=content_digest))
-    scripts = Script.objects.using(alias()).filter(identity=ledger.identity_of(script_id))
+    scripts = Script.objects.using(alias()).filter(identity=writing.identity_of(script_id))
     scripts = scripts.annotate(known=known, lease_live=live(), lacks_source=Q(known__source__isnull=True))
     row = scripts.values_list(*_SCRIPT, *(f"last_run__{name}" for name in _RUN), *_VERSION).first()
     if row is None:
@@ -137,7 +139,7 @@ def _begin(script_id: ScriptId, path: str, entry: Entry, version: VersionFacts, 
             if entry.script_pk and takes:
                 _insist_on_a_free_row(script_pk)
             lost = _bury(entry.last_run) if takes else None
-            run = ledger.new_run(script_pk, _version_pk(script_pk, entry.version, version), facts, "running")
+            run = writing.new_run(script_pk, _version_pk(script_pk, entry.version, version), facts, "running")
             run.save(using=alias(), force_insert=True)
             if takes:
                 _take(entry, script_pk, run.pk, path)
@@ -147,7 +149,7 @@ def _begin(script_id: ScriptId, path: str, entry: Entry, version: VersionFacts, 
 
 
 def _add_script(script_id: ScriptId, path: str) -> int:
-    identity = ledger.identity_of(script_id)
+    identity = writing.identity_of(script_id)
     row = Script(identity=identity, app_label=script_id.app_label, name=script_id.name, path=path)
     row.save(using=alias(), force_insert=True)
     return row.pk
@@ -174,10 +176,10 @@ def _bury(run: RunRecord | None) -> RunRecord | None:
 def _version_pk(script_pk: int, known: KnownVersion | None, version: VersionFacts) -> int:
     """The version's row, made where there is none, brought up to date where there is one."""
     if known is None:
-        row = ScriptVersion(script_id=script_pk, **ledger.columns_of(version))
+        row = ScriptVersion(script_id=script_pk, **writing.columns_of(version))
         row.save(using=alias(), force_insert=True)
         return row.pk
-    ledger.improve_version(
+    writing.improve_version(
         known.pk, version, algorithm=known.fingerprint.algorithm, lacks_source=known.lacks_source
     )
     return known.pk
@@ -211,7 +213,7 @@ def end(
         False where another holder has taken the script over meanwhile: then nothing is applied.
     """
     row = ScriptRun.objects.using(alias()).filter(pk=run.pk)
-    ended_at = clock.now()
+    ended_at = database.now()
 
     def write(reason: str, **told: Any) -> bool:
         told["ended_at"] = ended_at
@@ -266,3 +268,55 @@ def _is_about_characters(error: Exception) -> bool:
 def _escaped(name: str, text: str) -> str:
     plain = text.encode("ascii", "backslashreplace").decode()
     return plain[:_LONGEST_WORD] if name in _WORDS else plain
+
+
+def beats(using: str) -> bool:
+    """Whether a lease can be renewed from a second connection.
+
+    Not on SQLite, whose one writer is the script itself: there a process is looked for instead, as all of them
+    share the machine. Not in a test environment (the second connection would keep its database from being
+    dropped), and not inside a transaction (the row is not there for others yet).
+    """
+    is_sqlite = connections[using].vendor == "sqlite"
+    return not (is_sqlite or conf.is_under_test() or database.is_in_transaction())
+
+
+class Heartbeat:
+    """Renews the lease of an attempt while the ``with`` block runs."""
+
+    def __init__(self, run: OpenRun, using: str) -> None:
+        settings = conf.tracker_settings()
+        self._lease = Script.objects.using(using).filter(pk=run.script_pk, last_run=run.pk)
+        self._using = using
+        self._seconds = settings.lease_seconds
+        wanted = settings.heartbeat_seconds or settings.lease_seconds / 4
+        self._interval = min(wanted, settings.lease_seconds / 2)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="scripts_tracker heartbeat", daemon=True)
+
+    def __enter__(self) -> None:
+        if beats(self._using):
+            self._thread.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _beat(self) -> None:
+        try:
+            while not self._stop.wait(self._interval):
+                if not self._renew():
+                    return
+        finally:
+            connections[self._using].close()
+
+    def _renew(self) -> bool:
+        """Push the expiry on; False once somebody else holds the script."""
+        try:
+            return bool(self._lease.update(lease_expires=DatabaseEpoch() + self._seconds))
+        except (DatabaseError, InterfaceError):
+            connections[self._using].close()  # a lost connection heals itself at the next beat
+            return True

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import socket
 import sys
+import threading
 import traceback
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+    from types import FrameType
 
 # proc(5): a stopped process does not come back by itself, a zombie or a dead one not at all.
 _IDLE_STATES = frozenset("TtZXx")
@@ -122,3 +125,36 @@ def _exit_code(error: BaseException) -> int:
     with contextlib.suppress(Exception):
         sys.stderr.write(text)
     return 1
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM has come: as Ctrl-C, no script is to swallow it by ``except Exception``."""
+
+
+def exit_code(interrupt: KeyboardInterrupt) -> int:
+    """What a shell expects of a program that ended by this signal."""
+    return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
+
+
+@contextlib.contextmanager
+def sigterm_raises() -> Iterator[None]:
+    """Turn SIGTERM into ``Terminated`` while the block runs; where somebody else handles it, or in a thread, nothing."""
+    is_ours = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    )
+    process = os.getpid()
+
+    def terminate(number: int, _frame: FrameType | None) -> None:
+        if os.getpid() == process:
+            raise Terminated("SIGTERM")
+        signal.signal(number, signal.SIG_DFL)  # a child that a script has forked ends as it always did
+        os.kill(os.getpid(), number)
+
+    if is_ours:
+        signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        if is_ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)

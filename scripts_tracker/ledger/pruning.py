@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Exists, Max, OuterRef, Q
 
-from scripts_tracker import clock
-from scripts_tracker.database import alias, insist, needs_tables
-from scripts_tracker.datatypes import ScriptId
+from scripts_tracker.core.values import ScriptId
+from scripts_tracker.ledger import database
+from scripts_tracker.ledger.database import alias, insist, needs_tables
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _runs() -> QuerySet[ScriptRun]:
 
 
 def _ended(runs: QuerySet[ScriptRun]) -> QuerySet[ScriptRun]:
-    killed = Q(kind="rehearsal", started_at__lt=clock.now() - _LONGEST_REHEARSAL)
+    killed = Q(kind="rehearsal", started_at__lt=database.now() - _LONGEST_REHEARSAL)
     return runs.filter(~Q(outcome="running") | killed)
 
 

@@ -5,22 +5,28 @@ Named tuples on the way of a run: what it costs that a command is tracked is mos
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
-from django.db import Error, connections, transaction
+from django.db import Error, IntegrityError, connections, transaction
+from django.db.models import Q
 
-from scripts_tracker import clock
-from scripts_tracker.database import alias, is_in_transaction, words
-from scripts_tracker.models import ScriptRun, ScriptVersion
-from scripts_tracker.vocabulary import ALGORITHM
+from scripts_tracker.core.vocabulary import ALGORITHM
+from scripts_tracker.ledger import database
+from scripts_tracker.ledger.database import alias, is_in_transaction, needs_tables, words
+from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from scripts_tracker.datatypes import Fingerprint, ScriptId
+    from scripts_tracker.core.values import Fingerprint, ScriptId
+
+    T = TypeVar("T")
+    Row = TypeVar("Row", Script, ScriptVersion)
 
 logger = logging.getLogger("scripts_tracker")
 
@@ -99,7 +105,7 @@ def new_run(
     at: datetime | None = None,
 ) -> ScriptRun:
     """A row of the history that is yet to be saved; of this moment, where no other is given."""
-    now = at or clock.now()
+    now = at or database.now()
     return ScriptRun(
         script_id=script_pk,
         version_id=version_pk,
@@ -158,3 +164,139 @@ def _stamp_batch(stamps: Mapping[int, Stamp]) -> None:
             row.algorithm, row.digest = stamped.fingerprint.algorithm, stamped.fingerprint.digest
             row.facts = stamped.facts
         ScriptVersion.objects.using(alias()).bulk_update(rows, ["algorithm", "digest", "facts"])
+
+
+_MARK_BATCH = 100
+# Sources may be large, and MariaDB takes 16 MB a statement.
+_ROWS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A script whose version, found at this path, counts as applied from now on, with the watched modules as they are.
+
+    ``at`` is when it was applied, where that was before the tracker came; ``reason`` stands in for that of the others.
+    """
+
+    script_id: ScriptId
+    path: str
+    version: VersionFacts
+    watched: str = ""
+    at: datetime | None = None
+    reason: str = ""
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + _MARK_BATCH] for start in range(0, len(items), _MARK_BATCH))
+
+
+@needs_tables
+def mark_applied(marks: Sequence[Mark], facts: RunFacts) -> None:
+    """Record that these versions count as applied, without a run; leases that ran out are cleared."""
+    now = database.now()
+    with transaction.atomic(using=alias()):
+        for batch in _batches(marks):
+            scripts = _script_pks(batch)
+            versions = _version_pks({scripts[mark.script_id]: mark.version for mark in batch})
+            runs = []
+            for mark in batch:
+                pk = scripts[mark.script_id]
+                told = facts._replace(reason=mark.reason or facts.reason, watched=mark.watched)
+                runs.append(new_run(pk, versions[pk], told, "succeeded", applies=True, at=mark.at or now))
+            _settle(_add_runs(runs))
+
+
+@needs_tables
+def unmark(script_ids: Sequence[ScriptId], facts: RunFacts) -> None:
+    """Forget that these scripts were ever applied; the history keeps every run and this decision."""
+    now = database.now()
+    with transaction.atomic(using=alias()):
+        for batch in _batches(script_ids):
+            pks = [pk for pk, _ in _known_scripts(batch).values()]
+            ScriptRun.objects.using(alias()).filter(script__in=pks, applies=True).update(applies=False)
+            _settle(_add_runs([new_run(pk, None, facts, "succeeded", at=now) for pk in pks]))
+
+
+def _known_scripts(script_ids: Iterable[ScriptId]) -> dict[ScriptId, tuple[int, str]]:
+    """Key and path of the scripts that have a row."""
+    by_identity = {identity_of(script_id): script_id for script_id in script_ids}
+    rows = Script.objects.using(alias()).filter(identity__in=by_identity)
+    return {
+        by_identity[identity]: (pk, path) for identity, pk, path in rows.values_list("identity", "pk", "path")
+    }
+
+
+def _script_pks(marks: Sequence[Mark]) -> dict[ScriptId, int]:
+    """The keys of the scripts' rows, made where there are none; their paths are kept up to date."""
+    paths = {mark.script_id: mark.path for mark in marks}
+    known = _known_scripts(paths)
+    missing = [
+        Script(identity=identity_of(one), app_label=one.app_label, name=one.name, path=path)
+        for one, path in paths.items()
+        if one not in known
+    ]
+    if missing:
+        _add(missing)
+        known = _known_scripts(paths)
+    moved = [Script(pk=pk, path=paths[one]) for one, (pk, path) in known.items() if path != paths[one]]
+    if moved:
+        Script.objects.using(alias()).bulk_update(moved, ["path"])
+    return {one: pk for one, (pk, _) in known.items()}
+
+
+def _add(rows: Sequence[Row]) -> None:
+    """Add rows of one table together; where another process adds one of them meanwhile, one by one."""
+    try:
+        with transaction.atomic(using=alias()):
+            type(rows[0]).objects.using(alias()).bulk_create(rows, batch_size=_ROWS)
+    except IntegrityError:
+        for row in rows:
+            with contextlib.suppress(IntegrityError), transaction.atomic(using=alias()):
+                row.save(using=alias(), force_insert=True)
+
+
+def _known_versions(versions: Mapping[int, VersionFacts]) -> dict[int, tuple[int, str, bool]]:
+    """Of each script's version: its key, its algorithm, and whether it lacks its source."""
+    digests = {version.content_digest for version in versions.values()}
+    rows = ScriptVersion.objects.using(alias()).filter(script__in=versions, content_digest__in=digests)
+    columns = ("script", "content_digest", "pk", "algorithm", "lacks_source")
+    found = rows.annotate(lacks_source=Q(source__isnull=True)).values_list(*columns)
+    return {
+        script_pk: (pk, algorithm, lacks_source)
+        for script_pk, digest, pk, algorithm, lacks_source in found
+        if versions[script_pk].content_digest == digest
+    }
+
+
+def _version_pks(versions: Mapping[int, VersionFacts]) -> dict[int, int]:
+    """The key of each script's version, made where there is none, brought up to date where there is one."""
+    known = _known_versions(versions)
+    for script_pk, (pk, algorithm, lacks_source) in known.items():
+        improve_version(pk, versions[script_pk], algorithm=algorithm, lacks_source=lacks_source)
+    missing = [
+        ScriptVersion(script_id=script_pk, **columns_of(version))
+        for script_pk, version in versions.items()
+        if script_pk not in known
+    ]
+    if missing:
+        _add(missing)
+        known = _known_versions(versions)
+    return {script_pk: pk for script_pk, (pk, _, _) in known.items()}
+
+
+def _add_runs(runs: list[ScriptRun]) -> list[ScriptRun]:
+    """Add rows of the history together."""
+    if connections[alias()].features.can_return_rows_from_bulk_insert:
+        return ScriptRun.objects.using(alias()).bulk_create(runs)
+    for run in runs:  # MySQL does not tell the keys of rows that were added together
+        run.save(using=alias(), force_insert=True)
+    return runs
+
+
+def _settle(runs: Sequence[ScriptRun]) -> None:
+    """Make these the scripts' last runs; what was applied before is history, and what never ended is lost."""
+    scripts = {run.script_id: run.pk for run in runs}
+    of_them = ScriptRun.objects.using(alias()).filter(script__in=scripts)
+    of_them.filter(kind="run", outcome="running").update(outcome="lost")
+    rows = [Script(pk=script_pk, last_run_id=run_pk) for script_pk, run_pk in scripts.items()]
+    Script.objects.using(alias()).bulk_update(rows, ["last_run", "applied_run", "lease_expires"])

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from scripts_tracker.analysis.facts.values import Place
     from scripts_tracker.analysis.findings import Findings
-    from scripts_tracker.analysis.lint.hits import FileHits
-    from scripts_tracker.analysis.lint.trees import Tree, Where
-    from scripts_tracker.analysis.sources import CommandFile
-    from scripts_tracker.analysis.values import Place
-    from scripts_tracker.datatypes import Finding, ScriptDefinition, ScriptId
+    from scripts_tracker.analysis.source.reading import CommandFile
+    from scripts_tracker.core.values import Finding, ScriptDefinition, ScriptId
+    from scripts_tracker.lint.file import Tree, Where
+    from scripts_tracker.lint.hits import FileHits
 
 
 class Hit(NamedTuple):

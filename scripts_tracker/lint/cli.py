@@ -10,16 +10,16 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.lint import config as lint_config
-from scripts_tracker.analysis.lint.config import WrongUseError
+from scripts_tracker.lint import config as lint_config
+from scripts_tracker.lint.config import WrongUseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import NoReturn
 
-    from scripts_tracker.analysis.cache import FactCache
-    from scripts_tracker.analysis.lint.session import Session
-    from scripts_tracker.datatypes import Finding
+    from scripts_tracker.analysis.store.cache import FactCache
+    from scripts_tracker.core.values import Finding
+    from scripts_tracker.lint.engine import Session
 
 CLEAN: Final = 0
 FOUND: Final = 1
@@ -122,9 +122,9 @@ def _run(options: argparse.Namespace) -> int:
     cache = None if options.no_cache else _cache(session.request.root)
     found = _findings(session, cache)
     if options.diff:
-        from scripts_tracker.analysis.lint import mending
+        from scripts_tracker.lint import fixing
 
-        text = mending.diff(session.request.root, found)
+        text = fixing.diff(session.request.root, found)
         _write(text)
         return FOUND if text else CLEAN
     if options.fix:
@@ -135,10 +135,10 @@ def _run(options: argparse.Namespace) -> int:
 
 def _mended(session: Session, cache: FactCache | None, found: list[Finding]) -> list[Finding]:
     """What is left to find when all has been mended; what is mended first may bring further things to light."""
-    from scripts_tracker.analysis.lint import mending
+    from scripts_tracker.lint import fixing
 
     for _ in range(_MOST_ROUNDS):
-        changed, troubles = mending.mend(session.request.root, found)
+        changed, troubles = fixing.mend(session.request.root, found)
         for trouble in troubles:
             _complain(trouble)
         if not changed:
@@ -150,7 +150,7 @@ def _mended(session: Session, cache: FactCache | None, found: list[Finding]) -> 
 def _findings(session: Session, cache: FactCache | None) -> list[Finding]:
     if not session.since:
         return session.findings(cache)
-    from scripts_tracker.analysis.lint.revisions import UnknownRevisionError
+    from scripts_tracker.lint.git import UnknownRevisionError
 
     try:
         return session.findings(cache)
@@ -159,7 +159,7 @@ def _findings(session: Session, cache: FactCache | None) -> list[Finding]:
 
 
 def _session(options: argparse.Namespace) -> Session:
-    from scripts_tracker.analysis.lint.session import session
+    from scripts_tracker.lint.engine import session
 
     if options.since == "":
         raise WrongUseError("--since needs a revision, such as --since origin/main")
@@ -207,13 +207,13 @@ def _root(given: str | None, paths: Sequence[str]) -> str:
 
 
 def _cache(root: str) -> FactCache:
-    from scripts_tracker.analysis.cache import FactCache
+    from scripts_tracker.analysis.store.cache import FactCache
 
     return FactCache(root)
 
 
 def _told(options: argparse.Namespace) -> str:
-    from scripts_tracker.analysis.lint import explaining
+    from scripts_tracker.lint import explaining
 
     if options.version:
         from importlib.metadata import version
@@ -230,7 +230,7 @@ def _told(options: argparse.Namespace) -> str:
 
 
 def _renderer(options: argparse.Namespace) -> Callable[[Sequence[Finding]], str]:
-    from scripts_tracker.analysis.lint import formats
+    from scripts_tracker.lint import formats
 
     if options.format not in formats.names():
         raise WrongUseError(

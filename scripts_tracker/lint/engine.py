@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from scripts_tracker.analysis import memos, stamps
-from scripts_tracker.analysis.findings import Findings
-from scripts_tracker.analysis.project import command_files
-from scripts_tracker.analysis.version import RULES_VERSION
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.facts.values import RULES_VERSION
+from scripts_tracker.analysis.findings import Findings, in_order
+from scripts_tracker.analysis.linking.scanning import command_files
+from scripts_tracker.analysis.source import reading
+from scripts_tracker.analysis.store import index_cache
+from scripts_tracker.lint import config as places
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from scripts_tracker.analysis.lint.base import Hit
-    from scripts_tracker.analysis.lint.store import LintStore
-    from scripts_tracker.analysis.memos import Basis, IndexMemory
-    from scripts_tracker.analysis.scanning import Scan
-    from scripts_tracker.analysis.sources import CommandFile
-    from scripts_tracker.analysis.stores import FactStore
-    from scripts_tracker.datatypes import CommandsDir, Finding, ProjectIndex, ScriptDefinition
+    from scripts_tracker.analysis.linking.scanning import Scan
+    from scripts_tracker.analysis.source.reading import CommandFile
+    from scripts_tracker.analysis.store.cache import FactCache, FactStore
+    from scripts_tracker.analysis.store.index_cache import Basis, IndexMemory
+    from scripts_tracker.core.values import CommandsDir, Finding, ProjectIndex, ScriptDefinition
+    from scripts_tracker.lint.base import Hit
+    from scripts_tracker.lint.config import Config
+    from scripts_tracker.lint.hits import LintStore
 
 
 class Request(NamedTuple):
@@ -50,7 +56,7 @@ class Listing(NamedTuple):
 
 def listed(request: Request) -> Listing:
     """Look for the commands of a project."""
-    findings, since = Findings(request.root), stamps.now()
+    findings, since = Findings(request.root), reading.now()
     files = command_files(request.dirs, findings, request.ignored_files, request.ignored_prefixes)
     return Listing(files, findings, since)
 
@@ -71,17 +77,17 @@ def project_findings(
     """
     files, findings, since = listing or listed(request)
     key = _key(request)
-    known = memos.recalled(memory.recall(key), files, since) if memory and not any(findings) else None
+    known = index_cache.recalled(memory.recall(key), files, since) if memory and not any(findings) else None
     if known is not None and known.index is not None:
         if memory and known.fresh is not None:
             memory.remember(key, known.fresh)
         return known.index
     # From here on, dozens of modules: only where something has changed.
-    from scripts_tracker.analysis.lint.comments import Comments
-    from scripts_tracker.analysis.lint.store import LintStore
-    from scripts_tracker.analysis.modules import Finder
-    from scripts_tracker.analysis.scanning import Scan
-    from scripts_tracker.analysis.stores import MemoryStore
+    from scripts_tracker.analysis.linking.modules import Finder
+    from scripts_tracker.analysis.linking.scanning import Scan
+    from scripts_tracker.analysis.store.cache import MemoryStore
+    from scripts_tracker.lint.hits import LintStore
+    from scripts_tracker.lint.noqa import Comments
 
     kept = LintStore(store if store is not None else MemoryStore())
     finder = Finder(request.dirs, request.root, request.import_roots)
@@ -113,7 +119,7 @@ def _with_hits(basis: Basis | None, store: LintStore) -> Basis | None:
 
 def _key(request: Request) -> str:
     # Which files are ignored is a part of what is remembered.
-    return memos.key_of("lint", RULES_VERSION, request.dirs, request.root, request.import_roots)
+    return index_cache.key_of("lint", RULES_VERSION, request.dirs, request.root, request.import_roots)
 
 
 class _Said:
@@ -142,8 +148,8 @@ class _Said:
 
     def by_project(self) -> Iterator[Finding]:
         """What the rules over all files say."""
-        from scripts_tracker.analysis.lint.base import Project
-        from scripts_tracker.analysis.lint.rules import project_rules
+        from scripts_tracker.lint.base import Project
+        from scripts_tracker.lint.rules import project_rules
 
         definitions = {one.id: one for one in self.scripts}
         hits = {one.id: self._store.read(one.content_digest) for one in self.scripts}
@@ -163,6 +169,122 @@ class _Said:
             ended |= hits.ends.get(name, frozenset())
 
     def _finding(self, path: str, code: str, hit: Hit) -> Finding:
-        from scripts_tracker.datatypes import Finding, Location
+        from scripts_tracker.core.values import Finding, Location
 
         return Finding(Location(path, *hit.place), code, hit.message, hit.hint, hit.fixable)
+
+
+_DECORATED_HERE: Final = re.compile(rb"@\s*(?:\w+\s*\.\s*)*tracked_script\b")
+
+
+class Session(NamedTuple):
+    """What to lint, and what of it to report.
+
+    Attributes:
+        request: the project.
+        config: its settings.
+        modules: the absolute paths of Python files that may be scripts in the wrong place.
+        paths: absolute files and folders; only what lies in them is reported. None for the whole project.
+        since: a git revision to compare with; empty for none.
+    """
+
+    request: Request
+    config: Config
+    modules: tuple[str, ...] = ()
+    paths: tuple[str, ...] | None = None
+    since: str = ""
+
+    def findings(self, cache: FactCache | None = None) -> list[Finding]:
+        """What is to be reported, sorted, each once.
+
+        Args:
+            cache: knows facts and whole results from before; takes new ones.
+
+        Raises:
+            UnknownRevisionError: git knows no such revision.
+        """
+        listing = listed(self.request)
+        index = project_findings(self.request, cache, cache, listing)
+        found = {*index.findings, *self._of_this_run(index, cache, listing.files)}
+        if cache is not None:
+            cache.save()
+        return in_order(one for one in found if self.config.reports(one) and self._covers(one.location.path))
+
+    def _of_this_run(
+        self, index: ProjectIndex, cache: FactCache | None, files: Sequence[CommandFile]
+    ) -> Iterator[Finding]:
+        found: list[Finding] = []
+        wants = self.config.wants
+        scripts = [
+            one
+            for one in index.definitions
+            if one.fingerprint is not None and self._covers(one.location.path)
+        ]
+        if self.modules and wants(codes.UNSEEN):
+            from scripts_tracker.lint.unseen import unseen
+
+            found += unseen(self.modules, self.request, index, cache, files)
+        if scripts and wants(codes.NOT_IN_GIT):
+            from scripts_tracker.lint.git import not_in_git
+
+            found += not_in_git(scripts, self.request.root)
+        if self.since:
+            from scripts_tracker.lint.git import changed_silently
+
+            found += changed_silently(scripts, _says_rerun(self.request.root), self.request.root, self.since)
+        if found:
+            from scripts_tracker.lint.noqa import Comments
+
+            comments = Comments(self.request.root, {})
+            yield from (one for one in found if not comments.hides(one))
+
+    def _covers(self, shown: str) -> bool:
+        return self.paths is None or _lies_in(os.path.join(self.request.root, shown), self.paths)
+
+
+def _says_rerun(root: str) -> Callable[[ScriptDefinition], bool]:
+    """Tells whether the file of a script says when it is to run again."""
+    from scripts_tracker.analysis.source import reading
+    from scripts_tracker.analysis.store.compiling import compiled
+    from scripts_tracker.exceptions import UnreadableSource
+    from scripts_tracker.lint import hits
+
+    def says_rerun(script: ScriptDefinition) -> bool:
+        try:
+            source = reading.read_bytes(os.path.join(root, script.location.path))
+            # What decorates it under another name stands elsewhere, and may say so there.
+            if not _DECORATED_HERE.search(source):
+                return True
+            return b"rerun" in source and hits.read(compiled(source, for_lint=True).hits).says_rerun
+        except UnreadableSource:
+            return True  # it went meanwhile, or its name cannot be shown: nothing can be compared
+
+    return says_rerun
+
+
+def session(root: str, config: Config, paths: Sequence[str] | None = None, since: str = "") -> Session:
+    """The lint of the project in a folder.
+
+    Args:
+        root: the project root, absolute.
+        config: its settings.
+        paths: absolute files and folders to report on; None for all.
+        since: a git revision to compare with; empty for none.
+    """
+    walked = places.walk(root, config.exclude)
+    roots = tuple(dict.fromkeys((*config.roots, *walked.roots)))
+    folders = config.commands_dirs or walked.commands
+    request = Request(
+        places.commands_dirs(folders, root, roots),
+        root,
+        (*roots, root),
+        config.ignored_files,
+        config.ignored_cmd_prefixes,
+    )
+    asked = None if paths is None else tuple(paths)
+    modules = tuple(path for path in walked.modules if asked is None or _lies_in(path, asked))
+    return Session(request, config, modules, asked, since)
+
+
+def _lies_in(path: str, asked: Sequence[str]) -> bool:
+    return any(path == one or path.startswith(os.path.join(one, "")) for one in asked)

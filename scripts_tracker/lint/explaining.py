@@ -1,6 +1,6 @@
 """What the rules say of themselves: in a list, one by one, and on a page of Markdown.
 
-``python -m scripts_tracker.analysis.lint.explaining > docs/rules.md`` writes the page.
+``python -m scripts_tracker.lint.explaining > docs/rules.md`` writes the page.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ import re
 import sys
 from typing import TYPE_CHECKING, Final
 
-from scripts_tracker.analysis.lint.rules import all_rules, name_of
+from scripts_tracker.lint.rules import all_rules, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.analysis.lint.base import Rule
+    from scripts_tracker.lint.base import Rule
 
 _REASON: Final = re.compile(r"^## Why is this bad\?\n(.+?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _FENCE: Final = "```"
 _HEAD: Final = """\
 # The rules of the lint
 
-Generated from the docstrings of the rules: `python -m scripts_tracker.analysis.lint.explaining > docs/rules.md`.
+Generated from the docstrings of the rules: `python -m scripts_tracker.lint.explaining > docs/rules.md`.
 A comment `# noqa: ST012` hides the findings with that code on its line.
 
 | code | name | what is wrong | |

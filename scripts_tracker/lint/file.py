@@ -8,18 +8,245 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import libcst as cst
 
-from scripts_tracker.analysis.lint.classes import Class, Lineage, goes_on, read_classes, read_lineages
-from scripts_tracker.analysis.lint.names import Function, Names, opens_nothing
-from scripts_tracker.analysis.resolving import REQUIRED, TRACKED
-from scripts_tracker.analysis.trees import called, descendants
+from scripts_tracker.analysis.facts.extraction import COMMAND
+from scripts_tracker.analysis.facts.scopes import END, START, Binding, Scope, dotted_name, read_scope
+from scripts_tracker.analysis.facts.values import HANDLES, LOCAL_CLASS, OPAQUE, UNBOUND, Ref, dotted
+from scripts_tracker.analysis.linking.resolving import REQUIRED, TRACKED
+from scripts_tracker.analysis.source.trees import called, descendants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from scripts_tracker.analysis.bindings import Scope
-    from scripts_tracker.analysis.evaluation import Evaluator
-    from scripts_tracker.analysis.positions import Positions
-    from scripts_tracker.analysis.values import Place
+    from scripts_tracker.analysis.facts.evaluation import Evaluator
+    from scripts_tracker.analysis.facts.values import Place, Value, Values
+    from scripts_tracker.analysis.source.trees import Positions
+
+_BARE: Final = frozenset(
+    {"django.core.management.base.BaseCommand", "django.core.management.BaseCommand", f"{UNBOUND}object"}
+)
+"""The bases that bring no arguments."""
+
+
+class Class(NamedTuple):
+    """A class at module level.
+
+    Attributes:
+        name: its name.
+        node: its statement.
+        methods: its methods, those in branches of its body too; the last of a name counts.
+        scope: the names of its body.
+        bases: for each base class what it may be.
+    """
+
+    name: str
+    node: cst.ClassDef
+    methods: Mapping[str, cst.FunctionDef]
+    scope: Scope
+    bases: tuple[Values, ...]
+
+    @property
+    def handles(self) -> tuple[cst.FunctionDef, ...]:
+        """The methods in which Django runs a command, or ran it once."""
+        return tuple(self.methods[name] for name in HANDLES if name in self.methods)
+
+    def sure(self, name: str) -> cst.FunctionDef | None:
+        """The method of that name, where it is not bound in a branch, and nothing takes its place."""
+        last = self.scope.names[name][-1] if name in self.scope.names else None
+        return last.node if last and not last.point.path and isinstance(last.node, cst.FunctionDef) else None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the class is what its body says: no decorator and no metaclass has made another of it."""
+        return not self.node.decorators and not self.node.keywords
+
+
+class Lineage(NamedTuple):
+    """A class with those of its base classes that stand in the same file.
+
+    Attributes:
+        classes: in the order in which methods are looked up.
+        is_command: whether the first is the command of the file.
+        is_whole: whether all other bases are known, and bring no arguments.
+    """
+
+    classes: tuple[Class, ...]
+    is_command: bool
+    is_whole: bool
+
+
+def read_classes(scope: Scope, evaluator: Evaluator) -> tuple[Class, ...]:
+    """The classes at module level, in the order of their numbers.
+
+    Args:
+        scope: the names of the module.
+        evaluator: tells what they stand for.
+    """
+    found = []
+    for binding in scope.classes:
+        if isinstance(binding.node, cst.ClassDef):
+            body = read_scope(binding.node.body.body, scope, binding.point)
+            methods = {one.name.value: one for one in body.functions}
+            bases = tuple(
+                OPAQUE if base.star else evaluator.values(base.value, scope, binding.point)
+                for base in binding.node.bases
+            )
+            found.append(Class(binding.node.name.value, binding.node, methods, body, bases))
+    return tuple(found)
+
+
+def read_lineages(scope: Scope, evaluator: Evaluator, classes: Sequence[Class]) -> tuple[Lineage, ...]:
+    """What may be the command of a file; in a file that has none, every class by itself.
+
+    Args:
+        scope: the names of the module.
+        evaluator: tells what they stand for.
+        classes: what ``read_classes`` found.
+    """
+    if not scope.lookup(COMMAND, END)[0]:
+        return tuple(Lineage((one,), is_command=False, is_whole=False) for one in classes)
+    roots = [_local(value, classes) for value in evaluator.name(COMMAND, scope, END)]
+    return tuple(_lineage(root, classes) for root in roots if root is not None)
+
+
+def _lineage(root: Class, classes: Sequence[Class]) -> Lineage:
+    found: list[Class] = []
+    stack = [root]
+    while stack:
+        one = stack.pop()
+        if one in found:
+            continue
+        found.append(one)
+        bases = [_local(values[0], classes) for values in one.bases if len(values) == 1]
+        known = [base for base in bases if base is not None]
+        if len(known) + sum(_is_bare(values) for values in one.bases) < len(one.bases):
+            # What an unknown base brings hides what comes after it.
+            return Lineage(tuple(found), is_command=True, is_whole=False)
+        stack.extend(reversed(known))
+    return Lineage(tuple(found), is_command=True, is_whole=True)
+
+
+def _local(value: object, classes: Sequence[Class]) -> Class | None:
+    number = value.path.removeprefix(LOCAL_CLASS) if isinstance(value, Ref) else ""
+    is_local = isinstance(value, Ref) and value.path.startswith(LOCAL_CLASS) and number.isdigit()
+    return classes[int(number)] if is_local and int(number) < len(classes) else None
+
+
+def _is_bare(values: Values) -> bool:
+    paths = {
+        path for one in values for path in ((one.path, dotted(one.path)) if isinstance(one, Ref) else ())
+    }
+    return len(values) == 1 and not _BARE.isdisjoint(paths)
+
+
+def goes_on(method: cst.FunctionDef) -> bool:
+    """Whether a method calls the one of the same name of a base class."""
+    return any(_is_onward(node, method.name.value) for node in descendants(method))
+
+
+def _is_onward(node: cst.CSTNode, name: str) -> bool:
+    """Whether this is ``super().name``, or ``Base.name(self)``."""
+    if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value == name:
+        first = node.args[0].value if node.args else None
+        return isinstance(first, cst.Name) and first.value == "self"
+    return isinstance(node, cst.Attribute) and node.attr.value == name and is_super(node)
+
+
+def is_super(node: cst.BaseExpression) -> bool:
+    """Whether this is an attribute of ``super()``."""
+    owner = node.value if isinstance(node, cst.Attribute) else None
+    return isinstance(owner, cst.Call) and isinstance(owner.func, cst.Name) and owner.func.value == "super"
+
+
+Function = cst.FunctionDef | cst.Lambda
+
+
+class Names:
+    """The names of a module and of the functions in it.
+
+    Args:
+        scope: the names of the module.
+        evaluator: tells what they stand for.
+    """
+
+    def __init__(self, scope: Scope, evaluator: Evaluator) -> None:
+        self._scope = scope
+        self._evaluator = evaluator
+        self._inner: dict[int, Scope] = {}
+
+    def origin(self, expression: cst.BaseExpression, inside: Sequence[Function]) -> str:
+        """What a name or attribute stands for, dotted; empty where that is not certain.
+
+        Args:
+            expression: the name or attribute; anything else stands for nothing that is certain.
+            inside: the functions around it, the innermost last.
+        """
+        path = dotted_name(expression)
+        root, dot, rest = path.partition(".")
+        return _only(self._values(root, inside), dot + rest) if path else ""
+
+    def _values(self, name: str, inside: Sequence[Function]) -> Sequence[Value]:
+        for scope in reversed(self._around(inside)):
+            if name in scope.names:
+                # A function's statements run at any time and in any order: only what all of them agree on counts.
+                every = [self._bound(one, scope) for one in scope.names[name]]
+                return list(dict.fromkeys(value for values in every for value in values))
+        return self._evaluator.name(name, self._scope, END)
+
+    def _bound(self, binding: Binding, scope: Scope) -> Values:
+        # Calls are not looked into: that would cost places, of which only so many are told apart.
+        is_known = binding.values is not None or (binding.expression and dotted_name(binding.expression))
+        return self._evaluator.bound(binding, scope) if is_known else OPAQUE
+
+    def _around(self, inside: Sequence[Function]) -> list[Scope]:
+        scopes = [self._scope]
+        for function in inside:
+            known = self._inner.get(id(function))
+            if known is None:
+                known = self._inner[id(function)] = _scope_of(function, scopes[-1])
+            scopes.append(known)
+        return scopes[1:]
+
+
+def _scope_of(function: Function, parent: Scope) -> Scope:
+    body = function.body.body if isinstance(function, cst.FunctionDef) else ()
+    scope = read_scope(body, parent, END)
+    for name in (*_parameters(function.params), *_bound_in_passing(function.body)):
+        scope.names.setdefault(name, []).append(Binding(START, function, values=OPAQUE))
+    return scope
+
+
+def _parameters(params: cst.Parameters) -> Iterator[str]:
+    named = [*params.posonly_params, *params.params, *params.kwonly_params]
+    stars = [one for one in (params.star_arg, params.star_kwarg) if isinstance(one, cst.Param)]
+    yield from (one.name.value for one in (*named, *stars))
+
+
+def _bound_in_passing(body: cst.CSTNode) -> Iterator[str]:
+    """The names that are bound by anything but a statement; those of comprehensions count for all of the function."""
+    for node in descendants(body, enter=opens_nothing):
+        target: cst.CSTNode | None = None
+        if isinstance(node, cst.ExceptHandler | cst.ExceptStarHandler | cst.MatchAs | cst.MatchStar):
+            target = node.name
+        elif isinstance(node, cst.NamedExpr | cst.CompFor):
+            target = node.target
+        elif isinstance(node, cst.MatchMapping):
+            target = node.rest
+        if target is not None:
+            yield from (one.value for one in descendants(target) if isinstance(one, cst.Name))
+
+
+def opens_nothing(node: cst.CSTNode) -> bool:
+    """Whether a node has no names of its own."""
+    return not isinstance(node, cst.FunctionDef | cst.Lambda | cst.ClassDef)
+
+
+def _only(values: Sequence[Value], rest: str) -> str:
+    value = values[0] if len(values) == 1 else None
+    if not isinstance(value, Ref) or value.path.startswith(LOCAL_CLASS):
+        return ""
+    path = dotted(value.path)
+    return f"builtins.{path}{rest}" if value.path.startswith(UNBOUND) else path + rest
+
 
 OURS: Final = (TRACKED, REQUIRED)
 _EXCEPT: Final = re.compile(r"^[ \t\f]*except\b", re.MULTILINE)

@@ -5,24 +5,26 @@ from __future__ import annotations
 import bisect
 import codecs
 import contextlib
+import difflib
 import os
 import re
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from scripts_tracker.analysis import codes, sources
-from scripts_tracker.analysis.compiling import compiled
-from scripts_tracker.analysis.extraction import Extraction
-from scripts_tracker.analysis.lint import comments
-from scripts_tracker.analysis.lint.base import Edit
-from scripts_tracker.analysis.lint.rules import tree_rules
-from scripts_tracker.analysis.parsing import decode, parse, source_encoding
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.facts.extraction import Extraction
+from scripts_tracker.analysis.source import reading
+from scripts_tracker.analysis.source.parsing import decode, parse, source_encoding
+from scripts_tracker.analysis.store.compiling import compiled
 from scripts_tracker.exceptions import UnreadableSource
+from scripts_tracker.lint import noqa
+from scripts_tracker.lint.base import Edit
+from scripts_tracker.lint.rules import tree_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from scripts_tracker.datatypes import Finding
+    from scripts_tracker.core.values import Finding
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
@@ -79,7 +81,7 @@ def write(path: str, before: bytes, after: bytes) -> None:
 
 def _now(path: str) -> bytes | None:
     try:
-        return sources.read_bytes(path)
+        return reading.read_bytes(path)
     except UnreadableSource:
         return None
 
@@ -103,7 +105,7 @@ def _comment_edits(text: str, wanted: Iterable[Finding]) -> Iterator[Edit]:
         if finding.code == codes.UNUSED_NOQA:
             line, column = finding.location.line, finding.location.column
             start = sum(len(one) + 1 for one in lines[: line - 1])
-            cut, kept = comments.without(lines[line - 1], column - 1, comments.idle_codes(finding))
+            cut, kept = noqa.without(lines[line - 1], column - 1, noqa.idle_codes(finding))
             yield Edit(start + cut, start + len(lines[line - 1]), kept)
 
 
@@ -133,3 +135,55 @@ def _exchanged(source: bytes, text: str, edits: list[Edit]) -> bytes:
         parts += [raw[done:start], edit.text.replace("\n", newline)]
         done = end
     return mark + "".join([*parts, raw[done:]]).encode(encoding)
+
+
+def mend(root: str, findings: Sequence[Finding]) -> tuple[list[str], list[str]]:
+    """Write the files that can be mended.
+
+    Args:
+        root: the project root.
+        findings: what is wrong.
+
+    Returns:
+        The paths of the files that were written, and a line for each file that could not be.
+    """
+    written, troubles = [], []
+    for path, before, after in _mended(root, findings):
+        try:
+            write(os.path.join(root, path), before, after)
+            written.append(path)
+        except ChangedMeanwhileError:
+            troubles.append(f"{path} changed meanwhile and was left alone: run --fix again")
+        except OSError as error:
+            troubles.append(f"{path} cannot be written: {error.strerror}")
+    return written, troubles
+
+
+def diff(root: str, findings: Sequence[Finding]) -> str:
+    """What ``mend`` would change, as one unified diff."""
+    return "".join(line for one in _mended(root, findings) for line in _diff(*one))
+
+
+def _mended(root: str, findings: Sequence[Finding]) -> Iterator[tuple[str, bytes, bytes]]:
+    """Each file that would change: its path, its bytes, and what they would become."""
+    fixable = [finding for finding in findings if finding.fixable]
+    for path in dict.fromkeys(finding.location.path for finding in fixable):
+        try:
+            before = reading.read_bytes(os.path.join(root, path))
+            after = fixed(before, [one for one in fixable if one.location.path == path])
+        except UnreadableSource:
+            continue
+        if after != before:
+            yield path, before, after
+
+
+def _diff(path: str, before: bytes, after: bytes) -> Iterator[str]:
+    old, new = (_lines(source.decode("utf-8", "backslashreplace")) for source in (before, after))
+    for line in difflib.unified_diff(old, new, f"a/{path}", f"b/{path}"):
+        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+def _lines(text: str) -> list[str]:
+    """The lines as patch counts them: ``str.splitlines`` ends them at form feeds and the like too."""
+    *whole, last = text.split("\n")
+    return [*(f"{line}\n" for line in whole), *filter(None, [last])]

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.source import reading
+from scripts_tracker.core.values import Finding, ScriptOptions
+from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from scripts_tracker.analysis.facts.values import FileFacts
+    from scripts_tracker.core.values import ScriptDefinition
 
 _SECONDS: Final = 30
 _NO_REPOSITORY: Final = "not a git repository"
@@ -65,3 +74,224 @@ def _environment() -> Mapping[str, str]:
         environment["GIT_DIR"] = os.path.abspath(environment["GIT_DIR"])
         environment["GIT_WORK_TREE"] = os.path.abspath(environment.get("GIT_WORK_TREE", "."))
     return environment
+
+
+_LITERALLY: Final = "--literal-pathspecs"
+
+
+class Pattern(NamedTuple):
+    """What makes git ignore a file, and where it stands."""
+
+    file: str
+    line: str
+    text: str
+
+
+class Repository:
+    """The repository that a project lies in; every question may end in a GitError.
+
+    Args:
+        root: the project root, absolute.
+
+    Raises:
+        NoRepositoryError: there is none.
+        GitError: there is one, and git does not look at it.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = os.path.realpath(root)
+        top = answer(self._root, "rev-parse", "--show-toplevel").removesuffix(b"\n")
+        self._top = os.path.realpath(os.fsdecode(top))
+        self._ours: dict[str, bool] = {}
+
+    def name_of(self, path: str) -> str | None:
+        """What git calls a file; None where there is no such file, or it lies in no or another repository.
+
+        Args:
+            path: absolute, or relative to the project root.
+        """
+        folder, name = os.path.split(os.path.join(self._root, path))
+        # Git follows no links, so the file keeps its own name; the folder is where it really is.
+        folder = os.path.realpath(folder)
+        if folder not in self._ours:
+            self._ours[folder] = self._is_ours(folder)
+        file = os.path.join(folder, name)
+        if not self._ours[folder] or not os.path.lexists(file):
+            return None
+        return os.path.relpath(file, self._top).replace(os.sep, "/")
+
+    def known(self, names: Collection[str]) -> set[str]:
+        """The names of files that are in git, of all that lie beside or below some."""
+        if not names:
+            return set()
+        return set(self._texts(_LITERALLY, "ls-files", "-z", "--cached", "--", *_folders(names)))
+
+    def ignored(self, names: Collection[str]) -> dict[str, Pattern]:
+        """What makes git ignore files, by their names; without those that it does not ignore."""
+        if not names:
+            return {}
+        # It does not take names literally, but those that start with a folder are safe.
+        given = b"".join(os.fsencode(f"./{name}\0") for name in names)
+        # It exits with 1 where it ignores none of them.
+        found = self._texts("check-ignore", "--stdin", "-z", "-v", given=given, fine=(0, 1))
+        rows = [found[start : start + 4] for start in range(0, len(found), 4)]
+        # A pattern with an exclamation mark is one that keeps a file from being ignored.
+        return {name[2:]: Pattern(*rest) for *rest, name in rows if not rest[2].startswith("!")}
+
+    def commit(self, revision: str) -> str | None:
+        """The commit that a revision is; None where git knows none."""
+        if not revision.isprintable():
+            return None
+        # On standard input nothing is taken for an option.
+        words = self._ask("cat-file", "--batch-check", given=f"{revision}^{{commit}}\n".encode()).split()
+        return words[0].decode() if words[1:-1] == [b"commit"] else None
+
+    def blobs(self, names: Collection[str], commit: str) -> dict[str, str]:
+        """What a commit has in place of files that may be different now; without those that it lacks."""
+        if not names:
+            return {}
+        options = ("-z", "--no-renames", "--ignore-submodules=all", "--diff-filter=M")
+        found = self._texts(_LITERALLY, "diff-index", *options, commit, "--", *_folders(names))
+        pairs = zip(found[::2], found[1::2], strict=True)
+        # Each is `:100644 100755 <old> <new> M`; a mode that starts otherwise is that of a link.
+        return {name: head.split()[2] for head, name in pairs if name in names and head.startswith(":100")}
+
+    def contents(self, blobs: Sequence[str]) -> Iterator[bytes]:
+        """The bytes of some blobs, empty where git lacks them."""
+        given = "".join(f"{blob}\n" for blob in blobs).encode()
+        stream = io.BytesIO(self._ask("cat-file", "--batch", given=given) if blobs else b"")
+        for _ in blobs:
+            _id, kind, *size = stream.readline().split()
+            yield stream.read(int(size[0]) + 1)[:-1] if kind == b"blob" else b""
+
+    def _is_ours(self, folder: str) -> bool:
+        """Whether nothing between a folder and the top is a repository of its own, such as a submodule."""
+        while folder != self._top:
+            parent = os.path.dirname(folder)
+            if parent == folder or os.path.lexists(os.path.join(folder, ".git")):
+                return False
+            folder = parent
+        return True
+
+    def _ask(self, *arguments: str, given: bytes = b"", fine: Collection[int] = (0,)) -> bytes:
+        return answer(self._top, *arguments, given=given, fine=fine)
+
+    def _texts(self, *arguments: str, given: bytes = b"", fine: Collection[int] = (0,)) -> list[str]:
+        return os.fsdecode(self._ask(*arguments, given=given, fine=fine)).split("\0")[:-1]
+
+
+def _folders(names: Iterable[str]) -> list[str]:
+    """The folders of some files, which are fewer words for a command line."""
+    return sorted({os.path.dirname(name) or "." for name in names})
+
+
+class UnknownRevisionError(Exception):
+    """The revision to compare with cannot be had; the text says why in a line."""
+
+
+def not_in_git(scripts: Sequence[ScriptDefinition], root: str) -> Iterator[Finding]:
+    """The scripts that git ignores or does not know; none where git cannot say.
+
+    Args:
+        scripts: the tracked scripts.
+        root: the project root, absolute.
+    """
+    try:
+        repository = Repository(root)
+        named = _named(repository, scripts)
+        unknown = named.keys() - repository.known(named)
+        patterns = repository.ignored(unknown)
+    except (GitError, NoRepositoryError):
+        return
+    for name, script in named.items():
+        if name in unknown:
+            yield _missing(script, patterns.get(name))
+
+
+def changed_silently(
+    scripts: Sequence[ScriptDefinition],
+    says_rerun: Callable[[ScriptDefinition], bool],
+    root: str,
+    since: str,
+) -> Iterator[Finding]:
+    """The scripts whose code is not what it was, and that do not say whether they are to run again.
+
+    Args:
+        scripts: the tracked scripts.
+        says_rerun: whether a script says so in its code.
+        root: the project root, absolute.
+        since: the revision to compare with.
+
+    Raises:
+        UnknownRevisionError: the revision cannot be had.
+    """
+    from scripts_tracker.analysis.store.compiling import outcomes
+
+    silent = [one for one in scripts if one.options.rerun == ScriptOptions().rerun]
+    try:
+        repository = Repository(root)
+        changed = _changed(repository, _named(repository, silent), _commit(repository, since))
+    except (NoRepositoryError, GitError) as error:
+        raise UnknownRevisionError(f"git cannot compare with {since!r}: {error}") from error
+    before = outcomes([old for _, old in changed])
+    for (script, _), facts in zip(changed, before, strict=True):
+        if not isinstance(facts, UnreadableSource) and _differs(script, facts) and not says_rerun(script):
+            yield _changed_silently(script, since)
+
+
+def _differs(script: ScriptDefinition, before: FileFacts) -> bool:
+    """Whether a script does something else than before; what was no script then is new."""
+    was_script = before.verdict is None or before.verdict.script is not None
+    return was_script and before.fingerprint != str(script.fingerprint)
+
+
+def _named(repository: Repository, scripts: Iterable[ScriptDefinition]) -> dict[str, ScriptDefinition]:
+    """The scripts by what git calls their files, without those that it has no say in."""
+    named = ((repository.name_of(one.location.path), one) for one in scripts if one.fingerprint)
+    return {name: one for name, one in named if name is not None}
+
+
+def _commit(repository: Repository, since: str) -> str:
+    commit = repository.commit(since)
+    if commit is None:
+        raise UnknownRevisionError(
+            f"git knows no revision {since!r} here; a shallow clone lacks most of them"
+        )
+    return commit
+
+
+def _changed(
+    repository: Repository, named: Mapping[str, ScriptDefinition], commit: str
+) -> list[tuple[ScriptDefinition, bytes]]:
+    """The scripts whose bytes are not those of a commit, with those; without what cannot have been a script."""
+    blobs = repository.blobs(named, commit)
+    contents = repository.contents(list(blobs.values()))
+    return [
+        (named[name], old)
+        for name, old in zip(blobs, contents, strict=True)
+        if reading.has_marker(old) and reading.content_digest(old) != named[name].content_digest
+    ]
+
+
+def _missing(script: ScriptDefinition, pattern: Pattern | None) -> Finding:
+    import shlex
+
+    path = shlex.quote(script.location.path)
+    if pattern is None:
+        message = f"git does not know the file of {script.id}, so nobody else gets it"
+        return Finding(script.location, codes.NOT_IN_GIT, message, f"Type `git add {path}`.")
+    message = f"git ignores the file of {script.id}, so nobody else gets it"
+    hint = (
+        f"Type `git add --force {path}`, or change {pattern.text} in line {pattern.line} of {pattern.file}."
+    )
+    return Finding(script.location, codes.NOT_IN_GIT, message, hint)
+
+
+def _changed_silently(script: ScriptDefinition, since: str) -> Finding:
+    return Finding(
+        script.location,
+        codes.CHANGED_SILENTLY,
+        f"{script.id} is not what it was in {since}, and does not say whether it is to run again",
+        'As it stands, every environment that applied it runs it again. Say so by rerun="on-change" in'
+        ' @tracked_script, or write rerun="once" to keep it from that.',
+    )

@@ -8,14 +8,15 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from scripts_tracker.analysis import codes, sources
-from scripts_tracker.datatypes import Finding, Location
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.source import reading
+from scripts_tracker.core.values import Finding, Location
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from scripts_tracker.analysis.lint.hits import FileHits
+    from scripts_tracker.lint.hits import FileHits
 
 _NOQA: Final = r"#\s*noqa(?:\s*:\s*(?P<codes>[A-Z][A-Z0-9]*[0-9]+(?:[,\s]+[A-Z][A-Z0-9]*[0-9]+)*))?"
 _CODE: Final = re.compile(r"ST\d{3}")
@@ -113,7 +114,7 @@ class Comments:
 
     def _in_file(self, path: str) -> tuple[Noqa, ...]:
         try:
-            source = sources.read_bytes(os.path.join(self._root, path))
+            source = reading.read_bytes(os.path.join(self._root, path))
         except UnreadableSource:
             return ()
         return read(source.decode("utf-8", "replace"))

@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
-from scripts_tracker.analysis.bindings import read_scope
-from scripts_tracker.analysis.blocks import statements
-from scripts_tracker.analysis.lint.classes import is_super
-from scripts_tracker.analysis.literals import string_value
-from scripts_tracker.analysis.trees import descendants
+from scripts_tracker.analysis.facts.scopes import read_scope, statements
+from scripts_tracker.analysis.fingerprint.literals import string_value
+from scripts_tracker.analysis.source.trees import descendants
+from scripts_tracker.lint.file import is_super
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.analysis.bindings import Binding
-    from scripts_tracker.analysis.lint.classes import Lineage
-    from scripts_tracker.analysis.lint.trees import Tree
+    from scripts_tracker.analysis.facts.scopes import Binding
+    from scripts_tracker.lint.file import Lineage, Tree
 
 DJANGOS: Final = frozenset(
     {"verbosity", "settings", "pythonpath", "traceback", "no_color", "force_color", "skip_checks"}

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
-from scripts_tracker.analysis.blocks import statements
-from scripts_tracker.analysis.lint.trees import Use
-from scripts_tracker.analysis.trees import descendants
+from scripts_tracker.analysis.facts.scopes import statements
+from scripts_tracker.analysis.source.trees import descendants
+from scripts_tracker.lint.file import Use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.analysis.lint.trees import Method, Tree
+    from scripts_tracker.lint.file import Method, Tree
 
 _ALL: Final = frozenset({"builtins.Exception", "builtins.BaseException"})
 _SUPPRESS: Final = "contextlib.suppress"

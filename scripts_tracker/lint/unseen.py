@@ -7,19 +7,20 @@ import os
 import re
 from typing import TYPE_CHECKING, Final
 
-from scripts_tracker.analysis import codes, sources
+from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.findings import Findings
-from scripts_tracker.analysis.project import command_files
-from scripts_tracker.analysis.sources import CommandFile
-from scripts_tracker.datatypes import CommandsDir, Finding, ScriptId
+from scripts_tracker.analysis.linking.scanning import command_files
+from scripts_tracker.analysis.source import reading
+from scripts_tracker.analysis.source.reading import CommandFile
+from scripts_tracker.core.values import CommandsDir, Finding, ScriptId
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
 
-    from scripts_tracker.analysis.lint.engine import Request
-    from scripts_tracker.analysis.stores import FactStore
-    from scripts_tracker.datatypes import ProjectIndex, ScriptDefinition
+    from scripts_tracker.analysis.store.cache import FactStore
+    from scripts_tracker.core.values import ProjectIndex, ScriptDefinition
+    from scripts_tracker.lint.engine import Request
 
 # Also in two bytes a letter, or by a star import.
 _MAY_BIND_COMMAND: Final = re.compile(rb"\bCommand\b|\0|import\s*\(?\s*\*")
@@ -82,11 +83,11 @@ def _is_test(shown: str) -> bool:
 
 def _is_marked(path: str) -> bool:
     try:
-        source = sources.read_bytes(path)
+        source = reading.read_bytes(path)
     except UnreadableSource:
         return False
     # A base class by another name is no command: that spares the most of what has our decorator.
-    return sources.has_marker(source) and _MAY_BIND_COMMAND.search(source) is not None
+    return reading.has_marker(source) and _MAY_BIND_COMMAND.search(source) is not None
 
 
 def _found(
@@ -99,7 +100,7 @@ def _found(
     hidden = _scripts(_as_commands(paths, request), request, store)
     if not hidden:
         return []
-    from scripts_tracker.analysis.lint.comments import Comments
+    from scripts_tracker.lint.noqa import Comments
 
     seen = {one.id for one in index.definitions}
     tracked = [one for one in files if not one.ignored and ScriptId(one.folder.app_label, one.name) in seen]
@@ -141,8 +142,8 @@ def _scripts(
 ) -> dict[ScriptDefinition, set[str]]:
     """The tracked scripts that files define, each with the other files that its classes come from."""
     # From here on, dozens of modules.
-    from scripts_tracker.analysis.modules import Finder
-    from scripts_tracker.analysis.scanning import Scan
+    from scripts_tracker.analysis.linking.modules import Finder
+    from scripts_tracker.analysis.linking.scanning import Scan
 
     root = request.root
     scan = Scan([*files], Finder(request.dirs, root, request.import_roots), store, Findings(root))

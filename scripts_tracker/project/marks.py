@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scripts_tracker import decisions, scan, versions, watches
-from scripts_tracker.decisions import Mark
-from scripts_tracker.provenance import who_and_where
-from scripts_tracker.states import State
+from scripts_tracker.core import watches
+from scripts_tracker.core.states import State
+from scripts_tracker.ledger import writing
+from scripts_tracker.ledger.writing import Mark
+from scripts_tracker.project import scan, versions
+from scripts_tracker.project.versions import who_and_where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from scripts_tracker.analysis.stores import FactStore
-    from scripts_tracker.datatypes import ScriptDefinition, ScriptId
-    from scripts_tracker.states import ScriptStatus
+    from scripts_tracker.analysis.store.cache import FactStore
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.core.values import ScriptDefinition, ScriptId
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def mark_applied(
             marks.append(mark)
         else:
             refused.append((status.id, why or "the file changed while it was being marked; try again"))
-    decisions.mark_applied(marks, who_and_where("mark", reason=reason, user=user))
+    writing.mark_applied(marks, who_and_where("mark", reason=reason, user=user))
     return Outcome(tuple(mark.script_id for mark in marks), tuple(refused))
 
 
@@ -94,5 +96,5 @@ def unmark(statuses: Iterable[ScriptStatus], reason: str, *, user: str = "") -> 
             refused.append((status.id, why))
         else:
             done.append(status.id)
-    decisions.unmark(done, who_and_where("unmark", reason=reason, user=user))
+    writing.unmark(done, who_and_where("unmark", reason=reason, user=user))
     return Outcome(tuple(done), tuple(refused))

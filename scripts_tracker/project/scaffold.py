@@ -8,14 +8,17 @@ import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import scripts_tracker
 from scripts_tracker.exceptions import NotScaffolded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scripts_tracker.datatypes import ScriptId
+    from scripts_tracker.core.values import ScriptId
 
-TEMPLATE = os.path.join(os.path.dirname(__file__), "templates", "scripts_tracker", "script.py-tpl")
+TEMPLATE = os.path.join(
+    os.path.dirname(scripts_tracker.__file__), "templates", "scripts_tracker", "script.py-tpl"
+)
 # black's line length: what does not fit into it is split as black would.
 _WIDTH = 88
 _INDENT = "    "

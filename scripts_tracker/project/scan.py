@@ -11,23 +11,24 @@ import os
 import sys
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.apps import apps
+from django.core.management import BaseCommand, call_command
 
 from scripts_tracker import conf
-from scripts_tracker.runtypes import ScriptId
-from scripts_tracker.vocabulary import INSTALLED
+from scripts_tracker.core.runtypes import ScriptId
+from scripts_tracker.core.vocabulary import INSTALLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from types import FrameType, ModuleType
 
     from django.apps import AppConfig
 
-    from scripts_tracker.analysis.cache import FactCache
-    from scripts_tracker.analysis.facts import FileFacts, Verdict
-    from scripts_tracker.analysis.stores import FactStore
-    from scripts_tracker.datatypes import CommandsDir, Finding, ModuleVersion, ProjectIndex
+    from scripts_tracker.analysis.facts.values import FileFacts, Verdict
+    from scripts_tracker.analysis.store.cache import FactCache, FactStore
+    from scripts_tracker.core.values import CommandsDir, Finding, ModuleVersion, ProjectIndex
 
 _TAIL = ("management", "commands")
 
@@ -58,7 +59,7 @@ class KnownFacts:
 
     def verdict(self, digest: str) -> Verdict | None:
         """What the bytes with this digest are by themselves; None where they are not known or it depends."""
-        from scripts_tracker.analysis.facts import verdict_of
+        from scripts_tracker.analysis.facts.values import verdict_of
 
         content = self._known.get(digest)
         if content:
@@ -68,7 +69,7 @@ class KnownFacts:
 
     def get(self, digest: str) -> FileFacts | None:
         """The facts of the bytes with this digest; None where unknown, damaged or of an older analysis."""
-        from scripts_tracker.analysis.facts import FileFacts
+        from scripts_tracker.analysis.facts.values import FileFacts
 
         content = self._known.get(digest)
         if content:
@@ -100,7 +101,7 @@ class KnownFacts:
 
 def cache(root: str = "") -> FactCache:
     """The cache in a folder; in the project root, where none is given."""
-    from scripts_tracker.analysis.cache import FactCache
+    from scripts_tracker.analysis.store.cache import FactCache
 
     return FactCache(root or conf.base_dir())
 
@@ -111,7 +112,7 @@ def _package_of(app: AppConfig) -> str:
 
 def folder_of(app: AppConfig) -> CommandsDir:
     """Where an app has its commands, or would have them."""
-    from scripts_tracker.datatypes import CommandsDir
+    from scripts_tracker.core.values import CommandsDir
 
     return CommandsDir(app.label, _package_of(app), os.path.join(app.path, *_TAIL))
 
@@ -127,7 +128,7 @@ def _named_folder(path: str) -> CommandsDir:
         folder = folder_of(app)
         if os.path.normpath(folder.path) == path:
             return folder
-    from scripts_tracker.datatypes import CommandsDir
+    from scripts_tracker.core.values import CommandsDir
 
     inside = os.path.relpath(path, conf.base_dir())
     parts = [part for part in inside.split(os.sep) if part not in {os.curdir, os.pardir}]
@@ -160,7 +161,7 @@ def scan(store: FactStore | None = None, memory: FactCache | None = None) -> Pro
         store: answers for bytes that were analysed before.
         memory: answers where nothing at all has changed; written to where something has.
     """
-    from scripts_tracker.analysis.project import analyse
+    from scripts_tracker.analysis.linking.scanning import analyse
 
     index = analyse(
         commands_dirs(),
@@ -179,8 +180,8 @@ def scan(store: FactStore | None = None, memory: FactCache | None = None) -> Pro
 def watched_modules(names: Sequence[str]) -> tuple[ModuleVersion, ...]:
     """The modules of these dotted names as they are now, found where a check finds them."""
     from scripts_tracker.analysis.findings import Findings
-    from scripts_tracker.analysis.modules import Finder, Library
-    from scripts_tracker.analysis.watching import WatchReader
+    from scripts_tracker.analysis.linking.arguments import WatchReader
+    from scripts_tracker.analysis.linking.modules import Finder, Library
 
     root = conf.base_dir()
     reader = WatchReader(Finder(commands_dirs(), root, _import_roots()), Library(cache()), Findings(root))
@@ -197,9 +198,8 @@ def lint() -> list[Finding]:
     Raises:
         WrongUseError: [tool.scripts_tracker] in pyproject.toml is not understood.
     """
-    from scripts_tracker.analysis.lint import config, places
-    from scripts_tracker.analysis.lint.engine import Request
-    from scripts_tracker.analysis.lint.session import Session
+    from scripts_tracker.lint import config
+    from scripts_tracker.lint.engine import Request, Session
 
     root = config.folder_of_project(conf.base_dir()) or conf.base_dir()
     settings = config.read(root)
@@ -210,15 +210,15 @@ def lint() -> list[Finding]:
         tuple(sorted(conf.ignored_files())),
         conf.ignored_prefixes(),
     )
-    modules = places.walk(root, settings.exclude).modules
+    modules = config.walk(root, settings.exclude).modules
     return Session(request, settings, tuple(modules)).findings(cache(root))
 
 
 def facts_of(source: bytes) -> FileFacts:
     """The facts of one file's bytes; raises UnreadableSource for what cannot be analysed."""
-    from scripts_tracker.analysis import project
+    from scripts_tracker.analysis.linking import scanning
 
-    return project.facts_of(source)
+    return scanning.facts_of(source)
 
 
 def script_of_module(module_name: str) -> ScriptId:
@@ -270,3 +270,60 @@ def absolute_path(shown: str) -> str:
 def file_exists(shown: str) -> bool:
     """Whether the file that reports show by this path is there."""
     return bool(shown) and os.path.exists(absolute_path(shown))
+
+
+class Identity(NamedTuple):
+    """A running script: who it is, its file as reports show it, and the file itself."""
+
+    id: ScriptId
+    path: str
+    file: str
+
+
+def _is_command_module(name: str) -> bool:
+    return ".management.commands." in f".{name}"
+
+
+def _offering(command_class: type) -> list[ModuleType]:
+    """The loaded command modules whose ``Command`` is this very class, the defining one first."""
+    found = [
+        module
+        for name, module in list(sys.modules.items())
+        if _is_command_module(name) and getattr(module, "Command", None) is command_class
+    ]
+    return sorted(found, key=lambda module: module.__name__ != command_class.__module__)
+
+
+def _called_name() -> str | None:
+    """The command name that the nearest caller in Django was given; None for a direct call of handle()."""
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - Django hands the name to nobody below
+    while frame is not None:
+        if frame.f_code is BaseCommand.run_from_argv.__code__:
+            return str(frame.f_locals["argv"][1])
+        if frame.f_code is call_command.__code__:
+            given = frame.f_locals.get("command_name")
+            return given if isinstance(given, str) else None
+        frame = frame.f_back
+    return None
+
+
+def _module_of(command: object) -> ModuleType:
+    own = sys.modules[type(command).__module__]
+    offering = _offering(type(command))
+    if len(offering) > 1:
+        called = _called_name()
+        for module in offering:
+            if module.__name__.rpartition(".")[2] == called:
+                return module
+    return offering[0] if offering else own
+
+
+def identify(command: object) -> Identity:
+    """Who the script behind a command object is.
+
+    Two command files may offer one class (``from shop.base import Command``); then the name under
+    which Django was asked for the command decides.
+    """
+    module = _module_of(command)
+    file = os.path.abspath(module.__file__ or "")
+    return Identity(script_of_module(module.__name__), shown_path(file), file)

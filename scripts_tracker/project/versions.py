@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import io
+import os
 from typing import TYPE_CHECKING
 
-from scripts_tracker import conf, environment, scan
+from scripts_tracker import conf
+from scripts_tracker.core import redaction
+from scripts_tracker.core.runtypes import Fingerprint
+from scripts_tracker.core.vocabulary import ALGORITHM
 from scripts_tracker.exceptions import UnreadableSource
-from scripts_tracker.ledger import VersionFacts
-from scripts_tracker.runtypes import Fingerprint
-from scripts_tracker.vocabulary import ALGORITHM
+from scripts_tracker.ledger import processes
+from scripts_tracker.ledger.writing import RunFacts, VersionFacts
+from scripts_tracker.project import git, scan
 
 if TYPE_CHECKING:
-    from scripts_tracker.analysis.facts import FileFacts
-    from scripts_tracker.leases import KnownVersion
+    from scripts_tracker.analysis.facts.values import FileFacts
+    from scripts_tracker.ledger.leases import KnownVersion
+    from scripts_tracker.ledger.writing import Kind
 
 
 def describe(source: bytes, content_digest: str, known: KnownVersion | None) -> VersionFacts:
@@ -32,7 +38,7 @@ def describe(source: bytes, content_digest: str, known: KnownVersion | None) -> 
         return VersionFacts(known.fingerprint, content_digest, known.facts, kept(source))
     try:
         # libcst is needed only where the ledger does not know the fingerprint.
-        facts = None if environment.is_under_test() else scan.facts_of(source)
+        facts = None if conf.is_under_test() else scan.facts_of(source)
     except UnreadableSource:
         facts = None
     return version_of(source, content_digest, facts)
@@ -59,3 +65,31 @@ def version_of(source: bytes, content_digest: str, facts: FileFacts | None) -> V
 def kept(source: bytes) -> bytes | None:
     """The source as far as the ledger is to keep it."""
     return source if conf.tracker_settings().store_source else None
+
+
+def who_and_where(kind: Kind, *, given: str = "{}", reason: str = "", user: str = "") -> RunFacts:
+    """One row's worth of it.
+
+    Args:
+        kind: run, rehearsal, mark or unmark.
+        given: the arguments of a run, as JSON text.
+        reason: why somebody decided something without a run.
+        user: who it is, where somebody else than the process's own user decided it.
+    """
+    return RunFacts(
+        kind=kind,
+        host=processes.host(),
+        pid=os.getpid(),
+        process=processes.own(),
+        user=(user or _user_of_the_process())[:255],
+        arguments=given,
+        git_revision=git.head_revision(conf.base_dir()),
+        reason=redaction.bounded(reason),
+    )
+
+
+def _user_of_the_process() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # no such uid in this container, or no pwd module
+        return str(os.getuid()) if hasattr(os, "getuid") else ""

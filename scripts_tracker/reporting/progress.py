@@ -10,22 +10,23 @@ from typing import TYPE_CHECKING
 from django.core import management
 from django.core.management.base import CommandError
 
-from scripts_tracker.report import local_time, why
-from scripts_tracker.states import State
+import scripts_tracker
+from scripts_tracker.core.states import State
+from scripts_tracker.core.text import local_time
+from scripts_tracker.reporting.report import why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from scripts_tracker.choosing import Choice
-    from scripts_tracker.datatypes import RunRecord, ScriptId
-    from scripts_tracker.events import Result, RunEvent, Summary
-    from scripts_tracker.planning import Plan
-    from scripts_tracker.report import Canvas
-    from scripts_tracker.states import ScriptStatus
+    from scripts_tracker.core.events import Result, RunEvent, Summary
+    from scripts_tracker.core.planning import Choice, Plan
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.core.values import RunRecord, ScriptId
+    from scripts_tracker.reporting.report import Canvas
 
 # What a traceback begins with: the runner, its way through importlib and Django, the decorators.
 _NOT_OF_THE_SCRIPT = (
-    os.path.join(os.path.dirname(__file__), ""),
+    os.path.join(os.path.dirname(scripts_tracker.__file__), ""),
     os.path.join(os.path.dirname(importlib.__file__), ""),
     os.path.join(os.path.dirname(management.__file__), ""),
     "<frozen importlib",

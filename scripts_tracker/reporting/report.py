@@ -6,15 +6,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from scripts_tracker import watches
-from scripts_tracker.states import State, is_same_code
+from scripts_tracker.core import watches
+from scripts_tracker.core.states import State, is_same_code
+from scripts_tracker.core.text import local_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
-    from scripts_tracker.datatypes import Finding, ScriptId
-    from scripts_tracker.states import ScriptStatus
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.core.values import Finding, ScriptId
 
 # The contract's exit codes of ``check_scripts --check``; the highest that applies counts.
 EXIT_CODES: Mapping[State, int] = {
@@ -83,22 +83,6 @@ class Canvas:
     style: Style
     width: int | None = None
     unicode: bool = True
-
-
-def path_of(status: ScriptStatus) -> str:
-    """The script's file as reports show it; for a file that is gone, where it was."""
-    if status.definition is not None:
-        return status.definition.location.path
-    return status.record.path if status.record else ""
-
-
-def local_time(moment: datetime | None) -> str:
-    """A moment as people of the project read it, to the minute."""
-    if moment is None:
-        return "an unknown date"
-    # Django sets the process's time zone to TIME_ZONE, so this is the project's own time.
-    local = moment.astimezone() if moment.tzinfo else moment
-    return f"{local:%Y-%m-%d %H:%M}"
 
 
 def _last_run(status: ScriptStatus) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.color import color_style, no_style
 
-from scripts_tracker.report import Canvas
+from scripts_tracker.reporting.report import Canvas
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,12 +46,3 @@ def canvas(
     style = color_style(force_color=forced) if colours else no_style()
     width = shutil.get_terminal_size().columns if at_terminal else None
     return Canvas(style, width, _has_box_characters(stream))
-
-
-def printable(stream: Any, text: str) -> str:
-    """The text with escapes in place of what the stream's encoding cannot write."""
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    try:
-        return text.encode(encoding, "backslashreplace").decode(encoding)
-    except LookupError:
-        return text.encode("ascii", "backslashreplace").decode("ascii")

@@ -11,23 +11,26 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
-from scripts_tracker import arguments, capture, conf, database, environment, starts
-from scripts_tracker.calls import Call
+from scripts_tracker import conf
+from scripts_tracker.core import redaction
+from scripts_tracker.core.runtypes import ScriptOptions
 from scripts_tracker.exceptions import LedgerMissing
-from scripts_tracker.heartbeat import Heartbeat
-from scripts_tracker.identity import identify
-from scripts_tracker.outcomes import Attempt
-from scripts_tracker.runtypes import ScriptOptions
-from scripts_tracker.tickets import ticket_of
+from scripts_tracker.ledger import database
+from scripts_tracker.ledger.leases import Heartbeat
+from scripts_tracker.project.scan import identify
+from scripts_tracker.running import output as capture
+from scripts_tracker.running import start as starts
+from scripts_tracker.running.calls import Call, ticket_of
+from scripts_tracker.running.outcome import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scripts_tracker.datatypes import RunRecord, ScriptId
-    from scripts_tracker.identity import Identity
-    from scripts_tracker.starts import Start
-    from scripts_tracker.tickets import Ticket
-    from scripts_tracker.vocabulary import Required
+    from scripts_tracker.core.values import RunRecord, ScriptId
+    from scripts_tracker.core.vocabulary import Required
+    from scripts_tracker.project.scan import Identity
+    from scripts_tracker.running.calls import Ticket
+    from scripts_tracker.running.start import Start
 
 logger = logging.getLogger("scripts_tracker")
 
@@ -49,7 +52,7 @@ def run_tracked(call: Call, options: ScriptOptions) -> Any:
     """
     if not conf.tracker_settings().enabled or id(call.command) in _recording.get():
         return call()
-    if environment.is_beside_a_test():
+    if conf.is_beside_a_test():
         return call()  # a thread of its own would need a connection of its own
     ticket = ticket_of(call.command)
     identity = ticket.identity if ticket else identify(call.command)
@@ -70,11 +73,11 @@ def _start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticke
     """
     try:
         with _ledger_trouble(identity.id), database.uncounted():
-            if options.atomic and environment.is_under_test():
+            if options.atomic and conf.is_under_test():
                 connections[DEFAULT_DB_ALIAS].cursor().close()  # a test may forbid either database
             return starts.start(call, identity, options, ticket)
     except Exception:  # under test alone, where an untracked command would have met none of it
-        if ticket is not None or not environment.is_under_test():
+        if ticket is not None or not conf.is_under_test():
             raise
         logger.debug("%s runs unrecorded in a test", identity.id, exc_info=True)
         return None
@@ -97,7 +100,7 @@ def _captured(command: object) -> Iterator[Callable[[], str]]:
         yield str
         return
     with capture.captured(command, given.output_bytes) as tail:
-        yield lambda: arguments.printed(tail.text(), given.output_bytes, given.secret_pattern)
+        yield lambda: redaction.printed(tail.text(), given.output_bytes, given.secret_pattern)
 
 
 def _attempt(
@@ -179,10 +182,10 @@ def _require(call: Call, script_id: ScriptId, required: tuple[Required, ...]) ->
     """
     keys = {(id(call.command), one): one for one in required}
     fresh = tuple(one for key, one in keys.items() if key not in _asked.get())
-    if fresh and ticket_of(call.command) is None and not environment.is_under_test():
-        from scripts_tracker import (
-            requirements,
-        )  # planning, reports, the terminal: for scripts that require something
+    if fresh and ticket_of(call.command) is None and not conf.is_under_test():
+        from scripts_tracker.running import (
+            requirements,  # planning, reports, the terminal: for scripts that require something
+        )
 
         with _ledger_trouble(script_id):
             requirements.check(script_id, fresh, call.options)

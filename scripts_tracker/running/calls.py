@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from scripts_tracker.identity import Identity
+    from scripts_tracker.project.scan import Identity
 
 # Of an error that is no failure of the script any more.
 AFTER_SUCCESS: Final = "its work is committed and recorded; after that"
@@ -59,3 +59,16 @@ def ticket_of(command: object) -> Ticket | None:
     """The ticket of a command object, None where nobody planned its run."""
     ticket = _planned.get()
     return ticket if ticket is not None and ticket.command is command else None
+
+
+class Call(NamedTuple):
+    """The function behind the decorators, the command object, what Django gave to it."""
+
+    function: Callable[..., Any]
+    command: object
+    args: tuple[Any, ...]
+    options: Mapping[str, Any]
+
+    def __call__(self) -> Any:
+        """Make the call."""
+        return self.function(self.command, *self.args, **self.options)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 
-from scripts_tracker import arguments, conf, database, environment, leases, processes, signals
-from scripts_tracker.tickets import AFTER_SUCCESS
-from scripts_tracker.vocabulary import INTERRUPTED
+from scripts_tracker import conf, signals
+from scripts_tracker.core import redaction
+from scripts_tracker.core.vocabulary import INTERRUPTED
+from scripts_tracker.ledger import database, leases, processes
+from scripts_tracker.running.calls import AFTER_SUCCESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,10 +23,9 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.dispatch import Signal
 
-    from scripts_tracker.calls import Call
-    from scripts_tracker.datatypes import ScriptId
-    from scripts_tracker.leases import OpenRun
-    from scripts_tracker.tickets import Ticket
+    from scripts_tracker.core.values import ScriptId
+    from scripts_tracker.ledger.leases import OpenRun
+    from scripts_tracker.running.calls import Call, Ticket
 
 logger = logging.getLogger("scripts_tracker")
 
@@ -174,9 +175,9 @@ class Attempt(NamedTuple):
     def _record_success(self) -> bool:
         self._leave_open_transaction()
         try:
-            return self._insist(self._record) or environment.is_under_test()  # a script may empty the tables
+            return self._insist(self._record) or conf.is_under_test()  # a script may empty the tables
         except Exception as error:
-            if environment.is_under_test():
+            if conf.is_under_test():
                 return True  # where no record can be made any more, an untracked script would not notice
             if not isinstance(error, Error) or self.inside or connections[database.alias()].in_atomic_block:
                 raise
@@ -272,8 +273,8 @@ def _told(error: BaseException) -> tuple[str, str]:
     """The traceback, and what failed in a line, as they are kept."""
     secrets = conf.tracker_settings().secret_pattern
     trace = "".join(traceback.format_exception(error))
-    summary = arguments.printed(_summary(error), arguments.TEXT_LIMIT, secrets)[:500].strip()
-    return arguments.printed(trace, arguments.TEXT_LIMIT, secrets), summary
+    summary = redaction.printed(_summary(error), redaction.TEXT_LIMIT, secrets)[:500].strip()
+    return redaction.printed(trace, redaction.TEXT_LIMIT, secrets), summary
 
 
 def _summary(error: BaseException) -> str:

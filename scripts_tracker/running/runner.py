@@ -13,24 +13,28 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, close_old_connections
 
-from scripts_tracker import attempts, conf, database, leases, overview, processes, scan, snapshots
-from scripts_tracker.events import End, Result, RunEvent, Summary
+from scripts_tracker import conf
+from scripts_tracker.core.events import End, Result, RunEvent, Summary
+from scripts_tracker.core.states import State
+from scripts_tracker.core.vocabulary import INTERRUPTED
 from scripts_tracker.exceptions import LedgerMissing
-from scripts_tracker.identity import Identity
-from scripts_tracker.interrupts import Terminated
-from scripts_tracker.outcomes import Unrecorded
-from scripts_tracker.starts import Changed, Held, holder
-from scripts_tracker.states import State
-from scripts_tracker.tickets import AFTER_SUCCESS, Ticket, planned
-from scripts_tracker.vocabulary import INTERRUPTED
+from scripts_tracker.ledger import database, leases, processes, queries
+from scripts_tracker.ledger.processes import Terminated
+from scripts_tracker.project import scan
+from scripts_tracker.project import status as overview
+from scripts_tracker.project.scan import Identity
+from scripts_tracker.running import attempt
+from scripts_tracker.running.calls import AFTER_SUCCESS, Ticket, planned
+from scripts_tracker.running.outcome import Unrecorded
+from scripts_tracker.running.start import Changed, Held, holder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from scripts_tracker.datatypes import RunRecord, ScriptId
-    from scripts_tracker.events import RunOptions
-    from scripts_tracker.planning import Plan
-    from scripts_tracker.states import ScriptStatus
+    from scripts_tracker.core.events import RunOptions
+    from scripts_tracker.core.planning import Plan
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.core.values import RunRecord, ScriptId
 
 T = TypeVar("T")
 
@@ -138,7 +142,7 @@ class Runner:
             except Changed:
                 pass
             except Held as held:
-                if attempts.is_around(held.run):
+                if attempt.is_around(held.run):
                     return Result(status, End.FAILED, time.monotonic() - began, "it is what started this run")
                 until = until or time.monotonic() + self._options.wait
                 if not self._wait(status, held.run, until):
@@ -192,7 +196,7 @@ class Runner:
     def _failed(self, status: ScriptStatus, ticket: Ticket, began: float, error: BaseException) -> Result:
         if ticket.run is None:
             watch = status.definition.options.watch if status.definition else ()
-            attempts.record_failure(ticket.identity, ticket, error, watch)
+            attempt.record_failure(ticket.identity, ticket, error, watch)
         words = f"{AFTER_SUCCESS}: {_in_a_line(error)}" if ticket.is_recorded else _in_a_line(error)
         return Result(status, End.FAILED, time.monotonic() - began, words, error)
 
@@ -228,7 +232,7 @@ def _interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
 
 
 def _holder_of(script_id: ScriptId, seconds: float) -> RunRecord | None:
-    record = _patiently(lambda: snapshots.record_of(script_id), seconds)
+    record = _patiently(lambda: queries.record_of(script_id), seconds)
     if record is None or record.last_run is None:
         return None
     is_held = record.lease_live or leases.is_held_unrenewed(record.last_run, database.alias())

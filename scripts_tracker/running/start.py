@@ -9,28 +9,19 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.core.management.base import CommandError
 from django.db import Error
 
-from scripts_tracker import (
-    arguments,
-    conf,
-    database,
-    environment,
-    git,
-    leases,
-    scan,
-    signals,
-    versions,
-    watches,
-)
+from scripts_tracker import conf, signals
+from scripts_tracker.core import redaction, watches
 from scripts_tracker.exceptions import Overtaken
-from scripts_tracker.provenance import who_and_where
+from scripts_tracker.ledger import database, leases
+from scripts_tracker.project import git, scan, versions
+from scripts_tracker.project.versions import who_and_where
 
 if TYPE_CHECKING:
-    from scripts_tracker.calls import Call
-    from scripts_tracker.datatypes import RunRecord, ScriptId, ScriptOptions
-    from scripts_tracker.identity import Identity
-    from scripts_tracker.leases import Entry, OpenRun
-    from scripts_tracker.ledger import RunFacts, VersionFacts
-    from scripts_tracker.tickets import Ticket
+    from scripts_tracker.core.values import RunRecord, ScriptId, ScriptOptions
+    from scripts_tracker.ledger.leases import Entry, OpenRun
+    from scripts_tracker.ledger.writing import RunFacts, VersionFacts
+    from scripts_tracker.project.scan import Identity
+    from scripts_tracker.running.calls import Call, Ticket
 
 logger = logging.getLogger("scripts_tracker")
 
@@ -71,7 +62,7 @@ def holder(run: RunRecord | None) -> str:
     """Who runs a script, as half a sentence."""
     if run is None:
         return "another transaction keeps it locked in the ledger"
-    from scripts_tracker.report import local_time  # seldom needed
+    from scripts_tracker.core.text import local_time  # seldom needed
 
     process = f", process {run.pid}" if run.pid else ""
     return f"it has been running since {local_time(run.started_at)} on {run.host}{process}"
@@ -85,13 +76,13 @@ def start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticket
         Changed: the ticket is out of date.
         LedgerMissing, Error: the ledger cannot be used.
     """
-    inside = database.is_in_transaction() or environment.is_under_test()
+    inside = database.is_in_transaction() or conf.is_under_test()
     database.join_transaction()
     is_rehearsal = any(call.options.get(name) for name in options.unless)
     reason = "rehearsal" if is_rehearsal else _why_not_to_apply(call, identity)
     facts = who_and_where(
         "rehearsal" if is_rehearsal else "run",
-        given=arguments.shown(call.args, call.options, conf.tracker_settings().secret_pattern),
+        given=redaction.shown(call.args, call.options, conf.tracker_settings().secret_pattern),
     )
     if options.watch:
         facts = facts._replace(watched=watches.to_text(scan.watched_modules(options.watch)))
@@ -106,7 +97,7 @@ def start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticket
 
 def _patience() -> float:
     """No test is to wait, least of all one that has stopped the clock."""
-    return 0 if environment.is_under_test() else _PATIENCE
+    return 0 if conf.is_under_test() else _PATIENCE
 
 
 def _begin(identity: Identity, facts: RunFacts, ticket: Ticket | None, *, inside: bool) -> OpenRun:
@@ -153,7 +144,7 @@ def _tell_of_the_lost(sender: type, script_id: ScriptId, run: RunRecord) -> None
 
 def _why_not_to_apply(call: Call, identity: Identity) -> str:
     """Why a success is not to count as applied, empty where it is to count (CHECK_SCRIPT_GIT_STATUS)."""
-    if not conf.checks_git_status() or environment.is_under_test():
+    if not conf.checks_git_status() or conf.is_under_test():
         return ""
     try:
         changed = git.has_uncommitted_changes(identity.file)

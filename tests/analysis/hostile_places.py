@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts_tracker.analysis.sources import MAX_BYTES
+from scripts_tracker.analysis.source.reading import MAX_BYTES
 from tests.analysis.hostile_cases import TRACKED
 
 Make = Callable[[Path], object]

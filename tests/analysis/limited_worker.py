@@ -17,11 +17,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from scripts_tracker.analysis import scanning, verdicts  # noqa: F401 - while their files may be read
-from scripts_tracker.analysis.extraction import extract
-from scripts_tracker.analysis.lint.rules import all_rules
-from scripts_tracker.datatypes import Finding
+from scripts_tracker.analysis.facts.extraction import extract
+from scripts_tracker.analysis.linking import scanning, verdicts  # noqa: F401 - while their files may be read
+from scripts_tracker.core.values import Finding
 from scripts_tracker.exceptions import UnreadableSource
+from scripts_tracker.lint.rules import all_rules
 from tests.analysis.lint.rule_cases import linted
 from tests.analysis.project_cases import index_of
 

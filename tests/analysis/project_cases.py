@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scripts_tracker.analysis.project import analyse
-from scripts_tracker.datatypes import CommandsDir, ProjectIndex, ScriptDefinition
+from scripts_tracker.analysis.linking.scanning import analyse
+from scripts_tracker.core.values import CommandsDir, ProjectIndex, ScriptDefinition
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "analysis"
 _EXPECTED = re.compile(r"# expect: (ST\d{3}(?:, ST\d{3})*)")

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts_tracker.analysis import cache
-from scripts_tracker.analysis.cache import FOLDER, FactCache
-from scripts_tracker.analysis.facts import FileFacts, OwnScript, Verdict
-from scripts_tracker.analysis.version import ANALYSIS_VERSION
+from scripts_tracker.analysis.facts.values import ANALYSIS_VERSION, FileFacts, OwnScript, Verdict
+from scripts_tracker.analysis.store import cache
+from scripts_tracker.analysis.store.cache import FOLDER, FactCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +95,7 @@ def test_what_was_put_is_there_the_next_time(tmp_path: Path) -> None:
 
 def test_facts_of_another_analysis_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = _filled(tmp_path)
-    monkeypatch.setattr("scripts_tracker.analysis.facts.ANALYSIS_VERSION", ANALYSIS_VERSION + 1)
+    monkeypatch.setattr("scripts_tracker.analysis.facts.values.ANALYSIS_VERSION", ANALYSIS_VERSION + 1)
     assert found.get("a" * 64) is None
     assert found.verdict("a" * 64) is None
 
@@ -140,8 +139,8 @@ def test_two_processes_keep_what_both_found(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
-from scripts_tracker.analysis.cache import FactCache
-from scripts_tracker.analysis.facts import FileFacts
+from scripts_tracker.analysis.store.cache import FactCache
+from scripts_tracker.analysis.facts.values import FileFacts
 for number in range(40):
     cache = FactCache(sys.argv[1])
     cache.put(sys.argv[2] + str(number), FileFacts(None, doc="x" * 20000))

@@ -9,14 +9,14 @@ import time
 
 import pytest
 
-from scripts_tracker.analysis import deepstack
-from scripts_tracker.analysis.extraction import extract
-from scripts_tracker.analysis.parsing import parse
+from scripts_tracker.analysis.facts.extraction import extract
+from scripts_tracker.analysis.source import parsing
+from scripts_tracker.analysis.source.parsing import parse
 from scripts_tracker.exceptions import UnreadableSource
 
 FORKED = """
 import os
-from scripts_tracker.analysis.parsing import parse
+from scripts_tracker.analysis.source.parsing import parse
 parse(b"x = 1\\n")
 child = os.fork()
 if not child:
@@ -36,34 +36,34 @@ def _running() -> bool:
 
 def test_what_is_raised_there_is_raised_here() -> None:
     with pytest.raises(KeyError, match="x"):
-        deepstack.call(_raise, "x")
-    assert deepstack.call(str.upper, "x") == "X"
+        parsing.call(_raise, "x")
+    assert parsing.call(str.upper, "x") == "X"
 
 
 def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(deepstack, "_current", [])
+    monkeypatch.setattr(parsing, "_current", [])
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with pytest.raises(UnreadableSource, match="no thread"):
         parse(b"x = 1\n")
 
 
 def test_the_thread_ends_when_nobody_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deepstack, "IDLE_SECONDS", 0.01)
-    deepstack.call(str.upper, "x")
+    monkeypatch.setattr(parsing, "IDLE_SECONDS", 0.01)
+    parsing.call(str.upper, "x")
     limit = time.monotonic() + 10
     while _running() and time.monotonic() < limit:
         time.sleep(0.01)
     assert not _running()
-    assert deepstack.call(str.upper, "y") == "Y"
+    assert parsing.call(str.upper, "y") == "Y"
 
 
 def test_many_threads_call_at_once() -> None:
     found: list[object] = []
     callers = [
-        threading.Thread(target=lambda text=str(number): found.append(deepstack.call(str.upper, f"x{text}")))
+        threading.Thread(target=lambda text=str(number): found.append(parsing.call(str.upper, f"x{text}")))
         for number in range(20)
     ]
     for caller in callers:

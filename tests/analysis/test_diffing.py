@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings, strategies
 
-from scripts_tracker import diffing
+from scripts_tracker.analysis.diff import unified as diffing
+from scripts_tracker.analysis.diff.unified import Difference, compare, unified
 from scripts_tracker.analysis.fingerprint import fingerprint
-from scripts_tracker.diffing import Difference, compare, unified
 from scripts_tracker.exceptions import UnreadableSource
 from tests.analysis import oracle, programs, sources
 from tests.analysis.test_fingerprint import DIFFERENT, EQUAL, Case

@@ -7,10 +7,9 @@ import libcst as cst
 import pytest
 from libcst.metadata import MetadataWrapper, PositionProvider
 
-from scripts_tracker.analysis.extraction import extract
-from scripts_tracker.analysis.parsing import parse
-from scripts_tracker.analysis.positions import Positions
-from scripts_tracker.analysis.trees import descendants
+from scripts_tracker.analysis.facts.extraction import extract
+from scripts_tracker.analysis.source.parsing import parse
+from scripts_tracker.analysis.source.trees import Positions, descendants
 from tests.analysis.project_cases import FIXTURES, read_cases
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts_tracker.analysis.fingerprint import ALGORITHM, fingerprint, fingerprint_parsed
-from scripts_tracker.analysis.parsing import parse
+from scripts_tracker.analysis.source.parsing import parse
 from scripts_tracker.exceptions import UnreadableSource
 from tests.analysis import oracle
 

@@ -10,11 +10,11 @@ import warnings
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from scripts_tracker.analysis.extraction import extract
-from scripts_tracker.analysis.facts import FileFacts
+from scripts_tracker.analysis.facts.extraction import extract
+from scripts_tracker.analysis.facts.values import FileFacts
 from scripts_tracker.analysis.fingerprint import fingerprint
-from scripts_tracker.analysis.sniffing import sniff
-from scripts_tracker.datatypes import Fingerprint
+from scripts_tracker.analysis.linking.prefilter import sniff
+from scripts_tracker.core.values import Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
 from tests.analysis import oracle, sources
 from tests.analysis.fuzzed_sources import STRATEGIES

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from scripts_tracker.analysis.fingerprint import fingerprint
-from scripts_tracker.analysis.project import analyse
+from scripts_tracker.analysis.linking.scanning import analyse
 from tests.analysis.hostile_cases import TRACKED
 from tests.analysis.hostile_places import PLACES, Make
 from tests.analysis.limited import Limited

@@ -7,8 +7,8 @@ import sysconfig
 import warnings
 from pathlib import Path
 
-from scripts_tracker.analysis import limits
-from scripts_tracker.analysis.parsing import decode
+from scripts_tracker.analysis.source import limits
+from scripts_tracker.analysis.source.parsing import decode
 from scripts_tracker.exceptions import UnreadableSource
 from tests.analysis import sources
 

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts_tracker.analysis import memos, scanning, sources, stamps
-from scripts_tracker.analysis.cache import FactCache
-from scripts_tracker.analysis.project import analyse
-from scripts_tracker.datatypes import CommandsDir
+from scripts_tracker.analysis.linking import scanning
+from scripts_tracker.analysis.linking.scanning import analyse
+from scripts_tracker.analysis.source import reading
+from scripts_tracker.analysis.store import index_cache
+from scripts_tracker.analysis.store.cache import FactCache
+from scripts_tracker.core.values import CommandsDir
 from tests.analysis.project_cases import FIXTURES, folders, read_cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from scripts_tracker.datatypes import ProjectIndex
+    from scripts_tracker.core.values import ProjectIndex
     from tests.analysis.project_cases import Case
 
 TRACKED = "from scripts_tracker import tracked_script\nclass {name}:\n    @tracked_script\n    def handle(self): pass\n"
@@ -102,9 +104,9 @@ CHANGES: dict[str, Callable[[Path], None]] = {
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was written a moment ago counts as old enough to be trusted."""
-    monkeypatch.setattr(stamps, "SETTLED_NS", 0)
-    real = stamps.now
-    monkeypatch.setattr(stamps, "now", lambda: real() + 60_000_000_000)
+    monkeypatch.setattr(reading, "SETTLED_NS", 0)
+    real = reading.now
+    monkeypatch.setattr(reading, "now", lambda: real() + 60_000_000_000)
 
 
 @pytest.fixture(params=["written just now", "settled", "no times of change"])
@@ -113,7 +115,7 @@ def trust(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     if request.param == "settled":
         request.getfixturevalue("settled")
     elif request.param == "no times of change":
-        monkeypatch.setattr(stamps, "_TELLS_CHANGES", False)
+        monkeypatch.setattr(reading, "_TELLS_CHANGES", False)
 
 
 @pytest.mark.usefixtures("trust")
@@ -224,7 +226,7 @@ def test_every_case_is_remembered_as_it_was(
     "content", [None, "", "null", "[]", "{}", "[1, 2, 3, 4]", '["", [], {}, {}]\t[[[]], []]\t[{}, {}, []]']
 )
 def test_what_is_no_index_is_not_recalled(content: str | None) -> None:
-    assert memos.recalled(content, [], stamps.now()) is None
+    assert index_cache.recalled(content, [], reading.now()) is None
 
 
 def test_a_file_that_cannot_be_read_is_looked_at_every_time(shop: Path) -> None:
@@ -264,20 +266,20 @@ def _touched(root: Path) -> int:
 @pytest.mark.usefixtures("settled")
 def test_files_that_were_not_touched_are_not_read_again(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _index(shop, FactCache(str(shop)))
-    monkeypatch.setattr(sources, "read_bytes", None)
+    monkeypatch.setattr(reading, "read_bytes", None)
     assert _index(shop, FactCache(str(shop))) == before
 
 
 def _reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that are read from now on."""
     read: list[str] = []
-    real = sources.read_bytes
+    real = reading.read_bytes
 
     def hook(path: str) -> bytes:
         read.append(path)
         return real(path)
 
-    monkeypatch.setattr(sources, "read_bytes", hook)
+    monkeypatch.setattr(reading, "read_bytes", hook)
     return read
 
 
@@ -295,13 +297,13 @@ def test_what_was_read_again_and_is_the_same_is_trusted_from_then_on(
     request.getfixturevalue("settled")
     (shop / "shop/base.py").touch()
     assert _index(shop, FactCache(str(shop))) == before
-    monkeypatch.setattr(sources, "read_bytes", None)
+    monkeypatch.setattr(reading, "read_bytes", None)
     assert _index(shop, FactCache(str(shop))) == before
 
 
 @pytest.mark.usefixtures("settled")
 def test_times_in_the_future_are_not_trusted(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ahead = stamps.now() + 10**12
+    ahead = reading.now() + 10**12
     os.utime(shop / "shop/base.py", ns=(ahead, ahead))
     before = _index(shop, FactCache(str(shop)))
     monkeypatch.setattr(scanning, "Scan", None)

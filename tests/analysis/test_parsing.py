@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from scripts_tracker.analysis import limits
 from scripts_tracker.analysis.fingerprint import fingerprint
-from scripts_tracker.analysis.parsing import parse
+from scripts_tracker.analysis.source import limits
+from scripts_tracker.analysis.source.parsing import parse
 from scripts_tracker.exceptions import UnreadableSource
 from tests.analysis.limited import Limited
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts_tracker.analysis import project, sniffing, sources
-from scripts_tracker.analysis.facts import FileFacts, Verdict, verdict_of
-from scripts_tracker.analysis.stores import MemoryStore
-from scripts_tracker.analysis.version import ANALYSIS_VERSION
-from scripts_tracker.datatypes import CommandsDir, Finding, Location, ScriptId
+from scripts_tracker.analysis.facts.values import ANALYSIS_VERSION, FileFacts, Verdict, verdict_of
+from scripts_tracker.analysis.linking import prefilter, scanning
+from scripts_tracker.analysis.source import reading
+from scripts_tracker.analysis.store.cache import MemoryStore
+from scripts_tracker.core.values import CommandsDir, Finding, Location, ScriptId
 from tests.analysis.project_cases import FIXTURES, folders, index_of, read_cases
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def test_a_broken_file_is_reported_and_hides_nothing(
     bad, good = index.definitions
     (finding,) = index.findings
     assert (bad.id, bad.fingerprint) == (ScriptId("shop", "bad"), None)
-    assert bad.content_digest == sources.content_digest(source)
+    assert bad.content_digest == reading.content_digest(source)
     assert good.fingerprint is not None
     assert finding.code == "ST000"
     assert finding.location.path == "shop/management/commands/bad.py"
@@ -84,7 +84,7 @@ def test_what_is_no_file_is_reported(tmp_path: Path) -> None:
 def test_a_folder_that_does_not_exist_is_reported(tmp_path: Path) -> None:
     _command(tmp_path, "good")
     missing = CommandsDir("gone", "gone.management.commands", str(tmp_path / "gone" / "commands"))
-    index = project.analyse([missing, *folders(tmp_path)], root=str(tmp_path))
+    index = scanning.analyse([missing, *folders(tmp_path)], root=str(tmp_path))
     (finding,) = index.findings
     assert finding.location == Location("gone/commands")
     assert finding.message == "the folder of commands does not exist"
@@ -124,7 +124,7 @@ def test_a_broken_base_without_the_marker_does_not_matter(tmp_path: Path) -> Non
 def test_the_first_of_an_identity_counts(tmp_path: Path) -> None:
     first = CommandsDir("shop", "one.management.commands", str(_command(tmp_path, "fix", app="one").parent))
     second = CommandsDir("shop", "two.management.commands", str(_command(tmp_path, "fix", app="two").parent))
-    index = project.analyse([second, first, second], root=str(tmp_path))
+    index = scanning.analyse([second, first, second], root=str(tmp_path))
     (definition,) = index.definitions
     (finding,) = index.findings
     assert definition.location.path == "two/management/commands/fix.py"
@@ -159,7 +159,7 @@ def test_packages_may_stand_below_the_root(tmp_path: Path) -> None:
     source = tmp_path / "src"
     _write(source / "shop" / "base.py", TRACKED.replace("Command", "Base"))
     path = _command(source, "fix", INHERITED)
-    index = project.analyse(
+    index = scanning.analyse(
         [CommandsDir("shop", "shop.management.commands", str(path.parent))], root=str(tmp_path)
     )
     (definition,) = index.definitions
@@ -169,7 +169,7 @@ def test_packages_may_stand_below_the_root(tmp_path: Path) -> None:
 def test_a_path_outside_of_the_root_is_absolute(tmp_path: Path) -> None:
     path = _command(tmp_path / "shop", "fix")
     folder = CommandsDir("shop", "shop.management.commands", str(path.parent))
-    (definition,) = project.analyse([folder], root=str(tmp_path / "elsewhere")).definitions
+    (definition,) = scanning.analyse([folder], root=str(tmp_path / "elsewhere")).definitions
     assert definition.location.path == path.as_posix()
 
 
@@ -244,11 +244,11 @@ def test_a_glance_sees_what_a_closer_look_sees(
 ) -> None:
     case.build(tmp_path)
     glanced = index_of(tmp_path)
-    monkeypatch.setattr(sniffing, "origins", lambda _source: None)
+    monkeypatch.setattr(prefilter, "origins", lambda _source: None)
     assert glanced == index_of(tmp_path)
 
 
-HEAD, REST = (json.loads(part) for part in project.facts_of(TRACKED.encode()).to_text().split("\t"))
+HEAD, REST = (json.loads(part) for part in scanning.facts_of(TRACKED.encode()).to_text().split("\t"))
 
 
 @pytest.mark.parametrize(
@@ -286,9 +286,9 @@ def test_texts_that_are_no_facts_are_refused(content: str) -> None:
 
 WARM = """
 import json, sys
-from scripts_tracker.analysis.facts import FileFacts, verdict_of
-from scripts_tracker.analysis.project import analyse
-from scripts_tracker.datatypes import CommandsDir
+from scripts_tracker.analysis.facts.values import FileFacts, verdict_of
+from scripts_tracker.analysis.linking.scanning import analyse
+from scripts_tracker.core.values import CommandsDir
 kept = json.load(open(sys.argv[1]))
 class Store:
     def verdict(self, digest): return verdict_of(kept[digest])
@@ -318,11 +318,11 @@ def test_known_files_need_no_libcst(tmp_path: Path) -> None:
 
 def test_the_analysis_does_not_import_what_is_slow() -> None:
     code = (
-        "import sys\nfrom scripts_tracker.analysis import project\n"
+        "import sys\nfrom scripts_tracker.analysis.linking import scanning\n"
         "assert 'libcst' not in sys.modules\n"
         # libcst itself brings its package of metadata, but none of the slow parts.
         "import libcst\nbefore = set(sys.modules)\n"
-        f"project.facts_of({TRACKED.encode()!r})\n"
+        f"scanning.facts_of({TRACKED.encode()!r})\n"
         "more = {name for name in set(sys.modules) - before if name.startswith('libcst.metadata')}\n"
         "slow = {'libcst.matchers', 'libcst.codemod', 'django'} & set(sys.modules)\n"
         "assert not more | slow, (more, slow)\n"
@@ -344,12 +344,12 @@ def test_the_result_does_not_depend_on_the_order_of_the_folders(tmp_path: Path) 
     _command(tmp_path, "fix", app="catalog")
     dirs = folders(tmp_path)
     assert len(dirs) == 2
-    assert project.analyse(dirs, root=str(tmp_path)) == project.analyse(dirs[::-1], root=str(tmp_path))
+    assert scanning.analyse(dirs, root=str(tmp_path)) == scanning.analyse(dirs[::-1], root=str(tmp_path))
 
 
 def test_a_script_that_is_moved_to_another_label_keeps_its_fingerprint(tmp_path: Path) -> None:
     _command(tmp_path, "fix")
     (folder,) = folders(tmp_path)
     (one,) = index_of(tmp_path).definitions
-    (other,) = project.analyse([replace(folder, app_label="other")], root=str(tmp_path)).definitions
+    (other,) = scanning.analyse([replace(folder, app_label="other")], root=str(tmp_path)).definitions
     assert other == replace(one, id=ScriptId("other", "fix"))

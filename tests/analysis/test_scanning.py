@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts_tracker.analysis.findings import Findings
-from scripts_tracker.analysis.modules import Finder
-from scripts_tracker.analysis.project import command_files
-from scripts_tracker.analysis.scanning import Scan
-from scripts_tracker.analysis.stores import MemoryStore
-from scripts_tracker.datatypes import ScriptId
+from scripts_tracker.analysis.linking.modules import Finder
+from scripts_tracker.analysis.linking.scanning import Scan, command_files
+from scripts_tracker.analysis.store.cache import MemoryStore
+from scripts_tracker.core.values import ScriptId
 from tests.analysis.project_cases import folders
 
 if TYPE_CHECKING:

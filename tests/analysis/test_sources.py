@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts_tracker.analysis import sources
-from scripts_tracker.datatypes import CommandsDir
+from scripts_tracker.analysis.source import reading
+from scripts_tracker.core.values import CommandsDir
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _forbidden(path: Path) -> None:
 
 def _huge(path: Path) -> None:
     with path.open("wb") as file:
-        file.truncate(sources.MAX_BYTES + 1)
+        file.truncate(reading.MAX_BYTES + 1)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_what_is_no_readable_file_is_said_at_once(
     path = tmp_path / "x.py"
     make(path)
     with pytest.raises(UnreadableSource, match=reason):
-        sources.read_bytes(path)
+        reading.read_bytes(path)
 
 
 def test_a_socket_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,12 +88,12 @@ def test_a_socket_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("x.py")
         with pytest.raises(UnreadableSource, match="pipe, socket or device"):
-            sources.read_bytes("x.py")
+            reading.read_bytes("x.py")
 
 
 def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "x.py").write_bytes(b"a\r\nb\x00")
-    assert sources.read_bytes(tmp_path / "x.py") == b"a\r\nb\x00"
+    assert reading.read_bytes(tmp_path / "x.py") == b"a\r\nb\x00"
 
 
 @pytest.mark.parametrize(
@@ -108,11 +108,11 @@ def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
     ],
 )
 def test_the_marker(source: bytes, marked: bool) -> None:  # noqa: FBT001 - a parameter of the cases
-    assert sources.has_marker(source) is marked
+    assert reading.has_marker(source) is marked
 
 
 def _names(folder: Path, **ignored: object) -> list[tuple[str, bool]]:
-    found = sources.list_commands(CommandsDir("shop", "shop.commands", str(folder)), **ignored)  # type: ignore[arg-type]
+    found = reading.list_commands(CommandsDir("shop", "shop.commands", str(folder)), **ignored)  # type: ignore[arg-type]
     return [(one.name, one.ignored) for one in found]
 
 

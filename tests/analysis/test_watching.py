@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts_tracker.analysis import fingerprint, modules, stamps
-from scripts_tracker.analysis.cache import FactCache
+from scripts_tracker.analysis import fingerprint
 from scripts_tracker.analysis.fingerprint import fingerprint as fingerprint_of
-from scripts_tracker.analysis.project import analyse
-from scripts_tracker.datatypes import CommandsDir, ModuleVersion
+from scripts_tracker.analysis.linking import modules
+from scripts_tracker.analysis.linking.scanning import analyse
+from scripts_tracker.analysis.source import reading
+from scripts_tracker.analysis.store.cache import FactCache
+from scripts_tracker.core.values import CommandsDir, ModuleVersion
 from tests.analysis.project_cases import folders
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scripts_tracker.datatypes import Fingerprint, ProjectIndex
+    from scripts_tracker.core.values import Fingerprint, ProjectIndex
 
 SCRIPT = """\
 from scripts_tracker import tracked_script
@@ -92,9 +94,9 @@ def test_an_edit_that_keeps_size_and_time_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if trusted:
-        real = stamps.now
-        monkeypatch.setattr(stamps, "SETTLED_NS", 0)
-        monkeypatch.setattr(stamps, "now", lambda: real() + 60_000_000_000)
+        real = reading.now
+        monkeypatch.setattr(reading, "SETTLED_NS", 0)
+        monkeypatch.setattr(reading, "now", lambda: real() + 60_000_000_000)
     path = shop / "shop/pricing.py"
     before, times = pricing(shop), path.stat()
     while (clock := write(shop / "clock", "")).stat().st_ctime_ns == times.st_ctime_ns:
@@ -157,9 +159,9 @@ def test_a_project_without_watch_looks_for_nothing_more(shop: Path, monkeypatch:
 
 AGAIN = """
 import sys
-from scripts_tracker.analysis.cache import FactCache
-from scripts_tracker.analysis.project import analyse
-from scripts_tracker.datatypes import CommandsDir
+from scripts_tracker.analysis.store.cache import FactCache
+from scripts_tracker.analysis.linking.scanning import analyse
+from scripts_tracker.core.values import CommandsDir
 root = sys.argv[1]
 cache = FactCache(root)
 folder = CommandsDir("shop", "shop.management.commands", root + "/shop/management/commands")

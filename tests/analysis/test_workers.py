@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts_tracker.analysis import compiling, workers
-from scripts_tracker.analysis.facts import FileFacts
+from scripts_tracker.analysis.facts.values import FileFacts
+from scripts_tracker.analysis.store import compiling
 from scripts_tracker.exceptions import UnreadableSource
 from tests.analysis.sources import demo
 
 if TYPE_CHECKING:
-    from scripts_tracker.analysis.workers import Outcome
+    from scripts_tracker.analysis.store.compiling import Outcome
 
 SOURCES = [path.read_bytes() for path in demo()] + [b"x = = 1\n", b"\xff", b"tracked_script = '\xc3\xa9'\n"]
 
@@ -28,7 +28,7 @@ def _comparable(outcomes: list[Outcome]) -> list[object]:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of a file or two, so that both sides get some."""
-    monkeypatch.setattr(workers, "CHUNK", 500)
+    monkeypatch.setattr(compiling, "CHUNK", 500)
 
 
 def _alone() -> list[object]:
@@ -43,7 +43,7 @@ def test_processes_find_what_one_finds() -> None:
         time.sleep(0.2)
         return compiling.outcome(source)
 
-    assert _comparable(workers.shared_out(SOURCES, work, helpers=2)) == _alone()
+    assert _comparable(compiling.shared_out(SOURCES, work, helpers=2)) == _alone()
     assert len(done_here) < len(SOURCES), "the processes did a part of it"
 
 
@@ -63,20 +63,20 @@ def test_a_process_that_is_killed_leaves_nothing_undone(monkeypatch: pytest.Monk
         time.sleep(0.1)
         return compiling.outcome(source)
 
-    assert _comparable(workers.shared_out(SOURCES, work, helpers=1)) == _alone()
+    assert _comparable(compiling.shared_out(SOURCES, work, helpers=1)) == _alone()
     assert [process.returncode for process in started] == [-signal.SIGKILL]
 
 
 def test_a_process_that_talks_nonsense_is_not_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        workers, "_CODE", "import time\nwhile True: print('nonsense', flush=True); time.sleep(0.01)"
+        compiling, "_CODE", "import time\nwhile True: print('nonsense', flush=True); time.sleep(0.01)"
     )
-    assert _comparable(workers.shared_out(SOURCES, compiling.outcome, helpers=2)) == _alone()
+    assert _comparable(compiling.shared_out(SOURCES, compiling.outcome, helpers=2)) == _alone()
 
 
 def test_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", os.path.join(os.sep, "nowhere", "python"))
-    assert _comparable(workers.shared_out(SOURCES, compiling.outcome, helpers=2)) == _alone()
+    assert _comparable(compiling.shared_out(SOURCES, compiling.outcome, helpers=2)) == _alone()
 
 
 def test_processes_end_when_the_work_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +93,7 @@ def test_processes_end_when_the_work_is_interrupted(monkeypatch: pytest.MonkeyPa
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        workers.shared_out(SOURCES, work, helpers=2)
+        compiling.shared_out(SOURCES, work, helpers=2)
     assert all(process.returncode is not None for process in started)
 
 
@@ -102,26 +102,26 @@ def test_processes_end_when_the_work_is_interrupted(monkeypatch: pytest.MonkeyPa
     [
         pytest.param(100, "8", 0, id="little to do"),
         pytest.param(10_000_000, "1", 0, id="one core"),
-        pytest.param(2 * workers.PAYS_FROM, "8", 1, id="enough for two"),
+        pytest.param(2 * compiling.PAYS_FROM, "8", 1, id="enough for two"),
         pytest.param(10_000_000, "2", 1, id="two cores"),
-        pytest.param(100_000_000, "64", workers.MAX_PROCESSES - 1, id="many cores"),
+        pytest.param(100_000_000, "64", compiling.MAX_PROCESSES - 1, id="many cores"),
     ],
 )
 def test_processes_are_started_only_where_they_pay(
     size: int, cores: str, helpers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCRIPTS_TRACKER_PROCESSES", cores)
-    assert workers.worth_starting(size) == helpers
+    assert compiling.worth_starting(size) == helpers
 
 
 @pytest.mark.parametrize("executable", ["", "/usr/bin/uwsgi", "/opt/frozen-app"])
 def test_what_is_no_python_is_not_started(executable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCRIPTS_TRACKER_PROCESSES", "8")
     monkeypatch.setattr(sys, "executable", executable)
-    assert workers.worth_starting(10_000_000) == 0
+    assert compiling.worth_starting(10_000_000) == 0
 
 
 def test_unreadable_sources_keep_their_place_and_reason() -> None:
-    (one,) = workers.shared_out([b"x = 1\ny = = 1\n"], compiling.outcome, helpers=1)
+    (one,) = compiling.shared_out([b"x = 1\ny = = 1\n"], compiling.outcome, helpers=1)
     assert isinstance(one, UnreadableSource)
     assert (one.line, one.reason) == (2, "invalid syntax")

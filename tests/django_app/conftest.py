@@ -14,11 +14,11 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from scripts_tracker import leases
-from scripts_tracker.ledger import RunFacts
+from scripts_tracker.ledger import leases
+from scripts_tracker.ledger.writing import RunFacts
 from scripts_tracker.models import ScriptRun
-from scripts_tracker.overview import take_stock
-from scripts_tracker.versions import describe, read_source
+from scripts_tracker.project.status import take_stock
+from scripts_tracker.project.versions import describe, read_source
 from tests.builders import script_id
 from tests.conftest import Result
 

@@ -15,10 +15,10 @@ from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
-from scripts_tracker import ledger, processes
-from scripts_tracker.datatypes import ScriptId
+from scripts_tracker.core.values import ScriptId
+from scripts_tracker.ledger import processes, writing
 from scripts_tracker.models import Script, ScriptRun
-from scripts_tracker.overview import take_stock
+from scripts_tracker.project.status import take_stock
 from tests.conftest import COMMAND
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def test_what_cannot_be_decided_is_refused_with_the_reason(
     shop("shop.broken").write_text("@tracked_script\ndef (")
     applied("shop.applied", "shop.held")
     held = Script.objects.get(name="held")
-    held.last_run = ledger.new_run(held.pk, None, ledger.RunFacts("run"), "running")
+    held.last_run = writing.new_run(held.pk, None, writing.RunFacts("run"), "running")
     held.last_run.save()
     held.lease_expires = 9e12
     held.save()
@@ -320,8 +320,8 @@ def test_no_script_and_no_tables_are_said(
     shop: Callable[..., Path], ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "No script is tracked yet." in text_of(ada, LIST)
-    from scripts_tracker import overview
     from scripts_tracker.exceptions import LedgerMissing
+    from scripts_tracker.project import status as overview
 
     def missing() -> None:
         raise LedgerMissing("create them with: manage.py migrate scripts_tracker")
@@ -334,7 +334,7 @@ def test_no_script_and_no_tables_are_said(
 def test_a_ledger_before_an_upgrade_is_said(
     shop: Callable[..., Path], ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scripts_tracker import overview
+    from scripts_tracker.project import status as overview
 
     def outdated() -> None:
         raise OperationalError("no such column: watched")
@@ -362,9 +362,9 @@ def test_a_script_that_failed_and_is_gone_still_tells_its_runs(
     shop: Callable[..., Path], ada: Client
 ) -> None:
     row = Script.objects.create(
-        identity=ledger.identity_of(ScriptId("shop", "gone")), app_label="shop", name="gone"
+        identity=writing.identity_of(ScriptId("shop", "gone")), app_label="shop", name="gone"
     )
-    run = ledger.new_run(row.pk, None, ledger.RunFacts("run", reason="ValueError: no"), "failed")
+    run = writing.new_run(row.pk, None, writing.RunFacts("run", reason="ValueError: no"), "failed")
     run.save()
     Script.objects.update(last_run=run)
     page = text_of(ada, f"{LIST}shop.gone/change/")
@@ -467,7 +467,7 @@ def test_a_long_history_comes_page_by_page(shop: Callable[..., Path], ada: Clien
     applied("shop.first")
     row = Script.objects.get()
     ScriptRun.objects.bulk_create(
-        ledger.new_run(row.pk, None, ledger.RunFacts("run", reason=f"number {number}."), "failed")
+        writing.new_run(row.pk, None, writing.RunFacts("run", reason=f"number {number}."), "failed")
         for number in range(60)
     )
     path, pages = f"{LIST}shop.first/change/", []
@@ -520,10 +520,10 @@ def test_a_run_that_never_ended_is_shown_as_a_check_sees_it(
     shop("shop.first")
     applied("shop.first")
     row = Script.objects.get()
-    begun = ledger.RunFacts(facts.get("kind", "run"))
+    begun = writing.RunFacts(facts.get("kind", "run"))
     if "alive" in facts:
         begun = begun._replace(pid=os.getpid(), host=processes.host(), process=processes.own())
-    run = ledger.new_run(row.pk, None, begun, "running")
+    run = writing.new_run(row.pk, None, begun, "running")
     run.save()
     Script.objects.update(lease_expires=lease, **({"last_run": run} if is_last else {}))
     badge = f">{words}</span>"
@@ -546,7 +546,7 @@ def test_many_runs_that_never_ended_ask_no_more_queries(
     call_command("check_scripts", mark_all_scripts_as_applied=True, verbosity=0)
     before = queries(ada, RUNS, django_assert_max_num_queries)
     for row in Script.objects.all():
-        run = ledger.new_run(row.pk, None, ledger.RunFacts("run", pid=1), "running")
+        run = writing.new_run(row.pk, None, writing.RunFacts("run", pid=1), "running")
         run.save()
         Script.objects.filter(pk=row.pk).update(last_run=run, lease_expires=OVER)
     assert queries(ada, RUNS, django_assert_max_num_queries) == before
@@ -572,10 +572,10 @@ def test_nothing_that_scripts_or_people_wrote_becomes_markup(shop: Callable[...,
     shop("shop.first", tags, text=ATTACK.replace('"', ""))
     applied("shop.first", reason=ATTACK)
     row = Script.objects.get()
-    run = ledger.new_run(
+    run = writing.new_run(
         row.pk,
         None,
-        ledger.RunFacts("run", host=ATTACK, user=ATTACK, reason=ATTACK, arguments=ATTACK),
+        writing.RunFacts("run", host=ATTACK, user=ATTACK, reason=ATTACK, arguments=ATTACK),
         "failed",
     )
     run.output = run.traceback = f"\x1b[31m{ATTACK}\x1b[0m"
@@ -618,8 +618,8 @@ def test_the_list_and_a_page_make_a_constant_number_of_queries(
             shop(f"shop.one{number}", text=f"{scripts} of them")
         call_command("check_scripts", mark_all_scripts_as_applied=True, verbosity=0)
         row = Script.objects.get(name="one0")
-        facts = ledger.RunFacts("run")
-        ScriptRun.objects.bulk_create(ledger.new_run(row.pk, None, facts, "failed") for _ in range(runs))
+        facts = writing.RunFacts("run")
+        ScriptRun.objects.bulk_create(writing.new_run(row.pk, None, facts, "failed") for _ in range(runs))
         run = ScriptRun.objects.latest("pk")
         paths = (
             LIST,

@@ -14,7 +14,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
 from scripts_tracker.models import ScriptRun
-from scripts_tracker.database import alias
+from scripts_tracker.ledger.database import alias
 ada = Client()
 ada.force_login(User.objects.create_superuser("ada"))
 base = "/admin/scripts_tracker/script/"
@@ -106,7 +106,7 @@ def test_without_the_admin_nothing_of_it_is_imported(project: Project) -> None:
 def test_with_the_admin_a_start_reads_no_scripts_and_imports_no_libcst(shop: Project) -> None:
     out = shop.python(
         "import sys\n"
-        "heavy = ('libcst', 'scripts_tracker.analysis', 'scripts_tracker.overview', 'scripts_tracker.marks')\n"
+        "heavy = ('libcst', 'scripts_tracker.analysis', 'scripts_tracker.project.status', 'scripts_tracker.project.marks')\n"
         "print('scripts_tracker.admin' in sys.modules, [name for name in sys.modules if name.startswith(heavy)])"
     ).out
     assert out == "True []\n"

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from scripts_tracker import githistory, predecessor
-from scripts_tracker.githistory import line_endings, md5
+from scripts_tracker.adoption import legacy_table, survey
+from scripts_tracker.adoption.survey import line_endings, md5
 from tests.conftest import MATRIX, Project
 from tests.databases.fixtures import HostedProject
 from tests.django_app.old_tracker import (
@@ -347,8 +347,8 @@ def test_every_kind_of_database_is_taken_over_once(hosted: HostedProject, kind_n
     ],
 )
 def test_other_imports_are_left_alone(source: bytes) -> None:
-    assert predecessor.with_new_imports(source) == source
-    assert set(predecessor.with_old_imports(source)) == {source}
+    assert legacy_table.with_new_imports(source) == source
+    assert set(legacy_table.with_old_imports(source)) == {source}
 
 
 def test_imports_are_exchanged_as_the_lint_does() -> None:
@@ -359,8 +359,8 @@ def test_imports_are_exchanged_as_the_lint_does() -> None:
     now = was.replace(b"django_scripts_tracker.core_tracker", b"scripts_tracker").replace(
         b"django_scripts_tracker.dependency_tracker", b"scripts_tracker"
     )
-    assert predecessor.with_new_imports(was) == now
-    assert was in predecessor.with_old_imports(now)
+    assert legacy_table.with_new_imports(was) == now
+    assert was in legacy_table.with_old_imports(now)
 
 
 def test_git_is_asked_for_every_content_on_every_branch(tmp_path: Path) -> None:
@@ -374,11 +374,11 @@ def test_git_is_asked_for_every_content_on_every_branch(tmp_path: Path) -> None:
     (tmp_path / "other.py").write_bytes(b"elsewhere")
     commit(tmp_path, "gone")
     wanted = {md5(one) for one in (b"one\r\n", b"two\r\n", b"elsewhere", b"never")}
-    found, trouble = githistory.contents(str(file.parents[3]), wanted)
+    found, trouble = survey.contents(str(file.parents[3]), wanted)
     assert (set(found.values()), trouble) == ({b"one\r\n", b"two\r\n"}, "")
 
 
 def test_where_git_cannot_be_asked_it_says_why(tmp_path: Path) -> None:
-    found, trouble = githistory.contents(str(tmp_path), {"x"})
+    found, trouble = survey.contents(str(tmp_path), {"x"})
     assert found == {}
     assert "not a git repository" in trouble

@@ -16,8 +16,8 @@ from django.db import (
     transaction,
 )
 
-from scripts_tracker import database
 from scripts_tracker.exceptions import LedgerMissing
+from scripts_tracker.ledger import database
 from scripts_tracker.models import Script
 
 
@@ -79,8 +79,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr("scripts_tracker.database.time.monotonic", lambda: made.now)
-    monkeypatch.setattr("scripts_tracker.database.time.sleep", made.sleep)
+    monkeypatch.setattr("scripts_tracker.ledger.database.time.monotonic", lambda: made.now)
+    monkeypatch.setattr("scripts_tracker.ledger.database.time.sleep", made.sleep)
     return made
 
 

@@ -61,7 +61,7 @@ def test_check_scripts_makes_a_constant_number_of_queries(project: Project) -> N
     count = (
         "from django.db import connection\n"
         "from django.test.utils import CaptureQueriesContext\n"
-        "from scripts_tracker.overview import take_stock\n"
+        "from scripts_tracker.project.status import take_stock\n"
         "with CaptureQueriesContext(connection) as queries: found = take_stock()\n"
         "print(len(found.statuses), len(queries))"
     )
@@ -89,7 +89,7 @@ def test_the_migrations_of_the_package_are_complete(project: Project) -> None:
 
 
 def test_the_newest_migration_is_the_one_that_advice_names() -> None:
-    from scripts_tracker.vocabulary import NEWEST_MIGRATION
+    from scripts_tracker.core.vocabulary import NEWEST_MIGRATION
 
     names = [file.stem for file in (ROOT / "scripts_tracker" / "migrations").glob("0*.py")]
-    assert max(names) == NEWEST_MIGRATION, "name the new migration in scripts_tracker/vocabulary.py"
+    assert max(names) == NEWEST_MIGRATION, "name the new migration in scripts_tracker/core/vocabulary.py"

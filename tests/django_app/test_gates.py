@@ -18,10 +18,11 @@ from django.db.migrations.optimizer import MigrationOptimizer
 from django.db.migrations.state import ProjectState
 from django.db.migrations.writer import MigrationWriter
 
-from scripts_tracker import environment, gates
-from scripts_tracker.datatypes import Location, ScriptDefinition, ScriptId
+from scripts_tracker import conf
+from scripts_tracker.core.states import ScriptStatus, State
+from scripts_tracker.core.values import Location, ScriptDefinition, ScriptId
 from scripts_tracker.operations import RequireScripts, are_in
-from scripts_tracker.states import ScriptStatus, State
+from scripts_tracker.running import requirements
 from tests.conftest import MATRIX, Project, make_project
 from tests.databases.fixtures import SERVERS, HostedProject
 from tests.databases.kinds import Rows, SQLite
@@ -286,13 +287,13 @@ def judge(
 ) -> str:
     """What a gate says in a database in use; empty where it lets pass."""
     by_id = {status.id: status for status in statuses}
-    monkeypatch.setattr(gates, "take_stock", lambda: SimpleNamespace(by_id=by_id))
-    monkeypatch.setattr(gates, "is_empty", lambda *_: False)
-    monkeypatch.setattr(environment, "is_under_test", lambda: False)
+    monkeypatch.setattr(requirements, "take_stock", lambda: SimpleNamespace(by_id=by_id))
+    monkeypatch.setattr(requirements, "is_empty", lambda *_: False)
+    monkeypatch.setattr(conf, "is_under_test", lambda: False)
     editor: Any = SimpleNamespace(connection=SimpleNamespace(alias="default"), atomic_migration=True)
     try:
-        gates.insist(names, "shop", editor, ProjectState())
-    except gates.RequiredScripts as error:
+        requirements.insist(names, "shop", editor, ProjectState())
+    except requirements.RequiredScripts as error:
         return str(error)
     return ""
 
@@ -374,6 +375,6 @@ def test_empty_is_what_holds_no_more_than_migrate_puts_there(
 
     fill()
     state = MigrationLoader(connection).project_state()
-    assert gates.is_empty("default", state.apps) is expected
-    assert gates.is_empty("default", apps) is expected
-    assert gates.is_empty("default") is True
+    assert requirements.is_empty("default", state.apps) is expected
+    assert requirements.is_empty("default", apps) is expected
+    assert requirements.is_empty("default") is True

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from scripts_tracker import leases, processes
-from scripts_tracker.clock import DatabaseEpoch
-from scripts_tracker.datatypes import Fingerprint
+from scripts_tracker.core.values import Fingerprint
 from scripts_tracker.exceptions import Overtaken
-from scripts_tracker.leases import Entry, OpenRun
-from scripts_tracker.ledger import RunFacts, VersionFacts
+from scripts_tracker.ledger import leases, processes
+from scripts_tracker.ledger.database import DatabaseEpoch
+from scripts_tracker.ledger.leases import Entry, OpenRun
+from scripts_tracker.ledger.writing import RunFacts, VersionFacts
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 from tests.builders import script_id
 

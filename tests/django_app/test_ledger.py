@@ -11,12 +11,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from scripts_tracker import decisions, leases, ledger, restamping, scan, snapshots
-from scripts_tracker.analysis.stores import MemoryStore
-from scripts_tracker.datatypes import Fingerprint, ScriptDefinition, ScriptId
-from scripts_tracker.decisions import Mark
-from scripts_tracker.ledger import RunFacts, Stamp, VersionFacts
+from scripts_tracker.analysis.store.cache import MemoryStore
+from scripts_tracker.core.values import Fingerprint, ScriptDefinition, ScriptId
+from scripts_tracker.ledger import leases, writing
+from scripts_tracker.ledger import queries as snapshots
+from scripts_tracker.ledger.writing import Mark, RunFacts, Stamp, VersionFacts
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
+from scripts_tracker.project import scan, status
 from tests.builders import definition, path_of, script_id
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +36,7 @@ def version(source: bytes, algorithm: str = "st1", *, keeps_source: bool = True)
 
 def mark(name: str, *made: VersionFacts) -> None:
     for one in made:
-        decisions.mark_applied([Mark(script_id(name), path_of(name), one)], MARK)
+        writing.mark_applied([Mark(script_id(name), path_of(name), one)], MARK)
 
 
 def attempt(name: str, made: VersionFacts, outcome: str = "failed") -> None:
@@ -52,7 +53,7 @@ def today(source: bytes) -> Fingerprint:
 
 def comparable(found: Iterable[ScriptDefinition] = ()) -> dict[ScriptId, Fingerprint | None]:
     records = snapshots.records()
-    result = restamping.comparable(records, {one.id: one for one in found}, MemoryStore())
+    result = status.comparable(records, {one.id: one for one in found}, MemoryStore())
     return {one: record.applied for one, record in result.items()}
 
 
@@ -107,7 +108,7 @@ def test_a_script_that_was_only_tried_is_not_applied() -> None:
 
 def test_an_unmarked_script_keeps_its_history_and_is_not_applied() -> None:
     mark("shop.x", version(b"a"))
-    decisions.unmark([script_id("shop.x"), script_id("shop.unknown")], RunFacts("unmark"))
+    writing.unmark([script_id("shop.x"), script_id("shop.unknown")], RunFacts("unmark"))
     (record,) = snapshots.records().values()
     assert (record.applied, record.last_run and record.last_run.kind) == (None, "unmark")
     assert snapshots.formerly_applied([record.pk]) == []
@@ -129,7 +130,7 @@ def test_a_stamp_that_another_process_wrote_meanwhile_is_taken_over() -> None:
     stamped = Fingerprint("st1", "5" * 64)
     ScriptVersion.objects.update(algorithm="st1", digest=stamped.digest)
     found = {script_id("shop.x"): definition("shop.x")}
-    (record,) = restamping.comparable(records, found, MemoryStore()).values()
+    (record,) = status.comparable(records, found, MemoryStore()).values()
     assert (record.applied, record.bytes_only) == (stamped, "")
 
 
@@ -146,10 +147,10 @@ def test_facts_that_were_kept_elsewhere_answer_for_a_source_that_was_not() -> No
     mark("shop.x", made)
     records, found = snapshots.records(), {script_id("shop.x"): definition("shop.x")}
     store = MemoryStore()
-    (record,) = restamping.comparable(records, found, store).values()
+    (record,) = status.comparable(records, found, store).values()
     assert (record.applied, record.bytes_only != "") == (made.fingerprint, True)
     store.put(made.content_digest, scan.facts_of(SOURCE))
-    (record,) = restamping.comparable(records, found, store).values()
+    (record,) = status.comparable(records, found, store).values()
     assert (record.applied, record.bytes_only) == (today(SOURCE), "")
 
 
@@ -168,7 +169,7 @@ def test_inside_a_transaction_nothing_is_stamped() -> None:
 def test_a_stamp_that_is_too_late_changes_nothing() -> None:
     mark("shop.x", version(b"a"))
     row = ScriptVersion.objects.get()
-    ledger.stamp({row.pk: Stamp(Fingerprint("st1", "9" * 64), "late"), row.pk + 1: Stamp(today(SOURCE), "")})
+    writing.stamp({row.pk: Stamp(Fingerprint("st1", "9" * 64), "late"), row.pk + 1: Stamp(today(SOURCE), "")})
     assert ScriptVersion.objects.get().digest == row.digest
 
 
@@ -179,7 +180,7 @@ def test_a_stamp_changes_fingerprint_and_facts_and_nothing_else() -> None:
     before = list(ScriptRun.objects.order_by("pk").values_list())
     rows = list(ScriptVersion.objects.order_by("pk").values_list("content_digest", "source"))
     pks = ScriptVersion.objects.values_list("pk", flat=True)
-    ledger.stamp({pk: Stamp(Fingerprint("st1", "9" * 64), "new facts") for pk in pks})
+    writing.stamp({pk: Stamp(Fingerprint("st1", "9" * 64), "new facts") for pk in pks})
     stamped = set(ScriptVersion.objects.values_list("algorithm", "digest", "facts"))
     assert stamped == {("st1", "9" * 64, "new facts")}
     assert list(ScriptVersion.objects.order_by("pk").values_list("content_digest", "source")) == rows
@@ -197,7 +198,7 @@ def test_marks_take_few_queries(
         for number in range(100)
     ]
     with CaptureQueriesContext(connection) as queries:
-        decisions.mark_applied(marks, MARK)
+        writing.mark_applied(marks, MARK)
     assert len(queries) < (40 if returns_keys else 140)
     records = snapshots.records()
     assert {one: record.applied for one, record in records.items()} == {
@@ -207,11 +208,11 @@ def test_marks_take_few_queries(
 
 @pytest.mark.django_db(transaction=True)
 def test_marks_are_all_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decisions, "_BATCH", 1)
+    monkeypatch.setattr(writing, "_BATCH", 1)
     good = Mark(script_id("shop.good"), path_of("shop.good"), version(b"good"))
     bad = Mark(script_id("shop.bad"), path_of("shop.bad"), version(b"bad")._replace(facts=None))  # type: ignore[arg-type]
     with pytest.raises(KeyError):
-        decisions.mark_applied([good, bad], MARK)
+        writing.mark_applied([good, bad], MARK)
     assert Script.objects.count() == ScriptRun.objects.count() == 0
 
 
@@ -228,10 +229,10 @@ def test_rows_that_another_process_adds_meanwhile_are_taken_over(monkeypatch: py
     marks = [
         Mark(script_id(f"shop.{name}"), path_of(f"shop.{name}"), version(name.encode())) for name in "xy"
     ]
-    decisions.mark_applied(marks[:1], MARK)
+    writing.mark_applied(marks[:1], MARK)
     for name in ("_known_scripts", "_known_versions"):
-        monkeypatch.setattr(decisions, name, blind_at_first(getattr(decisions, name)))
-    decisions.mark_applied(marks, MARK)
+        monkeypatch.setattr(writing, name, blind_at_first(getattr(writing, name)))
+    writing.mark_applied(marks, MARK)
     assert (Script.objects.count(), ScriptVersion.objects.count(), ScriptRun.objects.count()) == (2, 2, 3)
     assert {record.applied for record in snapshots.records().values()} == {
         one.version.fingerprint for one in marks
@@ -240,7 +241,7 @@ def test_rows_that_another_process_adds_meanwhile_are_taken_over(monkeypatch: py
 
 def test_a_mark_brings_path_source_and_fingerprint_up_to_date() -> None:
     mark("shop.x", version(SOURCE, "st0", keeps_source=False))
-    decisions.mark_applied([Mark(script_id("shop.x"), "elsewhere.py", version(SOURCE))], MARK)
+    writing.mark_applied([Mark(script_id("shop.x"), "elsewhere.py", version(SOURCE))], MARK)
     row = ScriptVersion.objects.get()
     assert (row.algorithm, bytes(row.source or b""), row.facts) == ("st1", SOURCE, version(SOURCE).facts)
     assert Script.objects.get().path == "elsewhere.py"

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from scripts_tracker import ledger, snapshots
+from scripts_tracker.ledger import queries, writing
 from tests.builders import script_id
 
 APP = "scripts_tracker"
@@ -36,7 +36,7 @@ class Old:
         self.model = apps.get_model
         script = script_id(f"shop.{name}")
         self.script = self.model(APP, "Script").objects.create(
-            identity=ledger.identity_of(script), app_label="shop", name=name
+            identity=writing.identity_of(script), app_label="shop", name=name
         )
 
     def version(self, letter: str, *, applied: bool) -> Any:
@@ -140,9 +140,9 @@ def test_what_was_applied_is_applied_after_the_upgrade(
     from scripts_tracker.models import ScriptRun
 
     assert [run.applies for run in ScriptRun.objects.order_by("pk")] == applies
-    record = snapshots.records()[script_id("shop.fix")]
+    record = queries.records()[script_id("shop.fix")]
     assert (record.applied.digest[0] if record.applied else None) == applied
-    formerly = {one.fingerprint.digest[0] for one in snapshots.formerly_applied([record.pk])}
+    formerly = {one.fingerprint.digest[0] for one in queries.formerly_applied([record.pk])}
     assert formerly == ({applied} if applied else set())
 
 

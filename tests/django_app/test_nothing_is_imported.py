@@ -89,16 +89,16 @@ WAYS = {
     "the notice of migrate": "manage.py migrate --no-color",
     "the system checks": "manage.py check",
     "the deploy checks": "manage.py check --deploy",
-    "the lint": "-m scripts_tracker.analysis.cli --format json",
-    "the lint --fix": "-m scripts_tracker.analysis.cli --fix",
+    "the lint": "-m scripts_tracker.lint.cli --format json",
+    "the lint --fix": "-m scripts_tracker.lint.cli --fix",
 }
 ALONE = """
 import sys
 from pathlib import Path
-from scripts_tracker.analysis.extraction import extract
+from scripts_tracker.analysis.facts.extraction import extract
 from scripts_tracker.analysis.fingerprint import fingerprint
-from scripts_tracker.analysis.project import analyse
-from scripts_tracker.datatypes import CommandsDir
+from scripts_tracker.analysis.linking.scanning import analyse
+from scripts_tracker.core.values import CommandsDir
 from scripts_tracker.exceptions import UnreadableSource
 root = Path(sys.argv[1])
 folders = [CommandsDir(one, one + ".management.commands", str(root / one / "management" / "commands")) for one in ("shop", "stock")]
@@ -174,7 +174,7 @@ def test_the_lint_imports_nothing_of_what_it_reads(
 ) -> None:
     _marked(project, {**FILES, **MORE_FILES})
     elsewhere = Project(tmp_path, project.env)
-    lint = ["-m", "scripts_tracker.analysis.cli", "--root", str(project.root)]
+    lint = ["-m", "scripts_tracker.lint.cli", "--root", str(project.root)]
     result = elsewhere.run(sys.executable, *lint, *arguments)
     assert result.code == (0 if "--diff" in arguments else 1), result
     assert result.err == ""

@@ -11,9 +11,10 @@ import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
-from scripts_tracker import environment, leases
+from scripts_tracker import conf
+from scripts_tracker.ledger import leases
 from scripts_tracker.models import Script, ScriptRun
-from scripts_tracker.outcomes import Unrecorded
+from scripts_tracker.running.outcome import Unrecorded
 from scripts_tracker.signals import script_succeeded
 from tests.django_app.conftest import Jobs
 
@@ -70,7 +71,7 @@ def test_a_second_ctrl_c_does_not_lose_the_record_of_the_first(
 @pytest.fixture
 def _in_earnest(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a test an attempt takes more for granted."""
-    monkeypatch.setattr(environment, "is_under_test", lambda: False)
+    monkeypatch.setattr(conf, "is_under_test", lambda: False)
 
 
 @pytest.mark.usefixtures("_in_earnest")

@@ -15,10 +15,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from scripts_tracker import retention
-from scripts_tracker.datatypes import ScriptId
-from scripts_tracker.interrupts import Terminated
-from scripts_tracker.ledger import identity_of
+from scripts_tracker.core.values import ScriptId
+from scripts_tracker.ledger import pruning
+from scripts_tracker.ledger.processes import Terminated
+from scripts_tracker.ledger.writing import identity_of
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 from tests.builders import script_id
 from tests.conftest import ENVIRONMENT, Project
@@ -196,14 +196,14 @@ def test_the_source_goes_of_versions_that_no_run_names(history: str, expected: s
 def test_what_a_script_came_to_refer_to_meanwhile_is_not_deleted() -> None:
     runs = write_history("99a- 98a-")
     Script.objects.update(applied_run=runs[0])
-    assert retention._delete([run.pk for run in runs]) == 0
+    assert pruning._delete([run.pk for run in runs]) == 0
     assert Script.objects.get().applied_run == runs[0]
 
 
 @pytest.mark.django_db
 def test_rows_go_in_batches_and_no_output_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "PAGE", 25)
-    monkeypatch.setattr(retention, "BATCH", 10)
+    monkeypatch.setattr(pruning, "PAGE", 25)
+    monkeypatch.setattr(pruning, "BATCH", 10)
     runs = write_history("99a-")
     row = {"script": runs[0].script, "kind": "run", "outcome": "failed", "started_at": timezone.now()}
     ScriptRun.objects.bulk_create(ScriptRun(**row, output="much") for _ in range(44))
@@ -236,11 +236,11 @@ INTERRUPTS = {"Ctrl-C": (KeyboardInterrupt(), 130), "SIGTERM": (Terminated("SIGT
 def test_an_interrupt_ends_it_with_the_code_of_the_signal_and_says_what_went(
     interrupt: BaseException, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: Any, **__: Any) -> Iterator[retention.Pruned]:
-        yield retention.Pruned(ScriptId("shop", "first"), 2, 1, 0)
+    def interrupted(*_: Any, **__: Any) -> Iterator[pruning.Pruned]:
+        yield pruning.Pruned(ScriptId("shop", "first"), 2, 1, 0)
         raise interrupt
 
-    monkeypatch.setattr(retention, "prune", interrupted)
+    monkeypatch.setattr(pruning, "prune", interrupted)
     err = io.StringIO()
     with pytest.raises(SystemExit) as caught:
         call_command("prune_script_runs", keep=1, stdout=io.StringIO(), stderr=err)

@@ -63,7 +63,7 @@ def test_a_team_comes_over(package: str, project: Project, real: Tool) -> None:
     formatted, edited = project.path("shop.formatted"), project.path("shop.edited")
     formatted.write_text(formatted.read_text().replace("'", '"'))
     edited.write_text(edited.read_text().replace(" done", " done, and more"))
-    project.run(sys.executable, "-m", "scripts_tracker.analysis.cli", "--fix")
+    project.run(sys.executable, "-m", "scripts_tracker.lint.cli", "--fix")
     assert "from scripts_tracker import tracked_script" in project.path("shop.ran").read_text()
     project.migrate()
     project.manage("adopt_scripts_tracker")

@@ -48,7 +48,7 @@ STOCK_TAKEN = """
 import sys
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
-from scripts_tracker.overview import take_stock
+from scripts_tracker.project.status import take_stock
 def states():
     with CaptureQueriesContext(connection) as queries:
         found = {str(one.id): one.state.value for one in take_stock().statuses}

@@ -15,12 +15,13 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError
 
-from scripts_tracker import decisions, environment, leases, runner
-from scripts_tracker.decisions import Mark
-from scripts_tracker.ledger import RunFacts
+from scripts_tracker import conf
+from scripts_tracker.ledger import leases, writing
+from scripts_tracker.ledger.writing import Mark, RunFacts
 from scripts_tracker.models import Script, ScriptRun
+from scripts_tracker.project.versions import describe, read_source
+from scripts_tracker.running import runner
 from scripts_tracker.signals import script_succeeded
-from scripts_tracker.versions import describe, read_source
 from tests.builders import path_of, script_id
 from tests.conftest import ENVIRONMENT, Project
 from tests.django_app.conftest import Jobs
@@ -353,7 +354,7 @@ def test_a_script_that_another_one_called_is_not_run_twice(jobs: Jobs) -> None:
 def test_a_script_that_calls_one_which_is_held_fails_and_is_not_waited_for(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environment, "is_under_test", lambda: False)  # where it would run unrecorded
+    monkeypatch.setattr(conf, "is_under_test", lambda: False)  # where it would run unrecorded
     jobs.script("a", CALL.format("b"))
     jobs.script("b")
     jobs.begin_elsewhere("b")
@@ -391,7 +392,9 @@ def test_without_waiting_it_says_who_holds_the_script_since_when(jobs: Jobs) -> 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, *actions: Any) -> None:
     """What happens at each pause of a runner that waits."""
     left = list(actions)
-    monkeypatch.setattr("scripts_tracker.runner.time.sleep", lambda _: left.pop(0)() if left else None)
+    monkeypatch.setattr(
+        "scripts_tracker.running.runner.time.sleep", lambda _: left.pop(0)() if left else None
+    )
 
 
 WELL: dict[str, Any] = {"outcome": "succeeded", "applies": True}
@@ -455,7 +458,7 @@ def test_a_mark_that_comes_between_plan_and_run_is_respected(jobs: Jobs) -> None
 
     def mark(**_: Any) -> None:
         marked = Mark(script_id("jobs.b"), path_of("jobs.b"), describe(source, digest, None))
-        decisions.mark_applied([marked], RunFacts("mark", host="elsewhere", pid=4))
+        writing.mark_applied([marked], RunFacts("mark", host="elsewhere", pid=4))
 
     script_succeeded.connect(mark)
     try:

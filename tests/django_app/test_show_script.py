@@ -13,11 +13,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from scripts_tracker import comparing, history, processes
-from scripts_tracker.datatypes import ScriptId, ScriptRecord
-from scripts_tracker.dossier import Past
+from scripts_tracker.core.states import ScriptStatus, State
+from scripts_tracker.core.values import Past, ScriptId, ScriptRecord
+from scripts_tracker.ledger import processes
+from scripts_tracker.ledger import queries as history
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
-from scripts_tracker.states import ScriptStatus, State
+from scripts_tracker.project import detail
 from tests.builders import NOON, definition
 from tests.builders import run as run_record
 from tests.conftest import Project, make_project
@@ -339,5 +340,5 @@ def test_a_source_that_is_damaged_is_called_that() -> None:
     record, _run = kept()
     record = replace(record, applied_content="c" * 64, applied_at=NOON)
     status = ScriptStatus(record.id, State.MODIFIED, definition("shop.first"), record)
-    found = comparing.compare(status)
+    found = detail.compare(status)
     assert (found.lines, found.note) == ((), "The source that the ledger keeps of it is damaged.")

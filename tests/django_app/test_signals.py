@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from django.dispatch import Signal
 
-from scripts_tracker import environment, signals, starts
+from scripts_tracker import conf, signals
 from scripts_tracker.models import Script, ScriptRun
+from scripts_tracker.running import start
 from tests.builders import script_id
 from tests.django_app.conftest import Jobs
 
@@ -92,7 +93,7 @@ def test_the_end_of_a_rehearsal_is_told_as_such(jobs: Jobs, heard: Heard, body: 
 def test_a_run_that_does_not_count_is_told_as_such(
     jobs: Jobs, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(starts, "_why_not_to_apply", lambda *_: "uncommitted changes")
+    monkeypatch.setattr(start, "_why_not_to_apply", lambda *_: "uncommitted changes")
     jobs.script("a")
     jobs.run()
     assert heard.names[-1] == "succeeded while succeeded"
@@ -103,7 +104,7 @@ def test_a_run_that_does_not_count_is_told_as_such(
 def test_a_hook_that_fails_after_the_commit_does_not_make_it_a_failure(
     jobs: Jobs, heard: Heard, monkeypatch: pytest.MonkeyPatch, *, is_test: bool
 ) -> None:
-    monkeypatch.setattr(environment, "is_under_test", lambda: is_test)
+    monkeypatch.setattr(conf, "is_under_test", lambda: is_test)
     body = "from django.db import transaction; transaction.on_commit(lambda: 1 / 0)"
     jobs.script("a", body, decorators="@tracked_script(atomic=True)")
     with pytest.raises(ZeroDivisionError):

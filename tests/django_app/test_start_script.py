@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts_tracker import scaffold
-from scripts_tracker.datatypes import ScriptId
+from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import NotScaffolded
-from scripts_tracker.scaffold import Scaffold
+from scripts_tracker.project import scaffold
+from scripts_tracker.project.scaffold import Scaffold
 from tests.conftest import Project
 
 ABOUT = ScriptId("shop", "fix_totals")
@@ -42,8 +42,8 @@ SCAFFOLDS = {
 def test_what_is_made_is_left_alone_by_black_and_is_the_script_that_was_asked_for(
     made: Scaffold, tmp_path: Path
 ) -> None:
-    from scripts_tracker.analysis.project import analyse
-    from scripts_tracker.datatypes import CommandsDir
+    from scripts_tracker.analysis.linking.scanning import analyse
+    from scripts_tracker.core.values import CommandsDir
 
     file = tmp_path / "fix_totals.py"
     file.write_text(scaffold.render(made, template()))
@@ -134,7 +134,7 @@ def test_a_script_is_made_runs_and_pleases_the_lint(shop: Project) -> None:
         "created bare/management/commands/fix_it.py",
         "Fill it in, then run it: manage.py run_scripts bare.fix_it --plan",
     ]
-    lint = "from scripts_tracker.analysis.cli import main; raise SystemExit(main([]))"
+    lint = "from scripts_tracker.lint.cli import main; raise SystemExit(main([]))"
     assert shop.run(sys.executable, "-c", lint).text == "All checks passed.\n"
     shop.migrate()
     shop.manage("first")

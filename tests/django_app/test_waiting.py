@@ -22,10 +22,11 @@ HINT = (
 QUERIES = """
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from scripts_tracker import adoption, overview
-found = overview.take_stock()
+from scripts_tracker.adoption import survey
+from scripts_tracker.project import status
+found = status.take_stock()
 with CaptureQueriesContext(connection) as queries:
-    print(adoption.is_waiting(found), len(queries))
+    print(survey.is_waiting(found), len(queries))
 """
 
 

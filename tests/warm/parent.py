@@ -33,12 +33,12 @@ IMPORTS = (
     "django.views.generic",
     "logging.config",
     "logging.handlers",
-    "scripts_tracker.analysis.extraction",
-    "scripts_tracker.analysis.project",
+    "scripts_tracker.analysis.facts.extraction",
+    "scripts_tracker.analysis.linking.scanning",
     "scripts_tracker.conf",
-    "scripts_tracker.formats",
-    "scripts_tracker.report",
-    "scripts_tracker.terminal",
+    "scripts_tracker.reporting.formats",
+    "scripts_tracker.reporting.report",
+    "scripts_tracker.reporting.terminal",
 )
 DRIVERS = ("django.db.backends.postgresql.base", "MySQLdb", "pymysql")
 

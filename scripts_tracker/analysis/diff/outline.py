@@ -11,7 +11,7 @@ import copy
 import warnings
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from scripts_tracker.analysis import docstrings
+from scripts_tracker.analysis.fingerprint import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -220,7 +220,7 @@ def _bare_text(node: ast.stmt) -> str | None:
     """A string that stands alone, as the fingerprint takes it: it is no code, and formatters indent it."""
     constant = node.value if isinstance(node, ast.Expr) else None
     if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
-        return docstrings.normalized(constant.value)
+        return tokens.normalized(constant.value)
     return None
 
 

@@ -14,8 +14,8 @@ from scripts_tracker.exceptions import UnreadableSource
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from scripts_tracker.analysis.alignment import Row
-    from scripts_tracker.analysis.parsing import ParsedSource
+    from scripts_tracker.analysis.diff.alignment import Row
+    from scripts_tracker.analysis.source.parsing import ParsedSource
 
 IDENTICAL: Final = "The two are the same, byte for byte."
 ONLY_LAYOUT: Final = (
@@ -72,7 +72,8 @@ def compare(
         return _raw(old, new, names, context, "")
     parsed: list[ParsedSource] = []
     digests = []
-    from scripts_tracker.analysis import fingerprint, parsing  # libcst takes 0.2 s
+    from scripts_tracker.analysis import fingerprint
+    from scripts_tracker.analysis.source import parsing  # libcst takes 0.2 s
 
     for name, source in zip(names, (old, new), strict=True):
         try:
@@ -90,10 +91,11 @@ def _of_code(
     old: bytes, new: bytes, parsed: Sequence[ParsedSource], names: tuple[str, str], context: int
 ) -> Difference:
     """The lines of two sources whose fingerprints differ."""
-    from scripts_tracker.analysis import alignment, canonical
+    from scripts_tracker.analysis import fingerprint
+    from scripts_tracker.analysis.diff import alignment
 
     # Where one of them reads docstrings, people see those of both.
-    reads_docstrings = any(canonical.reads_docstrings(one.module) for one in parsed)
+    reads_docstrings = any(fingerprint.reads_docstrings(one.module) for one in parsed)
     try:
         rows = alignment.rows(parsed[0].text, parsed[1].text, reads_docstrings=reads_docstrings)
     except SyntaxError as error:
@@ -155,7 +157,7 @@ def _raw(old: bytes, new: bytes, names: tuple[str, str], context: int, reason: s
 
 def _lines(source: bytes) -> list[str]:
     """The lines, with CR where there is one; a last line without an end says so, as in git."""
-    from scripts_tracker.analysis import parsing
+    from scripts_tracker.analysis.source import parsing
 
     try:
         encoding = parsing.source_encoding(source)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import libcst as cst
 
-from scripts_tracker.analysis.literals import (
+from scripts_tracker.analysis.fingerprint.literals import (
     InvalidLiteralError,
     Parts,
     formatted_text,
@@ -14,7 +14,14 @@ from scripts_tracker.analysis.literals import (
     pieces,
     simple_value,
 )
-from scripts_tracker.analysis.tokens import Handler, Known, Stack, Tokens, bytes_token, text_tokens
+from scripts_tracker.analysis.fingerprint.tokens import (
+    Handler,
+    Known,
+    Stack,
+    Tokens,
+    bytes_token,
+    text_tokens,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

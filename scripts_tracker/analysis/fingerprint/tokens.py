@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from scripts_tracker.analysis.literals import InvalidLiteralError, Parts
+from scripts_tracker.analysis.fingerprint.literals import InvalidLiteralError, Parts
 from scripts_tracker.exceptions import UnreadableSource
 
 Stack = list[Any]
@@ -63,3 +63,20 @@ def text_tokens(parts: Parts) -> list[str]:
 def bytes_token(value: bytes) -> str:
     """A bytes value, one character a byte."""
     return f"b{len(value)}:{value.decode('latin-1')}"
+
+
+def token(docstring: Parts) -> str:
+    """What stands for a docstring, or any bare string, in the stream; an empty one differs from none."""
+    if len(docstring) == 1:
+        return "\n".join(text_tokens([normalized(docstring[0])]))
+    # A character that some Pythons cannot name: taken as written rather than dedented on one Python only.
+    return "\n".join(text_tokens(docstring))
+
+
+def normalized(text: str) -> str:
+    """Tabs expanded, margins removed as by ``inspect.cleandoc``, lines stripped at the end, the whole stripped."""
+    first, *others = text.expandtabs().split("\n")
+    # Python 3.13 changed what inspect.cleandoc takes for a margin: spaces only, where it was any white space.
+    margin = min((len(line) - len(line.lstrip(" ")) for line in others if line.strip()), default=0)
+    lines = [first.lstrip(), *(line[margin:] for line in others)]
+    return "\n".join([line.rstrip() for line in lines]).strip()

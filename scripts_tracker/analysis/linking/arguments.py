@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import difflib
+import os
+import sys
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.resolving import FoundValue
-from scripts_tracker.analysis.values import Const
-from scripts_tracker.datatypes import RERUN_VALUES, ScriptOptions
+from scripts_tracker.analysis.facts.values import Const, Ref, dotted
+from scripts_tracker.analysis.linking.modules import SKIPPED
+from scripts_tracker.analysis.linking.resolving import Broken, FoundModule, FoundValue, Unknown
+from scripts_tracker.core.values import RERUN_VALUES, Fingerprint, ModuleVersion, ScriptId, ScriptOptions
+from scripts_tracker.core.vocabulary import INSTALLED
+from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from scripts_tracker.analysis.modules import Module
-    from scripts_tracker.analysis.resolving import Resolver
-    from scripts_tracker.analysis.values import Argument, Call, Constant, Place
+    from scripts_tracker.analysis.facts.values import Argument, Call, Constant, Place
+    from scripts_tracker.analysis.findings import Findings
+    from scripts_tracker.analysis.linking.modules import Finder, Library, Module
+    from scripts_tracker.analysis.linking.resolving import OurUse, Resolver
+    from scripts_tracker.analysis.source.reading import CommandFile
 
 NAMES: Final = ("rerun", "atomic", "tags", "unless", "watch")
 
@@ -112,3 +119,294 @@ def _example(name: str) -> str:
 def _nearest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"Did you mean {near[0]!r}? " if near else ""
+
+
+_EXAMPLE = 'such as @required_preceding_script("app.name")'
+
+
+class Commands:
+    """All commands of the project, by module and by identity, ignored ones included."""
+
+    def __init__(self, files: Collection[CommandFile]) -> None:
+        self.by_module = {file.module: file for file in reversed(list(files))}
+        self.by_id = {ScriptId(file.folder.app_label, file.name): file for file in reversed(list(files))}
+
+
+class RequirementReader:
+    """Reads requirements.
+
+    Args:
+        commands: all commands.
+        resolver: follows names.
+        report: takes module, place, code, message and hint of a finding.
+    """
+
+    def __init__(
+        self, commands: Commands, resolver: Resolver, report: Callable[[Module, Place, str, str, str], None]
+    ) -> None:
+        self._commands = commands
+        self._resolver = resolver
+        self._report = report
+
+    def read(self, use: OurUse, app_label: str) -> list[tuple[ScriptId | None, str, Module, Place]]:
+        """What one use of the decorator requires: for each argument its target, its text, and where it stands.
+
+        Args:
+            use: the decorator.
+            app_label: the app of the command that runs, to which names without an app belong.
+        """
+        home = use.call_home or use.home
+        if use.call is None or not use.call.arguments:
+            place = use.place if use.call is None or use.call_home is use.home else use.call.place
+            self._report(
+                home,
+                place,
+                codes.EMPTY_REQUIREMENT,
+                "@required_preceding_script names no script",
+                f"Name the scripts that have to run first, {_EXAMPLE}, or remove the decorator.",
+            )
+            return []
+        found = []
+        for argument in use.call.arguments:
+            one = self._argument(argument, home, app_label)
+            if one is not None:
+                found.append((*one, home, argument.place))
+        return found
+
+    def _argument(
+        self, argument: Argument, home: Module, app_label: str
+    ) -> tuple[ScriptId | None, str] | None:
+        if argument.keyword is not None:
+            self._report(
+                home,
+                argument.place,
+                codes.WRONG_OPTION,
+                f"@required_preceding_script has no option {argument.keyword!r}",
+                f"Give the scripts without a name, {_EXAMPLE}.",
+            )
+            return None
+        if not argument.star:
+            for value in argument.values:
+                if isinstance(value, Ref):
+                    module = self._module_named(value.path, home)
+                    if module is not None:
+                        return module
+            return self._entity(argument, home, app_label)
+        self._report_computed(argument, home)
+        return None
+
+    def _entity(self, argument: Argument, home: Module, app_label: str) -> tuple[ScriptId | None, str] | None:
+        entities = self._resolver.entities(argument.values, home)
+        for entity in entities:
+            if isinstance(entity, FoundModule) and entity.module.name in self._commands.by_module:
+                return self._module_named(entity.module.name, home)
+        first = entities[0] if entities else None
+        if isinstance(first, FoundValue) and isinstance(first.value, Const):
+            return self.constant(first.value, argument.place, home, app_label)
+        if isinstance(first, FoundModule | Unknown | Broken):
+            path = first.path if isinstance(first, Unknown) else first.module.name
+            return self._missing_module(path, argument, home)
+        self._report_computed(argument, home)
+        return None
+
+    def _module_named(self, path: str, home: Module) -> tuple[ScriptId, str] | None:
+        file = self._commands.by_module.get(dotted(home.absolute(path) or ""))
+        if file is None:
+            return None
+        target = ScriptId(file.folder.app_label, file.name)
+        return target, str(target)
+
+    def constant(
+        self, constant: Const, place: Place, home: Module, app_label: str
+    ) -> tuple[ScriptId | None, str] | None:
+        """The script that a literal names, and its text; None where it can name none.
+
+        Args:
+            constant: the literal.
+            place: where it stands.
+            home: the module that it stands in.
+            app_label: the app of the command that runs.
+        """
+        value = constant.value
+        if not isinstance(value, str) or not value:
+            self._report(
+                home,
+                place,
+                codes.WRONG_OPTION,
+                f"@required_preceding_script cannot take {value!r}",
+                f"Name the script by its app and name, {_EXAMPLE}.",
+            )
+            return None
+        label, _, name = value.rpartition(".")
+        target = ScriptId(label or app_label, name)
+        if target in self._commands.by_id:
+            return target, str(target)
+        hint = self._other_spelling(value) or self._nearest(target)
+        self._report(
+            home,
+            place,
+            codes.UNKNOWN_REQUIREMENT,
+            f"the required script {target} does not exist",
+            hint,
+        )
+        return None, value
+
+    def _missing_module(self, path: str, argument: Argument, home: Module) -> tuple[None, str]:
+        name = path.rpartition(".")[2]
+        hint = self._other_spelling(name) or self._nearest(ScriptId("", name))
+        message = f"the required module {path} is no management command of this project"
+        self._report(home, argument.place, codes.UNKNOWN_REQUIREMENT, message, hint)
+        return None, path
+
+    def _report_computed(self, argument: Argument, home: Module) -> None:
+        self._report(
+            home,
+            argument.place,
+            codes.NOT_STATIC,
+            "the required script cannot be known without running the code",
+            f"Write it out as a text or a module, {_EXAMPLE}.",
+        )
+
+    def _other_spelling(self, value: str) -> str:
+        """The hint for what names a script, but in a way that is not understood when the command runs."""
+        file = self._commands.by_module.get(value)
+        fitting = [file] if file else [one for one in self._commands.by_id.values() if one.name == value]
+        names = sorted(f'"{one.folder.app_label}.{one.name}"' for one in fitting)
+        return f"Write {' or '.join(names)}." if names else ""
+
+    def _nearest(self, target: ScriptId) -> str:
+        return nearest(target, self._commands.by_id)
+
+
+def nearest(target: ScriptId, known: Mapping[ScriptId, object]) -> str:
+    """A hint that names the scripts whose names are most like one that does not exist."""
+    wanted = str(target) if target.app_label else target.name
+    texts = {str(one): str(one) for one in sorted(known)}
+    near = difflib.get_close_matches(wanted, texts, n=3, cutoff=0.7)
+    if not near:
+        names = {one.name: str(one) for one in sorted(known, reverse=True)}
+        near = [names[name] for name in difflib.get_close_matches(target.name, names, n=3, cutoff=0.7)]
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    return "`manage.py check_scripts --all` lists the scripts that exist."
+
+
+_ONLY_OURS: Final = "Remove it from watch: what is installed beside the project is none of its modules."
+
+
+class ReadsWatches(Protocol):
+    """A WatchReader, or what stands for one."""
+
+    def read(
+        self, names: Sequence[str], home: Module, place: Place, own_path: str
+    ) -> tuple[ModuleVersion, ...]:
+        """The modules that one script watches, as they are now."""
+
+
+class WatchReader:
+    """Reads watched modules, each once, whoever watches it.
+
+    Args:
+        finder: finds them.
+        library: reads them.
+        findings: takes what is wrong.
+    """
+
+    def __init__(self, finder: Finder, library: Library, findings: Findings) -> None:
+        self._finder = finder
+        self._library = library
+        self._findings = findings
+
+    def read(
+        self, names: Sequence[str], home: Module, place: Place, own_path: str
+    ) -> tuple[ModuleVersion, ...]:
+        """The modules that one script watches, as they are now.
+
+        Args:
+            names: dotted.
+            home: the module in which they are named.
+            place: where in it.
+            own_path: the file of the script.
+        """
+        versions = []
+        for name in names:
+            wrong = self._wrong(name, own_path)
+            if wrong is not None:
+                self._findings.report(home, place, codes.WATCHES_NOTHING, *wrong)
+            versions.append(self.version(name))
+        return tuple(versions)
+
+    def version(self, name: str) -> ModuleVersion:
+        """One module as it is now; reports a file that cannot be analysed."""
+        path = self._path(name)
+        if path is None:
+            return ModuleVersion(name)
+        digest = ""
+        try:
+            digest = self._library.digest(path)
+            return ModuleVersion(name, Fingerprint.parse(self._library.fingerprint(path)), digest)
+        except UnreadableSource as error:
+            self._findings.unreadable(path, error)
+            return ModuleVersion(name, None, digest)
+
+    def _path(self, name: str) -> str | None:
+        """The module's file; None where the project has none."""
+        module = self._finder.find(name)
+        return None if module is None or self._is_installed(module) else module.path
+
+    def _is_installed(self, module: Module) -> bool:
+        shown = self._findings.shown(module.path or "")
+        return not set(INSTALLED).isdisjoint(shown.split("/"))
+
+    def _wrong(self, name: str, own_path: str) -> tuple[str, str] | None:
+        """Why it is of no use to watch a module, and what to do; None where it is of use."""
+        module, top = self._finder.find(name), name.partition(".")[0]
+        if top in SKIPPED or (module is not None and self._is_installed(module)):
+            return f"the watched module {name} is one of an installed package", _ONLY_OURS
+        if module is None:
+            if top in sys.stdlib_module_names:
+                return f"the watched module {name} is one of the standard library", _ONLY_OURS
+            return f"the watched module {name} does not exist", self._hint(name)
+        if module.path is None:
+            hint = f"Name the modules in it that the script uses, such as {name}.something."
+            return (
+                f"the watched module {name} is a folder without __init__.py, so there is no code in it",
+                hint,
+            )
+        if module.path == own_path:
+            return f"the watched module {name} is the script itself", "Remove it: its own file always counts."
+        return None
+
+    def _hint(self, name: str) -> str:
+        found = self._finder.longest(name)
+        if found is not None and found[0].path is not None and not found[0].is_package:
+            return f"Write {found[0].name!r}: a module is watched as a whole."
+        near = [one for one in _near(name, self._finder) if self._path(one) is not None]
+        if near:
+            return f"Did you mean {' or '.join(near)}?"
+        return 'Write the dotted name of a module of this project, such as watch=("shop.pricing",).'
+
+
+def _near(name: str, finder: Finder) -> list[str]:
+    """The dotted names that are most like one that does not exist."""
+    prefixes = [""]
+    for part in name.removesuffix(".py").replace("/", ".").strip(".").split("."):
+        longer = []
+        for prefix in prefixes:
+            names = _below(finder.folders_of(prefix))
+            fitting = [part] if part in names else difflib.get_close_matches(part, names, n=3)
+            longer += [f"{prefix}.{one}".lstrip(".") for one in fitting]
+        prefixes = longer[:3]
+    return prefixes
+
+
+def _below(folders: Sequence[str]) -> list[str]:
+    """The names of what may be modules in some folders."""
+    names: set[str] = set()
+    for folder in folders:
+        try:
+            entries = os.listdir(folder)
+        except OSError:
+            continue
+        names.update(entry.removesuffix(".py") for entry in entries)
+    return sorted(name for name in names if name.isidentifier())

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from scripts_tracker.analysis.resolving import Broken, FoundClass, Unknown
+from scripts_tracker.analysis.linking.resolving import Broken, FoundClass, Unknown
 
 if TYPE_CHECKING:
-    from scripts_tracker.analysis.facts import ClassFacts, MethodFacts, Onward
-    from scripts_tracker.analysis.modules import Module
-    from scripts_tracker.analysis.resolving import Entity, Resolver
+    from scripts_tracker.analysis.facts.values import ClassFacts, MethodFacts, Onward
+    from scripts_tracker.analysis.linking.modules import Module
+    from scripts_tracker.analysis.linking.resolving import Entity, Resolver
 
 MAX_CLASSES: Final = 300
 """So many classes of one hierarchy are looked at."""

@@ -5,27 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.decorations import Doubtful, Judge, OurUse
-from scripts_tracker.analysis.facts import HANDLES
-from scripts_tracker.analysis.inheritance import Hierarchy
-from scripts_tracker.analysis.options import read_options
-from scripts_tracker.analysis.resolving import REQUIRED, TRACKED, Broken, FoundClass, FoundValue
-from scripts_tracker.analysis.values import Call, Const
-from scripts_tracker.datatypes import Fingerprint, Requirement, ScriptDefinition, ScriptId, ScriptOptions
+from scripts_tracker.analysis.facts.values import HANDLES, Call, Const
+from scripts_tracker.analysis.linking.arguments import read_options
+from scripts_tracker.analysis.linking.inheritance import Hierarchy
+from scripts_tracker.analysis.linking.resolving import (
+    REQUIRED,
+    TRACKED,
+    Broken,
+    Doubtful,
+    FoundClass,
+    FoundValue,
+    Judge,
+    OurUse,
+)
+from scripts_tracker.core.values import Fingerprint, Requirement, ScriptDefinition, ScriptId, ScriptOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from scripts_tracker.analysis.facts import FileFacts
+    from scripts_tracker.analysis.facts.values import FileFacts, Place
     from scripts_tracker.analysis.findings import Findings
-    from scripts_tracker.analysis.inheritance import Implementation
-    from scripts_tracker.analysis.modules import Module
-    from scripts_tracker.analysis.resolving import Entity, Resolver
-    from scripts_tracker.analysis.sniffing import Sniffer
-    from scripts_tracker.analysis.sources import CommandFile
-    from scripts_tracker.analysis.values import Place
-    from scripts_tracker.analysis.watching import ReadsWatches
-    from scripts_tracker.datatypes import ModuleVersion
+    from scripts_tracker.analysis.linking.arguments import ReadsWatches
+    from scripts_tracker.analysis.linking.inheritance import Implementation
+    from scripts_tracker.analysis.linking.modules import Module
+    from scripts_tracker.analysis.linking.prefilter import Sniffer
+    from scripts_tracker.analysis.linking.resolving import Entity, Resolver
+    from scripts_tracker.analysis.source.reading import CommandFile
+    from scripts_tracker.core.values import ModuleVersion
 
 COMMAND = "Command"
 

@@ -7,18 +7,17 @@ import re
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from scripts_tracker.analysis import sources
-from scripts_tracker.analysis.compiling import compiled, outcomes
-from scripts_tracker.analysis.facts import FileFacts
-from scripts_tracker.analysis.values import INSIDE
+from scripts_tracker.analysis.facts.values import INSIDE, FileFacts
+from scripts_tracker.analysis.source import reading
+from scripts_tracker.analysis.store.compiling import compiled, outcomes
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from scripts_tracker.analysis.facts import Verdict
-    from scripts_tracker.analysis.stores import FactStore
-    from scripts_tracker.datatypes import CommandsDir
+    from scripts_tracker.analysis.facts.values import Verdict
+    from scripts_tracker.analysis.store.cache import FactStore
+    from scripts_tracker.core.values import CommandsDir
 
 OURS: Final = frozenset({"scripts_tracker", "django_scripts_tracker"})
 _STAR_IMPORT: Final = re.compile(rb"import\s*\(?\s*\*")
@@ -192,9 +191,9 @@ class Library:
         """The bytes of a file; raises UnreadableSource."""
         if path not in self._sources:
             try:
-                source = self._sources[path] = sources.read_bytes(path)
+                source = self._sources[path] = reading.read_bytes(path)
                 if self.digests is not None:
-                    self.digests[path] = sources.content_digest(source)
+                    self.digests[path] = reading.content_digest(source)
             except UnreadableSource as error:
                 self._sources[path] = error
                 self.digests = None
@@ -217,7 +216,7 @@ class Library:
 
     def digest(self, path: str) -> str:
         """The digest of a file's bytes; raises UnreadableSource."""
-        return sources.content_digest(self.source(path))
+        return reading.content_digest(self.source(path))
 
     def fingerprint(self, path: str) -> str:
         """The fingerprint of a file, whether or not it is a command; raises UnreadableSource."""
@@ -272,7 +271,7 @@ class Library:
             self._facts.update(dict.fromkeys(paths[digest], one))
 
     def _known_or_compiled(self, source: bytes) -> FileFacts:
-        digest = sources.content_digest(source)
+        digest = reading.content_digest(source)
         facts = self._store.get(digest)
         if facts is None:
             facts = compiled(source, for_lint=self._for_lint)

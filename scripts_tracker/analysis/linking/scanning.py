@@ -2,34 +2,84 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from scripts_tracker.analysis import codes, memos, sources
-from scripts_tracker.analysis.coding import Outcome
-from scripts_tracker.analysis.cycles import cycles
-from scripts_tracker.analysis.linking import HiddenBaseError, Linker
-from scripts_tracker.analysis.memos import key_of_file
-from scripts_tracker.analysis.modules import Library, Module
-from scripts_tracker.analysis.requirements import Commands, RequirementReader
-from scripts_tracker.analysis.resolving import Resolver
-from scripts_tracker.analysis.sniffing import Sniffer
-from scripts_tracker.analysis.stores import MemoryStore
-from scripts_tracker.analysis.values import Const
-from scripts_tracker.analysis.watching import WatchReader
-from scripts_tracker.datatypes import Fingerprint, ProjectIndex, Requirement, ScriptDefinition, ScriptId
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.facts.values import Const
+from scripts_tracker.analysis.findings import Findings
+from scripts_tracker.analysis.linking.arguments import Commands, RequirementReader, WatchReader
+from scripts_tracker.analysis.linking.linker import HiddenBaseError, Linker
+from scripts_tracker.analysis.linking.modules import Library, Module
+from scripts_tracker.analysis.linking.prefilter import Sniffer
+from scripts_tracker.analysis.linking.resolving import Resolver
+from scripts_tracker.analysis.source import reading
+from scripts_tracker.analysis.store import index_cache
+from scripts_tracker.analysis.store.cache import MemoryStore
+from scripts_tracker.analysis.store.index_cache import Outcome, key_of_file
+from scripts_tracker.core.values import Fingerprint, ProjectIndex, Requirement, ScriptDefinition, ScriptId
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from scripts_tracker.analysis.facts import OwnScript
-    from scripts_tracker.analysis.findings import Findings
-    from scripts_tracker.analysis.memos import Basis
-    from scripts_tracker.analysis.modules import Finder
-    from scripts_tracker.analysis.sources import CommandFile
-    from scripts_tracker.analysis.stores import FactStore
-    from scripts_tracker.datatypes import Finding
+    from scripts_tracker.analysis.facts.values import FileFacts, OwnScript
+    from scripts_tracker.analysis.linking.modules import Finder
+    from scripts_tracker.analysis.source.reading import CommandFile
+    from scripts_tracker.analysis.store.cache import FactStore
+    from scripts_tracker.analysis.store.index_cache import Basis, IndexMemory
+    from scripts_tracker.core.values import CommandsDir, Finding
+
+
+def cycles(requires: Mapping[ScriptId, Sequence[ScriptId]]) -> list[tuple[ScriptId, ...]]:
+    """The shortest circle through every script that stands in one, each circle once.
+
+    Args:
+        requires: for each script the scripts it requires; what requires itself alone is left out.
+
+    Returns:
+        Circles that start with their first script in sort order, sorted.
+    """
+    edges = _core({one: [other for other in others if other != one] for one, others in requires.items()})
+    found = set()
+    for start in sorted(edges):
+        circle = _shortest(start, edges)
+        if circle:
+            first = circle.index(min(circle))
+            found.add((*circle[first:], *circle[:first]))
+    return sorted(found)
+
+
+def _core(edges: dict[ScriptId, list[ScriptId]]) -> dict[ScriptId, list[ScriptId]]:
+    """Without the scripts that require nothing that is left: none of them stands in a circle."""
+    while True:
+        kept = {
+            one: left
+            for one, others in edges.items()
+            if (left := [other for other in others if edges.get(other)])
+        }
+        if kept == edges:
+            return edges
+        edges = kept
+
+
+def _shortest(start: ScriptId, edges: Mapping[ScriptId, Sequence[ScriptId]]) -> tuple[ScriptId, ...]:
+    before: dict[ScriptId, ScriptId] = {}
+    queue = deque([start])
+    while queue:
+        current = queue.popleft()
+        for other in edges.get(current, ()):
+            if other == start:
+                path = [current]
+                while path[-1] != start:
+                    path.append(before[path[-1]])
+                return tuple(reversed(path))
+            if other not in before:
+                before[other] = current
+                queue.append(other)
+    return ()
 
 
 class _Pending(NamedTuple):
@@ -115,7 +165,7 @@ class Scan:
         """The text that an index can be recalled from, if it can; ``since`` is when looking at files began."""
         if self._library.digests is None:
             return None
-        known = self._known or memos.Basis({}, {}, {}, {}, ())
+        known = self._known or index_cache.Basis({}, {}, {}, {}, ())
         paths = [file.path for file in self._files if not file.ignored]
         basis = known._replace(
             digests={
@@ -127,7 +177,7 @@ class Scan:
             read={**known.read, **self._library.digests},
             found={*known.found, *self._finder.found.intersection(paths)},
         )
-        return memos.remembered(index, self._files, since, basis)
+        return index_cache.remembered(index, self._files, since, basis)
 
     def _outcome(self, file: CommandFile) -> Outcome:
         key = key_of_file(file)
@@ -176,17 +226,17 @@ class Scan:
     def _look(self, file: CommandFile) -> ScriptDefinition | _Pending | None:
         """What a file says at a glance; nothing is kept of the many that are no scripts."""
         try:
-            source = sources.read_bytes(file.path)
+            source = reading.read_bytes(file.path)
         except UnreadableSource as error:
             self._findings.unreadable(file.path, error)
             return self._unreadable(file, "", error.line, error.column)
-        digest = self._digests[file.path] = sources.content_digest(source)
+        digest = self._digests[file.path] = reading.content_digest(source)
         home = Module(file.module, file.path, is_package=False)
         if b"\x00" in source:
             binary = _nul_bytes(source)
             self._findings.unreadable(file.path, binary)
             return self._unreadable(file, digest, binary.line, binary.column)
-        marked = sources.has_marker(source)
+        marked = reading.has_marker(source)
         if not marked and not self._sniffer.command_leads_to_marker(home, source, self._linker.may_track):
             return None
         verdict = self._library.verdict(digest) if marked else None
@@ -297,3 +347,99 @@ def _checked(
         )
         return replace(each, target=None)
     return each
+
+
+def facts_of(source: bytes) -> FileFacts:
+    """What one file says by itself, from its bytes alone.
+
+    Raises:
+        UnreadableSource: with line, column and reason, where the source cannot be analysed.
+    """
+    from scripts_tracker.analysis.store.compiling import compiled
+
+    return compiled(source)
+
+
+def analyse(
+    dirs: Sequence[CommandsDir],
+    *,
+    root: str,
+    import_roots: Sequence[str] = (),
+    ignored_files: Collection[str] = ("__init__.py",),
+    ignored_prefixes: tuple[str, ...] = (),
+    store: FactStore | None = None,
+    memory: IndexMemory | None = None,
+) -> ProjectIndex:
+    """All tracked scripts of a project, and everything that is wrong with them.
+
+    Args:
+        dirs: the folders of commands; where two give the same script, the first counts.
+        root: the project root, absolute; locations are relative to it.
+        import_roots: further absolute folders in which modules of base classes are looked for.
+        ignored_files: names of files to leave out.
+        ignored_prefixes: beginnings of names of files to leave out.
+        store: knows the facts of bytes that were analysed before.
+        memory: remembers whole results, for as long as nothing that they depend on changes.
+
+    Returns:
+        Definitions sorted by id, findings by place. A file that cannot be analysed is a definition without
+        fingerprint and a finding, since nobody can tell whether it is tracked.
+    """
+    findings, since = Findings(root), reading.now()
+    files = command_files(dirs, findings, ignored_files, ignored_prefixes)
+    key = index_cache.key_of(dirs, root, import_roots) if memory else ""
+    known = index_cache.recalled(memory.recall(key), files, since) if memory and not any(findings) else None
+    if known is not None and known.index is not None:
+        if memory and known.fresh is not None:
+            memory.remember(key, known.fresh)
+        return known.index
+    # Twenty modules that a check needs only where something is new.
+    from scripts_tracker.analysis.linking.modules import Finder
+
+    scan = Scan(files, Finder(dirs, root, import_roots), store, findings)
+    index = scan.index(known.basis if known else None)
+    if memory and (text := scan.remembered(index, since)) is not None:
+        memory.remember(key, text)
+    return index
+
+
+def command_files(
+    dirs: Sequence[CommandsDir],
+    findings: Findings,
+    ignored_files: Collection[str] = ("__init__.py",),
+    ignored_prefixes: tuple[str, ...] = (),
+) -> list[CommandFile]:
+    """All commands in some folders, ignored ones included; takes down which folders cannot be listed."""
+    ignored = {name.lower() for name in ignored_files}
+    prefixes = tuple(prefix.lower() for prefix in ignored_prefixes if prefix)
+    return [file for folder in _distinct(dirs) for file in _files(folder, ignored, prefixes, findings)]
+
+
+def _distinct(dirs: Sequence[CommandsDir]) -> list[CommandsDir]:
+    """The folders without those that are named twice."""
+    by_place: dict[tuple[str, str], CommandsDir] = {}
+    for folder in dirs:
+        by_place.setdefault((folder.app_label, os.path.realpath(folder.path)), folder)
+    return list(by_place.values())
+
+
+def _files(
+    folder: CommandsDir, ignored_files: Collection[str], ignored_prefixes: tuple[str, ...], findings: Findings
+) -> list[CommandFile]:
+    try:
+        files = reading.list_commands(folder, ignored_files, ignored_prefixes)
+    except UnreadableSource as error:
+        hint = "Create the folder, correct COMMANDS_DIRS in the settings, or remove the app."
+        findings.add(findings.location(folder.path), codes.UNREADABLE, error.reason, hint)
+        return []
+    kept = []
+    for file in files:
+        try:
+            file.name.encode()
+        except UnicodeEncodeError:
+            hint = "Rename the file: letters, digits and underscores are understood everywhere."
+            message = "the name of the file is no valid UTF-8"
+            findings.add(findings.location(file.path), codes.UNREADABLE, message, hint)
+        else:
+            kept.append(file)
+    return kept

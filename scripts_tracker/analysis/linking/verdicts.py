@@ -8,24 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from scripts_tracker.analysis.facts import OwnScript, Verdict
+from scripts_tracker.analysis.facts.values import Const, OwnScript, Verdict
 from scripts_tracker.analysis.findings import Findings
-from scripts_tracker.analysis.linking import HiddenBaseError, Linker
-from scripts_tracker.analysis.modules import SKIPPED, Module
-from scripts_tracker.analysis.resolving import Resolver
-from scripts_tracker.analysis.sniffing import Sniffer
-from scripts_tracker.analysis.sources import CommandFile
-from scripts_tracker.analysis.values import Const
-from scripts_tracker.datatypes import CommandsDir
+from scripts_tracker.analysis.linking.linker import HiddenBaseError, Linker
+from scripts_tracker.analysis.linking.modules import SKIPPED, Module
+from scripts_tracker.analysis.linking.prefilter import Sniffer
+from scripts_tracker.analysis.linking.resolving import Resolver
+from scripts_tracker.analysis.source.reading import CommandFile
+from scripts_tracker.core.values import CommandsDir
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scripts_tracker.analysis.decorations import OurUse
-    from scripts_tracker.analysis.facts import FileFacts
-    from scripts_tracker.analysis.values import Argument, Place
-    from scripts_tracker.datatypes import ModuleVersion, ScriptId
+    from scripts_tracker.analysis.facts.values import Argument, FileFacts, Place
+    from scripts_tracker.analysis.linking.resolving import OurUse
+    from scripts_tracker.core.values import ModuleVersion, ScriptId
 
 # So deep in packages that no relative import leads outside.
 _HOME: Final = Module(".".join(["here"] * 50), "here.py", is_package=False)

@@ -9,6 +9,238 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from scripts_tracker.exceptions import UnreadableSource
+
+# A run of words, and what follows it: an operator, a bracket, a line end, a comment, a string without its prefix.
+CODE: Final = re.compile(
+    r"""
+    ([\w \t\f]*)
+    ( \#[^\n]*
+    | '''(?:[^\\']|\\.|'(?!''))*''' | \"""(?:[^\\"]|\\.|"(?!""))*\"""
+    | '(?!'')(?:[^\\'\n]|\\.)*' | "(?!"")(?:[^\\"\n]|\\.)*"
+    | ''' | \"""
+    | \\\n
+    | [^\w \t\f]
+    | \Z )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+# What the parser recurses on, and the words that start a statement whose brackets cost exponential time.
+OPERATORS: Final = frozenset(".=+-*/%@&|^~<>!")
+SEPARATORS: Final = frozenset({"\n", ",", ";", ""})
+KEYWORDS: Final = frozenset(
+    ["and", "or", "not", "if", "else", "lambda", "await", "elif", "case", "del", "for", "in", "is"]
+)
+F_PREFIXES: Final = frozenset({"f", "fr", "rf", "t", "tr", "rt"})
+TEXT: Final = {
+    (quote, raw): re.compile(
+        (r"\\[^{}]|" if raw else r"\\(?:N\{[^}]*\}|[^{}])|") + quote + r"|\{\{|\}\}|[{}]", re.DOTALL
+    )
+    for quote in ("'", '"', "'''", '"""')
+    for raw in (False, True)
+}
+SPECIFICATION: Final = {
+    quote: re.compile(rf"\\[^{{}}]|{quote}|[{{}}]", re.DOTALL) for quote in ("'", '"', "'''", '"""')
+}
+
+
+_FREE_DEPTH: Final = 16
+_TOKEN_COST: Final = 4
+_BRACKET_COST: Final = 20
+_FREE_LEVELS: Final = 3
+_LEVEL_COST: Final = 8
+_PATTERN_BITS: Final = 2
+_MAX_SHIFT: Final = 40
+_FIELD: Final = "field"
+_NESTED_FIELD: Final = "field of a specification"
+_FIELDS: Final = (_FIELD, _NESTED_FIELD)
+
+
+class Nesting:
+    """One pass over a source.
+
+    ``levels`` holds an entry for each open bracket: its kind, and the chain and the ties around it. A tie is a
+    ``lambda`` whose parameters are being read or a ``for`` clause: their commas end no chain.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.levels: list[tuple[str, int, int]] = []
+        self.strings: list[tuple[str, bool, int]] = []
+        self.chain = 0
+        self.ties = 0
+        self.depth = 0
+        self.deepest = 0
+        self.cost = 0
+        self.tokens = 0
+        self.weight = 0
+        self.elifs = 0
+        self.pattern = False
+        self.unfinished: int | None = None
+
+    def run(self) -> None:
+        """Read the source; raises UnreadableSource with the place where a limit is passed."""
+        position: int | None = 0
+        while position is not None:
+            position = self._code(position)
+
+    def _code(self, start: int) -> int | None:  # noqa: C901 - one branch a kind of lexeme; a call each costs twice the time
+        """Read code up to the next change of mode; the place where to go on, None at the end."""
+        for match in CODE.finditer(self.text, start):
+            words, lexeme = match.groups()
+            for word in words.split():
+                if word in KEYWORDS:
+                    self._link(word, match.start() + words.index(word))
+            shallow = self.depth < _FREE_DEPTH and len(self.levels) <= _FREE_LEVELS and not self.pattern
+            if shallow and lexeme in OPERATORS:
+                # Half of all lexemes: without the call that each costs elsewhere.
+                self.chain += 1
+                self.depth += 1
+                self.tokens += 1
+                self.weight += 2 + len(self.levels)
+                self.cost += _TOKEN_COST
+            elif lexeme in SEPARATORS:
+                self._separate(lexeme, match.start(2))
+            elif lexeme in "([{":
+                self._open(lexeme, match.start(2))
+            elif lexeme in ")]}":
+                kind = self._close(match.start(2))
+                if kind in _FIELDS:
+                    return self._after_field(kind, match.end())
+            elif lexeme == ":" and self.levels and self.levels[-1][0] in _FIELDS:
+                return self._specification(match.end())
+            elif lexeme[0] in "'\"":
+                text = self._string(words, lexeme, match.start(2))
+                if text is not None:
+                    return self._string_text(text) if self.strings else None
+            elif lexeme[0] not in "#\\":
+                self._link(lexeme, match.start(2))
+        return None
+
+    def _string(self, words: str, lexeme: str, position: int) -> int | None:
+        """None for a whole string; else where the text of an f-string starts, or of a string that never ends."""
+        self.chain += 1
+        self.depth += 1
+        quote = lexeme[:3] if lexeme[:3] in SPECIFICATION else lexeme[0]
+        prefix = words[-3:].rsplit(maxsplit=1)[-1].lower() if words[-1:].isalpha() else ""
+        if prefix in F_PREFIXES:
+            self.strings.append((quote, "r" in prefix, position - len(prefix)))
+        elif lexeme not in SPECIFICATION:
+            self._count(position, 0)
+            return None
+        else:
+            self.strings = []
+            self.unfinished = position
+        return position + len(quote)
+
+    def _string_text(self, position: int) -> int | None:
+        """Read an f-string's text up to its next field or its end."""
+        quote, raw, start = self.strings[-1]
+        for match in TEXT[quote, raw].finditer(self.text, position):
+            lexeme = match.group()
+            if lexeme == "{":
+                self._open(_FIELD, match.start())
+                return match.end()
+            if lexeme == quote:
+                self.strings.pop()
+                return match.end()
+        self.unfinished = start
+        return None
+
+    def _specification(self, position: int) -> int | None:
+        """Read a format specification up to its next field or its end."""
+        quote, _raw, start = self.strings[-1]
+        for match in SPECIFICATION[quote].finditer(self.text, position):
+            lexeme = match.group()
+            if lexeme == "{":
+                self._open(_NESTED_FIELD, match.start())
+                return match.end()
+            if lexeme == "}":
+                return self._after_field(self._close(match.start()), match.end())
+            if lexeme == quote:
+                break
+        self.unfinished = start
+        return None
+
+    def _open(self, kind: str, position: int) -> None:
+        if len(self.levels) >= MAX_BRACKETS:
+            self._refuse(f"more than {MAX_BRACKETS} nested brackets", position)
+        self.levels.append((kind, self.chain, self.ties))
+        self.chain = self.ties = 0
+        self.depth += 1
+        self._count(position, _BRACKET_COST * max(0, len(self.levels) - _FREE_DEPTH) + self._surplus())
+
+    def _close(self, position: int) -> str:
+        """The kind of what closes; empty where nothing is open."""
+        if not self.levels:
+            return ""
+        kind, chain, self.ties = self.levels.pop()
+        # What closed may be a trailer, of which the parser makes a chain too.
+        self.depth -= self.chain
+        self.chain = chain + 1
+        self._count(position, 0)
+        return kind
+
+    def _after_field(self, kind: str, position: int) -> int | None:
+        """Go on behind a replacement field, in the text or the format specification that holds it."""
+        return self._string_text(position) if kind == _FIELD else self._specification(position)
+
+    def _separate(self, lexeme: str, position: int) -> None:
+        if lexeme == ";" or (not self.ties if lexeme == "," else not self.levels):
+            self.depth -= self.chain
+            self.chain = self.ties = 0
+        if not self.levels and lexeme != ",":
+            self.pattern = False
+        if lexeme:
+            self._count(position, 0)
+
+    def _link(self, lexeme: str, position: int) -> None:
+        if lexeme in ("case", "del"):
+            self.pattern = self.pattern or (not self.levels and self._starts_statement(position))
+        elif lexeme == "elif":
+            self.elifs += 1
+            if self.elifs > MAX_ELIFS:
+                self._refuse(f"more than {MAX_ELIFS} elif clauses", position)
+        elif not self.levels and lexeme in ("=", ":", "if"):
+            self.pattern = False
+        if lexeme == "lambda" or (lexeme == "for" and self.levels):
+            self.ties += 1
+        elif lexeme == ":" and self.ties:
+            self.ties -= 1
+        self.chain += 1
+        self.depth += 1
+        self._count(position, self._surplus())
+
+    def _starts_statement(self, position: int) -> bool:
+        while position and self.text[position - 1] in " \t\f":
+            position -= 1
+        return not position or self.text[position - 1] in "\n;:"
+
+    def _surplus(self) -> int:
+        return max(0, self.depth - _FREE_DEPTH)
+
+    def _count(self, position: int, cost: int) -> None:
+        self.tokens += 1
+        self.weight += 2 + len(self.levels)
+        if self.depth > self.deepest:
+            self.deepest = self.depth
+            if self.depth > MAX_DEPTH:
+                self._refuse(f"an expression that is nested or chained more than {MAX_DEPTH} deep", position)
+        if self.pattern:
+            cost += 1 << min(_PATTERN_BITS * len(self.levels), _MAX_SHIFT)
+        # What stands within brackets is tried again for each of them.
+        self.cost += cost + _TOKEN_COST + _LEVEL_COST * max(0, len(self.levels) - _FREE_LEVELS)
+        if self.cost > MAX_COST:
+            self._refuse("too much deep nesting to be parsed in reasonable time", position)
+        if self.weight > MAX_WEIGHT:
+            self._refuse("too many operators, keywords and line ends within brackets", position)
+        if self.tokens > MAX_TOKENS:
+            self._refuse(f"more than {MAX_TOKENS} operators, keywords and line ends", position)
+
+    def _refuse(self, what: str, position: int) -> None:
+        raise UnreadableSource(f"the source has {what}", *place(self.text, position))
+
+
 MAX_BYTES: Final = 1 << 20
 """Larger sources are refused; a command of a mebibyte is data, and the tree takes a thousand times its memory."""
 
@@ -53,15 +285,11 @@ def check(text: str) -> None:
         UnreadableSource: with the place where a limit is passed.
     """
     if not _harmless(text):
-        from scripts_tracker.analysis.nesting import Nesting  # few files are so large
-
         Nesting(text).run()
 
 
 def unfinished_string(text: str) -> tuple[int, int]:
     """Line and column of a string that never ends, which the parser does not tell; 1 and 1 where there is none."""
-    from scripts_tracker.analysis.nesting import Nesting
-
     scan = Nesting(text)
     scan.run()
     return (1, 1) if scan.unfinished is None else place(text, scan.unfinished)

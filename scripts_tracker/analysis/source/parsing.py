@@ -6,17 +6,168 @@ import codecs
 import contextlib
 import gc
 import io
+import os
+import queue
 import re
+import threading
 import tokenize
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import libcst as cst
 
-from scripts_tracker.analysis import deepstack, limits, troubles
+from scripts_tracker.analysis.source import limits
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+_LINE_END: Final = re.compile(r"(?<!\\)\n")
+MAX_TRIED: Final = 1_500_000
+"""Characters that may be tried in all, a second's worth; a longer source gets the first place of the file."""
+
+
+def first_place(text: str, is_wrong: Callable[[str], bool]) -> tuple[int, int]:
+    """Line and column, 1-based, of the last character of the shortest beginning that is wrong.
+
+    Args:
+        text: the source, with LF line endings.
+        is_wrong: whether a beginning of it is wrong; whoever is wrong stays wrong however it goes on.
+    """
+    # A beginning that ends within a continued line is wrong in another way.
+    ends = [match.end() for match in _LINE_END.finditer(text)]
+    if not ends or ends[-1] != len(text):
+        ends.append(len(text))
+    if len(text) * len(ends).bit_length() > MAX_TRIED:
+        return 1, 1
+    index = _first(ends, lambda end: is_wrong(text[:end]))
+    start = ends[index - 1] if index else 0
+    columns = range(start + 1, ends[index] + 1)
+    end = columns[_first(columns, lambda end: is_wrong(text[:end]))]
+    if text[end - 1] == "\n":
+        end -= 1
+    line_start = text.rfind("\n", 0, end) + 1
+    return text.count("\n", 0, end) + 1, max(end - line_start, 1)
+
+
+def _first(ends: Sequence[int], is_wrong: Callable[[int], bool]) -> int:
+    """The index of the first that is wrong, where the last one is known to be."""
+    low, high = 0, len(ends) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if is_wrong(ends[middle]):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+STACK: Final = 128 << 20
+IDLE_SECONDS: Final = 1.0
+"""For so long the thread waits for the next call before it ends."""
+
+
+class NoThreadError(RuntimeError):
+    """No thread could be started."""
+
+
+class _Task:
+    """A call and how it ended; a caller that was interrupted leaves its task behind."""
+
+    __slots__ = ("argument", "done", "error", "function", "result")
+
+    def __init__(self, function: Callable[[str], object], argument: str) -> None:
+        self.function = function
+        self.argument = argument
+        self.result: object = None
+        self.error: BaseException | None = None
+        self.done = threading.Lock()
+        self.done.acquire()
+
+    def perform(self) -> None:
+        try:
+            self.result = self.function(self.argument)
+        except BaseException as error:  # noqa: BLE001 - a panic of the native parser is a BaseException
+            self.error = error
+        finally:
+            self.done.release()
+
+
+class _Worker:
+    """The thread and what it is to do."""
+
+    def __init__(self) -> None:
+        self.tasks: queue.SimpleQueue[_Task] = queue.SimpleQueue()
+        self.thread = threading.Thread(target=self._work, name="scripts_tracker parser", daemon=True)
+        # Its stack size is a setting of the whole process, and what starts inside has it.
+        usual = threading.stack_size(STACK)
+        try:
+            self.thread.start()
+        except (RuntimeError, MemoryError) as error:
+            raise NoThreadError("no thread could be started") from error
+        finally:
+            threading.stack_size(usual)
+
+    def _work(self) -> None:
+        while True:
+            try:
+                self.tasks.get(timeout=IDLE_SECONDS).perform()
+            except queue.Empty:
+                if _retire(self):
+                    return
+
+
+_lock = threading.Lock()
+_current: list[_Worker] = []
+
+
+def _retire(worker: _Worker) -> bool:
+    """Whether the worker may end: nobody is handing it a task."""
+    if not _lock.acquire(blocking=False):
+        return False
+    try:
+        if not worker.tasks.empty():
+            return False
+        with contextlib.suppress(ValueError):
+            _current.remove(worker)
+        return True
+    finally:
+        _lock.release()
+
+
+def _forget() -> None:
+    """A forked process has no thread but the one that forked."""
+    global _lock  # noqa: PLW0603 - the old one may be held by a thread that is gone
+    _lock = threading.Lock()
+    _current.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+def call(function: Callable[[str], object], argument: str) -> object:
+    """Call a function where the stack holds what the limits let pass; the caller's may be small, and half used.
+
+    Args:
+        function: what to call; one call runs at a time.
+        argument: its argument.
+
+    Returns:
+        What it returns; what it raises is raised here.
+
+    Raises:
+        NoThreadError: no thread could be started.
+    """
+    task = _Task(function, argument)
+    with _lock:
+        if not _current:
+            _current.append(_Worker())
+        _current[0].tasks.put(task)
+    task.done.acquire()
+    if task.error is not None:
+        raise task.error
+    return task.result
+
 
 # Codecs that turn ASCII text into other text, slowly or with warnings: no editor writes source in them.
 _NO_SOURCE_CODECS: Final = frozenset(
@@ -164,8 +315,8 @@ def _checked(text: str) -> str:
 def _parse(text: str) -> cst.Module:
     """Parse on a deep stack: the native parser recurses without a guard."""
     try:
-        module = deepstack.call(cst.parse_module, text)
-    except deepstack.NoThreadError as error:
+        module = call(cst.parse_module, text)
+    except NoThreadError as error:
         raise UnreadableSource("no thread could be started to parse the source") from error
     except (KeyboardInterrupt, SystemExit):
         raise
@@ -185,7 +336,7 @@ def _unreadable(error: BaseException, text: str) -> UnreadableSource:
         if "unterminated" in reason:
             return UnreadableSource(reason, *limits.unfinished_string(text))
         message = error.message
-        return UnreadableSource(reason, *troubles.first_place(text, lambda part: _complaint(part) == message))
+        return UnreadableSource(reason, *first_place(text, lambda part: _complaint(part) == message))
     if isinstance(error, SyntaxError):
         return UnreadableSource(_first_sentence(error.msg), error.lineno or 1, error.offset or 1)
     if isinstance(error, (RecursionError, MemoryError)):

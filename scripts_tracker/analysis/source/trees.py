@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
+from scripts_tracker.analysis.source import limits
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from scripts_tracker.analysis.facts.values import Place
 
 _LAYOUT: Final = frozenset(
     {
@@ -102,3 +107,170 @@ def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
         known = tuple(name for name in names if name not in _LAYOUT and "whitespace" not in name)
         _fields_of[kind] = known
     return known
+
+
+_INDENTATION: Final = " \t\f"
+_SENTINEL: Final = "scripts_tracker_was_here"
+MAX_GENERATIONS: Final = 20
+"""So many nodes of one file are told apart exactly; a file that needs more gets the first place that fits."""
+MAX_GENERATED: Final = 150_000
+"""Characters that may be generated for that: a generation costs as much as a parse."""
+MAX_SEARCHED: Final = 30_000_000
+"""Characters that may be looked through; after that, a node gets the place of what is around it."""
+MAX_WORDS: Final = 200
+"""Of a long node, its beginning is looked for: patterns take long to compile."""
+
+
+class Positions:
+    """The places of nodes of one module."""
+
+    def __init__(self, module: cst.Module, text: str) -> None:
+        self._module = module
+        self._text = text
+        self._offsets: dict[int, int] = {}
+        self._ends: dict[int, int] = {}
+        self._generations = 0
+        self._searched = 0
+
+    def place(self, node: cst.CSTNode, within: cst.CSTNode | None = None) -> Place:
+        """Where a node starts: 1-based line and column.
+
+        Args:
+            node: a class, function, decorator, argument, simple statement or expression of the module.
+            within: a node around it that stands in the text fewer times.
+        """
+        return self._place_at(self._offset(node, within))
+
+    def _place_at(self, offset: int) -> Place:
+        return limits.place(self._text, offset)
+
+    def _offset(self, node: cst.CSTNode, within: cst.CSTNode | None) -> int:
+        known = self._offsets.get(id(node))
+        if known is None:
+            known = self._offsets[id(node)] = self._find(node, within)
+        return known
+
+    def _find(self, node: cst.CSTNode, within: cst.CSTNode | None) -> int:
+        start, end = 0, len(self._text)
+        if within is not None:
+            start = self._offset(within, None)
+            end = self._end(within, start)
+        self._searched += end - start
+        if self._searched > MAX_SEARCHED:
+            return start
+        code = self._code(node)
+        if "\n" in code:
+            candidates = [match.start() for match in _pattern(code).finditer(self._text, start, end)]
+        else:
+            candidates = list(_occurrences(code.strip(), self._text, start, end))
+        if isinstance(node, cst.Decorator | cst.ClassDef):
+            candidates = [offset for offset in candidates if self._starts_line(offset)]
+        if len(candidates) == 1:
+            return candidates[0]
+        exact = self._generate(node)
+        if exact is not None:
+            return exact
+        return candidates[0] if candidates else start
+
+    def _starts_line(self, offset: int) -> bool:
+        line = self._text.rfind("\n", 0, offset) + 1
+        return not self._text[line:offset].strip(_INDENTATION)
+
+    def _end(self, node: cst.CSTNode, start: int) -> int:
+        """Where a node that starts there ends; the end of the text where that is not known."""
+        known = self._ends.get(id(node))
+        if known is None:
+            code = self._code(node)
+            if code and self._text.startswith(code, start):
+                known = start + len(code)
+            else:
+                found = _pattern(code).match(self._text, start)
+                # Of a long node the pattern is only the beginning.
+                known = found.end() if found and len(found[0].split()) < MAX_WORDS else len(self._text)
+            self._ends[id(node)] = known
+        return known
+
+    def _code(self, node: cst.CSTNode) -> str:
+        if type(node) is cst.Name and not node.lpar:
+            return node.value  # half of all nodes that are asked for, in a tenth of the time
+        code = self._module.code_for_node
+        try:
+            if isinstance(node, cst.ClassDef):
+                return f"class{code(node.whitespace_after_class)}{node.name.value}"
+            if isinstance(node, cst.Decorator):
+                return f"@{code(node.whitespace_after_at)}{code(node.decorator)}"
+            if isinstance(node, cst.Arg):
+                bare = node.with_changes(
+                    comma=cst.MaybeSentinel.DEFAULT, whitespace_after_arg=cst.SimpleWhitespace("")
+                )
+                return code(bare)
+            return code(node).rstrip("; \t")
+        except RecursionError:
+            return ""
+
+    def _generate(self, node: cst.CSTNode) -> int | None:
+        """The offset of a node, by exchanging it for a name that stands nowhere else; None where that fails."""
+        self._generations += 1
+        if self._generations > min(MAX_GENERATIONS, MAX_GENERATED // (len(self._text) + 1)):
+            return None
+        anchor, back = _anchor(node)
+        sentinel = _SENTINEL
+        while sentinel in self._text:
+            sentinel += "_"
+        try:
+            changed = self._module.deep_replace(anchor, cst.Name(sentinel))
+            code = changed.code if isinstance(changed, cst.Module) else ""
+        except (RecursionError, cst.CSTValidationError, TypeError):
+            # TypeError: no name can stand for a `pass` or a star import.
+            return None
+        offset = code.find(sentinel)
+        if offset < 0 or code[:offset] != self._text[:offset]:
+            return None
+        return self._text.rfind(back, 0, offset) if back else offset
+
+
+def _pattern(code: str) -> re.Pattern[str]:
+    words = code.split()
+    if not words:
+        return re.compile(r"(?!)")
+    del words[MAX_WORDS:]
+    before = r"(?<![\w.])" if words[0][0].isidentifier() else ""
+    after = r"(?!\w)" if words[-1][-1].isidentifier() else ""
+    # Continuation lines carry an indentation that the code of the lone node lacks.
+    return re.compile(before + r"\s+".join(map(re.escape, words)) + after)
+
+
+def _occurrences(code: str, text: str, start: int, end: int) -> Iterator[int]:
+    """Where a line of code stands in a text, not as a part of longer names."""
+    if not code:
+        return
+    offset = text.find(code, start, end)
+    while offset >= 0:
+        before, after = text[offset - 1 : offset], text[offset + len(code) : offset + len(code) + 1]
+        part_before = code[0].isidentifier() and (_is_word(before) or before == ".")
+        if not (part_before or (_is_word(code[-1]) and _is_word(after))):
+            yield offset
+        offset = text.find(code, offset + 1, end)
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+def _anchor(node: cst.CSTNode) -> tuple[cst.CSTNode, str]:  # noqa: PLR0911 - one return a kind of node
+    """An expression of the node that a name can take the place of, and the text before it where the node starts."""
+    if isinstance(node, cst.ClassDef):
+        return node.name, "class"
+    if isinstance(node, cst.Decorator):
+        return node.decorator, "@"
+    if isinstance(node, cst.Arg):
+        return node.value, node.keyword.value if node.keyword else node.star
+    if isinstance(node, cst.ImportFrom) and not isinstance(node.names, cst.ImportStar):
+        return node.names[0].name, "from"
+    if isinstance(node, cst.Import):
+        return node.names[0].name, "import"
+    if isinstance(node, cst.Assign):
+        return node.targets[0].target, ""
+    if isinstance(node, cst.AnnAssign):
+        return node.target, ""
+    return node, ""

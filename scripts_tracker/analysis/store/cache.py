@@ -9,13 +9,13 @@ import contextlib
 import hashlib
 import os
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from scripts_tracker.analysis.version import ANALYSIS_VERSION
-from scripts_tracker.vocabulary import ALGORITHM
+from scripts_tracker.analysis.facts.values import ANALYSIS_VERSION
+from scripts_tracker.core.vocabulary import ALGORITHM
 
 if TYPE_CHECKING:
-    from scripts_tracker.analysis.facts import FileFacts, Verdict
+    from scripts_tracker.analysis.facts.values import FileFacts, Verdict
 
 FOLDER: Final = ".scripts_tracker_cache"
 MAX_BYTES: Final = 16 << 20
@@ -49,7 +49,7 @@ class FactCache:
 
     def verdict(self, digest: str) -> Verdict | None:
         """What the bytes with this digest are by themselves; None where they are not known or it depends."""
-        from scripts_tracker.analysis.facts import verdict_of
+        from scripts_tracker.analysis.facts.values import verdict_of
 
         content = self._text(digest)
         try:
@@ -59,7 +59,7 @@ class FactCache:
 
     def get(self, digest: str) -> FileFacts | None:
         """The facts of the bytes with this digest; None where they are not known."""
-        from scripts_tracker.analysis.facts import FileFacts
+        from scripts_tracker.analysis.facts.values import FileFacts
 
         content = self._text(digest)
         try:
@@ -69,7 +69,7 @@ class FactCache:
 
     def hits(self, digest: str) -> str:
         """What the rules of the lint say of the bytes with this digest, as text; empty where that is not known."""
-        from scripts_tracker.analysis.facts import hits_of
+        from scripts_tracker.analysis.facts.values import hits_of
 
         return hits_of(self._text(digest) or "")
 
@@ -178,3 +178,59 @@ class FactCache:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
+
+
+class FactStore(Protocol):
+    """Remembers facts by the sha256 of the file's bytes."""
+
+    def verdict(self, digest: str) -> Verdict | None:
+        """What the bytes with this digest are by themselves; None where they are not known or it depends."""
+
+    def get(self, digest: str) -> FileFacts | None:
+        """The facts of the bytes with this digest; None where they are not known."""
+
+    def hits(self, digest: str) -> str:
+        """What the rules of the lint say of the bytes with this digest, as text; empty where that is not known."""
+
+    def put(self, digest: str, facts: FileFacts) -> None:
+        """Remember the facts of the bytes with this digest."""
+
+    def fingerprint(self, digest: str) -> str:
+        """The fingerprint of the bytes with this digest, a command or not; empty where it is not known."""
+
+    def put_fingerprint(self, digest: str, fingerprint: str) -> None:
+        """Remember the fingerprint of the bytes with this digest."""
+
+
+class MemoryStore:
+    """A FactStore that lasts as long as the process."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, FileFacts] = {}
+        self._fingerprints: dict[str, str] = {}
+
+    def verdict(self, digest: str) -> Verdict | None:
+        """What the bytes with this digest are by themselves; None where they are not known or it depends."""
+        facts = self.known.get(digest)
+        return facts.verdict if facts else None
+
+    def get(self, digest: str) -> FileFacts | None:
+        """The facts of the bytes with this digest; None where they are not known."""
+        return self.known.get(digest)
+
+    def hits(self, digest: str) -> str:
+        """What the rules of the lint say of the bytes with this digest, as text; empty where that is not known."""
+        facts = self.known.get(digest)
+        return facts.hits if facts else ""
+
+    def put(self, digest: str, facts: FileFacts) -> None:
+        """Remember the facts of the bytes with this digest."""
+        self.known[digest] = facts
+
+    def fingerprint(self, digest: str) -> str:
+        """The fingerprint of the bytes with this digest, a command or not; empty where it is not known."""
+        return self._fingerprints.get(digest, "")
+
+    def put_fingerprint(self, digest: str, fingerprint: str) -> None:
+        """Remember the fingerprint of the bytes with this digest."""
+        self._fingerprints[digest] = fingerprint

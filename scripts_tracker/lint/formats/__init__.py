@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from scripts_tracker.datatypes import Finding
+    from scripts_tracker.core.values import Finding
 
 
 class LintCanvas(NamedTuple):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from scripts_tracker.formats.json import finding
+from scripts_tracker.core.text import finding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scripts_tracker.analysis.lint.formats import LintCanvas
-    from scripts_tracker.datatypes import Finding
+    from scripts_tracker.core.values import Finding
+    from scripts_tracker.lint.formats import LintCanvas
 
 
 def render(findings: Sequence[Finding], canvas: LintCanvas) -> str:  # noqa: ARG001 - every format has the same shape

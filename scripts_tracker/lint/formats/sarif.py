@@ -10,15 +10,15 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from scripts_tracker.analysis.lint import explaining
-from scripts_tracker.analysis.lint.rules import all_rules, name_of
+from scripts_tracker.lint import explaining
+from scripts_tracker.lint.rules import all_rules, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scripts_tracker.analysis.lint.base import Rule
-    from scripts_tracker.analysis.lint.formats import LintCanvas
-    from scripts_tracker.datatypes import Finding
+    from scripts_tracker.core.values import Finding
+    from scripts_tracker.lint.base import Rule
+    from scripts_tracker.lint.formats import LintCanvas
 
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _ROOT: Final = "%SRCROOT%"

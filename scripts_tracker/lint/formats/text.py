@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from scripts_tracker.analysis.lint.formats._escapes import visible
+from scripts_tracker.lint.formats._escapes import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from scripts_tracker.analysis.lint.formats import LintCanvas
-    from scripts_tracker.datatypes import Finding
+    from scripts_tracker.core.values import Finding
+    from scripts_tracker.lint.formats import LintCanvas
 
 _BOLD: Final = "1"
 _RED: Final = "1;31"

@@ -8,7 +8,7 @@ import pkgutil
 from functools import cache
 from typing import TYPE_CHECKING
 
-from scripts_tracker.analysis.lint import base
+from scripts_tracker.lint import base
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.lint.base import AnalysisRule
+from scripts_tracker.lint.base import AnalysisRule
 
 
 class RequirementOfNothing(AnalysisRule):

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.lint.base import ProjectRule
-from scripts_tracker.datatypes import Finding
+from scripts_tracker.core.values import Finding
+from scripts_tracker.lint.base import ProjectRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from scripts_tracker.analysis.findings import Findings
-    from scripts_tracker.analysis.lint.base import Project
-    from scripts_tracker.analysis.sources import CommandFile
-    from scripts_tracker.datatypes import ScriptDefinition
+    from scripts_tracker.analysis.source.reading import CommandFile
+    from scripts_tracker.core.values import ScriptDefinition
+    from scripts_tracker.lint.base import Project
 
 # Of django.core, of django.contrib, and the two that manage.py answers itself.
 _DJANGOS = (

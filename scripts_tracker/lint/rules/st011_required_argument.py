@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.lint import parsers
-from scripts_tracker.analysis.lint.base import Hit, TreeRule
-from scripts_tracker.analysis.lint.parsers import Parser, keyword, method_of
-from scripts_tracker.analysis.lint.trees import Use
-from scripts_tracker.analysis.literals import string_value
+from scripts_tracker.analysis.fingerprint.literals import string_value
+from scripts_tracker.lint import parsers
+from scripts_tracker.lint.base import Hit, TreeRule
+from scripts_tracker.lint.file import Use
+from scripts_tracker.lint.parsers import Parser, keyword, method_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.analysis.lint.trees import Method, Tree
+    from scripts_tracker.lint.file import Method, Tree
 
 _MANY = frozenset({"argparse.ONE_OR_MORE", "argparse.PARSER"})
 # Other actions take no value from the command line, or nobody knows.

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.lint.base import Hit, TreeRule
+from scripts_tracker.lint.base import Hit, TreeRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.analysis.lint.trees import Tree
+    from scripts_tracker.lint.file import Tree
 
 _ASKS = frozenset({"builtins.input", "getpass.getpass"})
 _DEBUGS = frozenset({"builtins.breakpoint", "pdb.set_trace", "ipdb.set_trace", "pudb.set_trace"})

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.lint.base import Hit, TreeRule
+from scripts_tracker.lint.base import Hit, TreeRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.analysis.lint.trees import Method, Tree
+    from scripts_tracker.lint.file import Method, Tree
 
 
 class AsyncHandle(TreeRule):

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.lint.base import Edit, Hit, TreeRule
-from scripts_tracker.analysis.lint.trees import Where
-from scripts_tracker.analysis.values import LOCAL_CLASS, UNBOUND, Ref
+from scripts_tracker.analysis.facts.values import LOCAL_CLASS, UNBOUND, Ref
+from scripts_tracker.lint.base import Edit, Hit, TreeRule
+from scripts_tracker.lint.file import Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.analysis.lint.classes import Class
-    from scripts_tracker.analysis.lint.trees import Tree
-    from scripts_tracker.analysis.values import Values
+    from scripts_tracker.analysis.facts.values import Values
+    from scripts_tracker.lint.file import Class, Tree
 
 _OLD, _NEW = "handle_noargs", "handle"
 

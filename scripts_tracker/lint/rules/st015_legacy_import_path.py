@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.bindings import dotted_name
-from scripts_tracker.analysis.lint.base import Edit, Hit, TreeRule
-from scripts_tracker.analysis.lint.trees import OURS
-from scripts_tracker.analysis.trees import in_suites
+from scripts_tracker.analysis.facts.scopes import dotted_name
+from scripts_tracker.analysis.source.trees import in_suites
+from scripts_tracker.lint.base import Edit, Hit, TreeRule
+from scripts_tracker.lint.file import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.analysis.lint.trees import Tree
+    from scripts_tracker.lint.file import Tree
 
 _OLD, _NEW = "django_scripts_tracker", "scripts_tracker"
 _KEPT = frozenset({"core_tracker", "dependency_tracker"})

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.lint.base import Edit, Hit, TreeRule
-from scripts_tracker.analysis.lint.trees import Where
-from scripts_tracker.analysis.literals import string_value
-from scripts_tracker.analysis.resolving import REQUIRED, TRACKED
+from scripts_tracker.analysis.fingerprint.literals import string_value
+from scripts_tracker.analysis.linking.resolving import REQUIRED, TRACKED
+from scripts_tracker.lint.base import Edit, Hit, TreeRule
+from scripts_tracker.lint.file import Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.analysis.lint.trees import Tree
+    from scripts_tracker.lint.file import Tree
 
 _ALONE: Final = re.compile(r"@\s*[\w.]+\s*(\([^()#]*\))?")
 """A decorator that starts and ends on its line, with nothing behind it."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.lint.base import ProjectRule
-from scripts_tracker.datatypes import Finding
+from scripts_tracker.core.values import Finding
+from scripts_tracker.lint.base import ProjectRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.analysis.lint.base import Project
+    from scripts_tracker.lint.base import Project
 
 
 class RequirementThatRunsEveryTime(ProjectRule):

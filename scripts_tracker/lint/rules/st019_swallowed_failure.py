@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.lint import swallowing
-from scripts_tracker.analysis.lint.base import Hit, TreeRule
-from scripts_tracker.analysis.resolving import TRACKED
+from scripts_tracker.analysis.linking.resolving import TRACKED
+from scripts_tracker.lint import swallowing
+from scripts_tracker.lint.base import Hit, TreeRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.analysis.lint.trees import Tree
+    from scripts_tracker.lint.file import Tree
 
 # What runs before handle() or around it is not recorded.
 _OUTSIDE: Final = frozenset({"", "execute", "run_from_argv"})

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.lint.base import Hit, TreeRule
-from scripts_tracker.analysis.lint.parsers import DJANGOS, declared
-from scripts_tracker.analysis.trees import called
+from scripts_tracker.analysis.source.trees import called
+from scripts_tracker.lint.base import Hit, TreeRule
+from scripts_tracker.lint.parsers import DJANGOS, declared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.analysis.lint.trees import Method, Tree
+    from scripts_tracker.lint.file import Method, Tree
 
 # Decorators that hand on what they are given; of others nobody knows.
 _TRANSPARENT: Final = frozenset(

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.lint.base import Hit, TreeRule
-from scripts_tracker.analysis.lint.parsers import DJANGOS, declared, keyword
-from scripts_tracker.analysis.lint.trees import Where
-from scripts_tracker.analysis.literals import string_value
-from scripts_tracker.analysis.resolving import TRACKED
+from scripts_tracker.analysis.fingerprint.literals import string_value
+from scripts_tracker.analysis.linking.resolving import TRACKED
+from scripts_tracker.lint.base import Hit, TreeRule
+from scripts_tracker.lint.file import Where
+from scripts_tracker.lint.parsers import DJANGOS, declared, keyword
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.analysis.lint.classes import Lineage
-    from scripts_tracker.analysis.lint.trees import Tree
+    from scripts_tracker.lint.file import Lineage, Tree
 
 # Call_command() hands these on too.
 _ALWAYS_THERE: Final = DJANGOS | {"args", "stdout", "stderr"}

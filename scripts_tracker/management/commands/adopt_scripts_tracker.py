@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
-from scripts_tracker import adoption, database, predecessor, terminal
+from scripts_tracker.adoption import legacy_table, survey
+from scripts_tracker.core.text import printable
 from scripts_tracker.exceptions import LedgerMissing
-from scripts_tracker.overview import take_stock
+from scripts_tracker.ledger import database
+from scripts_tracker.project.status import take_stock
+from scripts_tracker.reporting import terminal
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
-    from scripts_tracker.fates import Account
+    from scripts_tracker.adoption.report import Account
 
 # As check_scripts: it could not be done.
 COULD_NOT_ADOPT = 2
@@ -51,16 +54,16 @@ class Command(BaseCommand):
         if wanted and wanted not in connections:
             raise CommandError(f"there is no database {wanted!r} in DATABASES", returncode=COULD_NOT_ADOPT)
         places = dict.fromkeys((wanted,) if wanted else (database.alias(), DEFAULT_DB_ALIAS))
-        using, tables = predecessor.find(places)
+        using, tables = legacy_table.find(places)
         if not tables:
             raise CommandError(
-                f"there is no table {' or '.join(predecessor.TABLES)} in database {' or '.join(places)};"
+                f"there is no table {' or '.join(legacy_table.TABLES)} in database {' or '.join(places)};"
                 " to name another: --database ALIAS",
                 returncode=COULD_NOT_ADOPT,
             )
-        account, marks = adoption.survey(take_stock(), using, tables)
+        account, marks = survey.survey(take_stock(), using, tables)
         if marks and not is_plan:
-            adoption.record(marks)
+            survey.record(marks)
         return account
 
     def _tell(self, account: Account, options: dict[str, Any]) -> None:
@@ -72,4 +75,4 @@ class Command(BaseCommand):
             text = json.dumps(account.as_json(is_plan=is_plan), indent=2, ensure_ascii=not canvas.unicode)
         else:
             text = "\n".join(account.as_text(canvas, is_plan=is_plan))
-        self.stdout.write(terminal.printable(self.stdout, text))
+        self.stdout.write(printable(self.stdout, text))

@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
-from scripts_tracker import database, formats, names, terminal
+from scripts_tracker.core import names
+from scripts_tracker.core.text import printable
 from scripts_tracker.exceptions import LedgerMissing, UnknownScript
-from scripts_tracker.overview import take_stock
-from scripts_tracker.report import Report
+from scripts_tracker.ledger import database
+from scripts_tracker.project.status import take_stock
+from scripts_tracker.reporting import formats, terminal
+from scripts_tracker.reporting.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from django.core.management.base import CommandParser, OutputWrapper
 
-    from scripts_tracker.marks import Outcome
-    from scripts_tracker.overview import Overview
-    from scripts_tracker.states import ScriptStatus
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.project.marks import Outcome
+    from scripts_tracker.project.status import Overview
 
 # Not one of the codes that --check promises for states: the check itself could not be made.
 COULD_NOT_CHECK = 2
@@ -86,7 +89,7 @@ class Command(BaseCommand):
     def _write(self, stream: OutputWrapper, text: str) -> None:
         """Print, whatever the encoding; a reader that has seen enough (``| head``) is no error."""
         try:
-            stream.write(terminal.printable(stream, text))
+            stream.write(printable(stream, text))
             stream.flush()
         except BrokenPipeError:
             # What is left in the buffer would raise again at exit (docs.python.org/3/library/signal.html).
@@ -128,7 +131,7 @@ class Command(BaseCommand):
         return True
 
     def _carry_out(self, overview: Overview, options: dict[str, Any]) -> None:
-        from scripts_tracker import marks  # a check marks nothing
+        from scripts_tracker.project import marks  # a check marks nothing
 
         reason = options["reason"]
         if options["unmark"]:

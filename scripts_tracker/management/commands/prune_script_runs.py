@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
-from scripts_tracker import clock, database, names, retention, terminal
+from scripts_tracker.core import names
+from scripts_tracker.core.text import printable
 from scripts_tracker.exceptions import LedgerMissing, UnknownScript
-from scripts_tracker.interrupts import exit_code, sigterm_raises
-from scripts_tracker.overview import take_stock
-from scripts_tracker.retention import Policy
+from scripts_tracker.ledger import database, pruning
+from scripts_tracker.ledger.processes import exit_code, sigterm_raises
+from scripts_tracker.ledger.pruning import Policy
+from scripts_tracker.project.status import take_stock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from django.core.management.base import CommandParser
 
-    from scripts_tracker.datatypes import ScriptId
-    from scripts_tracker.retention import Pruned
+    from scripts_tracker.core.values import ScriptId
+    from scripts_tracker.ledger.pruning import Pruned
 
 # As check_scripts and run_scripts: wrong use, or the ledger cannot be used.
 COULD_NOT_PRUNE = 2
@@ -88,7 +90,7 @@ class Command(BaseCommand):
         done: list[Pruned] = []
         is_quiet, dry_run = options["verbosity"] < 1, options["dry_run"]
         try:
-            for one in retention.prune(policy, chosen, dry_run=dry_run):
+            for one in pruning.prune(policy, chosen, dry_run=dry_run):
                 done.append(one)
                 if not is_quiet and (one.deleted or one.sources or options["verbosity"] > 1):
                     self._write(f"  {one.script_id}: {_told(one, dry_run=dry_run)}")
@@ -99,7 +101,7 @@ class Command(BaseCommand):
             self._write(_summary(done, dry_run=dry_run))
 
     def _write(self, text: str) -> None:
-        self.stdout.write(terminal.printable(self.stdout, text))
+        self.stdout.write(printable(self.stdout, text))
 
 
 def _policy(options: dict[str, Any]) -> Policy:
@@ -111,14 +113,14 @@ def _policy(options: dict[str, Any]) -> Policy:
     runs = 0 if keep is None else _whole("--keep", keep, _MOST_RUNS)
     if days is None:
         return Policy(runs)
-    return Policy(runs, clock.now() - timedelta(days=_whole("--older-than", days, _MOST_DAYS)))
+    return Policy(runs, database.now() - timedelta(days=_whole("--older-than", days, _MOST_DAYS)))
 
 
 def _chosen(wanted: Sequence[str]) -> frozenset[ScriptId] | None:
     """The named scripts: what has a file, or a history."""
     if not wanted:
         return None
-    return frozenset(names.resolve_all(wanted, {*take_stock().by_id, *retention.known_scripts()}))
+    return frozenset(names.resolve_all(wanted, {*take_stock().by_id, *pruning.known_scripts()}))
 
 
 def _runs(count: int) -> str:

@@ -12,22 +12,25 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
-from scripts_tracker import choosing, conf, database, planning, progress, terminal
-from scripts_tracker.events import COULD_NOT_RUN, RunOptions
+from scripts_tracker import conf
+from scripts_tracker.core import planning
+from scripts_tracker.core.events import COULD_NOT_RUN, RunOptions
+from scripts_tracker.core.text import printable
 from scripts_tracker.exceptions import LedgerMissing, UnknownScript
-from scripts_tracker.interrupts import exit_code, sigterm_raises
-from scripts_tracker.overview import take_stock
-from scripts_tracker.runner import Runner
+from scripts_tracker.ledger import database
+from scripts_tracker.ledger.processes import exit_code, sigterm_raises
+from scripts_tracker.project.status import take_stock
+from scripts_tracker.reporting import progress, terminal
+from scripts_tracker.running.runner import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from django.core.management.base import CommandParser, OutputWrapper
 
-    from scripts_tracker.choosing import Choice
-    from scripts_tracker.events import RunEvent, Summary
-    from scripts_tracker.overview import Overview
-    from scripts_tracker.planning import Plan
+    from scripts_tracker.core.events import RunEvent, Summary
+    from scripts_tracker.core.planning import Choice, Plan
+    from scripts_tracker.project.status import Overview
 
 
 def _seconds(text: str) -> float:
@@ -99,7 +102,7 @@ class Command(BaseCommand):
             raise CommandError(words, returncode=COULD_NOT_RUN)
         try:
             overview = take_stock()
-            choice = choosing.choose(
+            choice = planning.choose(
                 overview.by_id, options["names"], options["tags"], retries=options["retries"]
             )
         except (LedgerMissing, UnknownScript) as error:
@@ -118,10 +121,10 @@ class Command(BaseCommand):
         """Run nothing that another tracker may have run already."""
         if not overview.unapplied:
             return
-        from scripts_tracker import adoption  # for what another tracker may have run
+        from scripts_tracker.adoption import survey  # for what another tracker may have run
 
-        if adoption.is_waiting(overview):
-            raise CommandError(f"Nothing was run: {adoption.ADOPT_FIRST}", returncode=COULD_NOT_RUN)
+        if survey.is_waiting(overview):
+            raise CommandError(f"Nothing was run: {survey.ADOPT_FIRST}", returncode=COULD_NOT_RUN)
 
     def _write(self, lines: Iterable[str]) -> None:
         _say(self.stdout, "\n".join(lines) + "\n")
@@ -191,7 +194,7 @@ class _Reporter:
 def _say(stream: OutputWrapper, text: str) -> None:
     """Write a text as it is; the reader may be gone (``| head``), or a script has closed the stream: the run goes on."""
     with contextlib.suppress(OSError, ValueError):
-        stream.write(terminal.printable(stream, text), ending="")
+        stream.write(printable(stream, text), ending="")
         stream.flush()
 
 

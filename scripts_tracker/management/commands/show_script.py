@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
-from scripts_tracker import database, history, names, showing, terminal
+from scripts_tracker.core import names
+from scripts_tracker.core.text import printable
 from scripts_tracker.exceptions import LedgerMissing, UnknownScript
-from scripts_tracker.formats import _script as formats
-from scripts_tracker.overview import take_stock
+from scripts_tracker.ledger import database, queries
+from scripts_tracker.project import detail
+from scripts_tracker.project.status import take_stock
+from scripts_tracker.reporting import terminal
+from scripts_tracker.reporting.formats import _script as formats
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
-    from scripts_tracker.dossier import Dossier
+    from scripts_tracker.project.detail import Dossier
 
 # As check_scripts.
 COULD_NOT_SHOW = 2
@@ -58,14 +62,14 @@ class Command(BaseCommand):
     def _dossier(self, options: dict[str, Any]) -> Dossier:
         overview = take_stock()
         script_id = names.resolve(options["name"], overview.by_id.keys())
-        limit = history.MOST_RUNS if options["history"] else showing.LAST_RUNS
-        found = showing.dossier(overview, script_id, limit=limit)
-        return showing.with_comparison(found, raw=options["raw"]) if options["diff"] else found
+        limit = queries.MOST_RUNS if options["history"] else detail.LAST_RUNS
+        found = detail.dossier(overview, script_id, limit=limit)
+        return detail.with_comparison(found, raw=options["raw"]) if options["diff"] else found
 
     def _write(self, text: str) -> None:
         """Print, whatever the encoding; a reader that has seen enough (``| head``) is no error."""
         try:
-            self.stdout.write(terminal.printable(self.stdout, text))
+            self.stdout.write(printable(self.stdout, text))
             self.stdout.flush()
         except BrokenPipeError:
             # What is left in the buffer would raise again at exit (docs.python.org/3/library/signal.html).

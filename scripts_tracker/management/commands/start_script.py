@@ -11,15 +11,17 @@ from django.apps import apps
 from django.core.management import get_commands
 from django.core.management.base import BaseCommand, CommandError
 
-from scripts_tracker import conf, names, scaffold, scan
-from scripts_tracker.datatypes import ScriptId
+from scripts_tracker import conf
+from scripts_tracker.core import names
+from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import NotScaffolded, UnknownScript
-from scripts_tracker.scaffold import Scaffold
+from scripts_tracker.project import scaffold, scan
+from scripts_tracker.project.scaffold import Scaffold
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
-    from scripts_tracker.datatypes import CommandsDir
+    from scripts_tracker.core.values import CommandsDir
 
 _NAME = re.compile(r"[^\W\d_]\w*")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from scripts_tracker.report import Canvas, Report
+    from scripts_tracker.reporting.report import Canvas, Report
 
 
 def names() -> tuple[str, ...]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from scripts_tracker.states import State
+from scripts_tracker.core.states import State
 
 if TYPE_CHECKING:
-    from scripts_tracker.datatypes import ScriptId
-    from scripts_tracker.report import Report
+    from scripts_tracker.core.values import ScriptId
+    from scripts_tracker.reporting.report import Report
 
 
 class Look(NamedTuple):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from scripts_tracker import planning
+from scripts_tracker.core import planning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.datatypes import ScriptId
-    from scripts_tracker.report import Canvas, Report
+    from scripts_tracker.core.values import ScriptId
+    from scripts_tracker.reporting.report import Canvas, Report
 
 
 class Glyphs(NamedTuple):

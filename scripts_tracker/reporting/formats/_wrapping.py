@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.report import Canvas
+    from scripts_tracker.reporting.report import Canvas
 
 
 def wrapped(text: str, indent: str, canvas: Canvas, hang: str = "") -> Iterator[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scripts_tracker.formats._graph import LOOKS, nodes_and_edges
+from scripts_tracker.reporting.formats._graph import LOOKS, nodes_and_edges
 
 if TYPE_CHECKING:
-    from scripts_tracker.report import Canvas, Report
+    from scripts_tracker.reporting.report import Canvas, Report
 
 
 def _quoted(text: str) -> str:

@@ -5,25 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from scripts_tracker.report import path_of
+from scripts_tracker.core.text import finding, path_of
 
 if TYPE_CHECKING:
-    from scripts_tracker.datatypes import Finding
-    from scripts_tracker.report import Canvas, Report
-    from scripts_tracker.states import ScriptStatus
-
-
-def finding(found: Finding) -> dict[str, Any]:
-    """One finding, as the lint's JSON and this one have it."""
-    return {
-        "path": found.location.path,
-        "line": found.location.line,
-        "column": found.location.column,
-        "code": found.code,
-        "message": found.message,
-        "hint": found.hint,
-        "fixable": found.fixable,
-    }
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.reporting.report import Canvas, Report
 
 
 def script(status: ScriptStatus) -> dict[str, Any]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scripts_tracker.formats._wrapping import wrapped
-from scripts_tracker.report import compared_by_bytes, path_of, why
-from scripts_tracker.states import State
+from scripts_tracker.core.states import State
+from scripts_tracker.core.text import path_of
+from scripts_tracker.reporting.formats._wrapping import wrapped
+from scripts_tracker.reporting.report import compared_by_bytes, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from scripts_tracker.datatypes import Finding
-    from scripts_tracker.report import Canvas, Report
-    from scripts_tracker.states import ScriptStatus
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.core.values import Finding
+    from scripts_tracker.reporting.report import Canvas, Report
 
 _BRIEF = (State.NEW, State.MODIFIED)
 
@@ -56,7 +57,7 @@ def _sections(
 
 
 def _unapplied_requirements(status: ScriptStatus, report: Report) -> Sequence[ScriptStatus]:
-    from scripts_tracker import planning  # for scripts that need action
+    from scripts_tracker.core import planning  # for scripts that need action
 
     return planning.unapplied_requirements(status, report.by_id)
 
@@ -92,7 +93,7 @@ def _rest(report: Report, canvas: Canvas) -> Iterator[str]:
 def _dependencies(report: Report, canvas: Canvas) -> Iterator[str]:
     yield canvas.style.MIGRATE_HEADING("Script dependencies:")
     if report.unapplied:
-        from scripts_tracker.formats import _tree  # for who asks for it
+        from scripts_tracker.reporting.formats import _tree  # for who asks for it
 
         yield from (f"  {line}" for line in _tree.lines(report, canvas))
     else:

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts_tracker.analysis.lint.engine import Request, project_findings
+from scripts_tracker.lint.engine import Request, project_findings
 from tests.analysis.project_cases import folders
 
 if TYPE_CHECKING:
-    from scripts_tracker.datatypes import ProjectIndex
+    from scripts_tracker.core.values import ProjectIndex
 
 ALONE = "shop/management/commands/fix.py"
 _HEADER = re.compile(r"^--- (.+)\n", re.MULTILINE)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts_tracker.analysis import cli
+from scripts_tracker.lint import cli
 from tests.analysis.lint.rule_cases import build
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def test_fix_leaves_alone_what_was_not_asked_for(lint: Lint, tmp_path: Path) -> 
 def test_a_file_changed_meanwhile_is_not_overwritten(
     lint: Lint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scripts_tracker.analysis.lint import fixing
+    from scripts_tracker.lint import fixing
 
     build(OLD, tmp_path)
     real = fixing.fixed
@@ -282,7 +282,7 @@ def test_rules_are_listed_and_explained(lint: Lint) -> None:
 HARNESS = """
 import sys
 {before}
-from scripts_tracker.analysis.cli import main
+from scripts_tracker.lint.cli import main
 code = main(sys.argv[1:])
 print("code", code, "libcst" in sys.modules, any(name.split(".")[0] == "django" for name in sys.modules))
 """
@@ -316,7 +316,7 @@ def test_a_reader_that_goes_away_is_no_trouble(tmp_path: Path) -> None:
     case = "".join(f"--- shop/management/commands/fix{n}.py\n{BROKEN}" for n in range(200))
     build(case, tmp_path)
     done = subprocess.run(
-        ["sh", "-c", f"{sys.executable} -m scripts_tracker.analysis.cli | head -1"],
+        ["sh", "-c", f"{sys.executable} -m scripts_tracker.lint.cli | head -1"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
@@ -331,7 +331,7 @@ def test_a_narrow_encoding_is_no_trouble(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").touch()
     build(BROKEN.replace("gone", "g\xf6ne"), tmp_path)
     done = subprocess.run(
-        [sys.executable, "-m", "scripts_tracker.analysis.cli"],
+        [sys.executable, "-m", "scripts_tracker.lint.cli"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONIOENCODING": "ascii"},
         capture_output=True,
@@ -452,7 +452,7 @@ def test_a_path_through_a_link_is_what_it_leads_to(lint: Lint, tmp_path: Path) -
 
 def _closing(redirection: str, root: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["sh", "-c", f"{sys.executable} -m scripts_tracker.analysis.cli {redirection}"],
+        ["sh", "-c", f"{sys.executable} -m scripts_tracker.lint.cli {redirection}"],
         cwd=root,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts_tracker.analysis.lint import config
-from scripts_tracker.analysis.lint.config import Config, WrongUseError
-from scripts_tracker.datatypes import Finding, Location
+from scripts_tracker.core.values import Finding, Location
+from scripts_tracker.lint import config
+from scripts_tracker.lint.config import Config, WrongUseError
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scripts_tracker.analysis.cache import FactCache
-from scripts_tracker.analysis.lint.engine import Request, project_findings
-from scripts_tracker.datatypes import CommandsDir
+from scripts_tracker.analysis.store.cache import FactCache
+from scripts_tracker.core.values import CommandsDir
+from scripts_tracker.lint.engine import Request, project_findings
 from tests.analysis.lint.rule_cases import build
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scripts_tracker.datatypes import ProjectIndex
+    from scripts_tracker.core.values import ProjectIndex
 
 BASE = """\
 from django.core.management.base import BaseCommand

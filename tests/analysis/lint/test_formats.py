@@ -12,10 +12,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from scripts_tracker.analysis.lint import formats
-from scripts_tracker.analysis.lint.formats import LintCanvas
-from scripts_tracker.analysis.lint.rules import all_rules
-from scripts_tracker.datatypes import Finding, Location
+from scripts_tracker.core.values import Finding, Location
+from scripts_tracker.lint import formats
+from scripts_tracker.lint.formats import LintCanvas
+from scripts_tracker.lint.rules import all_rules
 
 # The one package of a registry that ships the schema of SARIF 2.1.0.
 SHIPS_SCHEMA, MEMBER = "@microsoft/jest-sarif@1.0.0-beta.0", "package/lib/schemas/sarif-2.1.0-rtm.5.json"
@@ -54,7 +54,7 @@ def test_a_format_that_does_not_exist_fails_loudly() -> None:
 
 @pytest.mark.parametrize("name", ["text", "json", "github"])
 def test_a_format_imports_neither_django_nor_libcst(name: str) -> None:
-    module = f"scripts_tracker.analysis.lint.formats.{name}"
+    module = f"scripts_tracker.lint.formats.{name}"
     code = f"import sys, {module}; sys.exit(bool({{'django', 'libcst'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -184,7 +184,7 @@ def test_sarif_documents_all_rules() -> None:
     assert driver["name"] == "scripts-tracker-lint"
     assert [rule["id"] for rule in driver["rules"]] == list(all_rules())
     asks = driver["rules"][list(all_rules()).index("ST012")]
-    assert asks["name"] == "asks-a-person"
+    assert asks["name"] == "interactive-prompt"
     assert asks["shortDescription"]["text"] == "A tracked script waits for somebody at a terminal."
     assert asks["fullDescription"]["text"].startswith("Scripts run during deploys")
     assert "## Use instead" in asks["help"]["markdown"]

@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 
-from scripts_tracker.analysis import codes, compiling
-from scripts_tracker.analysis.compiling import compiled
-from scripts_tracker.analysis.lint import git, hits
-from scripts_tracker.analysis.lint.base import RunRule
-from scripts_tracker.analysis.lint.revisions import UnknownRevisionError, changed_silently, not_in_git
-from scripts_tracker.analysis.lint.rules import all_rules
-from scripts_tracker.analysis.project import analyse
-from scripts_tracker.datatypes import CommandsDir, Finding, ScriptDefinition
+from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.linking.scanning import analyse
+from scripts_tracker.analysis.store import compiling
+from scripts_tracker.analysis.store.compiling import compiled
+from scripts_tracker.core.values import CommandsDir, Finding, ScriptDefinition
+from scripts_tracker.lint import git, hits
+from scripts_tracker.lint.base import RunRule
+from scripts_tracker.lint.git import UnknownRevisionError, changed_silently, not_in_git
+from scripts_tracker.lint.rules import all_rules
 from tests.analysis.lint.rule_cases import expected, files
 from tests.analysis.project_cases import index_of
 

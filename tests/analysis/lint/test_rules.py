@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.lint.base import RunRule
-from scripts_tracker.analysis.lint.fixing import fixed
-from scripts_tracker.analysis.lint.rules import all_rules
+from scripts_tracker.lint.base import RunRule
+from scripts_tracker.lint.fixing import fixed
+from scripts_tracker.lint.rules import all_rules
 from tests.analysis.lint.rule_cases import ALONE, build, expected, linted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scripts_tracker.analysis.lint.base import Rule
-    from scripts_tracker.datatypes import Finding
+    from scripts_tracker.core.values import Finding
+    from scripts_tracker.lint.base import Rule
 
 RULES = all_rules()
 PASSING = [

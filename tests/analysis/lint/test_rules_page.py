@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts_tracker.analysis.lint import explaining
-from scripts_tracker.analysis.lint.rules import all_rules, name_of
+from scripts_tracker.lint import explaining
+from scripts_tracker.lint.rules import all_rules, name_of
 
 PAGE = Path(__file__).parents[3] / "docs" / "rules.md"
-COMMAND = "python -m scripts_tracker.analysis.lint.explaining > docs/rules.md"
+COMMAND = "python -m scripts_tracker.lint.explaining > docs/rules.md"
 
 
 def test_the_page_of_all_rules_is_what_they_say() -> None:

@@ -12,13 +12,13 @@ from pathlib import Path
 import libcst as cst
 import pytest
 
-from scripts_tracker.analysis.extraction import Extraction
-from scripts_tracker.analysis.lint import hits
-from scripts_tracker.analysis.lint.parsers import declared
-from scripts_tracker.analysis.lint.rules import tree_rules
-from scripts_tracker.analysis.lint.trees import Tree, Where
-from scripts_tracker.analysis.parsing import parse
+from scripts_tracker.analysis.facts.extraction import Extraction
+from scripts_tracker.analysis.source.parsing import parse
 from scripts_tracker.exceptions import UnreadableSource
+from scripts_tracker.lint import hits
+from scripts_tracker.lint.file import Tree, Where
+from scripts_tracker.lint.parsers import declared
+from scripts_tracker.lint.rules import tree_rules
 from tests.analysis.project_cases import FIXTURES, read_cases
 
 # Short ones: the whole library would take a minute.

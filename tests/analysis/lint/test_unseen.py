@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts_tracker.analysis import modules
-from scripts_tracker.analysis.lint.engine import project_findings
-from scripts_tracker.analysis.lint.rules import all_rules
-from scripts_tracker.analysis.lint.unseen import unseen
-from scripts_tracker.analysis.stores import MemoryStore
+from scripts_tracker.analysis.linking import modules
+from scripts_tracker.analysis.store.cache import MemoryStore
+from scripts_tracker.lint.engine import project_findings
+from scripts_tracker.lint.rules import all_rules
+from scripts_tracker.lint.unseen import unseen
 from tests.analysis.lint.rule_cases import ALONE, build, expected, linted, request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scripts_tracker.datatypes import Finding
+    from scripts_tracker.core.values import Finding
 
 RULE = all_rules()["ST010"]
 TRACKED = """\
@@ -139,9 +139,9 @@ def test_a_second_time_nothing_is_parsed(tmp_path: Path, monkeypatch: pytest.Mon
 
 WITHOUT_LIBCST = """
 import sys
-from scripts_tracker.analysis.lint.engine import Request
-from scripts_tracker.analysis.lint.unseen import unseen
-from scripts_tracker.datatypes import CommandsDir, ProjectIndex
+from scripts_tracker.lint.engine import Request
+from scripts_tracker.lint.unseen import unseen
+from scripts_tracker.core.values import CommandsDir, ProjectIndex
 root, folder, *paths = sys.argv[1:]
 request = Request((CommandsDir("shop", "shop.management.commands", folder),), root)
 assert not unseen(paths, request, ProjectIndex((), ()), None)

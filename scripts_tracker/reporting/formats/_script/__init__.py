@@ -8,13 +8,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from scripts_tracker import formats
+from scripts_tracker.reporting import formats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scripts_tracker.dossier import Dossier
-    from scripts_tracker.report import Canvas
+    from scripts_tracker.project.detail import Dossier
+    from scripts_tracker.reporting.report import Canvas
 
 
 def names() -> tuple[str, ...]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from scripts_tracker.dossier import duration, who
-from scripts_tracker.formats._wrapping import escaped, wrapped
-from scripts_tracker.report import local_time
+from scripts_tracker.core.text import duration, local_time, who
+from scripts_tracker.reporting.formats._wrapping import escaped, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from scripts_tracker.dossier import Dossier, PastRun, PastVersion
-    from scripts_tracker.report import Canvas
+    from scripts_tracker.core.values import PastRun, PastVersion
+    from scripts_tracker.project.detail import Dossier
+    from scripts_tracker.reporting.report import Canvas
 
 _DIGITS = 12
 _BAD = {"failed", "lost"}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from scripts_tracker.formats.json import finding, script
-from scripts_tracker.report import why
+from scripts_tracker.core.text import finding
+from scripts_tracker.reporting.formats.json import script
+from scripts_tracker.reporting.report import why
 
 if TYPE_CHECKING:
-    from scripts_tracker.datatypes import ScriptDefinition
-    from scripts_tracker.dossier import Comparison, Dossier, PastRun, PastVersion
-    from scripts_tracker.report import Canvas
+    from scripts_tracker.core.values import PastRun, PastVersion, ScriptDefinition
+    from scripts_tracker.project.detail import Comparison, Dossier
+    from scripts_tracker.reporting.report import Canvas
 
 
 def _options(definition: ScriptDefinition | None) -> dict[str, Any] | None:

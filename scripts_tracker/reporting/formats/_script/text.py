@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scripts_tracker.datatypes import ScriptOptions
-from scripts_tracker.dossier import next_steps
-from scripts_tracker.formats._script._past import runs, versions
-from scripts_tracker.formats._wrapping import escaped, wrapped
-from scripts_tracker.report import path_of, why
-from scripts_tracker.states import State
+from scripts_tracker.core.states import State
+from scripts_tracker.core.text import path_of
+from scripts_tracker.core.values import ScriptOptions
+from scripts_tracker.project.detail import next_steps
+from scripts_tracker.reporting.formats._script._past import runs, versions
+from scripts_tracker.reporting.formats._wrapping import escaped, wrapped
+from scripts_tracker.reporting.report import why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from scripts_tracker.datatypes import ScriptDefinition
-    from scripts_tracker.dossier import Comparison, Dossier
-    from scripts_tracker.report import Canvas
-    from scripts_tracker.states import ScriptStatus
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.core.values import ScriptDefinition
+    from scripts_tracker.project.detail import Comparison, Dossier
+    from scripts_tracker.reporting.report import Canvas
 
 _LABEL = 13
 _OUTPUT_LINES = 20
