@@ -1,7 +1,7 @@
-"""What a rule is: a code, a doc, a check, cases that pass and fail, and a fix where one is safe.
+"""What a rule is: a code, its documentation, a check, and a fix where one is safe.
 
 A rule is one module of ``rules``, named after its code and the bad pattern: ``st012_asks_a_person.py``. Its class is
-documented under four headings: What it does, Why is this bad, Example, Use instead.
+documented under four headings: What it does, Why is this bad, Example, Use instead. Its cases are in ``fixtures/lint``.
 """
 
 from __future__ import annotations
@@ -66,16 +66,14 @@ class Rule:
 
     Attributes:
         code: such as ``ST012``.
-        passes: cases in which the rule is silent, each the text of a file, or of several with a line ``--- path``
-            before each; a lone file is ``shop/management/commands/fix.py``.
-        fails: cases with ``# expect: ST012`` on the lines that are reported.
-        fixes: for ``--fix``, files before and after.
     """
 
     code: ClassVar[str]
-    passes: ClassVar[Sequence[str]] = ()
-    fails: ClassVar[Sequence[str]] = ()
-    fixes: ClassVar[Sequence[tuple[str, str]]] = ()
+
+    @property
+    def is_fixable(self) -> bool:
+        """Whether ``--fix`` can repair what the rule finds."""
+        return False
 
 
 class AnalysisRule(Rule):
@@ -92,6 +90,11 @@ class TreeRule(Rule):
     def edits(self, tree: Tree) -> Iterator[Edit]:  # noqa: ARG002 - for the rules that fix something
         """What to exchange in the file so that ``check`` finds nothing fixable in it any more."""
         yield from ()
+
+    @property
+    def is_fixable(self) -> bool:
+        """A rule over trees is fixable where it has edits of its own."""
+        return type(self).edits is not TreeRule.edits
 
 
 class ProjectRule(Rule):

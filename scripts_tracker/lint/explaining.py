@@ -66,7 +66,7 @@ def explained(code: str) -> str:
     rule = all_rules().get(code.upper())
     if rule is None:
         raise UnknownCodeError(f"there is no rule {code!r}; --list-rules lists them")
-    mark = f" ({_mark(rule)})" if rule.fixes else ""
+    mark = f" ({_mark(rule)})" if rule.is_fixable else ""
     return f"{rule.code} {name_of(rule)}{mark}\n\n{doc_of(rule)}"
 
 
@@ -77,7 +77,7 @@ def page() -> str:
 
 
 def _mark(rule: Rule) -> str:
-    return "fixable" if rule.fixes else ""
+    return "fixable" if rule.is_fixable else ""
 
 
 def _row(rule: Rule) -> str:

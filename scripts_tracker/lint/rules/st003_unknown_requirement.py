@@ -31,30 +31,3 @@ class RequirementThatDoesNotExist(AnalysisRule):
     """
 
     code = codes.UNKNOWN_REQUIREMENT
-    passes = (
-        """\
---- shop/management/commands/first.py
-from scripts_tracker import tracked_script
-
-class Command:
-    @tracked_script
-    def handle(self, *args, **options): ...
---- shop/management/commands/second.py
-from scripts_tracker import required_preceding_script, tracked_script
-
-class Command:
-    @tracked_script
-    @required_preceding_script("first", "shop.first")
-    def handle(self, *args, **options): ...
-""",
-    )
-    fails = (
-        """\
-from scripts_tracker import required_preceding_script, tracked_script
-
-class Command:
-    @tracked_script
-    @required_preceding_script("frist")  # expect: ST003
-    def handle(self, *args, **options): ...
-""",
-    )

@@ -42,40 +42,6 @@ class NoHelp(ProjectRule):
     """
 
     code = codes.NO_HELP
-    passes = (
-        """\
-from scripts_tracker import tracked_script
-
-class Command:
-    help = "Says what it does"
-
-    @tracked_script
-    def handle(self, *args, **options): ...
-""",
-        '''\
-"""Says what it does."""
-from scripts_tracker import tracked_script
-
-class Command:
-    @tracked_script
-    def handle(self, *args, **options): ...
-''',
-        """\
-class Command:
-    def handle(self, *args, **options): ...
-""",
-    )
-    fails = (
-        """\
-from scripts_tracker import tracked_script
-
-class Command:  # expect: ST016
-    help = ""
-
-    @tracked_script
-    def handle(self, *args, **options): ...
-""",
-    )
 
     def check(self, project: Project) -> Iterator[Finding]:
         """The scripts without a help text."""

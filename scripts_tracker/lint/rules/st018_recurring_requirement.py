@@ -41,51 +41,6 @@ class RequirementThatRunsEveryTime(ProjectRule):
     """
 
     code = codes.REQUIRES_ALWAYS
-    passes = (
-        """\
---- shop/management/commands/first.py
-from scripts_tracker import tracked_script
-
-class Command:
-    @tracked_script(rerun="once")
-    def handle(self, *args, **options): ...
---- shop/management/commands/second.py
-from scripts_tracker import required_preceding_script, tracked_script
-
-class Command:
-    @tracked_script(rerun="always")
-    @required_preceding_script("first", "missing")
-    def handle(self, *args, **options): ...
-""",
-        """\
-from scripts_tracker import required_preceding_script, tracked_script
-
-class Command:
-    @tracked_script(rerun="always")
-    @required_preceding_script("fix")
-    def handle(self, *args, **options): ...
-""",
-    )
-    fails = (
-        """\
---- shop/management/commands/first.py
-from scripts_tracker import tracked_script
-
-class Command:
-    @tracked_script(rerun="always")
-    def handle(self, *args, **options): ...
---- shop/management/commands/second.py
-from scripts_tracker import required_preceding_script, tracked_script
-
-class Command:
-    @tracked_script
-    @required_preceding_script(
-        "missing",
-        "shop.first",  # expect: ST018
-    )
-    def handle(self, *args, **options): ...
-""",
-    )
 
     def check(self, project: Project) -> Iterator[Finding]:
         """The requirements that name such a script."""

@@ -30,28 +30,3 @@ class NotInGit(RunRule):
     """
 
     code = codes.NOT_IN_GIT
-    passes = (
-        """\
---- .gitignore
-fix*.py
-!fix.py
---- shop/management/commands/fix.py
-from scripts_tracker import tracked_script
-
-class Command:
-    @tracked_script
-    def handle(self, *args, **options): ...
-""",
-    )
-    fails = (
-        """\
---- .gitignore
-fix*.py
---- shop/management/commands/fix.py
-from scripts_tracker import tracked_script
-
-class Command:  # expect: ST020
-    @tracked_script
-    def handle(self, *args, **options): ...
-""",
-    )

@@ -1,20 +1,64 @@
-"""The cases of the rules, as projects on disk, and what the lint makes of them."""
+"""The cases of the rules, read from ``fixtures/lint``, as projects on disk, and what the lint makes of them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from scripts_tracker.lint.engine import Request, project_findings
 from tests.analysis.project_cases import folders
+from tests.conftest import ROOT
 
 if TYPE_CHECKING:
-    from scripts_tracker.core.values import ProjectIndex
+    from collections.abc import Iterable, Mapping
 
+    from _pytest.mark.structures import ParameterSet
+
+    from scripts_tracker.core.values import ProjectIndex
+    from scripts_tracker.lint.base import Rule
+
+CASES = ROOT / "fixtures" / "lint"
 ALONE = "shop/management/commands/fix.py"
 _HEADER = re.compile(r"^--- (.+)\n", re.MULTILINE)
 _EXPECT = re.compile(r"#.*expect: (ST\d{3}(?:, ST\d{3})*)")
+
+
+def passing(code: str) -> Mapping[Path, str]:
+    """The cases in which a rule is silent, by file."""
+    return _read(code, "passes/*.txt")
+
+
+def failing(code: str) -> Mapping[Path, str]:
+    """The cases with ``# expect:`` on the lines that a rule reports, by file."""
+    return _read(code, "fails/*.txt")
+
+
+def fixing(code: str) -> list[tuple[Path, Path]]:
+    """The files with what ``--fix`` gets and with what it makes of it."""
+    befores = sorted((CASES / code).glob("fixes/*.before.txt"))
+    return [(path, path.with_name(path.name.replace(".before.", ".after."))) for path in befores]
+
+
+def parameters(rules: Iterable[Rule], kind: Callable[[str], Mapping[Path, str]]) -> list[ParameterSet]:
+    """The cases of a kind, each with its rule."""
+    return [
+        pytest.param(rule, case, id=f"{rule.code}-{path.stem}")
+        for rule in rules
+        for path, case in kind(rule.code).items()
+    ]
+
+
+def _read(code: str, pattern: str) -> dict[Path, str]:
+    return {path: read_text(path) for path in sorted((CASES / code).glob(pattern))}
+
+
+def read_text(path: Path) -> str:
+    """A file with its line ends as they are."""
+    return path.read_bytes().decode("utf-8")
 
 
 def files(case: str) -> dict[str, str]:
@@ -29,7 +73,7 @@ def files(case: str) -> dict[str, str]:
 def build(case: str, root: Path) -> None:
     for path, text in files(case).items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
+        (root / path).write_bytes(text.encode("utf-8"))
 
 
 def expected(case: str) -> set[tuple[str, int, str]]:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,10 +17,10 @@ from scripts_tracker.analysis.store import compiling
 from scripts_tracker.analysis.store.compiling import compiled
 from scripts_tracker.core.values import CommandsDir, Finding, ScriptDefinition
 from scripts_tracker.lint import git, hits
-from scripts_tracker.lint.base import RunRule
+from scripts_tracker.lint.base import Rule, RunRule
 from scripts_tracker.lint.git import UnknownRevisionError, changed_silently, not_in_git
 from scripts_tracker.lint.rules import all_rules
-from tests.analysis.lint.rule_cases import expected, files
+from tests.analysis.lint.rule_cases import expected, failing, files, parameters, passing
 from tests.analysis.project_cases import index_of
 
 COMMAND = """\
@@ -491,16 +490,7 @@ def test_a_repository_that_git_refuses_is_an_error_only_where_a_revision_was_ask
 # The cases of the rules
 
 
-def _cases(kind: str) -> list[Any]:
-    return [
-        pytest.param(rule.code, case, id=f"{rule.code}-{number}")
-        for rule in all_rules().values()
-        if isinstance(rule, RunRule) and rule.code != codes.UNSEEN
-        for number, case in enumerate(getattr(rule, kind))
-    ]
-
-
-PASSING, FAILING = _cases("passes"), _cases("fails")
+OVER_GIT = [rule for rule in all_rules().values() if isinstance(rule, RunRule) and rule.code != codes.UNSEEN]
 
 
 def _said(repo: Repo, case: str) -> set[tuple[str, int, str]]:
@@ -527,14 +517,14 @@ def _says_rerun(repo: Repo, script: ScriptDefinition) -> bool:
     return hits.read(compiled(source, for_lint=True).hits).says_rerun
 
 
-@pytest.mark.parametrize(("code", "case"), PASSING)
-def test_a_rule_about_revisions_is_silent_where_nothing_is_wrong(repo: Repo, code: str, case: str) -> None:
+@pytest.mark.parametrize(("rule", "case"), parameters(OVER_GIT, passing))
+def test_a_rule_about_revisions_is_silent_where_nothing_is_wrong(repo: Repo, rule: Rule, case: str) -> None:
     assert _said(repo, case) == expected(case) == set()
 
 
-@pytest.mark.parametrize(("code", "case"), FAILING)
+@pytest.mark.parametrize(("rule", "case"), parameters(OVER_GIT, failing))
 def test_a_rule_about_revisions_names_the_lines_that_its_cases_announce(
-    repo: Repo, code: str, case: str
+    repo: Repo, rule: Rule, case: str
 ) -> None:
     assert _said(repo, case) == expected(case)
-    assert {found for _, _, found in expected(case)} == {code}
+    assert {found for _, _, found in expected(case)} == {rule.code}

@@ -12,7 +12,18 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.lint.base import RunRule
 from scripts_tracker.lint.fixing import fixed
 from scripts_tracker.lint.rules import all_rules
-from tests.analysis.lint.rule_cases import ALONE, build, expected, linted
+from tests.analysis.lint.rule_cases import (
+    ALONE,
+    CASES,
+    build,
+    expected,
+    failing,
+    fixing,
+    linted,
+    parameters,
+    passing,
+    read_text,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,22 +32,13 @@ if TYPE_CHECKING:
     from scripts_tracker.lint.base import Rule
 
 RULES = all_rules()
-PASSING = [
-    pytest.param(rule, case, id=f"{rule.code}-{number}")
-    for rule in RULES.values()
-    if not isinstance(rule, RunRule)
-    for number, case in enumerate(rule.passes)
-]
-FAILING = [
-    pytest.param(rule, case, id=f"{rule.code}-{number}")
-    for rule in RULES.values()
-    if not isinstance(rule, RunRule)
-    for number, case in enumerate(rule.fails)
-]
+OVER_FILES = [rule for rule in RULES.values() if not isinstance(rule, RunRule)]
+PASSING = parameters(OVER_FILES, passing)
+FAILING = parameters(OVER_FILES, failing)
 FIXING = [
-    pytest.param(rule, before, after, id=f"{rule.code}-{number}")
+    pytest.param(rule, read_text(before), read_text(after), id=f"{rule.code}-{before.stem}")
     for rule in RULES.values()
-    for number, (before, after) in enumerate(rule.fixes)
+    for before, after in fixing(rule.code)
 ]
 HEADINGS = ["What it does", "Why is this bad?", "Example", "Use instead"]
 
@@ -100,7 +102,23 @@ def test_every_code_is_a_rule() -> None:
     assert tuple(RULES) == codes.ALL
 
 
+@pytest.mark.parametrize("code", RULES)
+def test_a_rule_has_cases_that_pass_and_cases_that_fail(code: str) -> None:
+    assert passing(code), f"write a case into fixtures/lint/{code}/passes/"
+    assert failing(code), f"write a case into fixtures/lint/{code}/fails/"
+
+
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_a_rule_has_cases_that_pass_and_cases_that_fail(rule: Rule) -> None:
-    assert rule.passes
-    assert rule.fails
+def test_a_rule_that_is_fixable_has_cases_of_its_fix_and_no_other_has(rule: Rule) -> None:
+    assert bool(fixing(rule.code)) == rule.is_fixable
+
+
+def test_every_file_of_the_cases_is_read() -> None:
+    read = {CASES / "README.md"}
+    for code in RULES:
+        read.update(passing(code), failing(code), *fixing(code))
+    assert {path for path in CASES.rglob("*") if not path.is_dir()} == read
+
+
+def test_a_folder_of_cases_belongs_to_a_rule() -> None:
+    assert {path.name for path in CASES.iterdir() if path.is_dir()} == {*RULES}

@@ -14,12 +14,22 @@ from scripts_tracker.analysis.store.cache import MemoryStore
 from scripts_tracker.lint.engine import project_findings
 from scripts_tracker.lint.rules import all_rules
 from scripts_tracker.lint.unseen import unseen
-from tests.analysis.lint.rule_cases import ALONE, build, expected, linted, request
+from tests.analysis.lint.rule_cases import (
+    ALONE,
+    build,
+    expected,
+    failing,
+    linted,
+    parameters,
+    passing,
+    request,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from scripts_tracker.core.values import Finding
+    from scripts_tracker.lint.base import Rule
 
 RULE = all_rules()["ST010"]
 TRACKED = """\
@@ -39,14 +49,14 @@ def _said(root: Path) -> set[tuple[str, int, str]]:
     return {(one.location.path, one.location.line, one.code) for one in _unseen(root)}
 
 
-@pytest.mark.parametrize("case", RULE.passes)
-def test_it_is_silent_where_nothing_is_wrong(case: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("rule", "case"), parameters([RULE], passing))
+def test_it_is_silent_where_nothing_is_wrong(rule: Rule, case: str, tmp_path: Path) -> None:
     build(case, tmp_path)
     assert _said(tmp_path) == expected(case) == set()
 
 
-@pytest.mark.parametrize("case", RULE.fails)
-def test_it_names_the_lines_that_its_cases_announce(case: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("rule", "case"), parameters([RULE], failing))
+def test_it_names_the_lines_that_its_cases_announce(rule: Rule, case: str, tmp_path: Path) -> None:
     build(case, tmp_path)
     assert _said(tmp_path) == expected(case) != set()
 
@@ -128,7 +138,7 @@ def test_what_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_second_time_nothing_is_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for case in RULE.fails:
+    for case in failing(RULE.code).values():
         build(case, tmp_path)
     paths, index, store = [*map(str, tmp_path.rglob("*.py"))], linted(tmp_path), MemoryStore()
     found = unseen(paths, request(tmp_path), index, store)
