@@ -16,7 +16,9 @@ import pytest
 from tests.conftest import ROOT, Project
 from tests.test_readme import insist_on
 
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+)
 # test_readme.py plays the README.
 PLAYED = {"README.md"}
 # The programs of this environment come first, whatever PATH says.

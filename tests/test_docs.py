@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import json
 import re
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import tests.test_docs_typed  # noqa: F401 - plays the other pages
 from scripts_tracker.analysis import codes
 from scripts_tracker.lint import cli
 from tests.conftest import ROOT, Project
-from tests.pages import PAGES, PLAYED, blocks, plays, type_in, write
+from tests.pages import PAGES, PATH, PLAYED, blocks, plays, type_in, write
 
 
 def anchors(page: Path) -> set[str]:
@@ -57,11 +58,11 @@ def test_what_the_page_on_extending_tells_to_change_is_where_it_says() -> None:
         assert re.search(rf"\b{name}\b", (ROOT / path).read_text()), f"{path} has no {name}"
 
 
-@plays("start.md")
-def test_what_the_first_page_tells_to_type_does_what_it_shows(typed: list[str], tmp_path: Path) -> None:
+@plays("quickstart.md")
+def test_the_commands_of_the_quickstart_print_what_it_shows(typed: list[str], tmp_path: Path) -> None:
     """Into an empty folder, one after the other."""
     project = Project(tmp_path, {"PYTHONPATH": str(ROOT)})
-    for block in blocks(ROOT / "docs" / "start.md"):
+    for block in blocks(ROOT / "docs" / "quickstart.md"):
         if block.text in typed:
             type_in(project, block.text)
         elif block.text.startswith("# at the end of "):
@@ -105,6 +106,38 @@ def test_what_a_page_says_of_the_options_is_what_the_commands_have(page: Path) -
 
 
 def test_the_synopses_are_found() -> None:
-    text = (ROOT / "README.md").read_text()
+    text = "".join((ROOT / "docs" / page).read_text() for page in ("lint.md", "migrating.md", "reference.md"))
     found = {command for command, rest in re.findall(MENTION, text) if "[--" in rest}
-    assert found >= {"check_scripts", "run_scripts", "show_script", "start_script", "scripts-tracker-lint"}
+    assert found >= {*OURS.split("|"), "scripts-tracker-lint"}
+
+
+def insist_on_keys(shown: object, printed: object) -> None:
+    """The same keys on every level; ``...`` among those that are shown stands for others."""
+    if isinstance(shown, dict) and isinstance(printed, dict):
+        assert shown.keys() == printed.keys() or ("..." in shown and shown.keys() - {"..."} <= printed.keys())
+        for key in shown.keys() & printed.keys():
+            insist_on_keys(shown[key], printed[key])
+    elif isinstance(shown, list) and isinstance(printed, list):
+        assert bool(shown) == bool(printed)
+        for one, other in zip(shown, printed, strict=False):
+            insist_on_keys(one, other)
+
+
+def test_the_json_in_the_docs_has_the_keys_that_are_printed(migrated: Project) -> None:
+    migrated.command("shop.rates")
+    migrated.command("shop.later", decorators='@tracked_script\n    @required_preceding_script("fix_totals")')
+    require = '@tracked_script\n    @required_preceding_script("rates")'
+    migrated.command("shop.fix_totals", decorators=require)
+    migrated.manage("run_scripts", "fix_totals")
+    migrated.command("shop.fix_totals", decorators=require, body="self.stdout.write('more')")
+    printed = [
+        migrated.manage("check_scripts", "fix_totals", "--format", "json").out,
+        migrated.manage("show_script", "fix_totals", "--diff", "--format", "json").out,
+    ]
+    migrated.path("shop.rates").unlink()
+    lint = migrated.run("scripts-tracker-lint", "--format", "json", "--select", "ST003", PATH=PATH)
+    printed.append(lint.out)
+    pages = (ROOT / "docs" / "reference.md", ROOT / "docs" / "lint.md")
+    shown = [block.text for page in pages for block in blocks(page) if block.language == "json"]
+    for example, output in zip(shown, printed, strict=True):
+        insist_on_keys(json.loads(example), json.loads(output))

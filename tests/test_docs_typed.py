@@ -29,7 +29,7 @@ def git(root: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
-# coming-over.md
+# migrating.md
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def old(project: Project) -> OldTracker:
     return tracker
 
 
-@plays("coming-over.md")
-def test_a_team_comes_over_as_the_page_has_it(typed: list[str], old: OldTracker) -> None:
+@plays("migrating.md")
+def test_a_team_migrates_as_the_page_shows(typed: list[str], old: OldTracker) -> None:
     fix, migrate, adopt = typed
     type_in(old.project, fix)
     assert "from scripts_tracker import tracked_script" in old.project.path("shop.fix_totals").read_text()

@@ -39,10 +39,11 @@ def test_the_two_commands_are_targets_of_the_makefile() -> None:
         assert f"\n{command.removeprefix('make ')}:" in makefile
 
 
-def test_the_states_and_settings_of_the_readme_are_those_of_the_code() -> None:
+def test_the_states_in_the_reference_are_those_of_the_code() -> None:
     from scripts_tracker.core.states import State
 
-    rows = re.findall(r"^\| `([a-z]+)` \|[^|]*\| (yes|no|no, shown) \|$", README, re.MULTILINE)
+    reference = (ROOT / "docs" / "reference.md").read_text()
+    rows = re.findall(r"^\| `([a-z]+)` \|[^|]*\| (yes|no|no, shown) \|$", reference, re.MULTILINE)
     assert dict(rows) == {
         state.value: "yes" if state.needs_action else "no, shown" if state.shown else "no" for state in State
     }
@@ -51,6 +52,7 @@ def test_the_states_and_settings_of_the_readme_are_those_of_the_code() -> None:
 def test_the_number_of_rules_is_that_of_the_lint() -> None:
     from scripts_tracker.lint.rules import all_rules
 
-    named, more = re.findall(r"before they are merged: (.*?), and \[(\d+) more\]", README, re.DOTALL)[0]
+    lint = (ROOT / "docs" / "lint.md").read_text()
+    named, more = re.findall(r"before they are merged: (.*?), and \[(\d+) more\]", lint, re.DOTALL)[0]
     assert len(named.split(",")) + int(more) == len(all_rules())
     assert f"a linter of {len(all_rules())} rules" in (ROOT / "CHANGELOG.md").read_text()

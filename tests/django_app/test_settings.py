@@ -75,9 +75,9 @@ def test_a_pattern_may_be_compiled_and_a_wrong_one_counts_as_the_default(project
     assert project.python(asked).out == "None\n"
 
 
-def test_the_settings_of_the_readme_are_their_defaults(project: Project) -> None:
+def test_the_settings_in_the_reference_are_the_defaults(project: Project) -> None:
     (block,) = re.findall(
-        r"^SCRIPTS_TRACKER = \{.*?^\}", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+        r"^SCRIPTS_TRACKER = \{.*?^\}", (ROOT / "docs/reference.md").read_text(), re.MULTILINE | re.DOTALL
     )
     project.settings(block)
     assert project.manage("check").text.strip() == "System check identified no issues (0 silenced)."

@@ -116,8 +116,8 @@ def test_the_project_is_the_nearest_folder_upwards(tmp_path: Path) -> None:
     assert config.folder_of_project(str(tmp_path / "a")) == str(tmp_path / "a")
 
 
-def test_the_example_of_the_readme_is_understood(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def test_the_example_in_the_docs_is_understood(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "lint.md").read_text(), re.DOTALL)
     (tmp_path / "backend").mkdir()
     found = _read(tmp_path, example)
     assert found.ignore == ("ST016",)
