@@ -45,17 +45,36 @@ def test_every_page_is_in_the_list_of_pages() -> None:
         assert page.name in {*listed, "README.md"}, f"docs/README.md does not name {page.name}"
 
 
-def test_the_page_on_extending_gives_its_example_a_code_that_is_free() -> None:
-    text = (ROOT / "docs" / "extending.md").read_text()
-    assert set(re.findall(r"[sS][tT](\d{3})", text)) == {f"{len(codes.ALL):03}"}
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+PACKAGE = ROOT / "scripts_tracker"
 
 
-def test_what_the_page_on_extending_tells_to_change_is_where_it_says() -> None:
-    text = (ROOT / "docs" / "extending.md").read_text()
-    places = re.findall(r"`(_?[a-z]\w+|[A-Z_]+)` in `([\w/]+\.py)`", text)
-    assert len(places) > 5
-    for name, path in places:
-        assert re.search(rf"\b{name}\b", (ROOT / path).read_text()), f"{path} has no {name}"
+def test_the_example_of_a_new_rule_has_the_next_free_code() -> None:
+    assert set(re.findall(r"[sS][tT](\d{3})", CONTRIBUTING)) == {f"{len(codes.ALL):03}"}
+
+
+def test_every_file_and_folder_named_in_contributing_exists() -> None:
+    elsewhere = {"manage.py", "dist/", "screenshots/", f"st{len(codes.ALL):03}_prints_a_password.py"}
+    for path in {*re.findall(r"`([\w./-]+(?:/|\.(?:py|md|toml)))`", CONTRIBUTING)} - elsewhere:
+        is_there = (PACKAGE / path).exists() or (ROOT / path).exists()
+        assert is_there, f"CONTRIBUTING.md names {path}, which does not exist"
+
+
+def test_every_name_in_contributing_is_defined_where_it_says() -> None:
+    places = re.findall(r"((?:`[\w.]+`(?:,| and)?\s+)+)in\s+`([\w/]+\.py)`", CONTRIBUTING)
+    assert len(places) > 50
+    for spans, path in places:
+        text = (PACKAGE / path).read_text()
+        for name in re.findall(r"\w+", " ".join(re.findall(r"`([\w.]+)`", spans))):
+            pattern = rf"^\s*(?:(?:def|class) {name}\b|{name}\b[^=\n]*=)"
+            assert re.search(pattern, text, re.MULTILINE), f"CONTRIBUTING.md: {path} defines no {name}"
+
+
+def test_the_map_of_the_source_shows_every_room() -> None:
+    rooms = [f"{path.parent.name}/" for path in PACKAGE.glob("*/__init__.py")]
+    rooms += [f"analysis/{path.parent.name}/" for path in PACKAGE.glob("analysis/*/__init__.py")]
+    for room in (*rooms, *(path.name for path in PACKAGE.glob("[!_]*.py"))):
+        assert f"`{room}`" in CONTRIBUTING, f"CONTRIBUTING.md does not name {room}"
 
 
 @plays("quickstart.md")
