@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from tests.switches import FULL, IN_MATRIX, WARM
+from tests.waiting import PATIENCE
 from tests.warm.client import Warm
 
 pytest_plugins = ["tests.databases.fixtures"]
@@ -38,19 +40,10 @@ ENVIRONMENT = {
 
 PLAIN = {"PYTHONPATH": str(ROOT)}
 
-# Most of a manage.py process is the import of Django; the many of tox share it.
-WARM = os.environ.get("SCRIPTS_TRACKER_WARM") == "1"
+IS_SAMPLE = not (IN_MATRIX or FULL)
 
-IS_SAMPLE = not {"SCRIPTS_TRACKER_MATRIX", "SCRIPTS_TRACKER_FULL"}.intersection(os.environ)
-
-NEWCOMER = pytest.mark.skipif(
-    os.environ.get("SCRIPTS_TRACKER_MATRIX") == "1",
-    reason="the same everywhere: run by make test, not by tox",
-)
-MATRIX = pytest.mark.skipif(
-    os.environ.get("SCRIPTS_TRACKER_MATRIX") != "1",
-    reason="many like it remain: run by tox, not by make test",
-)
+NEWCOMER = pytest.mark.skipif(IN_MATRIX, reason="the same everywhere: run by make test, not by tox")
+MATRIX = pytest.mark.skipif(not IN_MATRIX, reason="many like it remain: run by tox, not by make test")
 
 IN_TURN = pytest.mark.skip(reason="here on another kind of database: on all of them by tox")
 
@@ -170,7 +163,7 @@ class Project:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
         return Result(done.returncode, done.stdout, done.stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tarfile
@@ -13,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ENVIRONMENT, ROOT, make_project
+from tests.switches import FULL
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("SCRIPTS_TRACKER_FULL"), reason="builds and installs: run at full length"
-)
+pytestmark = pytest.mark.skipif(not FULL, reason="builds and installs: run at full length")
 
 
 @pytest.fixture(scope="module")

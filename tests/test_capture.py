@@ -22,6 +22,7 @@ from django.core.management.base import OutputWrapper
 from scripts_tracker.running import output
 from scripts_tracker.running.output import SLACK, Tail, captured
 from tests.conftest import ENVIRONMENT, ROOT
+from tests.waiting import PATIENCE
 
 
 class Command:
@@ -262,7 +263,7 @@ def test_a_stream_that_the_script_closes_or_takes_apart_is_let_go() -> None:
 
 def test_runs_that_overlap_keep_what_is_theirs() -> None:
     tails: dict[str, str] = {}
-    turn = threading.Barrier(2, timeout=10)
+    turn = threading.Barrier(2, timeout=PATIENCE)
 
     def first() -> None:
         with captured(None, 1000) as tail:
@@ -392,7 +393,7 @@ def test_a_child_of_a_fork_goes_on_by_itself() -> None:
         env={**ENVIRONMENT, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import yaml  # pre-commit brings it
 from tests.conftest import ENVIRONMENT, ROOT, Project, Result
 from tests.django_app.old_tracker import SOURCE, OldTracker, commit
 from tests.pages import PATH, blocks, plays, type_in
+from tests.waiting import PATIENCE, wait_for
 
 
 def by_shell(project: Project, line: str) -> Result:
@@ -167,19 +167,17 @@ def test_a_pod_that_is_evicted_leaves_a_record_of_its_interrupted_script(
 ) -> None:
     """It gets the signal that the shell got its process for, which is process 1 of a container."""
     _, _, pod, _ = typed
-    body = "import time; open('began', 'w').close(); time.sleep(60)"
+    body = "import time; open('began', 'w').close(); time.sleep(600)"
     migrated.command("shop.fix_totals", body=body)
     env = {**ENVIRONMENT, **migrated.env, "PATH": PATH}
     with subprocess.Popen(command_of(pod), cwd=migrated.root, env=env, start_new_session=True) as process:
         try:
-            while not (migrated.root / "began").exists():
-                assert process.poll() is None
-                time.sleep(0.02)
+            wait_for((migrated.root / "began").exists, "the script runs")
             assert last_run(migrated)["pid"] == process.pid, (
                 "a shell stands before Python, and takes the signal"
             )
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 128 + signal.SIGTERM
+            assert process.wait(PATIENCE) == 128 + signal.SIGTERM
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 
 from scripts_tracker.core import redaction
 from scripts_tracker.core.redaction import MASK, bounded, compiled, mask, printed
+from tests.growth import LARGER, grows_in_proportion
 
 ORDINARY = [
     "",
@@ -176,21 +176,14 @@ HOSTILE = [
 ]
 
 
-def seconds(text: str) -> float:
-    start = time.process_time()
-    mask(text, compiled(None))
-    return time.process_time() - start
-
-
 @pytest.mark.parametrize("rest", ["", "a", '\x01"@'], ids=["alone", "before a long word", "before much else"])
 @pytest.mark.parametrize("piece", HOSTILE, ids=repr)
 def test_hostile_text_takes_time_in_proportion_to_its_length(piece: str, rest: str) -> None:
     def hostile(length: int) -> str:
         return (piece * length)[:length] + (rest * length)[:length]
 
-    # Eight times the text: in proportion that is 8, were it quadratic 64. Other processes may disturb it now and then.
-    growth = (seconds(hostile(32 * 1024)) / seconds(hostile(4 * 1024)) for _ in range(20))
-    assert any(times < 24 for times in growth)
+    short, long = hostile(4 * 1024), hostile(LARGER * 4 * 1024)
+    assert grows_in_proportion(lambda: mask(short, compiled(None)), lambda: mask(long, compiled(None)))
 
 
 CUTS = {

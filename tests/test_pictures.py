@@ -15,9 +15,9 @@ from scripts_tracker.core.states import statuses
 from scripts_tracker.reporting import formats
 from scripts_tracker.reporting.report import Report
 from tests.builders import definition, record, run
+from tests.switches import FULL
 from tests.test_formats import PLAIN
 
-FULL = bool(os.environ.get("SCRIPTS_TRACKER_FULL"))
 HOSTILE = 'no "such" <b>#1;</b> \\n [x] {y} (z) %%|-->`end` ä€'
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import NEWCOMER, ROOT
+from tests.waiting import PATIENCE
 
 GIT = [
     "git",
@@ -73,7 +74,7 @@ class Repository:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=PATIENCE,
         )
 
     def git(self, *arguments: str) -> str:

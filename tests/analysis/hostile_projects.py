@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.analysis import sources
+from tests.switches import FULL
 
 COMMAND = "shop/management/commands/bad.py"
-SIZE = 1 << (21 if sources.FULL else 18)
+SIZE = 1 << (21 if FULL else 18)
 INHERITS = "from shop.base import Base\nclass Command(Base): pass\n"
 TRACKED_BASE = """\
 from scripts_tracker import tracked_script

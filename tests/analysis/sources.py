@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sysconfig
 from pathlib import Path
 
-FULL = os.environ.get("SCRIPTS_TRACKER_FULL") == "1"
 _DEMO = Path(__file__).parents[2] / "fixtures" / "demo"
 _SKIPPED = {"site-packages", "lib2to3", "idlelib", "__pycache__", "pydoc_data"}
 

@@ -11,6 +11,7 @@ import pytest
 from scripts_tracker.analysis.facts.values import ANALYSIS_VERSION, FileFacts, OwnScript, Verdict
 from scripts_tracker.analysis.store import cache
 from scripts_tracker.analysis.store.cache import FOLDER, FactCache
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,7 +155,7 @@ for number in range(40):
 
 def test_many_writes_of_two_processes_leave_no_damage(tmp_path: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), name]) for name in "ab"]
-    assert [writer.wait(timeout=60) for writer in writers] == [0, 0]
+    assert [writer.wait(timeout=PATIENCE) for writer in writers] == [0, 0]
     assert sorted(path.name.partition("-")[0] for path in (tmp_path / FOLDER).iterdir()) == [
         ".gitignore",
         "facts",

@@ -5,7 +5,6 @@ import gc
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -13,6 +12,7 @@ from scripts_tracker.analysis.facts.extraction import extract
 from scripts_tracker.analysis.source import parsing
 from scripts_tracker.analysis.source.parsing import parse
 from scripts_tracker.exceptions import UnreadableSource
+from tests.waiting import PATIENCE, wait_for
 
 FORKED = """
 import os
@@ -53,10 +53,7 @@ def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_thread_ends_when_nobody_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parsing, "IDLE_SECONDS", 0.01)
     parsing.call(str.upper, "x")
-    limit = time.monotonic() + 10
-    while _running() and time.monotonic() < limit:
-        time.sleep(0.01)
-    assert not _running()
+    wait_for(lambda: not _running(), "the thread ends")
     assert parsing.call(str.upper, "y") == "Y"
 
 
@@ -78,7 +75,7 @@ def test_a_forked_process_parses_as_well() -> None:
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.stdout == "7 1\n", done.stderr

@@ -15,15 +15,14 @@ from scripts_tracker.analysis.diff import unified as diffing
 from scripts_tracker.analysis.diff.unified import Difference, compare, unified
 from scripts_tracker.analysis.fingerprint import fingerprint
 from scripts_tracker.exceptions import UnreadableSource
-from tests.analysis import oracle, programs, sources
+from tests.analysis import oracle, programs
 from tests.analysis.test_fingerprint import DIFFERENT, EQUAL, Case
 from tests.differential import corpus, mutations
+from tests.switches import FULL, at_length
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "diffs"
 CASES = {path.stem.replace("_", " "): path for path in sorted(FIXTURES.glob("*.txt"))}
-SAMPLES = (
-    corpus.local(60, seed=3, largest=12_000) if sources.FULL else corpus.local(2, seed=3, largest=3_000)[::3]
-)
+SAMPLES = corpus.local(60, seed=3, largest=12_000) if FULL else corpus.local(2, seed=3, largest=3_000)[::3]
 UNTOLD = "could not be told apart"
 
 
@@ -41,7 +40,7 @@ def agree(old: bytes, new: bytes) -> Difference | None:
 
 def variants(case: Case) -> Iterator[tuple[bytes, bytes]]:
     encoded = [variant.encode("utf-8", "surrogatepass") for variant in case.variants]
-    return itertools.combinations(encoded, 2) if sources.FULL else itertools.pairwise(encoded)
+    return itertools.combinations(encoded, 2) if FULL else itertools.pairwise(encoded)
 
 
 @pytest.mark.parametrize("case", DIFFERENT + EQUAL, ids=lambda case: case.name)
@@ -69,7 +68,7 @@ def test_random_programs_and_their_edits_have_a_diff_where_they_differ() -> None
         derandomize=True,
         phases=(Phase.generate,),
         suppress_health_check=list(HealthCheck),
-        max_examples=300 if sources.FULL else 20,
+        max_examples=at_length(300, sample=20),
     )
     @given(programs.assembled(), strategies.integers(0, 2**32 - 1))
     def judge(text: str, seed: int) -> None:

@@ -12,9 +12,10 @@ import hypothesmith
 from hypothesis import HealthCheck, Phase, given, settings, strategies
 
 from scripts_tracker.analysis.fingerprint import fingerprint
-from tests.analysis import oracle, programs, sources
+from tests.analysis import oracle, programs
 from tests.differential import judging, rewrites
 from tests.differential.judging import SKIPPED, WRONG, Outcome, Unjudged
+from tests.switches import at_length
 
 # The same programs each time, and no shrinking database that parallel runs would share.
 _settings = settings(
@@ -24,7 +25,6 @@ _settings = settings(
     phases=(Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),
 )
-MORE = 10 if sources.FULL else 1
 SEEDS = strategies.integers(0, 2**32 - 1)
 
 
@@ -75,7 +75,7 @@ def _attempt(rewrite: Callable[[str, random.Random], str], text: str, dice: rand
 def test_random_programs_out_of_the_cases_are_told_apart_as_cpython_does() -> None:
     judge = Judge()
 
-    @settings(_settings, max_examples=50 * MORE)
+    @settings(_settings, max_examples=at_length(500, sample=50))
     @given(programs.assembled(), SEEDS)
     def judged(text: str, seed: int) -> None:
         judge.all_ways(text, seed)
@@ -88,7 +88,7 @@ def test_random_programs_out_of_the_cases_are_told_apart_as_cpython_does() -> No
 def test_random_programs_by_the_grammar_are_told_apart_as_cpython_does() -> None:
     judge = Judge()
 
-    @settings(_settings, max_examples=20 * MORE)
+    @settings(_settings, max_examples=at_length(200, sample=20))
     @given(hypothesmith.from_grammar(), SEEDS)
     def judged(text: str, seed: int) -> None:
         judge.all_ways(text, seed)
@@ -100,7 +100,7 @@ def test_random_programs_by_the_grammar_are_told_apart_as_cpython_does() -> None
 def test_random_programs_by_the_nodes_of_libcst_are_told_apart_as_cpython_does() -> None:
     judge = Judge()
 
-    @settings(_settings, max_examples=5 * MORE)
+    @settings(_settings, max_examples=at_length(50, sample=5))
     @given(hypothesmith.from_node(), SEEDS)
     def judged(text: str, seed: int) -> None:
         judge.all_ways(text, seed)

@@ -16,11 +16,12 @@ from scripts_tracker.analysis.fingerprint import fingerprint
 from scripts_tracker.analysis.linking.prefilter import sniff
 from scripts_tracker.core.values import Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
-from tests.analysis import oracle, sources
+from tests.analysis import oracle
 from tests.analysis.fuzzed_sources import STRATEGIES
+from tests.switches import FULL, at_length
 
-EXAMPLES = int(os.environ.get("SCRIPTS_TRACKER_EXAMPLES", "2500" if sources.FULL else "100"))
-# The full run goes other ways each day; a failure prints the seed that repeats it.
+EXAMPLES = int(os.environ.get("SCRIPTS_TRACKER_EXAMPLES") or at_length(2500, sample=100))
+# A longer run goes other ways each day; a failure prints the seed that repeats it.
 SEED = int(os.environ.get("SCRIPTS_TRACKER_SEED", dt.datetime.now(dt.timezone.utc).toordinal()))
 
 
@@ -86,7 +87,7 @@ def _holds(source: bytes) -> None:
 def test_any_bytes_get_facts_or_a_reason(name: str) -> None:
     @settings(
         max_examples=EXAMPLES,
-        derandomize=not sources.FULL,
+        derandomize=not FULL,
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
@@ -96,7 +97,7 @@ def test_any_bytes_get_facts_or_a_reason(name: str) -> None:
     def holds(source: bytes) -> None:
         _holds(source)
 
-    if sources.FULL:
+    if FULL:
         print(f"SCRIPTS_TRACKER_SEED={SEED}")  # noqa: T201 - pytest shows it with a failure
         holds = seed(SEED)(holds)
     holds()

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.analysis import hostile_generator, sources
+from tests.analysis import hostile_generator
 from tests.analysis.hostile_cases import HERE, LATER, SHAPES, TRACKED, Hostile
 from tests.analysis.hostile_projects import PROJECTS, SIZE, UNMARKED
 from tests.analysis.hostile_texts import TEXTS
 from tests.analysis.limited import Answer, Limited
 from tests.conftest import IS_SAMPLE
+from tests.switches import FULL, at_length
 
 CASES = {**SHAPES, **TEXTS}
 COMMANDS = Path("shop", "management", "commands")
 EVERY = 2 if IS_SAMPLE else 1
-GENERATED = 300 if sources.FULL else 15
+GENERATED = at_length(300, sample=15)
 """In each of four parts."""
 
 
@@ -55,7 +56,7 @@ def test_a_hostile_file_is_read_or_named_and_hides_nothing(
         assert answer.definitions["shop.bad"] == ""
 
 
-@pytest.mark.parametrize("name", list(CASES)[:: 1 if sources.FULL else 12])
+@pytest.mark.parametrize("name", list(CASES)[:: 1 if FULL else 12])
 def test_the_lint_survives_a_hostile_file(name: str, limited: Limited, tmp_path: Path) -> None:
     case = CASES[name]
     _write(tmp_path, COMMANDS / "good.py", TRACKED.encode())
@@ -67,7 +68,7 @@ def test_the_lint_survives_a_hostile_file(name: str, limited: Limited, tmp_path:
         assert [one[3] for one in answer.findings if one[0].endswith("bad.py")] == ["ST000"]
 
 
-@pytest.mark.parametrize("name", list(CASES)[:: 1 if sources.FULL else 15])
+@pytest.mark.parametrize("name", list(CASES)[:: 1 if FULL else 15])
 def test_a_hostile_base_class_is_named_and_hides_nothing(name: str, limited: Limited, tmp_path: Path) -> None:
     case = CASES[name]
     _write(tmp_path, COMMANDS / "good.py", TRACKED.encode())

@@ -11,6 +11,7 @@ from scripts_tracker.analysis.source import limits
 from scripts_tracker.analysis.source.parsing import decode
 from scripts_tracker.exceptions import UnreadableSource
 from tests.analysis import sources
+from tests.switches import FULL
 
 # Fifteen thousand lines that a program wrote.
 GENERATED = (Path("libcst/matchers/__init__.py"),)
@@ -38,7 +39,7 @@ def _refused(path: Path) -> str:
 
 
 def _real_files() -> list[Path]:
-    if not sources.FULL:
+    if not FULL:
         return sources.library(150, seed=11, largest=limits.MAX_BYTES)
     folders = {sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")}
     found = [path for folder in sorted(folders) for path in Path(folder).rglob("*.py") if path.is_file()]

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +13,11 @@ from scripts_tracker.analysis.facts.values import FileFacts
 from scripts_tracker.analysis.store import compiling
 from scripts_tracker.exceptions import UnreadableSource
 from tests.analysis.sources import demo
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scripts_tracker.analysis.store.compiling import Outcome
 
 SOURCES = [path.read_bytes() for path in demo()] + [b"x = = 1\n", b"\xff", b"tracked_script = '\xc3\xa9'\n"]
@@ -35,12 +37,25 @@ def _alone() -> list[object]:
     return _comparable([compiling.outcome(source) for source in SOURCES])
 
 
-def test_processes_find_what_one_finds() -> None:
+def _at_each_answer(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Act when one of the processes has answered."""
+    decoded = compiling._decoded
+
+    def decode(line: bytes) -> Outcome:
+        act()
+        return decoded(line)
+
+    monkeypatch.setattr(compiling, "_decoded", decode)
+
+
+def test_processes_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     done_here = []
+    answered = threading.Event()
+    _at_each_answer(monkeypatch, answered.set)
 
     def work(source: bytes) -> Outcome:
         done_here.append(source)
-        time.sleep(0.2)
+        assert answered.wait(PATIENCE)
         return compiling.outcome(source)
 
     assert _comparable(compiling.shared_out(SOURCES, work, helpers=2)) == _alone()
@@ -48,19 +63,23 @@ def test_processes_find_what_one_finds() -> None:
 
 
 def test_a_process_that_is_killed_leaves_nothing_undone(monkeypatch: pytest.MonkeyPatch) -> None:
-    started = []
+    started: list[subprocess.Popen[bytes]] = []
+    killed = threading.Event()
     popen = subprocess.Popen
 
     def start(*args: object, **options: object) -> subprocess.Popen[bytes]:
-        process = popen(*args, **options)  # type: ignore[call-overload]  # handed on as it came
-        started.append(process)
-        threading.Timer(0.5, process.send_signal, [signal.SIGKILL]).start()
-        return process  # type: ignore[no-any-return]  # as above
+        started.append(popen(*args, **options))  # type: ignore[call-overload]  # handed on as it came
+        return started[-1]
+
+    def kill() -> None:
+        started[0].send_signal(signal.SIGKILL)
+        killed.set()
 
     monkeypatch.setattr(subprocess, "Popen", start)
+    _at_each_answer(monkeypatch, kill)
 
     def work(source: bytes) -> Outcome:
-        time.sleep(0.1)
+        assert killed.wait(PATIENCE)
         return compiling.outcome(source)
 
     assert _comparable(compiling.shared_out(SOURCES, work, helpers=1)) == _alone()

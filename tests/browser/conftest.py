@@ -18,6 +18,7 @@ import pytest
 
 from tests.admin_project import fill
 from tests.conftest import ENVIRONMENT, ROOT, make_project
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,7 +67,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/admin/"
     finally:
         running.terminate()
-        running.wait(timeout=30)
+        running.wait(timeout=PATIENCE)
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -151,7 +152,7 @@ def axe() -> Iterator[str]:
         absent("there is no npm to get axe-core with")
     with tempfile.TemporaryDirectory(prefix="axe-") as folder:
         command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder, AXE]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
         if done.returncode:
             absent(f"axe-core could not be installed: {done.stderr[-500:]}")
         yield (Path(folder) / "node_modules" / "axe-core" / "axe.min.js").read_text()

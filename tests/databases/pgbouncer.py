@@ -18,6 +18,7 @@ import psycopg
 
 from tests.databases.kinds import PostgreSQL
 from tests.databases.servers import program
+from tests.waiting import PATIENCE
 
 # pool_size is small on purpose: more processes than sessions is what a pooler is for.
 CONFIGURATION = """\
@@ -71,7 +72,7 @@ def _start(folder: Path, configuration: str) -> subprocess.Popen[bytes]:
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], kind: PgBouncer, log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             with psycopg.connect(

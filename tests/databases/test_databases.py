@@ -53,8 +53,8 @@ def test_an_absent_server_is_a_skip_and_in_ci_a_failure(
     kind: type[PostgreSQL | MariaDB], required: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCRIPTS_TRACKER_DATABASES", required)
-    monkeypatch.setenv("SCRIPTS_TRACKER_NOWHERE", "any://somebody:p%40ss@127.0.0.1:1/x")
-    nowhere = servers.server("SCRIPTS_TRACKER_NOWHERE", "any://root@127.0.0.1:2")
+    monkeypatch.setenv("NOWHERE", "any://somebody:p%40ss@127.0.0.1:1/x")
+    nowhere = servers.server("NOWHERE", "any://root@127.0.0.1:2")
     assert nowhere == servers.Server("127.0.0.1", 1, "somebody", "p@ss", "x")
     expected = pytest.fail.Exception if required else pytest.skip.Exception
     with pytest.raises(expected, match="answers where SCRIPTS_TRACKER_"):

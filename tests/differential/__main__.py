@@ -1,4 +1,4 @@
-"""The full differential run: ``python -m tests.differential`` prints a table and fails when anything is wrong."""
+"""The differential run: ``python -m tests.differential`` prints a table and fails when anything is wrong."""
 
 from __future__ import annotations
 
@@ -21,10 +21,14 @@ from tests.differential.judging import DIFFERENT, EQUAL, WRONG, Outcome
 from tests.differential.layouts import LAYOUTS
 from tests.differential.tally import Tally
 from tests.differential.trials import all_trials
+from tests.switches import LENGTH
 
 LEAST = {EQUAL: 10_000, DIFFERENT: 5_000}
+"""Pairs of the whole corpus that prove something."""
 LEAST_OF_A_VARIANT = 100
 LARGEST = 12_000
+"""Bytes of a source."""
+EVERY = round(1 / LENGTH) if LENGTH else 1
 _CACHE = Path(__file__).parents[2] / ".differential"
 
 
@@ -34,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, default=_CACHE, help="folder of the downloaded packages")
     parser.add_argument("--modules", type=int, default=150, help="modules of the standard library")
     parser.add_argument("--mutants", type=int, default=1, help="mutants of each kind and source")
-    parser.add_argument("--every", type=int, default=1, help="judge only every Nth source")
+    parser.add_argument("--every", type=int, default=EVERY, help="judge only every Nth source")
     options = parser.parse_args(argv)
     started = time.monotonic()
     missing = sorted({layout.needs for layout in LAYOUTS if not layout.available})
@@ -56,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     expected = [(layout.name, EQUAL) for layout in LAYOUTS]
     expected += [(name, DIFFERENT) for name in (*mutations.IN_TREE, mutations.IN_TEXT)]
     exact = [layout.name for layout in LAYOUTS if layout.exact]
-    faults = list(tally.faults(LEAST, expected, LEAST_OF_A_VARIANT, exact=exact))
+    least = {verdict: count // options.every for verdict, count in LEAST.items()}
+    faults = list(tally.faults(least, expected, LEAST_OF_A_VARIANT // options.every, exact=exact))
     _print(*(f"FAULT: {fault}" for fault in faults))
     return 1 if faults else 0
 

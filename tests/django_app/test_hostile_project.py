@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.analysis import sources
 from tests.analysis.hostile_cases import HERE, LATER, SHAPES, TRACKED
 from tests.analysis.hostile_places import PLACES
 from tests.analysis.hostile_texts import TEXTS
 from tests.conftest import Project
+from tests.switches import FULL
 
-LARGEST = 20 << 20 if sources.FULL else 30_000
+LARGEST = 20 << 20 if FULL else 30_000
 FOLDER = "shop/management/commands"
 GIBIBYTE = 1 << 20  # in the KiB of ulimit
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.analysis import sources
 from tests.conftest import Project
+from tests.switches import FULL
 
 MARK = "import os as _os; open(_os.path.join({root!r}, 'executed'), 'a').write({name!r} + '\\n')\n"
 TRACKED = "from scripts_tracker import required_preceding_script, tracked_script\n"
@@ -147,7 +147,7 @@ def test_the_marks_work(trap: Project) -> None:
     ]
 
 
-@pytest.mark.parametrize("way", list(WAYS)[:: 1 if sources.FULL else 3])
+@pytest.mark.parametrize("way", list(WAYS)[:: 1 if FULL else 3])
 def test_no_way_to_look_at_scripts_imports_them(way: str, trap: Project) -> None:
     result = trap.run(sys.executable, *WAYS[way].split())
     assert "Traceback" not in result.text

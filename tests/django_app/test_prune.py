@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 from tests.builders import script_id
 from tests.conftest import ENVIRONMENT, Project
 from tests.databases.fixtures import HostedProject
+from tests.waiting import PATIENCE, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -269,15 +269,12 @@ def test_a_script_that_runs_meanwhile_is_not_disturbed(hosted: HostedProject) ->
         [sys.executable, "manage.py", "waits"], cwd=hosted.root, env={**ENVIRONMENT, **hosted.env}
     )
     try:
-        until = time.monotonic() + 60
-        while not waiting.exists():
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        wait_for(waiting.exists, "the script runs")
         said = hosted.manage("prune_script_runs", "--keep", "0").out
         assert said.splitlines()[-1] == "1200 runs of 1 of 1 scripts deleted, 2 kept."
         assert hosted.states() == {"shop.waits": "running"}
     finally:
         free.touch()
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
     assert hosted.states() == {"shop.waits": "applied"}
     assert hosted.execute("SELECT count(*) FROM scripts_tracker_scriptrun") == [(2,)]

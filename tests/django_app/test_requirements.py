@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import ENVIRONMENT, Project
+from tests.waiting import PATIENCE
 
 CTRL_C = "Ctrl-C"
 SECOND = '@tracked_script\n    @required_preceding_script("first")'
@@ -21,6 +23,11 @@ def shop(migrated: Project) -> Project:
     migrated.command("shop.first")
     migrated.command("shop.second", decorators=SECOND)
     return migrated
+
+
+def is_asleep(pid: int) -> bool:
+    """After its prompt it sleeps only where it reads the answer: a signal before that is seen after the read."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("S")
 
 
 def at_a_terminal(project: Project, *arguments: str, answers: str, **env: str) -> tuple[int, str]:
@@ -44,11 +51,10 @@ def at_a_terminal(project: Project, *arguments: str, answers: str, **env: str) -
     if answers != CTRL_C:
         os.write(ours, answers.encode())
     screen, interrupted = b"", False
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while True:
-        if not select.select([ours], [], [], 0.5)[0]:
-            # Only once it waits: a signal between the prompt and the read is seen after the read.
-            if answers == CTRL_C and b"[Y/N]" in screen and not interrupted:
+        if not select.select([ours], [], [], 0.1)[0]:
+            if answers == CTRL_C and b"[Y/N]" in screen and not interrupted and is_asleep(process.pid):
                 process.send_signal(signal.SIGINT)
                 interrupted = True
             if time.monotonic() > until:
@@ -62,7 +68,7 @@ def at_a_terminal(project: Project, *arguments: str, answers: str, **env: str) -
             break
         screen += read
     os.close(ours)
-    return process.wait(30), screen.decode().replace("\r\n", "\n")
+    return process.wait(PATIENCE), screen.decode().replace("\r\n", "\n")
 
 
 def test_without_a_terminal_it_is_an_error_that_names_what_is_missing_and_what_to_type(shop: Project) -> None:

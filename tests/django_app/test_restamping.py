@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ENVIRONMENT, MATRIX, Project
+from tests.waiting import PATIENCE
 
 # What another algorithm left behind: its own name, digests that ours cannot make, facts that repeat them.
 FOREIGN = """
@@ -93,7 +94,7 @@ def black(file: Path) -> None:
         [sys.executable, "-m", "black", "-q", "--line-length=20", file],
         check=True,
         env=ENVIRONMENT,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 
@@ -361,5 +362,5 @@ def test_checks_at_the_same_time_agree(shop: Project) -> None:
         subprocess.Popen(command, cwd=shop.root, env={**ENVIRONMENT, **shop.env}, stdout=subprocess.DEVNULL)
         for _ in range(4)
     ]
-    assert [one.wait(120) for one in together] == [0] * 4
+    assert [one.wait(PATIENCE) for one in together] == [0] * 4
     assert algorithms(shop) == ["st1"] * 23

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Project
+from tests.waiting import wait_for
 
 ROWS = """
 import json
@@ -188,21 +189,14 @@ def test_enabled_false_makes_the_decorators_pass_through(project: Project) -> No
     assert project.manage("free").out == "done\n"
 
 
-def wait_for(project: Project, state: str) -> None:
-    until = time.monotonic() + 30
-    while project.states().get("shop.slow") != state:
-        assert time.monotonic() < until, f"never became {state}"
-        time.sleep(0.1)
-
-
 def test_a_running_script_is_running_refused_elsewhere_and_lost_after_a_kill(shop: Project) -> None:
     shop.settings('SCRIPTS_TRACKER = {"lease_seconds": 1}')
-    shop.command("shop.slow", body="import time; time.sleep(120)")
+    shop.command("shop.slow", body="import time; time.sleep(600)")
     process = subprocess.Popen(
         [sys.executable, "manage.py", "slow"], cwd=shop.root, env={**os.environ, **shop.env}
     )
     try:
-        wait_for(shop, "running")
+        wait_for(lambda: shop.states() == {"shop.slow": "running"}, "it runs")
         time.sleep(1.5)  # past the lease: the process is still there to be seen
         assert shop.states() == {"shop.slow": "running"}
         refused = shop.manage("slow", code=1)
@@ -212,7 +206,7 @@ def test_a_running_script_is_running_refused_elsewhere_and_lost_after_a_kill(sho
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    wait_for(shop, "lost")
+    wait_for(lambda: shop.states() == {"shop.slow": "lost"}, "its lease runs out")
     shop.manage("check_scripts", "--check", code=3)
     shop.command("shop.slow")
     shop.manage("slow")

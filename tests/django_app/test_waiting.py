@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 
 from tests.conftest import ENVIRONMENT, MATRIX, PLAIN, Project
 from tests.django_app.old_tracker import NEW_IMPORT, OLD_IMPORT, SOURCE, OldTracker
+from tests.waiting import wait_for
 
 BROKEN = SOURCE.format(name="broken") + "    def ("
 FAILING = SOURCE.format(name="fails").replace("self.stdout.write('fails done')", "raise ValueError")
@@ -136,14 +136,13 @@ def test_a_renamed_script_that_came_over_waits_for_nothing(old: OldTracker) -> N
 
 
 def test_what_is_being_run_is_left_alone(old: OldTracker) -> None:
-    wait = "import time; open('began', 'w').close(); time.sleep(60)"
+    wait = "import time; open('began', 'w').close(); time.sleep(600)"
     old.ran("script", old.write("script", FAILING.replace("raise ValueError", wait)))
     began = old.project.root / "began"
     command = [sys.executable, "manage.py", "script"]
     with subprocess.Popen(command, cwd=old.project.root, env={**ENVIRONMENT, **PLAIN}) as process:
         try:
-            while not began.exists():
-                time.sleep(0.05)
+            wait_for(began.exists, "the script runs")
             (found,) = json.loads(old.project.manage("adopt_scripts_tracker", "--format", "json").out)[
                 "scripts"
             ]

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.conftest import ENVIRONMENT, PLAIN, warm_parent
 from tests.databases.clocks import off_by
 from tests.databases.fixtures import HostedProject
+from tests.waiting import wait_for
 from tests.warm.client import Process, Warm
-
-FULL = os.environ.get("SCRIPTS_TRACKER_FULL") == "1"
-PATIENCE = 120
 
 # What the scripts do: leave a row, or wait for the test.
 DOING = """\
@@ -42,27 +37,20 @@ NOW = {
 }
 
 
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.01)
-
-
 class Shop:
-    """A project on one kind of database, with a short lease."""
+    """A project on one kind of database, with a lease that a live process never loses, however busy the machine is."""
 
     def __init__(self, project: HostedProject, processes: contextlib.ExitStack) -> None:
         self.project = project
         self._processes = processes
         project.execute("CREATE TABLE effect (name varchar(100) NOT NULL)")
         project.write("shop/doing.py", DOING)
-        self.lease(2)
+        self.lease(600, sign_of_life=0.5)
 
-    def lease(self, seconds: float) -> None:
-        """A sign of life comes four times as often."""
+    def lease(self, seconds: float, *, sign_of_life: float = 0) -> None:
+        """How long a lease lasts, and how often it is renewed: four times as often by default."""
         self.project.settings(
-            f"SCRIPTS_TRACKER = {{'lease_seconds': {seconds}, 'heartbeat_seconds': {seconds / 4}}}"
+            f"SCRIPTS_TRACKER = {{'lease_seconds': {seconds}, 'heartbeat_seconds': {sign_of_life or seconds / 4}}}"
         )
 
     def script(self, name: str, body: str, *, options: str = "", requires: tuple[str, ...] = ()) -> None:

@@ -32,7 +32,7 @@ def test_a_runner_waits_for_it_and_finds_the_work_done(shop: Shop) -> None:
     shop.script("shop.slow", "effect('slow'); hold('slow')")
     shop.script("shop.later", "effect('later')", requires=("shop.slow",))
     holder = shop.hold("slow", "slow")
-    (runner,) = shop.start(("run_scripts", "--wait", "60"))
+    (runner,) = shop.start(("run_scripts", "--wait", "600"))
     shop.go("slow")
     assert (holder.wait(), runner.wait()) == (0, 0), runner.err
     assert shop.effects() == {"slow": 1, "later": 1}

@@ -7,7 +7,8 @@ import signal
 import pytest
 
 from tests.databases.fixtures import SERVERS
-from tests.running.shops import Shop, wait_for
+from tests.running.shops import Shop
+from tests.waiting import wait_for
 
 OFF = pytest.mark.parametrize("clock", [3600, -3600], ids=["ahead", "behind"])
 

@@ -8,7 +8,16 @@ import pytest
 
 from tests.conftest import MATRIX
 from tests.databases.fixtures import KINDS, SERVERS
-from tests.running.shops import Shop, wait_for
+from tests.running.shops import Shop
+from tests.waiting import wait_for
+
+
+@pytest.fixture
+def shop(shop: Shop) -> Shop:
+    """One whose leases run out soon."""
+    shop.lease(2)
+    return shop
+
 
 EACH = [(kind, "") for kind in KINDS] + [(kind, "atomic=True") for kind in KINDS if kind != "sqlite"]
 
@@ -19,7 +28,7 @@ def test_what_was_taken_over_is_recorded_once_and_the_loser_says_so(shop: Shop, 
     first = shop.hold("frozen", "run_scripts")
     first.signal(signal.SIGSTOP)
     shop.go("frozen")
-    second = shop.run("run_scripts", "--wait", "60")
+    second = shop.run("run_scripts", "--wait", "600")
     assert second.code == 0, second.err
     first.signal(signal.SIGCONT)
     assert first.wait() == 1
@@ -49,7 +58,7 @@ def test_where_a_transaction_sees_only_what_was_there_when_it_began_the_loser_sa
     first = shop.hold("frozen", "run_scripts")
     first.signal(signal.SIGSTOP)
     shop.go("frozen")
-    assert shop.run("run_scripts", "--wait", "60").code == 0
+    assert shop.run("run_scripts", "--wait", "600").code == 0
     first.signal(signal.SIGCONT)
     assert first.wait() == 1
     assert "shop.frozen ended, but another process had taken it over" in first.out
@@ -63,7 +72,7 @@ def test_by_hand_the_loser_says_so_as_well(shop: Shop) -> None:
     first = shop.hold("frozen", "frozen")
     first.signal(signal.SIGSTOP)
     shop.go("frozen")
-    assert shop.run("run_scripts", "--wait", "60").code == 0
+    assert shop.run("run_scripts", "--wait", "600").code == 0
     first.signal(signal.SIGCONT)
     assert first.wait() == 1
     assert "CommandError: shop.frozen ended, but another process had taken it over" in first.err
@@ -84,7 +93,7 @@ def test_an_open_transaction_on_sqlite_keeps_the_others_out(shop: Shop) -> None:
     assert second.code == 1
     assert "another transaction keeps it locked in the ledger" in second.out
     assert "database is locked" not in second.out + second.err
-    (third,) = shop.start(("run_scripts", "--wait", "60"))
+    (third,) = shop.start(("run_scripts", "--wait", "600"))
     first.signal(signal.SIGCONT)
     shop.go("frozen")
     assert (first.wait(), third.wait()) == (0, 0), third.err

@@ -7,10 +7,12 @@ import signal
 import time
 
 from tests.databases.fixtures import shared_out
-from tests.running.shops import FULL, Shop, wait_for
+from tests.running.shops import Shop
+from tests.switches import FULL, at_length
+from tests.waiting import wait_for
 
-# Two hundred kills on each kind of database, shared out over the workers.
-SHARDS, KILLS = (8, 25) if FULL else (1, 3)
+# At full length 200 kills on each kind of database and 50 through PgBouncer, shared out over the workers.
+SHARDS, KILLS = 8 if FULL else 1, at_length(25, sample=3)
 ATOMIC = {"shop.a1", "shop.a3", "stock.a5"}
 PLAIN = {"shop.p2", "stock.p4"}
 

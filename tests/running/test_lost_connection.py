@@ -11,7 +11,8 @@ import pytest
 from tests.databases.fixtures import SERVERS, HostedProject
 from tests.databases.kinds import MariaDB, PostgreSQL
 from tests.databases.proxy import Proxy, proxy_to
-from tests.running.shops import Shop, wait_for
+from tests.running.shops import Shop
+from tests.waiting import wait_for
 
 SESSIONS = {
     "postgresql": "SELECT pid FROM pg_stat_activity WHERE datname = '{}' AND pid <> pg_backend_pid()",
@@ -102,7 +103,7 @@ def test_a_runner_that_waits_for_another_goes_on_waiting(shop: Shop) -> None:
     shop.lease(20)  # the holder is to outlive the loss of its connection
     shop.script("shop.long", "effect('before'); hold('long')")
     holder = shop.hold("long", "run_scripts")
-    (waiter,) = shop.start(("run_scripts", "--wait", "60"))
+    (waiter,) = shop.start(("run_scripts", "--wait", "600"))
     wait_for(lambda: waiter.files[0].exists() and "waiting" in waiter.out, "the other waits")
     for _ in range(3):
         end_sessions(shop.project)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 from tests.databases.fixtures import shared_out
-from tests.running.shops import FULL, Shop
+from tests.running.shops import Shop
+from tests.switches import FULL, at_length
 
 RACERS = 8
-# Fifty rounds on each kind of database, shared out over the workers.
-SHARDS, ROUNDS = (5, 10) if FULL else (1, 1)
+# 510 rounds at full length: 150 on each kind of database and 60 through PgBouncer, shared out over the workers.
+SHARDS, ROUNDS = 5 if FULL else 1, at_length(30, sample=1)
 
 
 def twenty_scripts(shop: Shop) -> list[str]:
@@ -28,7 +29,7 @@ def test_each_effect_happens_exactly_once_and_every_process_is_content(shop: Sho
     names = twenty_scripts(shop)
     for _ in range(ROUNDS):
         shop.forget_everything()
-        racers = shop.start(*[("run_scripts", "--wait", "60")] * RACERS)
+        racers = shop.start(*[("run_scripts", "--wait", "600")] * RACERS)
         told = [(process.wait(), process.err) for process in racers]
         assert told == [(0, "")] * RACERS, [(process.out, process.err) for process in racers]
         assert shop.effects() == Counter(names)

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import PATIENCE
+
 PARENT = Path(__file__).with_name("parent.py")
-# For a test that would wait for ever; the slowest machine does what is asked here in a tenth of it.
-PATIENCE = 300
 
 
 @dataclass

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,8 @@ from scripts_tracker.core.values import Finding, Location
 from scripts_tracker.lint import formats
 from scripts_tracker.lint.formats import LintCanvas
 from scripts_tracker.lint.rules import all_rules
+from tests.switches import IN_MATRIX
+from tests.waiting import PATIENCE
 
 # The one package of a registry that ships the schema of SARIF 2.1.0.
 SHIPS_SCHEMA, MEMBER = "@microsoft/jest-sarif@1.0.0-beta.0", "package/lib/schemas/sarif-2.1.0-rtm.5.json"
@@ -156,11 +157,15 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("schema")
     npm = shutil.which("npm")
     done = npm and subprocess.run(
-        [npm, "pack", "--silent", SHIPS_SCHEMA], cwd=folder, capture_output=True, check=False, timeout=120
+        [npm, "pack", "--silent", SHIPS_SCHEMA],
+        cwd=folder,
+        capture_output=True,
+        check=False,
+        timeout=PATIENCE,
     )
     archives = list(folder.glob("*.tgz"))
     if not done or not archives:
-        if os.environ.get("SCRIPTS_TRACKER_MATRIX") == "1":
+        if IN_MATRIX:
             pytest.fail("npm cannot fetch the schema of SARIF")
         pytest.skip("npm cannot fetch the schema of SARIF")
     with tarfile.open(archives[0]) as archive:
