@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.facts.values import Place
     from scripts_tracker.analysis.findings import Findings
     from scripts_tracker.analysis.source.reading import CommandFile
+    from scripts_tracker.analysis.store.cache import FactStore
     from scripts_tracker.core.values import Finding, ScriptDefinition, ScriptId
+    from scripts_tracker.lint.engine import Request
     from scripts_tracker.lint.file import Tree, Where
     from scripts_tracker.lint.hits import FileHits
 
@@ -105,5 +107,32 @@ class ProjectRule(Rule):
         raise NotImplementedError
 
 
+class Run(NamedTuple):
+    """One run of the lint, for the rules that look at more than the files of commands.
+
+    Attributes:
+        request: where the tracker looks for commands.
+        definitions: all tracked scripts.
+        scripts: those that findings are reported for.
+        files: the commands, ignored ones included.
+        modules: absolute paths of Python files that may be scripts in the wrong place; those below the root start
+            with ``request.root`` as it is written.
+        since: the git revision to compare with; empty for none.
+        store: knows the facts of bytes that were analysed before.
+    """
+
+    request: Request
+    definitions: Sequence[ScriptDefinition]
+    scripts: Sequence[ScriptDefinition]
+    files: Sequence[CommandFile] = ()
+    modules: Sequence[str] = ()
+    since: str = ""
+    store: FactStore | None = None
+
+
 class RunRule(Rule):
-    """A rule whose findings depend on more than the files, such as git; they are looked for at every run."""
+    """A rule whose findings depend on more than the files of commands, such as git; it is checked in every run."""
+
+    def check(self, run: Run) -> Iterator[Finding]:
+        """What is wrong; the comments ``# noqa`` are applied afterwards."""
+        raise NotImplementedError

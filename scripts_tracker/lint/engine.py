@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.values import RULES_VERSION
@@ -16,14 +15,14 @@ from scripts_tracker.analysis.store import index_cache
 from scripts_tracker.lint import config as places
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from scripts_tracker.analysis.linking.scanning import Scan
     from scripts_tracker.analysis.source.reading import CommandFile
     from scripts_tracker.analysis.store.cache import FactCache, FactStore
     from scripts_tracker.analysis.store.index_cache import Basis, IndexMemory
     from scripts_tracker.core.values import CommandsDir, Finding, ProjectIndex, ScriptDefinition
-    from scripts_tracker.lint.base import Hit
+    from scripts_tracker.lint.base import Hit, Run, RunRule
     from scripts_tracker.lint.config import Config
     from scripts_tracker.lint.hits import LintStore
 
@@ -174,9 +173,6 @@ class _Said:
         return Finding(Location(path, *hit.place), code, hit.message, hit.hint, hit.fixable)
 
 
-_DECORATED_HERE: Final = re.compile(rb"@\s*(?:\w+\s*\.\s*)*tracked_script\b")
-
-
 class Session(NamedTuple):
     """What to lint, and what of it to report.
 
@@ -213,53 +209,39 @@ class Session(NamedTuple):
     def _of_this_run(
         self, index: ProjectIndex, cache: FactCache | None, files: Sequence[CommandFile]
     ) -> Iterator[Finding]:
-        found: list[Finding] = []
-        wants = self.config.wants
+        from scripts_tracker.lint.base import Run
+
         scripts = [
             one
             for one in index.definitions
             if one.fingerprint is not None and self._covers(one.location.path)
         ]
-        if self.modules and wants(codes.UNSEEN):
-            from scripts_tracker.lint.unseen import unseen
-
-            found += unseen(self.modules, self.request, index, cache, files)
-        if scripts and wants(codes.NOT_IN_GIT):
-            from scripts_tracker.lint.git import not_in_git
-
-            found += not_in_git(scripts, self.request.root)
-        if self.since:
-            from scripts_tracker.lint.git import changed_silently
-
-            found += changed_silently(scripts, _says_rerun(self.request.root), self.request.root, self.since)
+        run = Run(self.request, index.definitions, scripts, files, self.modules, self.since, cache)
+        found = [one for rule in self._run_rules(run) for one in rule.check(run)]
         if found:
             from scripts_tracker.lint.noqa import Comments
 
             comments = Comments(self.request.root, {})
             yield from (one for one in found if not comments.hides(one))
 
+    def _run_rules(self, run: Run) -> Iterator[RunRule]:
+        """The rules that have something to look at; by their modules, since all rules together import libcst."""
+        wants = self.config.wants
+        if run.modules and wants(codes.UNSEEN):
+            from scripts_tracker.lint.rules.st010_unreachable_script import UnreachableScript
+
+            yield UnreachableScript()
+        if run.scripts and wants(codes.NOT_IN_GIT):
+            from scripts_tracker.lint.rules.st020_uncommitted_script import UncommittedScript
+
+            yield UncommittedScript()
+        if run.since:
+            from scripts_tracker.lint.rules.st021_silent_change import SilentChange
+
+            yield SilentChange()
+
     def _covers(self, shown: str) -> bool:
         return self.paths is None or _lies_in(os.path.join(self.request.root, shown), self.paths)
-
-
-def _says_rerun(root: str) -> Callable[[ScriptDefinition], bool]:
-    """Tells whether the file of a script says when it is to run again."""
-    from scripts_tracker.analysis.source import reading
-    from scripts_tracker.analysis.store.compiling import compiled
-    from scripts_tracker.exceptions import UnreadableSource
-    from scripts_tracker.lint import hits
-
-    def says_rerun(script: ScriptDefinition) -> bool:
-        try:
-            source = reading.read_bytes(os.path.join(root, script.location.path))
-            # What decorates it under another name stands elsewhere, and may say so there.
-            if not _DECORATED_HERE.search(source):
-                return True
-            return b"rerun" in source and hits.read(compiled(source, for_lint=True).hits).says_rerun
-        except UnreadableSource:
-            return True  # it went meanwhile, or its name cannot be shown: nothing can be compared
-
-    return says_rerun
 
 
 def session(root: str, config: Config, paths: Sequence[str] | None = None, since: str = "") -> Session:

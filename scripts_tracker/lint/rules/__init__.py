@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
-import pkgutil
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -23,6 +21,8 @@ class RuleError(Exception):
 @cache
 def all_rules() -> Mapping[str, base.Rule]:
     """The rules by code, sorted."""
+    import pkgutil
+
     found: dict[str, base.Rule] = {}
     for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
         rule = _rule(name)
@@ -54,7 +54,7 @@ def _rule(name: str) -> base.Rule:
     classes = [
         one
         for one in vars(module).values()
-        if inspect.isclass(one) and issubclass(one, base.Rule) and one not in _KINDS
+        if isinstance(one, type) and issubclass(one, base.Rule) and one not in _KINDS
     ]
     if len(classes) != 1:
         raise RuleError(f"{name}.py has {len(classes)} rules, not one")

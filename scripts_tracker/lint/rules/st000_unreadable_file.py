@@ -6,7 +6,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.lint.base import AnalysisRule
 
 
-class FileThatCannotBeAnalysed(AnalysisRule):
+class UnreadableFile(AnalysisRule):
     """A file cannot be read, or is no valid Python.
 
     ## What it does

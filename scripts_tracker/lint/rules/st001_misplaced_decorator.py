@@ -6,7 +6,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.lint.base import AnalysisRule
 
 
-class DecoratorThatTracksNothing(AnalysisRule):
+class MisplacedDecorator(AnalysisRule):
     """`@tracked_script` stands on something that is not the `handle()` of a command.
 
     ## What it does

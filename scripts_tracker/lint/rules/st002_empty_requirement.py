@@ -6,7 +6,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.lint.base import AnalysisRule
 
 
-class RequirementOfNothing(AnalysisRule):
+class EmptyRequirement(AnalysisRule):
     """`@required_preceding_script` names no script.
 
     ## What it does

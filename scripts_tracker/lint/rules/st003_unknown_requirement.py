@@ -6,7 +6,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.lint.base import AnalysisRule
 
 
-class RequirementThatDoesNotExist(AnalysisRule):
+class UnknownRequirement(AnalysisRule):
     """The required script does not exist.
 
     ## What it does

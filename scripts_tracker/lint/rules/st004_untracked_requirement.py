@@ -6,7 +6,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.lint.base import AnalysisRule
 
 
-class RequirementThatIsNotTracked(AnalysisRule):
+class UntrackedRequirement(AnalysisRule):
     """The required command exists, but nobody knows whether it has run.
 
     ## What it does

@@ -6,7 +6,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.lint.base import AnalysisRule
 
 
-class RequiresItself(AnalysisRule):
+class SelfRequirement(AnalysisRule):
     """A script requires itself.
 
     ## What it does

@@ -6,7 +6,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.lint.base import AnalysisRule
 
 
-class RequirementsInACircle(AnalysisRule):
+class CircularRequirement(AnalysisRule):
     """Scripts require each other in a circle.
 
     ## What it does

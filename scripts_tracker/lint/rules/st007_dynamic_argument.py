@@ -6,7 +6,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.lint.base import AnalysisRule
 
 
-class ArgumentThatIsComputed(AnalysisRule):
+class DynamicArgument(AnalysisRule):
     """An argument or decorator can be known only by running the code.
 
     ## What it does

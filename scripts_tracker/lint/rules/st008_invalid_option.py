@@ -6,7 +6,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.lint.base import AnalysisRule
 
 
-class OptionThatIsWrong(AnalysisRule):
+class InvalidOption(AnalysisRule):
     """A decorator has no such option, or does not take such a value.
 
     ## What it does

@@ -27,7 +27,7 @@ _DJANGOS = (
 )
 
 
-class NameOfAnotherCommand(ProjectRule):
+class ShadowedCommand(ProjectRule):
     """Another command has the name of a tracked script, so one of them cannot be run.
 
     ## What it does

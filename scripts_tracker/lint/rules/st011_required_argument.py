@@ -23,7 +23,7 @@ _MANY = frozenset({"argparse.ONE_OR_MORE", "argparse.PARSER"})
 _TAKING = frozenset({"store", "append", "extend"})
 
 
-class NeedsArguments(TreeRule):
+class RequiredArgument(TreeRule):
     """A tracked command needs arguments, and the runner gives none.
 
     ## What it does

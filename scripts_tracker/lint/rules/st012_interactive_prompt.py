@@ -20,7 +20,7 @@ _DEBUGS = frozenset({"builtins.breakpoint", "pdb.set_trace", "ipdb.set_trace", "
 _WORDS = ("input", "getpass", "breakpoint", "set_trace")
 
 
-class AsksAPerson(TreeRule):
+class InteractivePrompt(TreeRule):
     """A tracked script waits for somebody at a terminal.
 
     ## What it does

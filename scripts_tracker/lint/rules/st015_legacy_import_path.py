@@ -21,7 +21,7 @@ _OLD, _NEW = "django_scripts_tracker", "scripts_tracker"
 _KEPT = frozenset({"core_tracker", "dependency_tracker"})
 
 
-class OldImportPath(TreeRule):
+class LegacyImportPath(TreeRule):
     """The decorators are imported from where django-scripts-tracker had them.
 
     ## What it does

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from scripts_tracker.lint.base import Project
 
 
-class NoHelp(ProjectRule):
+class MissingHelp(ProjectRule):
     """A tracked script does not say what it is for.
 
     ## What it does

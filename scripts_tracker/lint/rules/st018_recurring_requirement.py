@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from scripts_tracker.lint.base import Project
 
 
-class RequirementThatRunsEveryTime(ProjectRule):
+class RecurringRequirement(ProjectRule):
     """A script requires one that runs every time.
 
     ## What it does

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from scripts_tracker.analysis import codes
+from scripts_tracker.core.values import Finding
 from scripts_tracker.lint.base import RunRule
+from scripts_tracker.lint.git import GitError, NoRepositoryError, Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scripts_tracker.core.values import ScriptDefinition
+    from scripts_tracker.lint.base import Run
+    from scripts_tracker.lint.git import Pattern
 
 
-class NotInGit(RunRule):
+class UncommittedScript(RunRule):
     """A tracked script that git ignores or does not know.
 
     ## What it does
@@ -30,3 +41,30 @@ class NotInGit(RunRule):
     """
 
     code = codes.NOT_IN_GIT
+
+    def check(self, run: Run) -> Iterator[Finding]:
+        """The scripts that git ignores or does not know; none where git cannot say."""
+        try:
+            repository = Repository(run.request.root)
+            named = repository.named(run.scripts)
+            unknown = named.keys() - repository.known(named)
+            patterns = repository.ignored(unknown)
+        except (GitError, NoRepositoryError):
+            return
+        for name, script in named.items():
+            if name in unknown:
+                yield _missing(script, patterns.get(name))
+
+
+def _missing(script: ScriptDefinition, pattern: Pattern | None) -> Finding:
+    import shlex
+
+    path = shlex.quote(script.location.path)
+    if pattern is None:
+        message = f"git does not know the file of {script.id}, so nobody else gets it"
+        return Finding(script.location, codes.NOT_IN_GIT, message, f"Type `git add {path}`.")
+    message = f"git ignores the file of {script.id}, so nobody else gets it"
+    hint = (
+        f"Type `git add --force {path}`, or change {pattern.text} in line {pattern.line} of {pattern.file}."
+    )
+    return Finding(script.location, codes.NOT_IN_GIT, message, hint)

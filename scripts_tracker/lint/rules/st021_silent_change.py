@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import re
+from typing import TYPE_CHECKING, Final
+
 from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.source import reading
+from scripts_tracker.core.values import Finding, ScriptOptions
+from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.lint.base import RunRule
+from scripts_tracker.lint.git import GitError, NoRepositoryError, Repository, UnknownRevisionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from scripts_tracker.analysis.facts.values import FileFacts
+    from scripts_tracker.core.values import ScriptDefinition
+    from scripts_tracker.lint.base import Run
+
+_DECORATED_HERE: Final = re.compile(rb"@\s*(?:\w+\s*\.\s*)*tracked_script\b")
 
 
-class ChangedSilently(RunRule):
+class SilentChange(RunRule):
     """A script that is known elsewhere changed, and does not say whether it is to run again.
 
     ## What it does
@@ -34,3 +51,78 @@ class ChangedSilently(RunRule):
     """
 
     code = codes.CHANGED_SILENTLY
+
+    def check(self, run: Run) -> Iterator[Finding]:
+        """The scripts whose code is not what it was, and that do not say whether they are to run again.
+
+        Raises:
+            UnknownRevisionError: the revision cannot be had.
+        """
+        from scripts_tracker.analysis.store.compiling import outcomes
+
+        root = run.request.root
+        silent = [one for one in run.scripts if one.options.rerun == ScriptOptions().rerun]
+        try:
+            repository = Repository(root)
+            changed = _changed(repository, repository.named(silent), _commit(repository, run.since))
+        except (NoRepositoryError, GitError) as error:
+            raise UnknownRevisionError(f"git cannot compare with {run.since!r}: {error}") from error
+        before = outcomes([old for _, old in changed])
+        for (script, _), facts in zip(changed, before, strict=True):
+            if isinstance(facts, UnreadableSource) or not _differs(script, facts):
+                continue
+            if not _says_rerun(os.path.join(root, script.location.path)):
+                yield _changed_silently(script, run.since)
+
+
+def _says_rerun(path: str) -> bool:
+    """Whether the file of a script says when it is to run again."""
+    from scripts_tracker.analysis.store.compiling import compiled
+    from scripts_tracker.lint import hits
+
+    try:
+        source = reading.read_bytes(path)
+        # What decorates it under another name stands elsewhere, and may say so there.
+        if not _DECORATED_HERE.search(source):
+            return True
+        return b"rerun" in source and hits.read(compiled(source, for_lint=True).hits).says_rerun
+    except UnreadableSource:
+        return True  # it went meanwhile, or its name cannot be shown: nothing can be compared
+
+
+def _differs(script: ScriptDefinition, before: FileFacts) -> bool:
+    """Whether a script does something else than before; what was no script then is new."""
+    was_script = before.verdict is None or before.verdict.script is not None
+    return was_script and before.fingerprint != str(script.fingerprint)
+
+
+def _commit(repository: Repository, since: str) -> str:
+    commit = repository.commit(since)
+    if commit is None:
+        raise UnknownRevisionError(
+            f"git knows no revision {since!r} here; a shallow clone lacks most of them"
+        )
+    return commit
+
+
+def _changed(
+    repository: Repository, named: Mapping[str, ScriptDefinition], commit: str
+) -> list[tuple[ScriptDefinition, bytes]]:
+    """The scripts whose bytes are not those of a commit, with those; without what cannot have been a script."""
+    blobs = repository.blobs(named, commit)
+    contents = repository.contents(list(blobs.values()))
+    return [
+        (named[name], old)
+        for name, old in zip(blobs, contents, strict=True)
+        if reading.has_marker(old) and reading.content_digest(old) != named[name].content_digest
+    ]
+
+
+def _changed_silently(script: ScriptDefinition, since: str) -> Finding:
+    return Finding(
+        script.location,
+        codes.CHANGED_SILENTLY,
+        f"{script.id} is not what it was in {since}, and does not say whether it is to run again",
+        'As it stands, every environment that applied it runs it again. Say so by rerun="on-change" in'
+        ' @tracked_script, or write rerun="once" to keep it from that.',
+    )

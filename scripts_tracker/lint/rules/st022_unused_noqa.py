@@ -6,7 +6,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.lint.base import AnalysisRule
 
 
-class NoqaThatHidesNothing(AnalysisRule):
+class UnusedNoqa(AnalysisRule):
     """A `# noqa` names a code that is not found on its line.
 
     ## What it does

@@ -26,7 +26,7 @@ _TRANSPARENT: Final = frozenset(
 )
 
 
-class HandleThatCannotBeCalled(TreeRule):
+class InvalidHandleSignature(TreeRule):
     """`handle()` does not take what Django gives it.
 
     ## What it does

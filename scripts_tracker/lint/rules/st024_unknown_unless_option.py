@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _ALWAYS_THERE: Final = DJANGOS | {"args", "stdout", "stderr"}
 
 
-class UnlessWithoutOption(TreeRule):
+class UnknownUnlessOption(TreeRule):
     """`unless` names an option that the command does not have.
 
     ## What it does

@@ -6,7 +6,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.lint.base import AnalysisRule
 
 
-class WatchThatWatchesNothing(AnalysisRule):
+class InvalidWatch(AnalysisRule):
     """A watched module does not exist, is none of the project's, or is the script itself.
 
     ## What it does

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,12 +12,14 @@ import pytest
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.linking.scanning import analyse
 from scripts_tracker.analysis.store import compiling
-from scripts_tracker.analysis.store.compiling import compiled
 from scripts_tracker.core.values import CommandsDir, Finding, ScriptDefinition
-from scripts_tracker.lint import git, hits
-from scripts_tracker.lint.base import Rule, RunRule
-from scripts_tracker.lint.git import UnknownRevisionError, changed_silently, not_in_git
+from scripts_tracker.lint import git
+from scripts_tracker.lint.base import Rule, Run, RunRule
+from scripts_tracker.lint.engine import Request
+from scripts_tracker.lint.git import UnknownRevisionError
 from scripts_tracker.lint.rules import all_rules
+from scripts_tracker.lint.rules.st020_uncommitted_script import UncommittedScript
+from scripts_tracker.lint.rules.st021_silent_change import SilentChange
 from tests.analysis.lint.rule_cases import expected, failing, files, parameters, passing
 from tests.analysis.project_cases import index_of
 
@@ -49,6 +49,10 @@ def run_git(folder: Path, *arguments: str, **env: str) -> str:
     command = ["git", *identity, *arguments]
     done = subprocess.run(command, cwd=folder, env={**os.environ, **env}, check=True, capture_output=True)
     return done.stdout.decode()
+
+
+def run_of(root: Path, scripts: tuple[ScriptDefinition, ...], since: str = "") -> Run:
+    return Run(Request((), str(root)), scripts, scripts, since=since)
 
 
 @dataclass
@@ -82,12 +86,10 @@ class Repo:
     def missing(self, *others: Path) -> list[Finding]:
         scripts = self.scripts(*others)
         assert scripts
-        return list(not_in_git(scripts, str(self.root)))
+        return list(UncommittedScript().check(run_of(self.root, scripts)))
 
-    def changed(
-        self, since: str, says_rerun: Callable[[ScriptDefinition], bool] = lambda _: False
-    ) -> list[Finding]:
-        return list(changed_silently(self.scripts(), says_rerun, str(self.root), since))
+    def changed(self, since: str) -> list[Finding]:
+        return list(SilentChange().check(run_of(self.root, self.scripts(), since)))
 
 
 @pytest.fixture
@@ -111,7 +113,7 @@ def submodule(repo: Repo, tmp_path: Path) -> Repo:
     return Repo(repo.top / "sub", repo.top / "sub")
 
 
-# What not_in_git leaves alone
+# What is committed, or none of git's business
 
 
 def test_a_committed_script_is_fine(repo: Repo) -> None:
@@ -156,7 +158,7 @@ def test_where_git_takes_too_long_nothing_is_said(repo: Repo, monkeypatch: pytes
 
 
 def test_no_script_is_no_question(tmp_path: Path) -> None:
-    assert list(not_in_git([], str(tmp_path))) == []
+    assert list(UncommittedScript().check(run_of(tmp_path, ()))) == []
 
 
 def test_scripts_outside_of_the_repository_are_fine(repo: Repo, tmp_path: Path) -> None:
@@ -189,7 +191,7 @@ def test_a_file_that_is_gone_meanwhile_is_left_alone(repo: Repo) -> None:
     path = repo.write()
     scripts = repo.scripts()
     path.unlink()
-    assert list(not_in_git(scripts, str(repo.root))) == []
+    assert list(UncommittedScript().check(run_of(repo.root, scripts))) == []
 
 
 @pytest.mark.parametrize(
@@ -211,7 +213,7 @@ def test_a_pattern_that_brings_a_file_back_does_not_ignore_it(repo: Repo) -> Non
     assert "does not know" in found.message
 
 
-# What not_in_git tells
+# What is not committed
 
 
 def test_a_script_that_git_does_not_know_is_named_where_it_is_defined(repo: Repo) -> None:
@@ -306,7 +308,7 @@ def test_in_a_hook_the_index_that_is_to_be_committed_answers(
     assert repo.missing() == []
 
 
-# What changed_silently leaves alone
+# What did not change, or says so
 
 
 def test_a_script_that_did_not_change_is_fine(repo: Repo) -> None:
@@ -378,16 +380,15 @@ def test_a_renamed_script_is_new(repo: Repo) -> None:
 def test_a_script_that_says_whether_it_is_to_run_again_is_fine(repo: Repo) -> None:
     repo.write()
     repo.commit()
-    repo.write(body="print(1)")
-    assert repo.changed("HEAD", lambda _: True) == []
-    repo.write(body="print(1)", decorator='tracked_script(rerun="once")')
-    assert repo.changed("HEAD") == []
+    for rerun in ("on-change", "once"):
+        repo.write(body="print(1)", decorator=f'tracked_script(rerun="{rerun}")')
+        assert repo.changed("HEAD") == []
 
 
 def test_scripts_in_a_submodule_are_not_compared(repo: Repo, submodule: Repo) -> None:
     submodule.write(app="theirs", body="print(1)")
     folder = submodule.top / "theirs" / "management" / "commands"
-    found = changed_silently(repo.scripts(folder), lambda _: False, str(repo.root), "HEAD")
+    found = SilentChange().check(run_of(repo.root, repo.scripts(folder), "HEAD"))
     assert list(found) == []
 
 
@@ -396,7 +397,7 @@ def test_no_script_needs_no_comparison(repo: Repo) -> None:
     assert repo.changed("HEAD") == []
 
 
-# What changed_silently tells
+# What changed silently
 
 
 def test_a_script_that_changed_is_named_with_what_will_happen(repo: Repo) -> None:
@@ -507,14 +508,9 @@ def _said(repo: Repo, case: str) -> set[tuple[str, int, str]]:
             (repo.root / path).write_text(text)
     repo.git("add", "-A")
     scripts = index_of(repo.root).definitions
-    found = [*not_in_git(scripts, str(repo.root))]
-    found += changed_silently(scripts, partial(_says_rerun, repo), str(repo.root), REVISION)
+    run = run_of(repo.root, scripts, REVISION)
+    found = [one for rule in OVER_GIT for one in rule.check(run)]
     return {(one.location.path, one.location.line, one.code) for one in found}
-
-
-def _says_rerun(repo: Repo, script: ScriptDefinition) -> bool:
-    source = (repo.root / script.location.path).read_bytes()
-    return hits.read(compiled(source, for_lint=True).hits).says_rerun
 
 
 @pytest.mark.parametrize(("rule", "case"), parameters(OVER_GIT, passing))

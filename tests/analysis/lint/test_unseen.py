@@ -11,27 +11,30 @@ import pytest
 
 from scripts_tracker.analysis.linking import modules
 from scripts_tracker.analysis.store.cache import MemoryStore
-from scripts_tracker.lint.engine import project_findings
-from scripts_tracker.lint.rules import all_rules
-from scripts_tracker.lint.unseen import unseen
+from scripts_tracker.lint.base import Run
+from scripts_tracker.lint.config import Config
+from scripts_tracker.lint.engine import Session, listed, project_findings
+from scripts_tracker.lint.rules.st010_unreachable_script import UnreachableScript
 from tests.analysis.lint.rule_cases import (
     ALONE,
     build,
     expected,
     failing,
-    linted,
     parameters,
     passing,
     request,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from scripts_tracker.analysis.store.cache import FactStore
     from scripts_tracker.core.values import Finding
     from scripts_tracker.lint.base import Rule
+    from scripts_tracker.lint.engine import Request
 
-RULE = all_rules()["ST010"]
+RULE = UnreachableScript()
 TRACKED = """\
 from scripts_tracker import tracked_script
 
@@ -41,12 +44,26 @@ class Command:
 """
 
 
-def _unseen(root: Path) -> list[Finding]:
-    return unseen(map(str, root.rglob("*.py")), request(root), linted(root), None)
+def _unseen(
+    root: Path,
+    wanted: Request | None = None,
+    modules: Iterable[Path] | None = None,
+    store: FactStore | None = None,
+) -> list[Finding]:
+    asked = wanted or request(root)
+    paths = [*map(str, root.rglob("*.py") if modules is None else modules)]
+    return [
+        *RULE.check(
+            Run(asked, project_findings(asked).definitions, (), listed(asked).files, paths, store=store)
+        )
+    ]
 
 
 def _said(root: Path) -> set[tuple[str, int, str]]:
-    return {(one.location.path, one.location.line, one.code) for one in _unseen(root)}
+    """What a whole run says, which applies the comments."""
+    modules = tuple(map(str, root.rglob("*.py")))
+    found = Session(request(root), Config(select=("ST010",)), modules).findings()
+    return {(one.location.path, one.location.line, one.code) for one in found}
 
 
 @pytest.mark.parametrize(("rule", "case"), parameters([RULE], passing))
@@ -95,14 +112,14 @@ def test_an_ignored_script_is_unseen(
 ) -> None:
     build(TRACKED, tmp_path)
     wanted = request(tmp_path)._replace(ignored_files=names, ignored_prefixes=prefixes)
-    (finding,) = unseen([str(tmp_path / ALONE)], wanted, project_findings(wanted), None)
+    (finding,) = _unseen(tmp_path, wanted)
     assert finding.message == "fix.py is an ignored file, so nobody knows whether the script has run"
 
 
 def test_a_folder_that_is_not_looked_into_is_named(tmp_path: Path) -> None:
     build(TRACKED, tmp_path)
     wanted = request(tmp_path)._replace(dirs=())
-    (finding,) = unseen([str(tmp_path / ALONE)], wanted, project_findings(wanted), None)
+    (finding,) = _unseen(tmp_path, wanted)
     assert finding.message.startswith("the tracker does not look into shop/management/commands, so")
 
 
@@ -118,8 +135,7 @@ def test_relative_imports_lead_from_where_the_file_stands(tmp_path: Path) -> Non
         build(f"--- {path}\n{hidden.format(line)}", tmp_path)
     folder = replace(request(tmp_path).dirs[0], package="shop.management.commands")
     wanted = request(tmp_path)._replace(dirs=(folder,))
-    found = unseen(map(str, tmp_path.rglob("*.py")), wanted, project_findings(wanted), None)
-    assert len(found) == 3
+    assert len(_unseen(tmp_path, wanted)) == 3
 
 
 def test_a_script_that_is_seen_under_another_path_is_seen(tmp_path: Path) -> None:
@@ -133,28 +149,32 @@ def test_what_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "folder.py").mkdir()
     (tmp_path / "link.py").symlink_to("nowhere")
     (tmp_path / "binary.py").write_bytes(b"tracked_script\x00")
-    paths = [*map(str, tmp_path.iterdir()), str(tmp_path / "gone.py"), str(tmp_path / "gone.py")]
-    assert unseen(paths, request(tmp_path), linted(tmp_path), None) == []
+    paths = [*tmp_path.iterdir(), tmp_path / "gone.py", tmp_path / "gone.py"]
+    assert _unseen(tmp_path, modules=paths) == []
 
 
 def test_a_second_time_nothing_is_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for case in failing(RULE.code).values():
         build(case, tmp_path)
-    paths, index, store = [*map(str, tmp_path.rglob("*.py"))], linted(tmp_path), MemoryStore()
-    found = unseen(paths, request(tmp_path), index, store)
+    store = MemoryStore()
+    asked, paths = request(tmp_path), tuple(map(str, tmp_path.rglob("*.py")))
+    run = Run(asked, project_findings(asked).definitions, (), listed(asked).files, paths, store=store)
+    found = [*RULE.check(run)]
     monkeypatch.setattr(modules, "outcomes", lambda sources, **_: [pytest.fail("parsed") for _ in sources])
     monkeypatch.setattr(modules, "compiled", lambda _source, **_: pytest.fail("parsed"))
-    assert unseen(paths, request(tmp_path), index, store) == found != []
+    assert [*RULE.check(run)] == found != []
 
 
 WITHOUT_LIBCST = """
 import sys
-from scripts_tracker.lint.engine import Request
-from scripts_tracker.lint.unseen import unseen
-from scripts_tracker.core.values import CommandsDir, ProjectIndex
+from scripts_tracker.core.values import CommandsDir
+from scripts_tracker.lint.base import Run
+from scripts_tracker.lint.engine import Request, listed
+from scripts_tracker.lint.rules.st010_unreachable_script import UnreachableScript
 root, folder, *paths = sys.argv[1:]
 request = Request((CommandsDir("shop", "shop.management.commands", folder),), root)
-assert not unseen(paths, request, ProjectIndex((), ()), None)
+run = Run(request, (), (), listed(request).files, paths)
+assert not [*UnreachableScript().check(run)]
 loaded = {name.partition(".")[0] for name in sys.modules} & {"libcst", "django"}
 assert not loaded, loaded
 """
