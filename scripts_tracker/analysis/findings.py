@@ -12,8 +12,7 @@ from scripts_tracker.core.values import Finding, Location
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from scripts_tracker.analysis.facts.values import Place
-    from scripts_tracker.analysis.linking.modules import Module
+    from scripts_tracker.core.values import Place
     from scripts_tracker.exceptions import UnreadableSource
 
 
@@ -60,9 +59,9 @@ class Findings:
         yield self._recorded
         self._recorded = set()
 
-    def report(self, module: Module, place: Place, code: str, message: str, hint: str) -> None:
-        """Keep a finding at a place of a module."""
-        self.add(self.location(module.path or module.name, place), code, message, hint)
+    def report(self, path: str, place: Place, code: str, message: str, hint: str) -> None:
+        """Keep a finding at a place in a file."""
+        self.add(self.location(path, place), code, message, hint)
 
     def unreadable(self, path: str, error: UnreadableSource) -> None:
         """Keep the finding that a file cannot be analysed."""

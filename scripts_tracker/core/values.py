@@ -20,6 +20,7 @@ __all__ = [
     "Fingerprint",
     "Location",
     "ModuleVersion",
+    "Place",
     "ProjectIndex",
     "Requirement",
     "Rerun",
@@ -30,6 +31,10 @@ __all__ = [
     "ScriptRecord",
     "StoredVersion",
 ]
+
+
+Place = tuple[int, int]
+"""A 1-based line and column."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from scripts_tracker.analysis.facts.values import Place
     from scripts_tracker.analysis.findings import Findings
     from scripts_tracker.analysis.source.reading import CommandFile
     from scripts_tracker.analysis.store.cache import FactStore
-    from scripts_tracker.core.values import Finding, ScriptDefinition, ScriptId
+    from scripts_tracker.core.values import Finding, Place, ScriptDefinition, ScriptId
     from scripts_tracker.lint.engine import Request
     from scripts_tracker.lint.file import Tree, Where
     from scripts_tracker.lint.hits import FileHits

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from scripts_tracker.analysis.facts.evaluation import Evaluator
-    from scripts_tracker.analysis.facts.values import Place, Value, Values
-    from scripts_tracker.analysis.source.trees import Positions
+    from scripts_tracker.analysis.facts.extraction import Extraction
+    from scripts_tracker.analysis.facts.values import Value, Values
+    from scripts_tracker.core.values import Place
 
 _BARE: Final = frozenset(
     {"django.core.management.base.BaseCommand", "django.core.management.BaseCommand", f"{UNBOUND}object"}
@@ -290,23 +291,17 @@ class Tree:
     """One file.
 
     Args:
-        module: its tree.
-        text: its text.
-        scope: the names of the module.
-        evaluator: tells what they stand for.
-        positions: tells where nodes stand.
+        extraction: the file as its facts were extracted.
     """
 
-    def __init__(
-        self, module: cst.Module, text: str, *, scope: Scope, evaluator: Evaluator, positions: Positions
-    ) -> None:
-        self.module = module
-        self.text = text
+    def __init__(self, extraction: Extraction) -> None:
+        self.module = extraction.module
+        self.text = extraction.text
+        self.scope = extraction.scope
         self._onward: dict[int, bool] = {}
-        self.scope = scope
-        self._evaluator = evaluator
-        self._positions = positions
-        self._names = Names(scope, evaluator)
+        self._evaluator = extraction.evaluator
+        self._positions = extraction.positions
+        self._names = Names(self.scope, self._evaluator)
 
     @cached_property
     def classes(self) -> tuple[Class, ...]:

@@ -19,6 +19,7 @@ from scripts_tracker.analysis.store.compiling import compiled
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.lint import noqa
 from scripts_tracker.lint.base import Edit
+from scripts_tracker.lint.file import Tree
 from scripts_tracker.lint.rules import tree_rules
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _rule_edits(source: bytes, wanted: Collection[Finding]) -> Iterator[Edit]:
     places = {(one.code, (one.location.line, one.location.column)) for one in wanted}
     rules = [rule for rule in tree_rules() if rule.code in {code for code, _ in places}]
     if rules:
-        tree = Extraction(parse(source)).tree()
+        tree = Tree(Extraction(parse(source)))
         for rule in rules:
             fixable = (hit for hit in rule.check(tree) if hit.fixable)
             # A rule has an edit for each hit that it calls fixable; what `# noqa` hides is not asked for.

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from scripts_tracker.analysis.source.parsing import ParsedSource
-    from scripts_tracker.lint.file import Tree
 
 _CALLS_A_HANDLE: Final = re.compile(r"\.\s*handle(?:_noargs)?\b")
 
@@ -332,17 +331,19 @@ class Extraction:
 
     def __init__(self, parsed: ParsedSource) -> None:
         self._parsed = parsed
+        self.module = parsed.module
+        self.text = parsed.text
         self._doc = _docstring(parsed.module.body)
-        self._scope = read_scope(parsed.module.body)
+        self.scope = read_scope(parsed.module.body)
         self._class_scopes: list[Scope] = []
-        self._positions = Positions(parsed.module, parsed.text)
-        self._evaluator = Evaluator(self._positions)
-        self._help = HelpReader(self._evaluator, parsed.module, self._doc)
-        self._methods = MethodReader(self._evaluator, self._positions, self._scope, parsed.text)
+        self.positions = Positions(parsed.module, parsed.text)
+        self.evaluator = Evaluator(self.positions)
+        self._help = HelpReader(self.evaluator, parsed.module, self._doc)
+        self._methods = MethodReader(self.evaluator, self.positions, self.scope, parsed.text)
 
     def facts(self) -> FileFacts:
         """What the file says by itself."""
-        scope = self._scope
+        scope = self.scope
         bindings, _ = scope.lookup(COMMAND, END)
         classes, misplaced = self._patched([self._class(binding) for binding in scope.classes])
         names = {name: self._exported(name) for name in sorted(scope.names)}
@@ -350,8 +351,8 @@ class Extraction:
             self._parsed.module,
             scope,
             self._class_scopes,
-            evaluator=self._evaluator,
-            positions=self._positions,
+            evaluator=self.evaluator,
+            positions=self.positions,
             text=self._parsed.text,
             exported=names,
             consumed=self._methods.consumed,
@@ -367,41 +368,28 @@ class Extraction:
             strays=tuple(sorted((*found, *misplaced), key=lambda one: one.place)),
         )
 
-    def tree(self) -> Tree:
-        """The file as the rules of the lint see it."""
-        from scripts_tracker.lint.file import Tree
-
-        parsed = self._parsed
-        return Tree(
-            parsed.module,
-            parsed.text,
-            scope=self._scope,
-            evaluator=self._evaluator,
-            positions=self._positions,
-        )
-
     def _exported(self, name: str) -> Values:
-        bindings, _ = self._scope.lookup(name, END)
-        values = [self._evaluator.bound(binding, self._scope) for binding in bindings if binding.sure]
+        bindings, _ = self.scope.lookup(name, END)
+        values = [self.evaluator.bound(binding, self.scope) for binding in bindings if binding.sure]
         return tuple(dict.fromkeys(value for several in values for value in several)) or OPAQUE
 
     def _command_place(self, bindings: Sequence[Binding]) -> tuple[int, int] | None:
         sure = [binding for binding in bindings if binding.sure]
         if sure:
-            return self._positions.place(sure[0].node)
+            return self.positions.place(sure[0].node)
         return (1, 1) if bindings else None
 
     def _class(self, binding: Binding) -> ClassFacts:
         node = binding.node
         if not isinstance(node, cst.ClassDef):
             raise TypeError(f"{node!r} is no class")
-        scope = read_scope(node.body.body, self._scope, binding.point)
+        scope = read_scope(node.body.body, self.scope, binding.point)
         self._class_scopes.append(scope)
         doc = _docstring(node.body.body)
         bases = tuple(self._base(base, binding) for base in node.bases)
         return ClassFacts(
             name=node.name.value,
-            place=self._positions.place(node),
+            place=self.positions.place(node),
             bases=bases,
             help=self._help_of(scope, doc),
             doc=doc and cleaned(doc),
@@ -413,7 +401,7 @@ class Extraction:
         # The base of Generic[T] is Generic.
         if isinstance(value, cst.Subscript):
             value = value.value
-        return OPAQUE if base.star else self._evaluator.values(value, self._scope, binding.point)
+        return OPAQUE if base.star else self.evaluator.values(value, self.scope, binding.point)
 
     def _help_of(self, scope: Scope, doc: str | None) -> Values | None:
         bindings, _ = scope.lookup("help", END)
@@ -427,10 +415,10 @@ class Extraction:
     def _patched(self, classes: list[ClassFacts]) -> tuple[list[ClassFacts], list[Decoration]]:
         """The classes after ``Command.handle = tracked_script(Command.handle)``, and patches of other classes."""
         misplaced: list[Decoration] = []
-        for attribute, binding in self._scope.patches:
+        for attribute, binding in self.scope.patches:
             if attribute.attr.value not in HANDLES:
                 continue
-            for value in self._evaluator.values(attribute, self._scope, binding.point):
+            for value in self.evaluator.values(attribute, self.scope, binding.point):
                 if not isinstance(value, Ref):
                     continue
                 method = self._methods.patch(binding, value)

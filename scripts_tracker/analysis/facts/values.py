@@ -13,10 +13,10 @@ from scripts_tracker.core.vocabulary import ALGORITHM
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from scripts_tracker.core.values import Place
+
 Scalar = str | bool | int | None
 Constant = Scalar | tuple[Scalar, ...]
-Place = tuple[int, int]
-"""1-based line and column."""
 
 UNBOUND: Final = "?"
 """Starts the path of a name that the file never binds: ``?name``."""

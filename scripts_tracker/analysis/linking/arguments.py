@@ -20,11 +20,12 @@ from scripts_tracker.exceptions import UnreadableSource
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from scripts_tracker.analysis.facts.values import Argument, Call, Constant, Place
+    from scripts_tracker.analysis.facts.values import Argument, Call, Constant
     from scripts_tracker.analysis.findings import Findings
     from scripts_tracker.analysis.linking.modules import Finder, Library, Module
     from scripts_tracker.analysis.linking.resolving import OurUse, Resolver
     from scripts_tracker.analysis.source.reading import CommandFile
+    from scripts_tracker.core.values import Place
 
 NAMES: Final = ("rerun", "atomic", "tags", "unless", "watch")
 
@@ -37,7 +38,7 @@ def constant_of(argument: Argument, home: Module, resolver: Resolver) -> Const |
 
 
 def read_options(
-    call: Call, home: Module, resolver: Resolver, report: Callable[[Module, Place, str, str, str], None]
+    call: Call, home: Module, resolver: Resolver, report: Callable[[str, Place, str, str, str], None]
 ) -> ScriptOptions:
     """The options of one call of ``tracked_script``; what is wrong is reported and left at its default.
 
@@ -45,12 +46,12 @@ def read_options(
         call: the call.
         home: the module that it stands in.
         resolver: follows names.
-        report: takes module, place, code, message and hint of a finding.
+        report: takes file, place, code, message and hint of a finding.
     """
     options = ScriptOptions()
     for argument in call.arguments:
         name = argument.keyword
-        tell = partial(report, home, argument.place)
+        tell = partial(report, home.file, argument.place)
         if argument.star:
             message = (
                 f"the options of @tracked_script in {argument.star} cannot be read without running the code"
@@ -138,11 +139,11 @@ class RequirementReader:
     Args:
         commands: all commands.
         resolver: follows names.
-        report: takes module, place, code, message and hint of a finding.
+        report: takes file, place, code, message and hint of a finding.
     """
 
     def __init__(
-        self, commands: Commands, resolver: Resolver, report: Callable[[Module, Place, str, str, str], None]
+        self, commands: Commands, resolver: Resolver, report: Callable[[str, Place, str, str, str], None]
     ) -> None:
         self._commands = commands
         self._resolver = resolver
@@ -159,7 +160,7 @@ class RequirementReader:
         if use.call is None or not use.call.arguments:
             place = use.place if use.call is None or use.call_home is use.home else use.call.place
             self._report(
-                home,
+                home.file,
                 place,
                 codes.EMPTY_REQUIREMENT,
                 "@required_preceding_script names no script",
@@ -178,7 +179,7 @@ class RequirementReader:
     ) -> tuple[ScriptId | None, str] | None:
         if argument.keyword is not None:
             self._report(
-                home,
+                home.file,
                 argument.place,
                 codes.WRONG_OPTION,
                 f"@required_preceding_script has no option {argument.keyword!r}",
@@ -230,7 +231,7 @@ class RequirementReader:
         value = constant.value
         if not isinstance(value, str) or not value:
             self._report(
-                home,
+                home.file,
                 place,
                 codes.WRONG_OPTION,
                 f"@required_preceding_script cannot take {value!r}",
@@ -243,7 +244,7 @@ class RequirementReader:
             return target, str(target)
         hint = self._other_spelling(value) or self._nearest(target)
         self._report(
-            home,
+            home.file,
             place,
             codes.UNKNOWN_REQUIREMENT,
             f"the required script {target} does not exist",
@@ -255,12 +256,12 @@ class RequirementReader:
         name = path.rpartition(".")[2]
         hint = self._other_spelling(name) or self._nearest(ScriptId("", name))
         message = f"the required module {path} is no management command of this project"
-        self._report(home, argument.place, codes.UNKNOWN_REQUIREMENT, message, hint)
+        self._report(home.file, argument.place, codes.UNKNOWN_REQUIREMENT, message, hint)
         return None, path
 
     def _report_computed(self, argument: Argument, home: Module) -> None:
         self._report(
-            home,
+            home.file,
             argument.place,
             codes.NOT_STATIC,
             "the required script cannot be known without running the code",
@@ -332,7 +333,7 @@ class WatchReader:
         for name in names:
             wrong = self._wrong(name, own_path)
             if wrong is not None:
-                self._findings.report(home, place, codes.WATCHES_NOTHING, *wrong)
+                self._findings.report(home.file, place, codes.WATCHES_NOTHING, *wrong)
             versions.append(self.version(name))
         return tuple(versions)
 

@@ -23,7 +23,7 @@ from scripts_tracker.core.values import Fingerprint, Requirement, ScriptDefiniti
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from scripts_tracker.analysis.facts.values import FileFacts, Place
+    from scripts_tracker.analysis.facts.values import FileFacts
     from scripts_tracker.analysis.findings import Findings
     from scripts_tracker.analysis.linking.arguments import ReadsWatches
     from scripts_tracker.analysis.linking.inheritance import Implementation
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.linking.prefilter import Sniffer
     from scripts_tracker.analysis.linking.resolving import Entity, Resolver
     from scripts_tracker.analysis.source.reading import CommandFile
-    from scripts_tracker.core.values import ModuleVersion
+    from scripts_tracker.core.values import ModuleVersion, Place
 
 COMMAND = "Command"
 
@@ -108,7 +108,7 @@ class Linker:
         self._report_strays(facts, home)
         hidden = [one for one in broken if self._sniffer.leads_to_marker(one.module, "")]
         for one in hidden:
-            self._findings.unreadable(one.module.path or one.module.name, one.error)
+            self._findings.unreadable(one.module.file, one.error)
         if hidden:
             raise HiddenBaseError
         return None
@@ -161,7 +161,7 @@ class Linker:
                 yield verdict
             elif isinstance(verdict, Doubtful):
                 self._findings.report(
-                    implementation.module,
+                    implementation.module.file,
                     decoration.place,
                     codes.NOT_STATIC,
                     f"it is not known where {verdict.path} comes from, so it does not count as @tracked_script",
@@ -173,7 +173,7 @@ class Linker:
             verdict = self._judge.judge(stray, home)
             if isinstance(verdict, OurUse) and verdict.name == TRACKED:
                 self._findings.report(
-                    home,
+                    home.file,
                     stray.place,
                     codes.MISPLACED_DECORATOR,
                     "@tracked_script is used on something that is not the handle() of a Command class",
@@ -233,7 +233,7 @@ class Linker:
             if use.name != REQUIRED:
                 continue
             for target, text, module, place in self._requirements.read(use, app_label):
-                location = self._findings.location(module.path or module.name, place)
+                location = self._findings.location(module.file, place)
                 found.setdefault(target or text, Requirement(target, text, location))
         return tuple(found.values())
 

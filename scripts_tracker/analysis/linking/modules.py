@@ -31,6 +31,11 @@ class Module(NamedTuple):
     path: str | None
     is_package: bool
 
+    @property
+    def file(self) -> str:
+        """Its file for a finding; its name where it has none."""
+        return self.path or self.name
+
     def absolute(self, path: str) -> str | None:
         """A dotted path as written in this module, without leading dots; None where they lead outside."""
         rest = path.lstrip(".")

@@ -23,9 +23,10 @@ from scripts_tracker.core.equality import ByFields
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from scripts_tracker.analysis.facts.values import ClassFacts, Decoration, FileFacts, Place, Value
+    from scripts_tracker.analysis.facts.values import ClassFacts, Decoration, FileFacts, Value
     from scripts_tracker.analysis.linking.modules import FindsModules, ReadsFiles
     from scripts_tracker.analysis.linking.prefilter import Sniffer
+    from scripts_tracker.core.values import Place
 
 TRACKED: Final = "tracked_script"
 REQUIRED: Final = "required_preceding_script"

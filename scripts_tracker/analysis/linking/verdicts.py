@@ -21,9 +21,9 @@ from scripts_tracker.exceptions import UnreadableSource
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scripts_tracker.analysis.facts.values import Argument, FileFacts, Place
+    from scripts_tracker.analysis.facts.values import Argument, FileFacts
     from scripts_tracker.analysis.linking.resolving import OurUse
-    from scripts_tracker.core.values import ModuleVersion, ScriptId
+    from scripts_tracker.core.values import ModuleVersion, Place, ScriptId
 
 # So deep in packages that no relative import leads outside.
 _HOME: Final = Module(".".join(["here"] * 50), "here.py", is_package=False)

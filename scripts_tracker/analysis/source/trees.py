@@ -13,7 +13,7 @@ from scripts_tracker.analysis.source import limits
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scripts_tracker.analysis.facts.values import Place
+    from scripts_tracker.core.values import Place
 
 _LAYOUT: Final = frozenset(
     {

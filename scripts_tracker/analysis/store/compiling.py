@@ -200,8 +200,9 @@ def _extracted(source: bytes, *, for_lint: bool) -> FileFacts:
     hits = ""
     if for_lint:
         from scripts_tracker.lint import hits as lint_hits
+        from scripts_tracker.lint.file import Tree
 
-        hits = lint_hits.found(extraction.tree())
+        hits = lint_hits.found(Tree(extraction))
     return facts._replace(verdict=verdict(facts), hits=hits)
 
 

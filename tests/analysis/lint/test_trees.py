@@ -60,7 +60,7 @@ ODD = [
 
 
 def tree_of(source: str) -> Tree:
-    return Extraction(parse(source.encode())).tree()
+    return Tree(Extraction(parse(source.encode())))
 
 
 def origins(source: str) -> list[str]:
@@ -274,7 +274,7 @@ def test_the_options_of_a_command_that_others_have_a_hand_in_are_not_known(sourc
 def _is_survived(source: bytes) -> bool:
     """Whether the rules have an answer; False for what cannot be parsed. All edits can be asked for, too."""
     try:
-        tree = Extraction(parse(source)).tree()
+        tree = Tree(Extraction(parse(source)))
     except UnreadableSource:
         return False
     assert isinstance(json.loads(hits.found(tree)), list)
