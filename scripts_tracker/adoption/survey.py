@@ -14,6 +14,7 @@ from scripts_tracker import conf
 from scripts_tracker.adoption import legacy_table
 from scripts_tracker.adoption.legacy_table import Owners
 from scripts_tracker.adoption.report import Account, Fate, Judgement, Leftover
+from scripts_tracker.core.git import GitUnavailable
 from scripts_tracker.core.states import State
 from scripts_tracker.core.text import local_time
 from scripts_tracker.core.values import Fingerprint
@@ -21,7 +22,6 @@ from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.ledger import database, queries, writing
 from scripts_tracker.ledger.writing import Mark, RunFacts, VersionFacts
 from scripts_tracker.project import git, scan, versions
-from scripts_tracker.project.git import GitUnavailable
 from scripts_tracker.project.versions import who_and_where
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.source.reading import CommandFile
     from scripts_tracker.analysis.store.cache import FactStore
     from scripts_tracker.core.values import Finding, Place, ScriptDefinition, ScriptId
-    from scripts_tracker.lint.engine import Request
     from scripts_tracker.lint.file import Tree, Where
     from scripts_tracker.lint.hits import FileHits
+    from scripts_tracker.lint.layout import Request
 
 
 class Hit(NamedTuple):

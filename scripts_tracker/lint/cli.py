@@ -120,7 +120,7 @@ def _run(options: argparse.Namespace) -> int:
     render = _renderer(options)
     session = _session(options)
     cache = None if options.no_cache else _cache(session.request.root)
-    found = _findings(session, cache)
+    found = session.findings(cache)
     if options.diff:
         from scripts_tracker.lint import fixing
 
@@ -143,19 +143,8 @@ def _mended(session: Session, cache: FactCache | None, found: list[Finding]) -> 
             _complain(trouble)
         if not changed:
             break
-        found = _findings(session, cache)
+        found = session.findings(cache)
     return found
-
-
-def _findings(session: Session, cache: FactCache | None) -> list[Finding]:
-    if not session.since:
-        return session.findings(cache)
-    from scripts_tracker.lint.git import UnknownRevisionError
-
-    try:
-        return session.findings(cache)
-    except UnknownRevisionError as error:
-        raise WrongUseError(str(error)) from error
 
 
 def _session(options: argparse.Namespace) -> Session:
@@ -230,15 +219,12 @@ def _told(options: argparse.Namespace) -> str:
 
 
 def _renderer(options: argparse.Namespace) -> Callable[[Sequence[Finding]], str]:
-    from scripts_tracker.lint import formats
+    from scripts_tracker.lint.formats import FORMATS, LintCanvas
 
-    if options.format not in formats.names():
-        raise WrongUseError(
-            f"--format: there is no format {options.format!r}; there are {', '.join(formats.names())}"
-        )
-    canvas = formats.LintCanvas(colour=_is_colourful(options), width=_width())
-    render = formats.renderer(options.format)
-    return lambda found: render(found, canvas)
+    if options.format not in FORMATS:
+        raise WrongUseError(f"--format: unknown format {options.format!r}; choose from {', '.join(FORMATS)}")
+    canvas = LintCanvas(colour=_is_colourful(options), width=_width())
+    return lambda found: FORMATS[options.format](found, canvas)
 
 
 def _is_colourful(options: argparse.Namespace) -> bool:

@@ -2,175 +2,19 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
-import re
 import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.source import reading
-from scripts_tracker.core.values import CommandsDir
 from scripts_tracker.exceptions import UnreadableSource
+from scripts_tracker.lint.layout import is_excluded
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from scripts_tracker.core.values import Finding
-
-_SKIPPED: Final = frozenset({"node_modules", "__pycache__", "site-packages", "dist-packages"})
-_BUILT: Final = frozenset({"build", "dist"})
-"""Skipped where they are no packages."""
-_TAIL: Final = ("management", "commands")
-# What has one of these does not need to be parsed.
-_APP_CONFIG: Final = re.compile(rb"^[ \t]+(?:label|name)\s*(?::[^=\n]+)?=", re.MULTILINE)
-
-
-class Walked(NamedTuple):
-    """What a walk over a project found; absolute paths, sorted.
-
-    Attributes:
-        commands: the folders ``management/commands``.
-        roots: the folders that Python imports from: with a ``manage.py``, and ``src``.
-        modules: all Python files.
-    """
-
-    commands: list[str]
-    roots: list[str]
-    modules: list[str]
-
-
-def walk(root: str, exclude: Collection[str] = ()) -> Walked:
-    """Look through a project, without hidden folders, virtual environments and what was installed or built.
-
-    Args:
-        root: the project root, absolute; links to folders are followed, each folder is looked at once.
-        exclude: patterns of paths relative to the root that are left out.
-    """
-    found = _Walk(root, exclude).found
-    for paths in (found.commands, found.roots, found.modules):
-        paths.sort()
-    return found
-
-
-class _Walk:
-    def __init__(self, root: str, exclude: Collection[str]) -> None:
-        self.found = Walked([], [], [])
-        self._root = root
-        self._exclude = exclude
-        # Links come last, so that what stands in the project by itself is known by its own path.
-        self._folders, self._links = [root], list[str]()
-        seen: set[tuple[int, int]] = set()
-        while self._folders or self._links:
-            folder = self._folders.pop() if self._folders else self._links.pop(0)
-            try:
-                status = os.stat(folder)
-                entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-            except OSError:
-                continue
-            if (status.st_dev, status.st_ino) not in seen:
-                seen.add((status.st_dev, status.st_ino))
-                self._look(folder, entries)
-
-    def _look(self, folder: str, entries: Sequence[os.DirEntry[str]]) -> None:
-        names = {entry.name for entry in entries}
-        if "pyvenv.cfg" in names and folder != self._root:
-            return
-        head, tail = os.path.split(folder)
-        if tail == _TAIL[1] and os.path.basename(head) == _TAIL[0]:
-            self.found.commands.append(folder)
-        if "manage.py" in names or (tail == "src" and head == self._root):
-            self.found.roots.append(folder)
-        for entry in entries:
-            if not (self._exclude and is_excluded(os.path.relpath(entry.path, self._root), self._exclude)):
-                if entry.name.endswith(".py"):
-                    self.found.modules.append(entry.path)
-                elif _is_worth_entering(entry):
-                    (self._links if entry.is_symlink() else self._folders).append(entry.path)
-
-
-def _is_worth_entering(entry: os.DirEntry[str]) -> bool:
-    if entry.name.startswith(".") or entry.name in _SKIPPED or not entry.is_dir():
-        return False
-    return entry.name not in _BUILT or os.path.exists(os.path.join(entry.path, "__init__.py"))
-
-
-def is_excluded(path: str, patterns: Iterable[str]) -> bool:
-    """Whether a path, relative to the root, is what a pattern names, or lies in a folder that one names."""
-    path = path.replace(os.sep, "/")
-    starts = [path]
-    while "/" in starts[-1]:
-        starts.append(starts[-1].rpartition("/")[0])
-    return any(fnmatch.fnmatchcase(one, pattern.rstrip("/")) for pattern in patterns for one in starts)
-
-
-def commands_dirs(paths: Iterable[str], root: str, roots: Sequence[str]) -> tuple[CommandsDir, ...]:
-    """The folders of commands, with the app's label and the package of each.
-
-    Args:
-        paths: absolute.
-        root: the project root.
-        roots: the folders that Python imports from.
-    """
-    return tuple(_folder(path, root, roots) for path in paths)
-
-
-def _folder(path: str, root: str, roots: Sequence[str]) -> CommandsDir:
-    head, tail = os.path.split(path)
-    is_usual = tail == _TAIL[1] and os.path.basename(head) == _TAIL[0]
-    owner = os.path.dirname(head) if is_usual else path
-    label, name = _told_by_app_config(os.path.join(owner, "apps.py"))
-    package = _package(owner, root, roots)
-    if (name and f".{package}".endswith(f".{name}")) or name.endswith(f".{package}"):
-        package = name
-    label = label or name.rpartition(".")[2] or os.path.basename(owner)
-    return CommandsDir(label, ".".join(filter(None, (package, *(_TAIL if is_usual else ())))), path)
-
-
-def _package(owner: str, root: str, roots: Sequence[str]) -> str:
-    """The dotted name of a folder, from the innermost folder that Python imports from and that is no package."""
-    top = owner
-    while os.path.exists(os.path.join(top, "__init__.py")) and top != root:
-        top = os.path.dirname(top)
-    above = [one for one in (*roots, root) if top == one or top.startswith(os.path.join(one, ""))]
-    start = max(above, key=len, default=os.path.dirname(owner))
-    inside = os.path.relpath(owner, start)
-    return "" if inside == os.curdir else inside.replace(os.sep, ".")
-
-
-def _told_by_app_config(path: str) -> tuple[str, str]:
-    """``label`` and ``name`` of the app's configuration, where they are literals; empty where not."""
-    try:
-        if not os.path.lexists(path):
-            return "", ""
-        source = reading.read_bytes(path)
-        if not _APP_CONFIG.search(source):
-            return "", ""
-        return _literals(source)
-    except (UnreadableSource, SyntaxError, ValueError, RecursionError, MemoryError):
-        return "", ""
-
-
-def _literals(source: bytes) -> tuple[str, str]:
-    import ast
-
-    bodies = [node.body for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
-    found = [
-        {
-            target.id: statement.value.value
-            for statement in body
-            if isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(statement.value, ast.Constant)
-            for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
-            if isinstance(target, ast.Name)
-        }
-        for body in bodies
-    ]
-    configs = [one for one in found if "name" in one or "label" in one]
-    # As Django chooses: the default, else the only one; of several, the first is as good as any.
-    configs.sort(key=lambda one: one.get("default") is not True)
-    chosen = configs[0] if configs else {}
-    label, name = chosen.get("label"), chosen.get("name")
-    return label if isinstance(label, str) else "", name if isinstance(name, str) else ""
 
 
 FILE: Final = "pyproject.toml"

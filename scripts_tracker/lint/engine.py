@@ -12,7 +12,8 @@ from scripts_tracker.analysis.findings import Findings, in_order
 from scripts_tracker.analysis.linking.scanning import command_files
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.store import index_cache
-from scripts_tracker.lint import config as places
+from scripts_tracker.lint import layout
+from scripts_tracker.lint.layout import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,28 +22,10 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.source.reading import CommandFile
     from scripts_tracker.analysis.store.cache import FactCache, FactStore
     from scripts_tracker.analysis.store.index_cache import Basis, IndexMemory
-    from scripts_tracker.core.values import CommandsDir, Finding, ProjectIndex, ScriptDefinition
+    from scripts_tracker.core.values import Finding, ProjectIndex, ScriptDefinition
     from scripts_tracker.lint.base import Hit, Run, RunRule
     from scripts_tracker.lint.config import Config
     from scripts_tracker.lint.hits import LintStore
-
-
-class Request(NamedTuple):
-    """What to lint.
-
-    Attributes:
-        dirs: the folders of commands.
-        root: the project root, absolute.
-        import_roots: further absolute folders in which modules of base classes are looked for.
-        ignored_files: names of files that the tracker leaves out.
-        ignored_prefixes: beginnings of such names.
-    """
-
-    dirs: tuple[CommandsDir, ...]
-    root: str
-    import_roots: tuple[str, ...] = ()
-    ignored_files: tuple[str, ...] = ("__init__.py",)
-    ignored_prefixes: tuple[str, ...] = ()
 
 
 class Listing(NamedTuple):
@@ -197,7 +180,7 @@ class Session(NamedTuple):
             cache: knows facts and whole results from before; takes new ones.
 
         Raises:
-            UnknownRevisionError: git knows no such revision.
+            WrongUseError: git has no such revision.
         """
         listing = listed(self.request)
         index = project_findings(self.request, cache, cache, listing)
@@ -253,11 +236,11 @@ def session(root: str, config: Config, paths: Sequence[str] | None = None, since
         paths: absolute files and folders to report on; None for all.
         since: a git revision to compare with; empty for none.
     """
-    walked = places.walk(root, config.exclude)
+    walked = layout.walk(root, config.exclude)
     roots = tuple(dict.fromkeys((*config.roots, *walked.roots)))
     folders = config.commands_dirs or walked.commands
     request = Request(
-        places.commands_dirs(folders, root, roots),
+        layout.commands_dirs(folders, root, roots),
         root,
         (*roots, root),
         config.ignored_files,

@@ -1,11 +1,12 @@
-"""How git is asked: one process for one question, and reasons where there is no answer."""
+"""The repository that a project lies in, as the lint asks about it."""
 
 from __future__ import annotations
 
 import io
 import os
-import subprocess
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from scripts_tracker.core import git
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -13,64 +14,17 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import ScriptDefinition
 
 _SECONDS: Final = 30
-_NO_REPOSITORY: Final = "not a git repository"
-
-
-class NoRepositoryError(Exception):
-    """There is no git, or no repository around the project."""
-
-
-class GitError(Exception):
-    """Git cannot say; the text is what it says instead, in a line."""
-
-
-def answer(folder: str, *arguments: str, given: bytes = b"", fine: Collection[int] = (0,)) -> bytes:
-    """What git answers.
-
-    Args:
-        folder: where to ask.
-        arguments: the command with its options.
-        given: its standard input.
-        fine: the exit codes of an answer.
-
-    Raises:
-        NoRepositoryError: there is no git, or no repository.
-        GitError: there is no answer.
-    """
-    try:
-        ended = subprocess.run(
-            ["git", *arguments],
-            cwd=folder,
-            env=_environment(),
-            input=given,
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise NoRepositoryError("git is not installed") from error
-    except subprocess.TimeoutExpired as error:
-        raise GitError(f"git did not answer within {_SECONDS} seconds") from error
-    except (OSError, ValueError) as error:
-        raise GitError(str(error)) from error
-    if ended.returncode not in fine:
-        said = ended.stderr.decode(errors="replace").strip()
-        line = (said.splitlines() or ["git failed"])[0]
-        raise (NoRepositoryError if _NO_REPOSITORY in said else GitError)(line)
-    return ended.stdout
+_LITERALLY: Final = "--literal-pathspecs"
 
 
 def _environment() -> Mapping[str, str]:
-    """This process's environment: what a commit hook leaves in it names the index that is to be committed."""
-    environment = {**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": "0"}
+    """This process's environment: during a commit hook it names the index that is about to be committed."""
+    environment = {**os.environ, "GIT_LITERAL_PATHSPECS": "0"}
     if "GIT_DIR" in environment:
-        # Both are meant as seen from here, and git is started elsewhere.
+        # Both are relative to this folder, and git starts in another.
         environment["GIT_DIR"] = os.path.abspath(environment["GIT_DIR"])
         environment["GIT_WORK_TREE"] = os.path.abspath(environment.get("GIT_WORK_TREE", "."))
     return environment
-
-
-_LITERALLY: Final = "--literal-pathspecs"
 
 
 class Pattern(NamedTuple):
@@ -82,19 +36,21 @@ class Pattern(NamedTuple):
 
 
 class Repository:
-    """The repository that a project lies in; every question may end in a GitError.
+    """The repository that a project lies in; every question may raise GitUnavailable.
 
     Args:
         root: the project root, absolute.
 
     Raises:
-        NoRepositoryError: there is none.
-        GitError: there is one, and git does not look at it.
+        NoRepository: there is none.
+        GitUnavailable: there is one, and git cannot read it.
     """
 
     def __init__(self, root: str) -> None:
         self._root = os.path.realpath(root)
-        top = answer(self._root, "rev-parse", "--show-toplevel").removesuffix(b"\n")
+        top = git.ask(
+            self._root, "rev-parse", "--show-toplevel", environment=_environment(), seconds=_SECONDS
+        ).removesuffix(b"\n")
         self._top = os.path.realpath(os.fsdecode(top))
         self._ours: dict[str, bool] = {}
 
@@ -173,7 +129,9 @@ class Repository:
         return True
 
     def _ask(self, *arguments: str, given: bytes = b"", fine: Collection[int] = (0,)) -> bytes:
-        return answer(self._top, *arguments, given=given, fine=fine)
+        return git.ask(
+            self._top, *arguments, environment=_environment(), given=given, fine=fine, seconds=_SECONDS
+        )
 
     def _texts(self, *arguments: str, given: bytes = b"", fine: Collection[int] = (0,)) -> list[str]:
         return os.fsdecode(self._ask(*arguments, given=given, fine=fine)).split("\0")[:-1]
@@ -182,7 +140,3 @@ class Repository:
 def _folders(names: Iterable[str]) -> list[str]:
     """The folders of some files, which are fewer words for a command line."""
     return sorted({os.path.dirname(name) or "." for name in names})
-
-
-class UnknownRevisionError(Exception):
-    """The revision to compare with cannot be had; the text says why in a line."""

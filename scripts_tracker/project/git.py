@@ -5,49 +5,20 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import subprocess
 
 _SECONDS = 5
 # What a commit hook leaves behind would make git answer for another repository or index.
 _LEFT_BY_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
 
 
-class GitUnavailable(Exception):
-    """Git cannot say: there is none, no repository, or it did not answer in time."""
-
-
 def ask(folder: str, *arguments: str, seconds: float = _SECONDS, given: bytes = b"") -> bytes:
-    """What git answers in a folder; raises GitUnavailable.
+    """What git answers in a folder, about the repository around it; raises GitUnavailable as ``core.git.ask`` does."""
+    from scripts_tracker.core import git  # seldom needed, and it starts with subprocess
 
-    Args:
-        folder: where it is started.
-        arguments: its command line.
-        seconds: how long it may take.
-        given: what it reads.
-    """
     environment = {name: value for name, value in os.environ.items() if name not in _LEFT_BY_HOOKS}
     # What a partial clone left on its server is not fetched, object by object, for a question.
-    environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"}
-    try:
-        answer = subprocess.run(
-            ["git", *arguments],
-            cwd=folder,
-            env=environment,
-            check=True,
-            capture_output=True,
-            input=given,
-            timeout=seconds,
-        )
-    except FileNotFoundError as error:
-        raise GitUnavailable("git is not installed") from error
-    except subprocess.TimeoutExpired as error:
-        raise GitUnavailable(f"git did not answer within {seconds:g} seconds") from error
-    except subprocess.CalledProcessError as error:
-        lines = error.stderr.decode(errors="replace").strip().splitlines() or ["git failed"]
-        raise GitUnavailable(lines[0]) from error
-    except OSError as error:
-        raise GitUnavailable(str(error)) from error
-    return answer.stdout
+    environment["GIT_NO_LAZY_FETCH"] = "1"
+    return git.ask(folder, *arguments, environment=environment, given=given, seconds=seconds)
 
 
 def has_uncommitted_changes(file: str) -> bool:

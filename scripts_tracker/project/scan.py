@@ -198,8 +198,9 @@ def lint() -> list[Finding]:
     Raises:
         WrongUseError: [tool.scripts_tracker] in pyproject.toml is not understood.
     """
-    from scripts_tracker.lint import config
-    from scripts_tracker.lint.engine import Request, Session
+    from scripts_tracker.lint import config, layout
+    from scripts_tracker.lint.engine import Session
+    from scripts_tracker.lint.layout import Request
 
     root = config.folder_of_project(conf.base_dir()) or conf.base_dir()
     settings = config.read(root)
@@ -210,7 +211,7 @@ def lint() -> list[Finding]:
         tuple(sorted(conf.ignored_files())),
         conf.ignored_prefixes(),
     )
-    modules = config.walk(root, settings.exclude).modules
+    modules = layout.walk(root, settings.exclude).modules
     return Session(request, settings, tuple(modules)).findings(cache(root))
 
 

@@ -146,9 +146,11 @@ def _why_not_to_apply(call: Call, identity: Identity) -> str:
     """Why a success is not to count as applied, empty where it is to count (CHECK_SCRIPT_GIT_STATUS)."""
     if not conf.checks_git_status() or conf.is_under_test():
         return ""
+    from scripts_tracker.core.git import GitUnavailable  # few projects ask
+
     try:
         changed = git.has_uncommitted_changes(identity.file)
-    except git.GitUnavailable as error:
+    except GitUnavailable as error:
         _tell(call, f"{identity.path}: cannot tell whether it has uncommitted changes ({error}).")
         return ""
     if not changed:

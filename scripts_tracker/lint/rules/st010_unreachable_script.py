@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.values import ScriptDefinition
     from scripts_tracker.lint.base import Run
-    from scripts_tracker.lint.engine import Request
+    from scripts_tracker.lint.layout import Request
 
 # Also in two bytes a letter, or by a star import.
 _MAY_BIND_COMMAND: Final = re.compile(rb"\bCommand\b|\0|import\s*\(?\s*\*")

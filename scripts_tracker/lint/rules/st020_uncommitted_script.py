@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
+from scripts_tracker.core.git import GitUnavailable
 from scripts_tracker.core.values import Finding
 from scripts_tracker.lint.base import RunRule
-from scripts_tracker.lint.git import GitError, NoRepositoryError, Repository
+from scripts_tracker.lint.git import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +50,7 @@ class UncommittedScript(RunRule):
             named = repository.named(run.scripts)
             unknown = named.keys() - repository.known(named)
             patterns = repository.ignored(unknown)
-        except (GitError, NoRepositoryError):
+        except GitUnavailable:
             return
         for name, script in named.items():
             if name in unknown:

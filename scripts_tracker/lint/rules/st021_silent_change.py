@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.source import reading
+from scripts_tracker.core.git import GitUnavailable
 from scripts_tracker.core.values import Finding, ScriptOptions
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.lint.base import RunRule
-from scripts_tracker.lint.git import GitError, NoRepositoryError, Repository, UnknownRevisionError
+from scripts_tracker.lint.config import WrongUseError
+from scripts_tracker.lint.git import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,7 +58,7 @@ class SilentChange(RunRule):
         """The scripts whose code is not what it was, and that do not say whether they are to run again.
 
         Raises:
-            UnknownRevisionError: the revision cannot be had.
+            WrongUseError: the revision cannot be had.
         """
         from scripts_tracker.analysis.store.compiling import outcomes
 
@@ -65,8 +67,8 @@ class SilentChange(RunRule):
         try:
             repository = Repository(root)
             changed = _changed(repository, repository.named(silent), _commit(repository, run.since))
-        except (NoRepositoryError, GitError) as error:
-            raise UnknownRevisionError(f"git cannot compare with {run.since!r}: {error}") from error
+        except GitUnavailable as error:
+            raise WrongUseError(f"git cannot compare with {run.since!r}: {error}") from error
         before = outcomes([old for _, old in changed])
         for (script, _), facts in zip(changed, before, strict=True):
             if isinstance(facts, UnreadableSource) or not _differs(script, facts):
@@ -99,9 +101,7 @@ def _differs(script: ScriptDefinition, before: FileFacts) -> bool:
 def _commit(repository: Repository, since: str) -> str:
     commit = repository.commit(since)
     if commit is None:
-        raise UnknownRevisionError(
-            f"git knows no revision {since!r} here; a shallow clone lacks most of them"
-        )
+        raise WrongUseError(f"git knows no revision {since!r} here; a shallow clone lacks most of them")
     return commit
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts_tracker.lint.engine import Request, project_findings
+from scripts_tracker.lint.engine import project_findings
+from scripts_tracker.lint.layout import Request
 from tests.analysis.project_cases import folders
 from tests.conftest import ROOT
 

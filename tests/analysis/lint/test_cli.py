@@ -74,7 +74,7 @@ def lint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         (["--ignore", "X"], "--ignore: there is no rule 'X'"),
         (["--explain", "ST999"], "there is no rule 'ST999'"),
         (["--explain", "ST01"], "is no whole code"),
-        (["--format", "xml"], "there is no format 'xml'; there are text, github, json, sarif"),
+        (["--format", "xml"], "unknown format 'xml'; choose from text, github, json, sarif"),
         (["--since", "no-such-revision"], "no-such-revision"),
         (["--since", ""], "--since needs a revision"),
     ],

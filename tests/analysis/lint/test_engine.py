@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis.store.cache import FactCache
 from scripts_tracker.core.values import CommandsDir
-from scripts_tracker.lint.engine import Request, project_findings
+from scripts_tracker.lint.engine import project_findings
+from scripts_tracker.lint.layout import Request
 from tests.analysis.lint.rule_cases import build
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from scripts_tracker.analysis.store import compiling
 from scripts_tracker.core.values import CommandsDir, Finding, ScriptDefinition
 from scripts_tracker.lint import git
 from scripts_tracker.lint.base import Rule, Run, RunRule
-from scripts_tracker.lint.engine import Request
-from scripts_tracker.lint.git import UnknownRevisionError
+from scripts_tracker.lint.config import WrongUseError
+from scripts_tracker.lint.layout import Request
 from scripts_tracker.lint.rules import all_rules
 from scripts_tracker.lint.rules.st020_uncommitted_script import UncommittedScript
 from scripts_tracker.lint.rules.st021_silent_change import SilentChange
@@ -139,7 +139,7 @@ def test_without_a_repository_nothing_is_said(tmp_path: Path) -> None:
     alone = Repo(tmp_path, tmp_path)
     alone.write()
     assert alone.missing() == []
-    with pytest.raises(UnknownRevisionError, match="not a git repository"):
+    with pytest.raises(WrongUseError, match="not a git repository"):
         alone.changed("HEAD")
 
 
@@ -147,7 +147,7 @@ def test_without_git_nothing_is_said(repo: Repo, monkeypatch: pytest.MonkeyPatch
     repo.write()
     monkeypatch.setenv("PATH", "/nowhere")
     assert repo.missing() == []
-    with pytest.raises(UnknownRevisionError, match="git is not installed"):
+    with pytest.raises(WrongUseError, match="git is not installed"):
         repo.changed("HEAD")
 
 
@@ -458,14 +458,14 @@ def test_a_script_whose_decorator_cannot_be_known_alone_is_compared(repo: Repo) 
 def test_a_revision_that_git_does_not_know_is_an_error(repo: Repo, since: str) -> None:
     repo.write()
     repo.commit()
-    with pytest.raises(UnknownRevisionError) as caught:
+    with pytest.raises(WrongUseError) as caught:
         repo.changed(since)
     assert repr(since) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_an_empty_repository_knows_no_revision(repo: Repo) -> None:
-    with pytest.raises(UnknownRevisionError):
+    with pytest.raises(WrongUseError):
         repo.changed("HEAD")
 
 
@@ -474,7 +474,7 @@ def test_git_that_takes_too_long_is_an_error_where_a_revision_was_asked_for(
 ) -> None:
     repo.commit()
     monkeypatch.setattr(git, "_SECONDS", 0)
-    with pytest.raises(UnknownRevisionError, match="within 0 seconds"):
+    with pytest.raises(WrongUseError, match="within 0 seconds"):
         repo.changed("HEAD")
 
 
@@ -484,7 +484,7 @@ def test_a_repository_that_git_refuses_is_an_error_only_where_a_revision_was_ask
     repo.write()
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     assert repo.missing() == []
-    with pytest.raises(UnknownRevisionError, match="dubious ownership"):
+    with pytest.raises(WrongUseError, match="dubious ownership"):
         repo.changed("HEAD")
 
 

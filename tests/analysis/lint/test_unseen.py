@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.store.cache import FactStore
     from scripts_tracker.core.values import Finding
     from scripts_tracker.lint.base import Rule
-    from scripts_tracker.lint.engine import Request
+    from scripts_tracker.lint.layout import Request
 
 RULE = UnreachableScript()
 TRACKED = """\
@@ -169,7 +169,8 @@ WITHOUT_LIBCST = """
 import sys
 from scripts_tracker.core.values import CommandsDir
 from scripts_tracker.lint.base import Run
-from scripts_tracker.lint.engine import Request, listed
+from scripts_tracker.lint.engine import listed
+from scripts_tracker.lint.layout import Request
 from scripts_tracker.lint.rules.st010_unreachable_script import UnreachableScript
 root, folder, *paths = sys.argv[1:]
 request = Request((CommandsDir("shop", "shop.management.commands", folder),), root)

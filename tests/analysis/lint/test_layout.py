@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts_tracker.lint import config
+from scripts_tracker.lint import layout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +25,8 @@ def _make(root: Path, *paths: str, **texts: str) -> None:
 
 
 def _found(root: Path, *exclude: str) -> dict[str, tuple[str, str]]:
-    walked = config.walk(str(root), exclude)
-    dirs = config.commands_dirs(walked.commands, str(root), walked.roots)
+    walked = layout.walk(str(root), exclude)
+    dirs = layout.commands_dirs(walked.commands, str(root), walked.roots)
     return {os.path.relpath(one.path, root): (one.app_label, one.package) for one in dirs}
 
 
@@ -138,7 +138,7 @@ def test_what_stands_in_the_project_is_known_by_its_own_path(tmp_path: Path) -> 
 
 def test_python_files_are_listed_wherever_they_are(tmp_path: Path) -> None:
     _make(tmp_path, "a.py", "shop/b.py", "shop/management/commands/c.py", "shop/d.txt", ".hidden/e.py")
-    modules = config.walk(str(tmp_path)).modules
+    modules = layout.walk(str(tmp_path)).modules
     assert [os.path.relpath(one, tmp_path) for one in modules] == [
         "a.py",
         "shop/b.py",
