@@ -68,12 +68,12 @@ def project_findings(
     from scripts_tracker.analysis.linking.modules import Finder
     from scripts_tracker.analysis.linking.scanning import Scan
     from scripts_tracker.analysis.store.cache import MemoryStore
-    from scripts_tracker.lint.hits import LintStore
+    from scripts_tracker.lint.hits import WITH_HITS, LintStore
     from scripts_tracker.lint.noqa import Comments
 
     kept = LintStore(store if store is not None else MemoryStore())
     finder = Finder(request.dirs, request.root, request.import_roots)
-    scan = Scan(files, finder, kept, findings, for_lint=True)
+    scan = Scan(files, finder, kept, findings, (WITH_HITS,))
     index = scan.index(_with_hits(known.basis if known else None, kept))
     said = _Said(files, index, scan, kept, findings)
     findings.take(said.by_files())

@@ -14,10 +14,12 @@ from scripts_tracker.lint.noqa import Noqa
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from scripts_tracker.analysis.facts.extraction import Extraction
     from scripts_tracker.analysis.facts.values import FileFacts, Verdict
     from scripts_tracker.analysis.store.cache import FactStore
     from scripts_tracker.lint.file import Tree
 
+WITH_HITS: Final = f"{__name__}:with_hits"
 _HEAD: Final = f"[{RULES_VERSION},"
 
 
@@ -58,6 +60,13 @@ def found(tree: Tree) -> str:
     noqas = [[one.line, one.column, one.codes] for one in noqa.read(tree.text)]
     content = [RULES_VERSION, encoded, ends, tree.says_rerun, noqas]
     return json.dumps(content, separators=(",", ":"))
+
+
+def with_hits(facts: FileFacts, extraction: Extraction) -> FileFacts:
+    """The facts with what all rules over trees say of the file; see ``compiling.compiled``."""
+    from scripts_tracker.lint.file import Tree
+
+    return facts._replace(hits=found(Tree(extraction)))
 
 
 def is_current(content: str) -> bool:

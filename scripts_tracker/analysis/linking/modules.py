@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import CommandsDir
 
 OURS: Final = frozenset({"scripts_tracker", "django_scripts_tracker"})
+VERDICT: Final = "scripts_tracker.analysis.linking.verdicts:with_verdict"
+"""By its name: it links the file, and so imports this module."""
 _STAR_IMPORT: Final = re.compile(rb"import\s*\(?\s*\*")
 SKIPPED: Final = frozenset({"django", *OURS})
 
@@ -178,14 +180,14 @@ class Library:
 
     Args:
         store: remembers facts from one time to the next.
-        for_lint: whether what is parsed is put before the rules of the lint.
+        also: what else completes the facts of what is parsed, as ``module:function``.
 
     Attributes:
         digests: of the files that were read, by path; None as soon as one could not be read.
     """
 
-    def __init__(self, store: FactStore, *, for_lint: bool = False) -> None:
-        self._for_lint = for_lint
+    def __init__(self, store: FactStore, also: Sequence[str] = ()) -> None:
+        self._completed_by = (VERDICT, *also)
         self.digests: dict[str, str] | None = {}
         self._store = store
         self._sources: dict[str, bytes | UnreadableSource] = {}
@@ -267,9 +269,7 @@ class Library:
             else:
                 unknown[digest] = source
                 paths.setdefault(digest, []).append(path)
-        for digest, one in zip(
-            unknown, outcomes(list(unknown.values()), for_lint=self._for_lint), strict=True
-        ):
+        for digest, one in zip(unknown, outcomes(list(unknown.values()), self._completed_by), strict=True):
             # What cannot be parsed is not kept: another Python or libcst may know better.
             if not isinstance(one, UnreadableSource):
                 self._store.put(digest, one)
@@ -279,6 +279,6 @@ class Library:
         digest = reading.content_digest(source)
         facts = self._store.get(digest)
         if facts is None:
-            facts = compiled(source, for_lint=self._for_lint)
+            facts = compiled(source, self._completed_by)
             self._store.put(digest, facts)
         return facts

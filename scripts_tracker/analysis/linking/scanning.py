@@ -12,7 +12,7 @@ from scripts_tracker.analysis.facts.values import Const
 from scripts_tracker.analysis.findings import Findings
 from scripts_tracker.analysis.linking.arguments import Commands, RequirementReader, WatchReader
 from scripts_tracker.analysis.linking.linker import HiddenBaseError, Linker
-from scripts_tracker.analysis.linking.modules import Library, Module
+from scripts_tracker.analysis.linking.modules import VERDICT, Library, Module
 from scripts_tracker.analysis.linking.prefilter import Sniffer
 from scripts_tracker.analysis.linking.resolving import Resolver
 from scripts_tracker.analysis.source import reading
@@ -102,7 +102,7 @@ class Scan:
         finder: finds modules.
         store: knows the facts of bytes that were analysed before.
         findings: takes what is wrong.
-        for_lint: whether what is parsed is put before the rules of the lint.
+        also: what else completes the facts of what is parsed, as ``module:function``.
     """
 
     def __init__(
@@ -111,12 +111,11 @@ class Scan:
         finder: Finder,
         store: FactStore | None,
         findings: Findings,
-        *,
-        for_lint: bool = False,
+        also: Sequence[str] = (),
     ) -> None:
         self._files = files
         self._finder = finder
-        self._library = Library(store if store is not None else MemoryStore(), for_lint=for_lint)
+        self._library = Library(store if store is not None else MemoryStore(), also)
         self._findings = findings
         self._digests: dict[str, str] = {}
         self._outcomes: dict[str, Outcome] = {}
@@ -357,7 +356,7 @@ def facts_of(source: bytes) -> FileFacts:
     """
     from scripts_tracker.analysis.store.compiling import compiled
 
-    return compiled(source)
+    return compiled(source, (VERDICT,))
 
 
 def analyse(

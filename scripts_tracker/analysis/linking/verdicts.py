@@ -21,6 +21,7 @@ from scripts_tracker.exceptions import UnreadableSource
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from scripts_tracker.analysis.facts.extraction import Extraction
     from scripts_tracker.analysis.facts.values import Argument, FileFacts
     from scripts_tracker.analysis.linking.resolving import OurUse
     from scripts_tracker.core.values import ModuleVersion, Place, ScriptId
@@ -135,3 +136,8 @@ def verdict(facts: FileFacts) -> Verdict | None:
             )
         )
     )
+
+
+def with_verdict(facts: FileFacts, _extraction: Extraction) -> FileFacts:
+    """The facts with the verdict; see ``compiling.compiled``."""
+    return facts._replace(verdict=verdict(facts))

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections import deque
 from functools import partial
+from importlib import import_module
 from typing import IO, TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.facts.values import FileFacts
@@ -27,7 +28,7 @@ CHUNK: Final = 25_000
 MAX_PROCESSES: Final = 8
 _CODE: Final = (
     "import json, sys; sys.path.extend(json.loads(sys.argv[1]));"
-    " from scripts_tracker.analysis.store.compiling import main; main(for_lint=bool(int(sys.argv[2])))"
+    " from scripts_tracker.analysis.store.compiling import main; main(sys.argv[2:])"
 )
 _QUOTA: Final = "/sys/fs/cgroup/cpu.max"
 
@@ -53,7 +54,7 @@ def cores() -> int:
 
 
 def shared_out(
-    sources: Sequence[bytes], work: Callable[[bytes], Outcome], helpers: int, *, for_lint: bool = False
+    sources: Sequence[bytes], work: Callable[[bytes], Outcome], helpers: int, completed_by: Sequence[str] = ()
 ) -> list[Outcome]:
     """What ``work`` makes of each source, in their order, done here and by so many further processes.
 
@@ -61,14 +62,14 @@ def shared_out(
         sources: the files.
         work: what is to be done; the processes do the same.
         helpers: how many processes to start; what one that dies leaves undone is done here.
-        for_lint: whether the processes ask the rules of the lint as well, as ``work`` then does.
+        completed_by: as for ``compiled``, which ``work`` then does as well.
     """
     found: dict[int, Outcome] = {}
     todo = _chunks(sources)
     with contextlib.ExitStack() as stack:
         threads = [
             threading.Thread(target=_serve, args=(process, todo, sources, found), daemon=True)
-            for process in _started(helpers, stack, for_lint=for_lint)
+            for process in _started(helpers, stack, completed_by)
         ]
         for thread in threads:
             thread.start()
@@ -104,7 +105,9 @@ def _help(
                 found[index] = work(sources[index])
 
 
-def _started(helpers: int, stack: contextlib.ExitStack, *, for_lint: bool) -> list[subprocess.Popen[bytes]]:
+def _started(
+    helpers: int, stack: contextlib.ExitStack, completed_by: Sequence[str]
+) -> list[subprocess.Popen[bytes]]:
     """So many processes, which end with the stack; fewer where the system has no room for them."""
     path = json.dumps([os.path.abspath(entry) for entry in sys.path])
     flags = ["-I", *(["-B"] if sys.dont_write_bytecode else [])]
@@ -112,7 +115,7 @@ def _started(helpers: int, stack: contextlib.ExitStack, *, for_lint: bool) -> li
     with contextlib.suppress(OSError):
         for _ in range(helpers):
             process = subprocess.Popen(
-                [sys.executable, *flags, "-c", _CODE, path, str(int(for_lint))],
+                [sys.executable, *flags, "-c", _CODE, path, *completed_by],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -166,57 +169,56 @@ def _decoded(line: bytes) -> Outcome:
     return UnreadableSource(*error) if facts is None else FileFacts.from_text(facts)
 
 
-def main(*, for_lint: bool = False) -> None:
-    """Answer chunks from standard input until it ends."""
+def main(completed_by: Sequence[str]) -> None:
+    """Answer chunks from standard input until it ends; ``completed_by`` is as for ``compiled``."""
     for line in sys.stdin.buffer:
         sources = [sys.stdin.buffer.read(length) for length in json.loads(line)]
         for source in sources:
-            sys.stdout.buffer.write(json.dumps(_encoded(outcome(source, for_lint=for_lint))).encode() + b"\n")
+            sys.stdout.buffer.write(json.dumps(_encoded(outcome(source, completed_by))).encode() + b"\n")
         sys.stdout.buffer.flush()
 
 
-def compiled(source: bytes, *, for_lint: bool = False) -> FileFacts:
-    """The facts of one file with its verdict; raises UnreadableSource for what cannot be analysed.
+def compiled(source: bytes, completed_by: Sequence[str] = ()) -> FileFacts:
+    """The facts of one file; raises UnreadableSource for what cannot be analysed.
 
     Args:
         source: the file's bytes.
-        for_lint: whether to ask the rules of the lint as well.
+        completed_by: what else to ask, each as ``module:function``. The function takes the facts and the Extraction,
+            and returns the facts with its answer. It is imported where a file is new, and in the other processes.
     """
     # The one door to libcst, which takes 0.2 s to import.
     from scripts_tracker.analysis.source.parsing import collector_paused
 
     with collector_paused():
         # The tree is gone before the collector is back, which would walk all of it.
-        return _extracted(source, for_lint=for_lint)
+        return _extracted(source, completed_by)
 
 
-def _extracted(source: bytes, *, for_lint: bool) -> FileFacts:
+def _extracted(source: bytes, completed_by: Sequence[str]) -> FileFacts:
     from scripts_tracker.analysis.facts.extraction import Extraction
-    from scripts_tracker.analysis.linking.verdicts import verdict
     from scripts_tracker.analysis.source.parsing import parse
 
     extraction = Extraction(parse(source))
     facts = extraction.facts()
-    hits = ""
-    if for_lint:
-        from scripts_tracker.lint import hits as lint_hits
-        from scripts_tracker.lint.file import Tree
-
-        hits = lint_hits.found(Tree(extraction))
-    return facts._replace(verdict=verdict(facts), hits=hits)
+    for name in completed_by:
+        module, _, function = name.partition(":")
+        facts = getattr(import_module(module), function)(facts, extraction)
+    return facts
 
 
-def outcome(source: bytes, *, for_lint: bool = False) -> FileFacts | UnreadableSource:
+def outcome(source: bytes, completed_by: Sequence[str] = ()) -> FileFacts | UnreadableSource:
     """The facts of one file, or why there are none."""
     try:
-        return compiled(source, for_lint=for_lint)
+        return compiled(source, completed_by)
     except UnreadableSource as error:
         return error
 
 
-def outcomes(sources: Sequence[bytes], *, for_lint: bool = False) -> list[FileFacts | UnreadableSource]:
+def outcomes(
+    sources: Sequence[bytes], completed_by: Sequence[str] = ()
+) -> list[FileFacts | UnreadableSource]:
     """The facts of several files, in their order, or why there are none."""
     helpers = worth_starting(sum(map(len, sources)))
     if helpers:
-        return shared_out(sources, partial(outcome, for_lint=for_lint), helpers, for_lint=for_lint)
-    return [outcome(source, for_lint=for_lint) for source in sources]
+        return shared_out(sources, partial(outcome, completed_by=completed_by), helpers, completed_by)
+    return [outcome(source, completed_by) for source in sources]

@@ -60,6 +60,7 @@ class SilentChange(RunRule):
         Raises:
             WrongUseError: the revision cannot be had.
         """
+        from scripts_tracker.analysis.linking.modules import VERDICT
         from scripts_tracker.analysis.store.compiling import outcomes
 
         root = run.request.root
@@ -69,7 +70,7 @@ class SilentChange(RunRule):
             changed = _changed(repository, repository.named(silent), _commit(repository, run.since))
         except GitUnavailable as error:
             raise WrongUseError(f"git cannot compare with {run.since!r}: {error}") from error
-        before = outcomes([old for _, old in changed])
+        before = outcomes([old for _, old in changed], (VERDICT,))
         for (script, _), facts in zip(changed, before, strict=True):
             if isinstance(facts, UnreadableSource) or not _differs(script, facts):
                 continue
@@ -87,7 +88,7 @@ def _says_rerun(path: str) -> bool:
         # What decorates it under another name stands elsewhere, and may say so there.
         if not _DECORATED_HERE.search(source):
             return True
-        return b"rerun" in source and hits.read(compiled(source, for_lint=True).hits).says_rerun
+        return b"rerun" in source and hits.read(compiled(source, (hits.WITH_HITS,)).hits).says_rerun
     except UnreadableSource:
         return True  # it went meanwhile, or its name cannot be shown: nothing can be compared
 

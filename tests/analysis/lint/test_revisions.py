@@ -325,7 +325,7 @@ def test_a_file_that_was_only_touched_is_fine_and_not_parsed(
     os.utime(path, (1, 1))
     parsed: list[int] = []
 
-    def none(olds: list[bytes]) -> list[object]:
+    def none(olds: list[bytes], *_completed_by: object) -> list[object]:
         parsed.append(len(olds))
         return []
 
