@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 GROUP: Final = "lint"
 _HOOK_SECONDS: Final = 0.1
 # As the console script does it. Generated commands have the imports of both trackers, which may not end the run.
-_LINT: Final = (
+LINT: Final = (
     "-c",
     "from scripts_tracker.lint.cli import process; process()",
     "--ignore",
@@ -38,19 +38,19 @@ def hook(bench: Bench) -> list[Row]:
             file.write(f"{source}\n\ndef added_{next(counter)}():\n    return 1\n")
 
     python = [tool.python]
-    run(Subject([*python, *_LINT], root, tool.env()))
+    run(Subject([*python, *LINT], root, tool.env()))
     subjects = {
         "import": Subject([*python, "-c", "import libcst"], root, tool.env()),
         "python": Subject([*python, "-c", "pass"], root, tool.env()),
-        "unchanged": Subject([*python, *_LINT, "manage.py"], root, tool.env()),
-        "whole": Subject([*python, *_LINT], root, tool.env()),
+        "unchanged": Subject([*python, *LINT, "manage.py"], root, tool.env()),
+        "whole": Subject([*python, *LINT], root, tool.env()),
     }
     warm = side_by_side(subjects, bench.rounds)
     _, loaded = run(Subject([*python, "-c", _LOADED], root, tool.env()))
     edited = side_by_side(
         {
             "import": subjects["import"],
-            "edited": Subject([*python, *_LINT, script], root, tool.env(), before=edit),
+            "edited": Subject([*python, *LINT, script], root, tool.env(), before=edit),
         },
         bench.rounds,
     )
