@@ -56,19 +56,19 @@ def _for_each(work: Callable[[str], object], texts: list[str]) -> None:
 
 def _checked() -> ProjectIndex:
     """A scan as check_scripts has it, each with the cache as it is on disk."""
-    from scripts_tracker.ledger import queries as snapshots
+    from scripts_tracker.ledger import queries
     from scripts_tracker.project import scan
 
     cache = scan.cache()
-    return scan.scan(scan.KnownFacts(snapshots.known_facts, cache), cache)
+    return scan.scan(scan.KnownFacts(queries.known_facts, cache), cache)
 
 
 def known(manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
     """Scan with the facts of the ledger, with and without a cache, against reading the same files."""
-    from scripts_tracker.ledger import queries as snapshots
+    from scripts_tracker.ledger import queries
     from scripts_tracker.project import scan
 
-    facts = snapshots.known_facts()
+    facts = queries.known_facts()
     paths = [os.path.abspath(path) for path in manifest["commands"]]
     _checked()
     measured = _in_turn({"read": lambda: _read(paths), "scan": _checked}, rounds)

@@ -44,7 +44,7 @@ def overview_of(request: HttpRequest) -> Overview:
         try:
             setattr(request, _ATTRIBUTE, take_stock())
         except Error as error:
-            raise LedgerMissing(database.unusable(error)) from error
+            raise LedgerMissing(database.unavailable_message(error)) from error
     return cast("Overview", getattr(request, _ATTRIBUTE))
 
 

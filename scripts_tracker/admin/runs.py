@@ -16,7 +16,7 @@ from scripts_tracker.admin import texts
 from scripts_tracker.admin.reading import ReadOnlyAdmin, page_of
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import LedgerMissing
-from scripts_tracker.ledger.database import alias, needs_tables, unusable
+from scripts_tracker.ledger.database import alias, needs_tables, unavailable_message
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -130,7 +130,7 @@ class ScriptRunAdmin(ReadOnlyAdmin):
         try:
             _ask_for_none(self.get_queryset(request))
         except (LedgerMissing, Error) as error:
-            told = str(error) if isinstance(error, LedgerMissing) else unusable(error)
+            told = str(error) if isinstance(error, LedgerMissing) else unavailable_message(error)
             self.message_user(request, told, messages.ERROR)
             return HttpResponseRedirect(reverse("admin:index", current_app=self.admin_site.name))
         return None

@@ -168,7 +168,7 @@ def _undecided(overview: Overview) -> list[ScriptStatus]:
     An attempt that failed and a rehearsal say nothing of what ran before.
     """
     tried = [status.record.pk for status in overview.unapplied if status.record]
-    decided = queries.decided(tried) if tried else frozenset()
+    decided = queries.ever_marked(tried) if tried else frozenset()
     return [one for one in overview.unapplied if one.record is None or one.record.pk not in decided]
 
 

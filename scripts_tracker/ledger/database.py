@@ -84,15 +84,15 @@ def is_contention(error: BaseException) -> bool:
     return connections[alias()].vendor == "sqlite" and "locked" in str(error)
 
 
-def words(error: BaseException) -> str:
+def error_summary(error: BaseException) -> str:
     """An error in a line; a driver whose connection is gone may say no more than ``(0, '')``."""
     text = " ".join(str(error).split())
     return text if any(map(str.isalpha, text)) else "the connection was lost"
 
 
-def unusable(error: BaseException) -> str:
+def unavailable_message(error: BaseException) -> str:
     """That the ledger cannot be used, in a line, with what helps where an upgrade was not finished."""
-    told = f"the ledger in database {alias()!r} cannot be used: {words(error)}"
+    told = f"the ledger in database {alias()!r} cannot be used: {error_summary(error)}"
     return f"{told} (after an upgrade: manage.py migrate scripts_tracker{_database_option()})"
 
 
@@ -109,7 +109,7 @@ def uncounted() -> Iterator[None]:
         connection.force_debug_cursor = before
 
 
-def insist(action: Callable[[], R], seconds: float, say: Callable[[str], None] | None = None) -> R:
+def retry(action: Callable[[], R], seconds: float, say: Callable[[str], None] | None = None) -> R:
     """Do something with the ledger, again and again where another process is in the way.
 
     Args:
@@ -138,7 +138,7 @@ def _reconnect(error: Error, say: Callable[[str], None], *, is_first: bool) -> N
     if not is_first and not isinstance(error, OperationalError | InterfaceError):
         raise error
     if not is_first:
-        say(words(error))
+        say(error_summary(error))
     discard(connections[alias()])
 
 

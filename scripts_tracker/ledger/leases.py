@@ -18,7 +18,12 @@ from scripts_tracker import conf
 from scripts_tracker.core.runtypes import Fingerprint, RunRecord
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.ledger import database, processes, writing
-from scripts_tracker.ledger.database import DatabaseEpoch, alias, is_in_transaction, needs_tables
+from scripts_tracker.ledger.database import (
+    DatabaseEpoch,
+    alias,
+    is_in_transaction,
+    needs_tables,
+)
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 
 if TYPE_CHECKING:
@@ -137,8 +142,8 @@ def _begin(script_id: ScriptId, path: str, entry: Entry, version: VersionFacts, 
         with transaction.atomic(using=alias()):
             script_pk = entry.script_pk or _add_script(script_id, path)
             if entry.script_pk and takes:
-                _insist_on_a_free_row(script_pk)
-            lost = _bury(entry.last_run) if takes else None
+                _require_free_row(script_pk)
+            lost = _mark_lost(entry.last_run) if takes else None
             run = writing.new_run(script_pk, _version_pk(script_pk, entry.version, version), facts, "running")
             run.save(using=alias(), force_insert=True)
             if takes:
@@ -155,7 +160,7 @@ def _add_script(script_id: ScriptId, path: str) -> int:
     return row.pk
 
 
-def _insist_on_a_free_row(script_pk: int) -> None:
+def _require_free_row(script_pk: int) -> None:
     """Do not wait at the row for somebody's long transaction: the caller can tell its user that it waits."""
     if connections[alias()].features.has_select_for_update_skip_locked:
         rows = Script.objects.using(alias()).select_for_update(skip_locked=True).filter(pk=script_pk)
@@ -163,7 +168,7 @@ def _insist_on_a_free_row(script_pk: int) -> None:
             raise Overtaken
 
 
-def _bury(run: RunRecord | None) -> RunRecord | None:
+def _mark_lost(run: RunRecord | None) -> RunRecord | None:
     """An attempt that gave no sign of life ends as lost, unless it has ended meanwhile."""
     if run is None or run.outcome != "running":
         return None

@@ -19,7 +19,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Q
 
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.ledger import database
-from scripts_tracker.ledger.database import alias, insist, needs_tables
+from scripts_tracker.ledger.database import alias, needs_tables, retry
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _delete(pks: list[int]) -> int:
     referring = Script.objects.filter(Q(last_run=OuterRef("pk")) | Q(applied_run=OuterRef("pk")))
     runs: Any = _ended(_runs().filter(~Exists(referring), pk__in=pks))
     began = time.monotonic()
-    deleted = int(insist(lambda: runs._raw_delete(alias()), _PATIENCE))  # noqa: SLF001 - as Django's own fast deletes
+    deleted = int(retry(lambda: runs._raw_delete(alias()), _PATIENCE))  # noqa: SLF001 - as Django's own fast deletes
     time.sleep(min(time.monotonic() - began, _LONGEST_PAUSE))  # others want to write too
     return deleted
 
@@ -177,4 +177,4 @@ def _spare_versions(script_pk: int, doomed: Counter[int | None]) -> list[int]:
 def _drop_source(version_pk: int) -> int:
     naming = ScriptRun.objects.filter(version=OuterRef("pk"))
     version = ScriptVersion.objects.using(alias()).filter(~Exists(naming), pk=version_pk)
-    return insist(lambda: version.update(source=None), _PATIENCE)
+    return retry(lambda: version.update(source=None), _PATIENCE)

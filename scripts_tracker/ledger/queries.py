@@ -184,7 +184,7 @@ def formerly_watched(script_pks: Collection[int]) -> list[tuple[int, tuple[Modul
 
 
 @needs_tables
-def decided(script_pks: Collection[int]) -> set[int]:
+def ever_marked(script_pks: Collection[int]) -> set[int]:
     """Which of at least these scripts somebody ever marked as applied or forgot (one query)."""
     runs = ScriptRun.objects.using(alias()).filter(kind__in=("mark", "unmark"))
     return set(_of_scripts(runs, "script", script_pks).values_list("script", flat=True).distinct())

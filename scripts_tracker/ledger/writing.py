@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from scripts_tracker.core.vocabulary import ALGORITHM
 from scripts_tracker.ledger import database
-from scripts_tracker.ledger.database import alias, is_in_transaction, needs_tables, words
+from scripts_tracker.ledger.database import alias, error_summary, is_in_transaction, needs_tables
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class VersionFacts(NamedTuple):
     source: bytes | None
 
 
-class Stamp(NamedTuple):
+class Refingerprinted(NamedTuple):
     """What today's algorithm says of a version that another one fingerprinted; ``facts`` as JSON text."""
 
     fingerprint: Fingerprint
@@ -125,7 +125,7 @@ def new_run(
     )
 
 
-def stamp(stamps: Mapping[int, Stamp]) -> None:
+def refingerprint(stamps: Mapping[int, Refingerprinted]) -> None:
     """Write today's fingerprints of versions, by key, if that is possible now: it spares the next check work.
 
     Nothing waits for it and nothing depends on it: rows that somebody else has locked are left to them, and
@@ -137,13 +137,13 @@ def stamp(stamps: Mapping[int, Stamp]) -> None:
     pks = sorted(stamps)
     try:
         for start in range(0, len(pks), _BATCH):
-            _stamp_batch({pk: stamps[pk] for pk in pks[start : start + _BATCH]})
+            _refingerprint_batch({pk: stamps[pk] for pk in pks[start : start + _BATCH]})
     except Error as error:
-        logger.info("fingerprints could not be brought up to date: %s", words(error))
+        logger.info("fingerprints could not be brought up to date: %s", error_summary(error))
 
 
-def stamp_watched(stamped: Sequence[tuple[int, str, str]]) -> None:
-    """Write today's fingerprints of watched modules, for each script where the text is as it was; as ``stamp`` does."""
+def refingerprint_watched(stamped: Sequence[tuple[int, str, str]]) -> None:
+    """Write today's fingerprints of watched modules, for each script where the text is as it was; as ``refingerprint`` does."""
     if not stamped or is_in_transaction():
         return
     try:
@@ -151,10 +151,10 @@ def stamp_watched(stamped: Sequence[tuple[int, str, str]]) -> None:
             runs = ScriptRun.objects.using(alias()).filter(script=script_pk, watched=before)
             runs.update(watched=after)
     except Error as error:
-        logger.info("watched modules could not be brought up to date: %s", words(error))
+        logger.info("watched modules could not be brought up to date: %s", error_summary(error))
 
 
-def _stamp_batch(stamps: Mapping[int, Stamp]) -> None:
+def _refingerprint_batch(stamps: Mapping[int, Refingerprinted]) -> None:
     skips = connections[alias()].features.has_select_for_update_skip_locked
     with transaction.atomic(using=alias()):
         versions = ScriptVersion.objects.using(alias()).select_for_update(skip_locked=skips)

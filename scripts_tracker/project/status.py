@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         ScriptRecord,
         StoredVersion,
     )
-    from scripts_tracker.ledger.writing import Stamp
+    from scripts_tracker.ledger.writing import Refingerprinted
 
     Definitions = Mapping[ScriptId, ScriptDefinition]
     Records = Mapping[ScriptId, ScriptRecord]
@@ -51,8 +51,8 @@ def comparable(records: Records, definitions: Definitions, store: FactStore) -> 
     if stamper.stamps or stamped:
         from scripts_tracker.ledger import writing  # what writes is seldom needed
 
-        writing.stamp(stamper.stamps)
-        writing.stamp_watched(stamped)
+        writing.refingerprint(stamper.stamps)
+        writing.refingerprint_watched(stamped)
     return records
 
 
@@ -60,7 +60,7 @@ class _Stamper:
     """Works fingerprints out, and remembers what is to be written."""
 
     def __init__(self, store: FactStore) -> None:
-        self.stamps: dict[int, Stamp] = {}
+        self.stamps: dict[int, Refingerprinted] = {}
         self._store = store
         self._seen: dict[int, tuple[Fingerprint, str]] = {}
 
@@ -82,10 +82,10 @@ class _Stamper:
             trouble = error.reason
         if facts is None or facts.fingerprint is None:
             return version.fingerprint, trouble or "its stored source has no Command"
-        from scripts_tracker.ledger.writing import Stamp
+        from scripts_tracker.ledger.writing import Refingerprinted
 
         fingerprint = Fingerprint.parse(facts.fingerprint)
-        self.stamps[version.pk] = Stamp(fingerprint, facts.to_text())
+        self.stamps[version.pk] = Refingerprinted(fingerprint, facts.to_text())
         return fingerprint, trouble
 
     def _analyse(self, version: StoredVersion, source: bytes) -> FileFacts:

@@ -162,7 +162,7 @@ def _ledger_trouble(script_id: ScriptId) -> Iterator[None]:
     except LedgerMissing as error:
         raise CommandError(f"{script_id} was not run: {error}") from error
     except Error as error:
-        raise CommandError(f"{script_id} was not run: {database.unusable(error)}") from error
+        raise CommandError(f"{script_id} was not run: {database.unavailable_message(error)}") from error
 
 
 @contextlib.contextmanager

@@ -193,7 +193,7 @@ class Attempt(NamedTuple):
             raise self._unrecorded(error) from interrupt
 
     def _unrecorded(self, error: BaseException) -> Unrecorded:
-        words = database.words(error) if isinstance(error, Error) else _summary(error)
+        words = database.error_summary(error) if isinstance(error, Error) else _summary(error)
         return Unrecorded(
             f"{self.script_id} ended well, but that could not be recorded: {words}. If its work is done:"
             f" manage.py check_scripts --mark-applied {self.script_id}"
@@ -203,7 +203,7 @@ class Attempt(NamedTuple):
         """The work is done even if the database was away for a while: record that on a new connection."""
         seconds = 0 if self.inside else conf.tracker_settings().lease_seconds
         with database.uncounted():
-            return database.insist(record, seconds, self._say_that_it_waits)
+            return database.retry(record, seconds, self._say_that_it_waits)
 
     def _say_that_it_waits(self, trouble: str) -> None:
         logger.warning(

@@ -210,7 +210,7 @@ def _missing(scripts: Sequence[str], app_label: str) -> str:
     except LedgerMissing as error:
         return f'{error}; the migration is to depend on ("scripts_tracker", "{NEWEST_MIGRATION}")'
     except Error as error:
-        words = database.words(error)
+        words = database.error_summary(error)
         return f"the ledger in database {database.alias()!r} cannot be read: {words} (first: manage.py migrate scripts_tracker)"
     wanted = dict.fromkeys(_gate_target(name, app_label) for name in scripts)
     known = [by_id[one] for one in wanted if one in by_id and not by_id[one].state.satisfies]

@@ -94,7 +94,7 @@ class Runner:
                 interrupt = error
                 self._settle(self._interrupted(status, error, time.monotonic() - began))
             except (Error, LedgerMissing) as error:
-                words = f"the ledger cannot be used: {database.words(error)}"
+                words = f"the ledger cannot be used: {database.error_summary(error)}"
                 self._settle(Result(status, End.FAILED, time.monotonic() - began, words))
         return Summary(tuple(self._results.values()), interrupt)
 
@@ -218,7 +218,7 @@ class Runner:
 def _patiently(ask: Callable[[], T], seconds: float) -> T:
     """Ask the ledger while waiting: a database that is away for as long as a lease is no reason to give up."""
     patience = max(min(seconds, conf.tracker_settings().lease_seconds), _LEAST_PATIENCE)
-    return database.insist(ask, patience, lambda words: logger.warning("Waiting for the ledger: %s", words))
+    return database.retry(ask, patience, lambda words: logger.warning("Waiting for the ledger: %s", words))
 
 
 def _ended_well(status: ScriptStatus, ticket: Ticket, seconds: float) -> Result:

@@ -116,7 +116,7 @@ def _begin(identity: Identity, facts: RunFacts, ticket: Ticket | None, *, inside
 
 
 def _look(script_id: ScriptId, content_digest: str, facts: RunFacts, ticket: Ticket | None) -> Entry:
-    entry = database.insist(lambda: leases.look_up(script_id, content_digest), _patience())
+    entry = database.retry(lambda: leases.look_up(script_id, content_digest), _patience())
     if facts.kind == "run" and (run := entry.holder):
         raise Held(script_id, run)
     last_run = (entry.last_run.pk, entry.last_run.outcome) if entry.last_run else None
@@ -127,7 +127,7 @@ def _look(script_id: ScriptId, content_digest: str, facts: RunFacts, ticket: Tic
 
 def _patiently(identity: Identity, entry: Entry, version: VersionFacts, facts: RunFacts) -> OpenRun:
     try:
-        return database.insist(
+        return database.retry(
             lambda: leases.begin(identity.id, identity.path, entry, version, facts), _patience()
         )
     except Error as error:

@@ -108,33 +108,33 @@ def raising(*errors: Error | None) -> Callable[[], str]:
 @pytest.mark.usefixtures("discarded")
 class TestInsist:
     def test_it_tries_again_where_another_process_is_in_the_way(self, clock: Clock) -> None:
-        assert database.insist(raising(LOCKED, LOCKED, LOCKED, None), 5) == "answer"
+        assert database.retry(raising(LOCKED, LOCKED, LOCKED, None), 5) == "answer"
         assert 0 < clock.now < 1
 
     def test_it_gives_up_when_the_time_is_over(self, clock: Clock) -> None:
         with pytest.raises(OperationalError, match="locked"):
-            database.insist(raising(LOCKED), 5)
+            database.retry(raising(LOCKED), 5)
         assert 5 <= clock.now < 7
 
     def test_without_time_it_tries_once(self, clock: Clock) -> None:
         with pytest.raises(OperationalError):
-            database.insist(raising(LOCKED, None), 0)
+            database.retry(raising(LOCKED, None), 0)
         assert clock.now == 0
 
     def test_any_other_trouble_is_raised_at_once(self, clock: Clock) -> None:
         with pytest.raises(OperationalError, match="gone"):
-            database.insist(raising(OperationalError("gone"), None), 5)
+            database.retry(raising(OperationalError("gone"), None), 5)
         assert clock.now == 0
 
     def test_inside_a_transaction_it_tries_once(self, clock: Clock) -> None:
         with transaction.atomic(), pytest.raises(OperationalError):
-            database.insist(raising(LOCKED, None), 5)
+            database.retry(raising(LOCKED, None), 5)
         assert clock.now == 0
 
     def test_a_lost_connection_is_replaced_where_somebody_is_told(self, discarded: list[object]) -> None:
         told: list[str] = []
         gone = InterfaceError("connection\nalready closed")
-        assert database.insist(raising(gone, gone, None), 5, told.append) == "answer"
+        assert database.retry(raising(gone, gone, None), 5, told.append) == "answer"
         assert len(discarded) == 2
         assert told == ["connection already closed"], "the first new connection mostly does: no word of it"
 
@@ -142,7 +142,7 @@ class TestInsist:
         self, clock: Clock, discarded: list[object]
     ) -> None:
         with pytest.raises(DatabaseError, match="no such column"):
-            database.insist(raising(DatabaseError("no such column")), 60, lambda _: None)
+            database.retry(raising(DatabaseError("no such column")), 60, lambda _: None)
         assert len(discarded) == 1
         assert clock.now < 1
 

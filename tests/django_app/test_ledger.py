@@ -13,9 +13,8 @@ from django.test.utils import CaptureQueriesContext
 
 from scripts_tracker.analysis.store.cache import MemoryStore
 from scripts_tracker.core.values import Fingerprint, ScriptDefinition, ScriptId
-from scripts_tracker.ledger import leases, writing
-from scripts_tracker.ledger import queries as snapshots
-from scripts_tracker.ledger.writing import Mark, RunFacts, Stamp, VersionFacts
+from scripts_tracker.ledger import leases, queries, writing
+from scripts_tracker.ledger.writing import Mark, Refingerprinted, RunFacts, VersionFacts
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 from scripts_tracker.project import scan, status
 from tests.builders import definition, path_of, script_id
@@ -52,7 +51,7 @@ def today(source: bytes) -> Fingerprint:
 
 
 def comparable(found: Iterable[ScriptDefinition] = ()) -> dict[ScriptId, Fingerprint | None]:
-    records = snapshots.records()
+    records = queries.records()
     result = status.comparable(records, {one.id: one for one in found}, MemoryStore())
     return {one: record.applied for one, record in result.items()}
 
@@ -64,14 +63,14 @@ def selects(queries: CaptureQueriesContext) -> list[str]:
 def test_facts_of_another_algorithm_are_left_out() -> None:
     mark("shop.x", version(b"old", "st0"))
     attempt("shop.x", version(b"newer", "st9"))
-    assert snapshots.known_facts() == {}
+    assert queries.known_facts() == {}
 
 
 def test_only_the_facts_of_what_was_applied_and_tried_last_are_read() -> None:
     versions = [version(letter) for letter in (b"a", b"b", b"c")]
     mark("shop.x", *versions[:2])
     attempt("shop.x", versions[2])
-    assert set(snapshots.known_facts()) == {one.content_digest for one in versions[1:]}
+    assert set(queries.known_facts()) == {one.content_digest for one in versions[1:]}
 
 
 @pytest.mark.parametrize("tried_again", [False, True])
@@ -80,10 +79,10 @@ def test_facts_of_one_version_come_over_the_wire_once(tried_again: bool) -> None
     mark("shop.x", made)
     if tried_again:
         attempt("shop.x", made)
-    with CaptureQueriesContext(connection) as queries:
-        found = snapshots.known_facts()
+    with CaptureQueriesContext(connection) as captured:
+        found = queries.known_facts()
     with connection.cursor() as cursor:
-        cursor.execute(selects(queries)[0])
+        cursor.execute(selects(captured)[0])
         assert list(cursor.fetchone()).count(made.facts) == 1
     assert found == {made.content_digest: made.facts}
 
@@ -92,7 +91,7 @@ def test_a_record_tells_what_was_applied_and_what_was_tried() -> None:
     applied, tried = version(b"a"), version(b"b")
     mark("shop.x", applied)
     attempt("shop.x", tried)
-    (record,) = snapshots.records().values()
+    (record,) = queries.records().values()
     assert (record.applied, record.applied_content) == (applied.fingerprint, applied.content_digest)
     assert record.applied_at == ScriptRun.objects.get(kind="mark").ended_at
     assert record.last_run is not None
@@ -102,16 +101,16 @@ def test_a_record_tells_what_was_applied_and_what_was_tried() -> None:
 
 def test_a_script_that_was_only_tried_is_not_applied() -> None:
     attempt("shop.x", version(b"a"))
-    (record,) = snapshots.records().values()
+    (record,) = queries.records().values()
     assert (record.applied, record.applied_content, record.applied_at) == (None, None, None)
 
 
 def test_an_unmarked_script_keeps_its_history_and_is_not_applied() -> None:
     mark("shop.x", version(b"a"))
     writing.unmark([script_id("shop.x"), script_id("shop.unknown")], RunFacts("unmark"))
-    (record,) = snapshots.records().values()
+    (record,) = queries.records().values()
     assert (record.applied, record.last_run and record.last_run.kind) == (None, "unmark")
-    assert snapshots.formerly_applied([record.pk]) == []
+    assert queries.formerly_applied([record.pk]) == []
 
 
 def test_sources_are_read_only_where_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,14 +118,14 @@ def test_sources_are_read_only_where_they_are_needed(monkeypatch: pytest.MonkeyP
     mark("shop.y", version(b"foreign", "st0"))
     for _ in range(2):
         pks = list(Script.objects.values_list("pk", flat=True))
-        assert {one.source for one in snapshots.formerly_applied(pks)} == {b"older", None, b"foreign"}
-        assert {one.source for one in snapshots.current_versions(pks)} == {None, b"foreign"}
-        monkeypatch.setattr(snapshots, "_MOST_PARAMETERS", 1)  # as if there were too many to name
+        assert {one.source for one in queries.formerly_applied(pks)} == {b"older", None, b"foreign"}
+        assert {one.source for one in queries.current_versions(pks)} == {None, b"foreign"}
+        monkeypatch.setattr(queries, "_MOST_PARAMETERS", 1)  # as if there were too many to name
 
 
 def test_a_stamp_that_another_process_wrote_meanwhile_is_taken_over() -> None:
     mark("shop.x", version(SOURCE, "st0", keeps_source=False))
-    records = snapshots.records()
+    records = queries.records()
     stamped = Fingerprint("st1", "5" * 64)
     ScriptVersion.objects.update(algorithm="st1", digest=stamped.digest)
     found = {script_id("shop.x"): definition("shop.x")}
@@ -136,16 +135,16 @@ def test_a_stamp_that_another_process_wrote_meanwhile_is_taken_over() -> None:
 
 def test_a_script_whose_file_is_gone_is_left_alone_while_nothing_is_new() -> None:
     mark("shop.gone", version(SOURCE, "st0"))
-    with CaptureQueriesContext(connection) as queries:
+    with CaptureQueriesContext(connection) as captured:
         assert comparable() == {script_id("shop.gone"): version(SOURCE, "st0").fingerprint}
-    assert len(selects(queries)) == 1
+    assert len(selects(captured)) == 1
     assert comparable([definition("shop.new")]) == {script_id("shop.gone"): today(SOURCE)}
 
 
 def test_facts_that_were_kept_elsewhere_answer_for_a_source_that_was_not() -> None:
     made = version(SOURCE, "st0", keeps_source=False)
     mark("shop.x", made)
-    records, found = snapshots.records(), {script_id("shop.x"): definition("shop.x")}
+    records, found = queries.records(), {script_id("shop.x"): definition("shop.x")}
     store = MemoryStore()
     (record,) = status.comparable(records, found, store).values()
     assert (record.applied, record.bytes_only != "") == (made.fingerprint, True)
@@ -169,7 +168,12 @@ def test_inside_a_transaction_nothing_is_stamped() -> None:
 def test_a_stamp_that_is_too_late_changes_nothing() -> None:
     mark("shop.x", version(b"a"))
     row = ScriptVersion.objects.get()
-    writing.stamp({row.pk: Stamp(Fingerprint("st1", "9" * 64), "late"), row.pk + 1: Stamp(today(SOURCE), "")})
+    writing.refingerprint(
+        {
+            row.pk: Refingerprinted(Fingerprint("st1", "9" * 64), "late"),
+            row.pk + 1: Refingerprinted(today(SOURCE), ""),
+        }
+    )
     assert ScriptVersion.objects.get().digest == row.digest
 
 
@@ -180,7 +184,7 @@ def test_a_stamp_changes_fingerprint_and_facts_and_nothing_else() -> None:
     before = list(ScriptRun.objects.order_by("pk").values_list())
     rows = list(ScriptVersion.objects.order_by("pk").values_list("content_digest", "source"))
     pks = ScriptVersion.objects.values_list("pk", flat=True)
-    writing.stamp({pk: Stamp(Fingerprint("st1", "9" * 64), "new facts") for pk in pks})
+    writing.refingerprint({pk: Refingerprinted(Fingerprint("st1", "9" * 64), "new facts") for pk in pks})
     stamped = set(ScriptVersion.objects.values_list("algorithm", "digest", "facts"))
     assert stamped == {("st1", "9" * 64, "new facts")}
     assert list(ScriptVersion.objects.order_by("pk").values_list("content_digest", "source")) == rows
@@ -197,10 +201,10 @@ def test_marks_take_few_queries(
         Mark(script_id(f"shop.x{number}"), path_of(f"shop.x{number}"), version(str(number).encode()))
         for number in range(100)
     ]
-    with CaptureQueriesContext(connection) as queries:
+    with CaptureQueriesContext(connection) as captured:
         writing.mark_applied(marks, MARK)
-    assert len(queries) < (40 if returns_keys else 140)
-    records = snapshots.records()
+    assert len(captured) < (40 if returns_keys else 140)
+    records = queries.records()
     assert {one: record.applied for one, record in records.items()} == {
         one.script_id: one.version.fingerprint for one in marks
     }
@@ -234,7 +238,7 @@ def test_rows_that_another_process_adds_meanwhile_are_taken_over(monkeypatch: py
         monkeypatch.setattr(writing, name, blind_at_first(getattr(writing, name)))
     writing.mark_applied(marks, MARK)
     assert (Script.objects.count(), ScriptVersion.objects.count(), ScriptRun.objects.count()) == (2, 2, 3)
-    assert {record.applied for record in snapshots.records().values()} == {
+    assert {record.applied for record in queries.records().values()} == {
         one.version.fingerprint for one in marks
     }
 

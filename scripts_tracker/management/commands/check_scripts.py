@@ -82,7 +82,7 @@ class Command(BaseCommand):
         except (LedgerMissing, UnknownScript) as error:
             raise CommandError(str(error), returncode=COULD_NOT_CHECK) from error
         except Error as error:
-            raise CommandError(database.unusable(error), returncode=COULD_NOT_CHECK) from error
+            raise CommandError(database.unavailable_message(error), returncode=COULD_NOT_CHECK) from error
         if code:
             sys.exit(code)
 

@@ -79,7 +79,7 @@ class Command(BaseCommand):
         except (LedgerMissing, UnknownScript) as error:
             raise CommandError(str(error), returncode=COULD_NOT_PRUNE) from error
         except Error as error:
-            words = database.words(error)
+            words = database.error_summary(error)
             raise CommandError(
                 f"the ledger in database {database.alias()!r} cannot be used: {words}"
                 " (what was deleted before is gone; to go on, run the same again)",

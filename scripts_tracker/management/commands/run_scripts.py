@@ -108,7 +108,7 @@ class Command(BaseCommand):
         except (LedgerMissing, UnknownScript) as error:
             raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
         except Error as error:
-            raise CommandError(database.unusable(error), returncode=COULD_NOT_RUN) from error
+            raise CommandError(database.unavailable_message(error), returncode=COULD_NOT_RUN) from error
         plan = planning.make_plan(choice.chosen, overview.by_id, choice.left)
         if plan.steps and not options["names"]:
             self._insist_on_adoption(overview)

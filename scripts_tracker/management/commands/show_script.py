@@ -53,7 +53,7 @@ class Command(BaseCommand):
         except (LedgerMissing, UnknownScript) as error:
             raise CommandError(str(error), returncode=COULD_NOT_SHOW) from error
         except Error as error:
-            raise CommandError(database.unusable(error), returncode=COULD_NOT_SHOW) from error
+            raise CommandError(database.unavailable_message(error), returncode=COULD_NOT_SHOW) from error
         canvas = terminal.canvas(
             self.stdout, no_color=options["no_color"], force_color=options["force_color"]
         )
