@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.analysis.limited import Limited
+from tests.analysis.hostile.limited import Limited
 
 
 @pytest.fixture(scope="session")

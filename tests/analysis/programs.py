@@ -9,7 +9,7 @@ import textwrap
 from hypothesis import strategies
 
 from tests.analysis import oracle
-from tests.analysis.test_fingerprint import DIFFERENT, EQUAL
+from tests.analysis.fingerprint.test_fingerprint import DIFFERENT, EQUAL
 
 _BLOCKS = (
     "if a:\n",

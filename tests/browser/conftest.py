@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from tests.admin_project import fill
+from tests.admin.projects import fill
 from tests.conftest import ENVIRONMENT, ROOT, make_project
 from tests.waiting import PATIENCE
 

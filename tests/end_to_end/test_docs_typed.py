@@ -1,0 +1,205 @@
+"""Page by page: in a project that is as the page has it, what it tells to type does what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # pre-commit brings it
+
+from tests.adoption.old_tracker import SOURCE, OldTracker, commit
+from tests.conftest import ENVIRONMENT, ROOT, Project, Result
+from tests.end_to_end.pages import PATH, blocks, plays, type_in
+from tests.waiting import PATIENCE, wait_for
+
+
+def by_shell(project: Project, line: str) -> Result:
+    return project.run("sh", "-c", line, PATH=PATH)
+
+
+def git(root: Path, *words: str) -> str:
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.com")
+    done = subprocess.run(["git", *identity, *words], cwd=root, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+# migrating.md
+
+
+@pytest.fixture
+def old(project: Project) -> OldTracker:
+    """What ran is reformatted, edited, or as it was; the lint has yet to exchange the imports."""
+    tracker = OldTracker(project)
+    tracker.create()
+    for name in ("fix_totals", "import_vat_rates", "split_names"):
+        tracker.ran(name, tracker.write(name))
+    commit(project.root, "what ran")
+    tracker.write("import_vat_rates", SOURCE.format(name="import_vat_rates").replace("'", '"'))
+    tracker.write("split_names", SOURCE.format(name="split_names") + "        self.more()\n")
+    tracker.write("new_one")
+    commit(project.root, "what came since")
+    return tracker
+
+
+@plays("migrating.md")
+def test_a_team_migrates_as_the_page_shows(typed: list[str], old: OldTracker) -> None:
+    fix, migrate, adopt = typed
+    type_in(old.project, fix)
+    assert "from scripts_tracker import tracked_script" in old.project.path("shop.fix_totals").read_text()
+    type_in(old.project, migrate)
+    type_in(old.project, adopt)
+
+
+# migrations.md
+
+MODEL = (
+    "from django.db import models\n\nclass Order(models.Model):\n    total = models.IntegerField(default=0)\n"
+)
+
+
+@plays("migrations.md")
+def test_the_gate_stops_migrate_until_the_script_has_run(typed: list[str], migrated: Project) -> None:
+    (gate,) = typed
+    migrated.write("shop/models.py", MODEL)
+    migrated.write("shop/migrations/__init__.py", "")
+    migrated.manage("makemigrations", "shop")
+    migrated.migrate()
+    migrated.python("from shop.models import Order\nOrder.objects.create(total=1)")
+    migrated.command("shop.fix_totals")
+    migrated.write("shop/models.py", MODEL.replace("total = models.IntegerField(default=0)", "pass"))
+    migrated.write("shop/migrations/0002_drop_total.py", blocks(ROOT / "docs" / "migrations.md")[0].text)
+    type_in(migrated, gate, 1)
+    assert "No changes detected" in migrated.manage("makemigrations", "--check").out
+
+
+# rules.md
+
+
+@plays("rules.md")
+def test_git_knows_the_script_after_what_the_page_tells_to_type(typed: list[str], migrated: Project) -> None:
+    example, instead = typed
+    migrated.settings("INSTALLED_APPS += ['orders']")
+    migrated.app("orders")
+    migrated.command("orders.fix_totals")
+    migrated.write(".gitignore", "fix_*.py\n")
+    git(migrated.root, "init", "-q")
+    type_in(migrated, example)
+    lint = ("scripts-tracker-lint", "--select", "ST020")
+    assert "ST020" in migrated.run(*lint, PATH=PATH).out
+    type_in(migrated, instead)
+    assert migrated.run(*lint, PATH=PATH).out == "All checks passed.\n"
+
+
+# deploying.md
+
+
+def steps(block: str) -> list[str]:
+    """What a workflow of GitHub Actions runs, but for the installation of what is installed here."""
+    lines = [step["run"] for step in yaml.safe_load(block) if "run" in step]
+    return [line for line in lines if not line.startswith("pip install ")]
+
+
+def command_of(block: str) -> list[str]:
+    (container,) = yaml.safe_load(block)["initContainers"]
+    command: list[str] = container["command"]
+    return command
+
+
+@plays("deploying.md")
+def test_the_lint_tells_a_pull_request_what_it_changed_silently(typed: list[str], project: Project) -> None:
+    lint, _, _, _ = typed
+    (line,) = steps(lint)
+    project.command("shop.fix_totals")
+    commit(project.root, "released")
+    base = git(project.root, "symbolic-ref", "--short", "HEAD")
+    clone = Project(project.root.parent / "clone", project.env)
+    git(clone.root.parent, "clone", "-q", str(project.root), clone.root.name)
+    git(clone.root, "switch", "-q", "-c", "feature")
+    line = line.replace("${{ github.base_ref }}", base)
+    assert by_shell(clone, line).code == 0
+    clone.command("shop.fix_totals", body="self.stdout.write('done, and more')")
+    commit(clone.root, "edited")
+    told = by_shell(clone, line)
+    assert told.code == 1
+    assert re.search(r"^::\w+ file=shop/management/commands/fix_totals.py,.*ST021", told.out, re.MULTILINE)
+
+
+@plays("deploying.md")
+def test_the_gate_before_a_release_tells_what_is_new(typed: list[str], migrated: Project) -> None:
+    _, gate, _, _ = typed
+    (line,) = steps(gate)
+    assert by_shell(migrated, line).code == 0
+    migrated.command("shop.fix_totals")
+    assert by_shell(migrated, line).code == 1
+    assert migrated.states() == {"shop.fix_totals": "new"}
+
+
+@plays("deploying.md")
+def test_an_init_container_and_a_release_phase_migrate_and_run_the_scripts(
+    typed: list[str], project: Project
+) -> None:
+    _, _, pod, release = typed
+    for number, command in enumerate((command_of(pod), ["sh", "-c", yaml.safe_load(release)["release"]])):
+        project.command(f"shop.script_{number}")
+        result = project.run(*command, PATH=PATH)
+        assert result.code == 0, result
+        assert "Checking management scripts:" in result.out
+        assert "1 done, 0 failed, 0 blocked, 0 skipped." in result.out
+    project.write("settings.py", "raise ValueError('migrate cannot run')\n")
+    assert project.run(*command_of(pod), PATH=PATH).code == 1
+
+
+def last_run(project: Project) -> dict[str, Any]:
+    shown = project.manage("show_script", "fix_totals", "--history", "--format", "json")
+    (run,) = json.loads(shown.out)["runs"]
+    return dict(run)
+
+
+@plays("deploying.md")
+def test_a_pod_that_is_evicted_leaves_a_record_of_its_interrupted_script(
+    typed: list[str], migrated: Project
+) -> None:
+    """It gets the signal that the shell got its process for, which is process 1 of a container."""
+    _, _, pod, _ = typed
+    body = "import time; open('began', 'w').close(); time.sleep(600)"
+    migrated.command("shop.fix_totals", body=body)
+    env = {**ENVIRONMENT, **migrated.env, "PATH": PATH}
+    with subprocess.Popen(command_of(pod), cwd=migrated.root, env=env, start_new_session=True) as process:
+        try:
+            wait_for((migrated.root / "began").exists, "the script runs")
+            assert last_run(migrated)["pid"] == process.pid, (
+                "a shell stands before Python, and takes the signal"
+            )
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 128 + signal.SIGTERM
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    run = last_run(migrated)
+    assert run["outcome"] == "failed"
+    assert run["reason"].startswith("interrupted")
+
+
+# upgrading.md
+
+
+@plays("upgrading.md")
+def test_after_an_upgrade_nothing_runs_before_what_the_page_tells_to_type(
+    typed: list[str], migrated: Project
+) -> None:
+    assert not typed
+    text = (ROOT / "docs" / "upgrading.md").read_text()
+    (line,) = [words for words in re.findall(r"`([^`]+)`", text) if "manage.py" in words]
+    migrated.command("shop.fix_totals")
+    migrated.migrate("scripts_tracker", "0003")
+    stopped = migrated.manage("fix_totals", code=1)
+    assert "done" not in stopped.out
+    assert line.removeprefix("python ") in stopped.err
+    assert by_shell(migrated, line).code == 0
+    assert migrated.manage("fix_totals").out == "done\n"

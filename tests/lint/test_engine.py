@@ -1,0 +1,64 @@
+"""What the lint remembers is what it would find."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scripts_tracker.analysis.store.cache import FactCache
+from scripts_tracker.core.values import CommandsDir
+from scripts_tracker.lint.engine import project_findings
+from scripts_tracker.lint.layout import Request
+from tests.lint.rule_cases import build
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scripts_tracker.core.values import ProjectIndex
+
+BASE = """\
+from django.core.management.base import BaseCommand
+from scripts_tracker import tracked_script
+
+class Base(BaseCommand):
+    help = "Does it"
+
+    def ask(self):
+        input("Sure? ")
+
+    @tracked_script
+    def handle(self, *args, **options):
+        pass
+"""
+INHERITS = "from shop.base import Base as Command  # tracked_script\n"
+OWN = BASE.replace("Base(", "Command(").replace('input("Sure? ")', "pass")
+
+
+def _request(root: Path, *folders: str) -> Request:
+    dirs = [CommandsDir("shop", "shop.management.commands", str(root / folder)) for folder in folders]
+    return Request(tuple(dirs), str(root))
+
+
+def _linted(request: Request, root: Path) -> ProjectIndex:
+    cache = FactCache(str(root))
+    found = project_findings(request, cache, cache)
+    cache.save()
+    return found
+
+
+def test_of_two_files_with_one_identity_each_has_its_own_classes(tmp_path: Path) -> None:
+    build(
+        f"--- shop/base.py\n{BASE}--- new/commands/fix.py\n{INHERITS}--- old/commands/fix.py\n{OWN}", tmp_path
+    )
+    request = _request(tmp_path, "new/commands", "old/commands")
+    assert [one.code for one in _linted(request, tmp_path).findings] == ["ST009", "ST012"]
+    (tmp_path / "new/commands/fix.py").write_text("class Command: pass\n")
+    assert _linted(request, tmp_path).findings == project_findings(request).findings == ()
+
+
+def test_what_the_rules_said_is_looked_for_again_where_it_is_lost(tmp_path: Path) -> None:
+    build(f"--- shop/base.py\n{BASE}--- c/fix.py\n{INHERITS}--- c/other.py\n{OWN}", tmp_path)
+    request = _request(tmp_path, "c")
+    before = _linted(request, tmp_path)
+    (tmp_path / ".scripts_tracker_cache" / "facts").unlink()
+    (tmp_path / "c/other.py").write_text(OWN + "# more\n")
+    assert _linted(request, tmp_path).findings == before.findings
