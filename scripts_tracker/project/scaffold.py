@@ -8,7 +8,6 @@ import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import scripts_tracker
 from scripts_tracker.exceptions import NotScaffolded
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import ScriptId
 
 TEMPLATE = os.path.join(
-    os.path.dirname(scripts_tracker.__file__), "templates", "scripts_tracker", "script.py-tpl"
+    os.path.dirname(os.path.dirname(__file__)), "templates", "scripts_tracker", "script.py-tpl"
 )
 # black's line length: what does not fit into it is split as black would.
 _WIDTH = 88
