@@ -6,6 +6,7 @@ documented under four headings: What it does, Why is this bad, Example, Use inst
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.store.cache import FactStore
     from scripts_tracker.core.values import Finding, Place, ScriptDefinition, ScriptId
     from scripts_tracker.lint.file import Tree, Where
-    from scripts_tracker.lint.hits import FileHits
     from scripts_tracker.lint.layout import Request
 
 
@@ -135,3 +135,31 @@ class RunRule(Rule):
     def check(self, run: Run) -> Iterator[Finding]:
         """What is wrong; the comments ``# noqa`` are applied afterwards."""
         raise NotImplementedError
+
+
+class Noqa(NamedTuple):
+    """One comment: where it starts, and the codes that it names; None where it names none and hides all."""
+
+    line: int
+    column: int
+    codes: tuple[str, ...] | None
+
+    def hides(self, code: str) -> bool:
+        """Whether findings with this code are hidden."""
+        return self.codes is None or code in self.codes
+
+
+class FileHits(NamedTuple):
+    """What the rules say of one file.
+
+    Attributes:
+        hits: with their codes, in the order of their places.
+        ends: for each class the methods that do not call the method of the same name of a base class.
+        says_rerun: whether a decorator in the file says in so many words when the script is to run again.
+        comments: its ``# noqa`` comments.
+    """
+
+    hits: tuple[tuple[str, Hit], ...] = ()
+    ends: Mapping[str, frozenset[str]] = MappingProxyType({})
+    says_rerun: bool = False
+    comments: tuple[Noqa, ...] = ()

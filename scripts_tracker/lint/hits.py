@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.facts.values import RULES_VERSION, items, place, text
 from scripts_tracker.lint import noqa
-from scripts_tracker.lint.base import Hit
-from scripts_tracker.lint.noqa import Noqa
+from scripts_tracker.lint.base import FileHits, Hit, Noqa
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from scripts_tracker.analysis.facts.extraction import Extraction
     from scripts_tracker.analysis.facts.values import FileFacts, Verdict
     from scripts_tracker.analysis.store.cache import FactStore
@@ -21,22 +17,6 @@ if TYPE_CHECKING:
 
 WITH_HITS: Final = f"{__name__}:with_hits"
 _HEAD: Final = f"[{RULES_VERSION},"
-
-
-class FileHits(NamedTuple):
-    """What the rules say of one file.
-
-    Attributes:
-        hits: with their codes, in the order of their places.
-        ends: for each class the methods that do not call the method of the same name of a base class.
-        says_rerun: whether a decorator in the file says in so many words when the script is to run again.
-        comments: its ``# noqa`` comments.
-    """
-
-    hits: tuple[tuple[str, Hit], ...] = ()
-    ends: Mapping[str, frozenset[str]] = MappingProxyType({})
-    says_rerun: bool = False
-    comments: tuple[Noqa, ...] = ()
 
 
 def found(tree: Tree) -> str:

@@ -6,17 +6,18 @@ import io
 import os
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.core.values import Finding, Location
 from scripts_tracker.exceptions import UnreadableSource
+from scripts_tracker.lint.base import Noqa
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from scripts_tracker.lint.hits import FileHits
+    from scripts_tracker.lint.base import FileHits
 
 _NOQA: Final = r"#\s*noqa(?:\s*:\s*(?P<codes>[A-Z][A-Z0-9]*[0-9]+(?:[,\s]+[A-Z][A-Z0-9]*[0-9]+)*))?"
 _CODE: Final = re.compile(r"ST\d{3}")
@@ -25,18 +26,6 @@ _SEPARATOR: Final = re.compile(r"[,\s]+")
 _NOT_ALWAYS_FOUND: Final = frozenset(
     {codes.UNREADABLE, codes.NOT_IN_GIT, codes.CHANGED_SILENTLY, codes.UNSEEN}
 )
-
-
-class Noqa(NamedTuple):
-    """One comment: where it starts, and the codes that it names; None where it names none and hides all."""
-
-    line: int
-    column: int
-    codes: tuple[str, ...] | None
-
-    def hides(self, code: str) -> bool:
-        """Whether findings with this code are hidden."""
-        return self.codes is None or code in self.codes
 
 
 @cache
