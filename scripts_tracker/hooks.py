@@ -19,8 +19,7 @@ from scripts_tracker.core.text import printable
 from scripts_tracker.ledger import database
 from scripts_tracker.models import Script
 from scripts_tracker.project.status import take_stock
-from scripts_tracker.reporting import terminal
-from scripts_tracker.reporting.formats.text import render_notice
+from scripts_tracker.reporting import terminal, text
 from scripts_tracker.reporting.report import Report
 
 if TYPE_CHECKING:
@@ -77,17 +76,17 @@ def _is_ours(using: str) -> bool:
 def _notify(stdout: Any) -> bool:
     """Say what is to be applied; False where another tracker may have run it already, so that it is not to be run now."""
     overview = take_stock()
-    canvas = terminal.canvas(stdout, sys.argv)
+    output = terminal.output_for(stdout, sys.argv)
     if conf.tracker_settings().notify:
         report = Report(overview.statuses, overview.by_id, overview.findings)
-        stdout.write(printable(stdout, render_notice(report, canvas)) + "\n")
+        stdout.write(printable(stdout, text.notice(report, output)) + "\n")
     if not overview.unapplied:
         return True
     from scripts_tracker.adoption import survey  # for what another tracker may have run
 
     is_waiting = survey.is_waiting(overview)
     if is_waiting:
-        stdout.write(canvas.style.WARNING(printable(stdout, survey.ADOPT_FIRST)) + "\n")
+        stdout.write(output.style.WARNING(printable(stdout, survey.ADOPT_FIRST)) + "\n")
     return not is_waiting
 
 

@@ -118,7 +118,7 @@ def _requirements(subject: Subject, site: AdminSite) -> dict[str, Any]:
     """The picture, and the same in lists."""
     if not subject.status:
         return {}
-    around = graph.around(subject.id, subject.overview.by_id)
+    around = graph.requirement_graph_of(subject.id, subject.overview.by_id)
     return {
         "around": around,
         "picture": _picture(around.nodes, around.edges, subject, site) if len(around.nodes) > 1 else "",
@@ -134,18 +134,18 @@ def _picture(
     number = {node: place for place, node in enumerate(nodes)}
     drawn = [(number[one], number[to]) for one, to in edges]
     label = f"What {subject.id} requires, and what requires it"
-    return texts.trusted(graph.picture([_box(node, subject, site) for node in nodes], drawn, label))
+    return texts.trusted(graph.draw([_box(node, subject, site) for node in nodes], drawn, label))
 
 
 def _box(node: Node, subject: Subject, site: AdminSite) -> graph.Box:
     status = subject.overview.by_id.get(node) if isinstance(node, ScriptId) else None
     if status is None:
-        return graph.Box(texts.plain(str(node)), "does not exist", graph.tone(None))
+        return graph.Box(texts.plain(str(node)), "does not exist", "trouble")
     words = status.state.label.lower()
     return graph.Box(
         str(node),
         words,
-        graph.tone(status.state),
+        report.tone(status.state),
         page_of(site, status.id),
         is_subject=status.id == subject.id,
     )

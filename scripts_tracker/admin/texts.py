@@ -11,7 +11,7 @@ from django.utils.safestring import mark_safe
 from django.utils.timezone import template_localtime  # type: ignore[attr-defined]  # the stubs lack it
 
 from scripts_tracker.core import text
-from scripts_tracker.reporting import graph
+from scripts_tracker.reporting import report
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,7 +39,7 @@ def badge(tone: str, words: str) -> SafeString:
 
 def state_badge(state: State | None) -> SafeString:
     """A script's state; None where the ledger knows a script that is neither tracked nor applied."""
-    return badge("odd", "Not tracked") if state is None else badge(graph.tone(state), state.label)
+    return badge("odd", "Not tracked") if state is None else badge(report.tone(state), state.label)
 
 
 def outcome_badge(outcome: str) -> SafeString:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scripts_tracker.core.values import ScriptId
-    from scripts_tracker.reporting.report import Canvas
+    from scripts_tracker.reporting.terminal import Output
 
 
 class Fate(Enum):
@@ -111,22 +111,22 @@ class Account:
             ],
         }
 
-    def as_text(self, canvas: Canvas, *, is_plan: bool) -> Iterator[str]:
+    def as_text(self, output: Output, *, is_plan: bool) -> Iterator[str]:
         """The lines for people."""
         count = "1 row" if self.rows == 1 else f"{self.rows} rows"
-        yield canvas.style.MIGRATE_HEADING("Coming over from django-scripts-tracker:")
+        yield output.style.MIGRATE_HEADING("Coming over from django-scripts-tracker:")
         yield f"  {' and '.join(self.tables)} in database {self.database}: {count}"
         for fate in Fate:
             group = [one for one in self.judgements if one.fate is fate]
             if group:
-                yield canvas.style.MIGRATE_HEADING(f"{fate.heading} ({len(group)}):")
+                yield output.style.MIGRATE_HEADING(f"{fate.heading} ({len(group)}):")
             for one in group:
-                yield f"  {canvas.style.SUCCESS(one.path)}"
+                yield f"  {output.style.SUCCESS(one.path)}"
                 yield f"    {one.id}{_story(one)}"
         if self.leftovers:
-            yield canvas.style.MIGRATE_HEADING(f"Rows of no tracked script ({len(self.leftovers)}):")
+            yield output.style.MIGRATE_HEADING(f"Rows of no tracked script ({len(self.leftovers)}):")
         for left in self.leftovers:
-            yield f"  {canvas.style.SUCCESS(left.path)}"
+            yield f"  {output.style.SUCCESS(left.path)}"
             yield f"    ran on {local_time(left.applied_at)}; {left.why}"
         yield self._sum(is_plan=is_plan)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scripts_tracker.core.planning import Choice, Plan
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import RunRecord, ScriptId
-    from scripts_tracker.reporting.report import Canvas
+    from scripts_tracker.reporting.terminal import Output
 
 # What a traceback begins with: the runner, its way through importlib and Django, the decorators.
 _NOT_OF_THE_SCRIPT = (
@@ -57,12 +57,12 @@ class Progress:
     """Turns the events of a run into text to write as it is, line ends included.
 
     Args:
-        canvas: what to draw on; at a terminal (it has a width) a line that waits is drawn over.
+        output: where to draw; at a terminal (it has a width) a line that waits is drawn over.
         elapsed: seconds since the run began.
     """
 
-    def __init__(self, canvas: Canvas, elapsed: Callable[[], float]) -> None:
-        self._canvas = canvas
+    def __init__(self, output: Output, elapsed: Callable[[], float]) -> None:
+        self._output = output
         self._elapsed = elapsed
         self._is_drawn = False
         self._said_at: float | None = None
@@ -84,37 +84,37 @@ class Progress:
     def _line(self, event: RunEvent) -> str:
         result = event.result
         if result is None:
-            return self._canvas.style.MIGRATE_LABEL(self._head(event))
-        return f"{self._head(event)}: {_ending(result, self._canvas)}"
+            return self._output.style.MIGRATE_LABEL(self._head(event))
+        return f"{self._head(event)}: {_ending(result, self._output)}"
 
     def _waiting(self, event: RunEvent) -> str:
         text = f"{self._head(event)}: waiting {_who(event.holder)}"
-        if self._canvas.width is not None:
+        if self._output.width is not None:
             self._is_drawn = True
             line = f"{text} ({clock(event.seconds)})"
-            return f"\r\x1b[K{line[: self._canvas.width - 1]}"
+            return f"\r\x1b[K{line[: self._output.width - 1]}"
         if self._said_at is not None and event.seconds < self._said_at + _REMIND:
             return ""
         self._said_at = event.seconds
         return f"{text}\n"
 
 
-def _ending(result: Result, canvas: Canvas) -> str:
+def _ending(result: Result, output: Output) -> str:
     words = {
-        "done": canvas.style.SUCCESS(f"done in {_took(result.seconds)}"),
-        "elsewhere": canvas.style.SUCCESS(f"done {result.text}"),
-        "uncounted": canvas.style.WARNING(
+        "done": output.style.SUCCESS(f"done in {_took(result.seconds)}"),
+        "elsewhere": output.style.SUCCESS(f"done {result.text}"),
+        "uncounted": output.style.WARNING(
             f"ran in {_took(result.seconds)}, but does not count as applied: {result.text}"
         ),
-        "failed": canvas.style.ERROR(f"failed after {_took(result.seconds)}: {result.text}"),
-        "held": canvas.style.ERROR(f"not run: {result.text}"),
-        "blocked": canvas.style.WARNING(f"blocked: {result.text}"),
-        "skipped": canvas.style.WARNING(f"skipped: {result.text}"),
+        "failed": output.style.ERROR(f"failed after {_took(result.seconds)}: {result.text}"),
+        "held": output.style.ERROR(f"not run: {result.text}"),
+        "blocked": output.style.WARNING(f"blocked: {result.text}"),
+        "skipped": output.style.WARNING(f"skipped: {result.text}"),
     }
     return words[result.end.value]
 
 
-def trace(result: Result) -> str:
+def traceback_of(result: Result) -> str:
     """The traceback of a failure as Python prints it, from the script on; empty for an error that explains itself."""
     error = result.error
     if error is None or isinstance(error, CommandError | SystemExit):
@@ -125,38 +125,38 @@ def trace(result: Result) -> str:
     return "".join(told.format()).rstrip()
 
 
-def summary(done: Summary, canvas: Canvas) -> Iterator[str]:
+def summary(done: Summary, output: Output) -> Iterator[str]:
     """How the run ended: the counts, and a line for everything that did not run well."""
     counts = {name: done.counted(name) for name in ("done", "failed", "blocked", "skipped")}
-    style = canvas.style.SUCCESS if done.is_good else canvas.style.ERROR
+    style = output.style.SUCCESS if done.is_good else output.style.ERROR
     yield style(", ".join(f"{len(results)} {name}" for name, results in counts.items()) + ".")
-    yield from troubles(done, canvas)
+    yield from failures(done, output)
     for text in dict.fromkeys(result.text for result in counts["skipped"]):
         same = [str(result.status.id) for result in counts["skipped"] if result.text == text]
-        yield canvas.style.MIGRATE_HEADING(f"Skipped ({len(same)}), as {text}:")
+        yield output.style.MIGRATE_HEADING(f"Skipped ({len(same)}), as {text}:")
         yield from (f"  {name}" for name in same)
 
 
-def troubles(done: Summary, canvas: Canvas) -> Iterator[str]:
+def failures(done: Summary, output: Output) -> Iterator[str]:
     """What failed and what could not run, a line each."""
     for name in ("failed", "blocked"):
         results = done.counted(name)
         if results:
-            yield canvas.style.MIGRATE_HEADING(f"{name.capitalize()} ({len(results)}):")
+            yield output.style.MIGRATE_HEADING(f"{name.capitalize()} ({len(results)}):")
             yield from (f"  {result.status.id}: {result.text}" for result in results)
 
 
-def plan(made: Plan, choice: Choice, canvas: Canvas) -> Iterator[str]:
+def plan(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
     """The order, with the reason for each step, and what cannot run."""
-    yield canvas.style.MIGRATE_HEADING(f"Plan ({len(made.steps)}):")
+    yield output.style.MIGRATE_HEADING(f"Plan ({len(made.steps)}):")
     chosen = {status.id for status in choice.chosen}
     width = len(str(len(made.steps)))
     for number, status in enumerate(made.steps, start=1):
-        yield f"  {number:>{width}}. {canvas.style.SUCCESS(str(status.id))}: {_reason(status, made, chosen)}"
+        yield f"  {number:>{width}}. {output.style.SUCCESS(str(status.id))}: {_reason(status, made, chosen)}"
     if made.blocked:
-        yield canvas.style.MIGRATE_HEADING(f"Blocked ({len(made.blocked)}):")
+        yield output.style.MIGRATE_HEADING(f"Blocked ({len(made.blocked)}):")
         yield from (f"  {status.id}: {'; '.join(reasons)}" for status, reasons in made.blocked)
-    yield from left(made, choice, canvas)
+    yield from not_planned(made, choice, output)
 
 
 def _reason(status: ScriptStatus, made: Plan, chosen: set[ScriptId]) -> str:
@@ -172,7 +172,7 @@ def _targets(status: ScriptStatus) -> Sequence[ScriptId | None]:
     return [one.target for one in status.definition.requires] if status.definition else []
 
 
-def left(made: Plan, choice: Choice, canvas: Canvas) -> Iterator[str]:
+def not_planned(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
     """What is not run although somebody may expect it: named but idle, left to a person; not what blocks others."""
     blocked = {status.id for status, _ in made.blocked}
     for status in choice.idle:
@@ -182,11 +182,11 @@ def left(made: Plan, choice: Choice, canvas: Canvas) -> Iterator[str]:
     for status in choice.spared:
         if status.id not in blocked:
             words = f"{status.id} is left to a person by --no-retry: {why(status)}"
-            yield canvas.style.WARNING(words)
+            yield output.style.WARNING(words)
 
 
-def heading(made: Plan, canvas: Canvas) -> str:
+def heading(made: Plan, output: Output) -> str:
     """What a run begins with."""
     if not made.steps and not made.blocked:
         return "No management script is to be run."
-    return canvas.style.MIGRATE_HEADING(f"Running management scripts ({len(made.steps)}):")
+    return output.style.MIGRATE_HEADING(f"Running management scripts ({len(made.steps)}):")

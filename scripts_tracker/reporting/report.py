@@ -1,10 +1,9 @@
-"""What a check says, before any format: which scripts to list, the counts, the words for why. Pure."""
+"""A check before it is formatted: which scripts to list, the counts, the exit code, why each is in its state."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from scripts_tracker.core import watches
 from scripts_tracker.core.states import State, is_same_code
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import Finding, ScriptId
 
-# The contract's exit codes of ``check_scripts --check``; the highest that applies counts.
+# Of ``check_scripts --check``, a contract; the highest that applies.
 EXIT_CODES: Mapping[State, int] = {
     State.NEW: 1,
     State.MODIFIED: 1,
@@ -26,25 +25,29 @@ EXIT_CODES: Mapping[State, int] = {
 }
 
 
-class Style(Protocol):
-    """The roles of Django's own styles that a report uses; each returns the text, coloured or not."""
+# The colours of the states that need their own; of the others, ``tone`` decides.
+_TONES = {
+    State.FAILED: "trouble",
+    State.LOST: "trouble",
+    State.UNREADABLE: "trouble",
+    State.RUNNING: "busy",
+    State.MISSING: "odd",
+}
 
-    def MIGRATE_HEADING(self, text: str) -> str: ...  # noqa: D102, N802 - Django's names
-    def MIGRATE_LABEL(self, text: str) -> str: ...  # noqa: D102, N802 - as above
-    def SUCCESS(self, text: str) -> str: ...  # noqa: D102, N802 - as above
-    def WARNING(self, text: str) -> str: ...  # noqa: D102, N802 - as above
-    def ERROR(self, text: str) -> str: ...  # noqa: D102, N802 - as above
+
+def tone(state: State) -> str:
+    """The colours of a state, by name: trouble, action, busy, odd or done."""
+    return _TONES.get(state, "action" if state.needs_action else "odd" if state.shown else "done")
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """A check, ready to be formatted.
 
     Attributes:
-        statuses: the scripts asked about, all of them; sorted by id.
-        by_id: every script of the project, for requirements that were not asked about.
-        findings: what is wrong with the files, sorted by place.
-        show_all: list every script, not only those that somebody should see.
+        statuses: the selected scripts, sorted by id.
+        by_id: every script of the project, for requirements that were not selected.
+        findings: the problems in the files, sorted by place.
+        show_all: list every script, not only those worth showing.
         dependencies: draw the tree of unapplied scripts.
     """
 
@@ -56,7 +59,7 @@ class Report:
 
     @property
     def counts(self) -> dict[State, int]:
-        """How many of the scripts asked about are in each state, every state named."""
+        """How many of the selected scripts are in each state, zeros included."""
         found = Counter(status.state for status in self.statuses)
         return {state: found[state] for state in State}
 
@@ -67,22 +70,13 @@ class Report:
 
     @property
     def unapplied(self) -> tuple[ScriptStatus, ...]:
-        """The scripts that somebody has to act upon."""
+        """The scripts that need action."""
         return tuple(status for status in self.statuses if status.state.needs_action)
 
     @property
     def exit_code(self) -> int:
-        """What ``--check`` exits with."""
+        """The exit code of ``--check``."""
         return max((EXIT_CODES.get(status.state, 0) for status in self.statuses), default=0)
-
-
-@dataclass(frozen=True, slots=True)
-class Canvas:
-    """What a format draws on: styles, the width to wrap at (None: not at all), whether box characters work."""
-
-    style: Style
-    width: int | None = None
-    unicode: bool = True
 
 
 def _last_run(status: ScriptStatus) -> str:

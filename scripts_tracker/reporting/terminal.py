@@ -1,22 +1,54 @@
-"""What the output stream can show: colours, width, box characters."""
+"""What an output stream can show, and text that fits it: colours, width, box characters, wrapping."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from django.core.management.color import color_style, no_style
 
-from scripts_tracker.reporting.report import Canvas
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
-def _isatty(stream: Any) -> bool:
+class Style(Protocol):
+    """The roles of Django's styles that a report uses; each returns the text, coloured or not."""
+
+    def MIGRATE_HEADING(self, text: str) -> str: ...  # noqa: D102, N802 - Django's names
+    def MIGRATE_LABEL(self, text: str) -> str: ...  # noqa: D102, N802 - as above
+    def SUCCESS(self, text: str) -> str: ...  # noqa: D102, N802 - as above
+    def WARNING(self, text: str) -> str: ...  # noqa: D102, N802 - as above
+    def ERROR(self, text: str) -> str: ...  # noqa: D102, N802 - as above
+
+
+class Output(NamedTuple):
+    """What a format may use: styles, the width to wrap at (None: do not wrap), whether box characters work."""
+
+    style: Style
+    width: int | None = None
+    unicode: bool = True
+
+
+def output_for(
+    stream: Any, argv: Sequence[str] = (), *, no_color: bool = False, force_color: bool = False
+) -> Output:
+    """The output for a stream: Django's styles at a terminal, plain text elsewhere.
+
+    Args:
+        stream: where the text will go; a terminal has a width.
+        argv: a command line, for callers that do not have the options of the running command.
+        no_color: Django's ``--no-color``; NO_COLOR in the environment (no-color.org) does the same.
+        force_color: Django's ``--force-color``, for streams that are no terminal.
+    """
     isatty = getattr(stream, "isatty", None)
-    return bool(isatty and isatty())
+    at_terminal = bool(isatty and isatty())
+    silenced = no_color or "--no-color" in argv or os.environ.get("NO_COLOR")
+    forced = force_color or "--force-color" in argv
+    coloured = forced or (at_terminal and not silenced)
+    style = color_style(force_color=forced) if coloured else no_style()
+    width = shutil.get_terminal_size().columns if at_terminal else None
+    return Output(style, width, _has_box_characters(stream))
 
 
 def _has_box_characters(stream: Any) -> bool:
@@ -28,21 +60,40 @@ def _has_box_characters(stream: Any) -> bool:
     return True
 
 
-def canvas(
-    stream: Any, argv: Sequence[str] = (), *, no_color: bool = False, force_color: bool = False
-) -> Canvas:
-    """How to draw on a stream: Django's styles at a terminal, plain text elsewhere.
+def wrapped(text: str, indent: str, output: Output, hang: str = "") -> Iterator[str]:
+    """Each line of a text, indented, and wrapped if the output has a width.
 
     Args:
-        stream: where the text will go; wrapped at its width where it is a terminal.
-        argv: a command line, for callers that do not see the options of the command that runs.
-        no_color: as Django's ``--no-color``; the environment's NO_COLOR (no-color.org) says the same.
-        force_color: as Django's ``--force-color``, which wins over a stream that is no terminal.
+        text: control characters in it become spaces.
+        indent: starts each line.
+        output: has the width.
+        hang: follows the indent in the second and later lines of a wrapped line.
     """
-    at_terminal = _isatty(stream)
-    silenced = no_color or "--no-color" in argv or os.environ.get("NO_COLOR")
-    forced = force_color or "--force-color" in argv
-    colours = forced or (at_terminal and not silenced)
-    style = color_style(force_color=forced) if colours else no_style()
-    width = shutil.get_terminal_size().columns if at_terminal else None
-    return Canvas(style, width, _has_box_characters(stream))
+    for raw in text.splitlines():
+        line = "".join(each if each.isprintable() else " " for each in raw)
+        if output.width is None or not line.strip():
+            yield f"{indent}{line}".rstrip()
+        else:
+            import textwrap  # only at a terminal
+
+            yield from textwrap.wrap(
+                line,
+                max(output.width, 20),
+                initial_indent=indent,
+                subsequent_indent=indent + hang,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+
+
+def escaped(text: str) -> str:
+    """A line with ``^[`` or ``<U+202E>`` in place of characters that control the terminal or hide text."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each == "\t" else _escape(each) for each in text)
+
+
+def _escape(character: str) -> str:
+    """As git and less show it, and unlike an escape that an author wrote."""
+    code = ord(character)
+    return f"^{chr(code + 64)}" if code < 32 else f"<U+{code:04X}>"  # noqa: PLR2004 - the controls of ASCII

@@ -13,6 +13,7 @@ import pytest
 
 from scripts_tracker.core.states import statuses
 from scripts_tracker.reporting import formats
+from scripts_tracker.reporting.formats import CHECK_FORMATS
 from scripts_tracker.reporting.report import Report
 from tests.builders import definition, record, run
 from tests.reporting.test_formats import PLAIN
@@ -59,7 +60,7 @@ REPORTS = {
 
 
 def drawn(name: str, made: Report) -> list[str]:
-    return formats.renderer(name)(made, PLAIN).splitlines()
+    return formats.renderer(CHECK_FORMATS, name)(made, PLAIN).splitlines()
 
 
 def test_mermaid_draws_scripts_states_and_requirements() -> None:

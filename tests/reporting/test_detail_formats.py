@@ -20,12 +20,13 @@ from scripts_tracker.core.values import (
     ScriptRecord,
 )
 from scripts_tracker.project.detail import Comparison, Dossier, next_steps
-from scripts_tracker.reporting.formats import _script as formats
-from scripts_tracker.reporting.report import Canvas
+from scripts_tracker.reporting import formats
+from scripts_tracker.reporting.formats import SCRIPT_FORMATS
+from scripts_tracker.reporting.terminal import Output
 from tests.builders import NOON, definition, fingerprint, record, run
 
-PLAIN = Canvas(no_style())
-NARROW = Canvas(no_style(), width=60)
+PLAIN = Output(no_style())
+NARROW = Output(no_style(), width=60)
 
 
 def dossier(
@@ -53,8 +54,8 @@ def version(letter: str, **more: Any) -> PastVersion:
     return PastVersion(fingerprint(letter), f"content of {letter}", **facts)
 
 
-def text(made: Dossier, canvas: Canvas = PLAIN) -> str:
-    return formats.renderer("text")(made, canvas)
+def text(made: Dossier, output: Output = PLAIN) -> str:
+    return formats.renderer(SCRIPT_FORMATS, "text")(made, output)
 
 
 def compared(*lines: str, note: str = "") -> Dossier:
@@ -63,7 +64,7 @@ def compared(*lines: str, note: str = "") -> Dossier:
 
 
 def test_the_formats_are_found_by_presence_with_text_first() -> None:
-    assert formats.names() == ("text", "json")
+    assert tuple(SCRIPT_FORMATS) == ("text", "json")
 
 
 def test_nothing_that_a_stranger_wrote_steers_the_terminal() -> None:
@@ -82,8 +83,8 @@ def test_nothing_that_a_stranger_wrote_steers_the_terminal() -> None:
         dossier(found, record("a.x"), past, findings=(finding,), required={evil: None}),
         dossier(found, record("a.x"), past, comparison=comparison),
     ):
-        for canvas in (PLAIN, NARROW):
-            assert not set(text(shown, canvas)) & {"\x1b", "\u202e", "\r"}
+        for output in (PLAIN, NARROW):
+            assert not set(text(shown, output)) & {"\x1b", "\u202e", "\r"}
 
 
 def test_an_escape_that_an_author_wrote_is_not_mistaken_for_the_character() -> None:
@@ -93,7 +94,7 @@ def test_an_escape_that_an_author_wrote_is_not_mistaken_for_the_character() -> N
 
 
 def test_a_diff_is_in_gits_colours_and_a_line_is_not_mistaken_for_a_name() -> None:
-    lines = text(compared("@@ -1 +1 @@", "--- x", "+y", " z"), Canvas(make_style(""))).splitlines()[-6:]
+    lines = text(compared("@@ -1 +1 @@", "--- x", "+y", " z"), Output(make_style(""))).splitlines()[-6:]
     style = make_style("")
     assert lines == [
         style.MIGRATE_LABEL("--- applied"),
@@ -210,7 +211,7 @@ def test_every_option_that_is_no_default_is_shown(options: dict[str, Any], shown
 
 def test_json_tells_every_option_and_null_where_no_file_says_any() -> None:
     made = dossier(definition("a.x", rerun="once", tags=("slow",), unless=(), watches=("shop=a",)))
-    assert json.loads(formats.renderer("json")(made, PLAIN))["options"] == {
+    assert json.loads(formats.renderer(SCRIPT_FORMATS, "json")(made, PLAIN))["options"] == {
         "rerun": "once",
         "atomic": False,
         "tags": ["slow"],
@@ -218,11 +219,11 @@ def test_json_tells_every_option_and_null_where_no_file_says_any() -> None:
         "watch": ["shop"],
     }
     gone = dossier(None, record("a.x", "a"))
-    assert json.loads(formats.renderer("json")(gone, PLAIN))["options"] is None
+    assert json.loads(formats.renderer(SCRIPT_FORMATS, "json")(gone, PLAIN))["options"] is None
 
 
 def test_a_command_to_be_copied_stands_on_one_line() -> None:
-    made = text(dossier(definition("a.x")), Canvas(no_style(), width=30))
+    made = text(dossier(definition("a.x")), Output(no_style(), width=30))
     assert "\n  run it:\n    manage.py run_scripts a.x\n" in made
 
 
@@ -297,7 +298,7 @@ def test_a_diff_that_cannot_show_a_watched_module_says_which_one_changed() -> No
     comparison = Comparison("", "", (), "The same.", changed_modules=("pricing",), about_modules=about)
     made = dossier(definition("a.x", "b"), record("a.x", "a"), comparison=comparison)
     assert text(made).splitlines() == ["a.x: modified", about, "The same."]
-    found = json.loads(formats.renderer("json")(made, PLAIN))["diff"]
+    found = json.loads(formats.renderer(SCRIPT_FORMATS, "json")(made, PLAIN))["diff"]
     assert (found["changed_modules"], found["note"]) == (["pricing"], f"{about} The same.")
 
 
@@ -333,7 +334,7 @@ def test_json_is_the_contract_to_the_letter() -> None:
     made = replace(
         compared("+x", note="a note"), past=past, required_by=(statuses([definition("b.y")], {})[0],)
     )
-    document = json.loads(formats.renderer("json")(made, PLAIN))
+    document = json.loads(formats.renderer(SCRIPT_FORMATS, "json")(made, PLAIN))
     assert document.pop("script")["script"] == "a.x"
     assert document == {
         "version": 1,

@@ -10,11 +10,13 @@ from django.core.management.color import make_style, no_style
 from scripts_tracker.core.states import State, statuses
 from scripts_tracker.core.values import Finding, Location, ScriptDefinition, ScriptRecord
 from scripts_tracker.reporting import formats
-from scripts_tracker.reporting.formats.text import render_notice
-from scripts_tracker.reporting.report import EXIT_CODES, Canvas, Report
+from scripts_tracker.reporting.formats import CHECK_FORMATS
+from scripts_tracker.reporting.report import EXIT_CODES, Report
+from scripts_tracker.reporting.terminal import Output
+from scripts_tracker.reporting.text import notice
 from tests.builders import definition, fingerprint, module, record, run
 
-PLAIN = Canvas(no_style())
+PLAIN = Output(no_style())
 
 
 def report(
@@ -30,21 +32,21 @@ def report(
     return Report(all_of_them, by_id, findings, show_all, dependencies)
 
 
-def text(made: Report, canvas: Canvas = PLAIN) -> str:
-    return formats.renderer("text")(made, canvas)
+def text(made: Report, output: Output = PLAIN) -> str:
+    return formats.renderer(CHECK_FORMATS, "text")(made, output)
 
 
-def test_the_formats_are_found_by_presence_with_text_first() -> None:
-    assert formats.names() == ("text", "dot", "json", "mermaid")
+def test_text_is_the_first_of_the_formats() -> None:
+    assert tuple(CHECK_FORMATS) == ("text", "dot", "json", "mermaid")
 
 
 def test_a_format_that_does_not_exist_fails_loudly() -> None:
-    with pytest.raises(ModuleNotFoundError):
-        formats.renderer("yaml")
+    with pytest.raises(KeyError):
+        formats.renderer(CHECK_FORMATS, "yaml")
 
 
 def test_the_notice_has_the_words_that_people_grep_for() -> None:
-    assert render_notice(report([definition("orders.fix_totals")]), PLAIN) == (
+    assert notice(report([definition("orders.fix_totals")]), PLAIN) == (
         "Checking management scripts:\n"
         "  You have 1 new and 0 modified management scripts to be applied.\n"
         "New scripts (1):\n"
@@ -54,12 +56,12 @@ def test_the_notice_has_the_words_that_people_grep_for() -> None:
 
 
 def test_the_notice_of_nothing_is_two_lines() -> None:
-    assert len(render_notice(report([]), PLAIN).splitlines()) == 2
+    assert len(notice(report([]), PLAIN).splitlines()) == 2
 
 
 def test_the_notice_counts_problems_and_names_the_command_that_shows_them() -> None:
     finding = Finding(Location("shop/x.py", 3, 5), "ST003", "no such script", "write another")
-    words = render_notice(report([], findings=(finding,)), PLAIN)
+    words = notice(report([], findings=(finding,)), PLAIN)
     assert words.endswith("1 problem was found in the scripts; to see them: manage.py check_scripts")
 
 
@@ -118,7 +120,7 @@ def test_a_comparison_of_bytes_alone_is_called_that(
     made = report([definition("a.x", code, **options)], [kept], show_all=True)
     assert made.statuses[0].state.value == state
     assert words in text(made)
-    assert (words in render_notice(made, PLAIN)) == (state == "modified")
+    assert (words in notice(made, PLAIN)) == (state == "modified")
 
 
 def test_what_does_not_come_of_a_comparison_says_nothing_of_bytes() -> None:
@@ -160,13 +162,13 @@ def test_text_is_wrapped_at_the_width_of_a_terminal_and_nowhere_else() -> None:
     made = report(
         [definition("a.x")], findings=(Finding(Location("a/x.py"), "ST003", "word " * 40, "do " * 40),)
     )
-    narrow = text(made, Canvas(no_style(), width=60))
+    narrow = text(made, Output(no_style(), width=60))
     assert max(map(len, narrow.splitlines())) <= 60
     assert max(map(len, text(made).splitlines())) > 60
 
 
 def test_colours_are_djangos_styles() -> None:
-    assert "\x1b[" in text(report([definition("a.x")]), Canvas(make_style("")))
+    assert "\x1b[" in text(report([definition("a.x")]), Output(make_style("")))
     assert "\x1b[" not in text(report([definition("a.x")]))
 
 
@@ -228,7 +230,7 @@ def test_tree(found: list[ScriptDefinition], kept: list[ScriptRecord], lines: li
 
 def test_a_terminal_without_box_characters_gets_ascii() -> None:
     made = report([definition("a.x", requires=("b.y",)), definition("b.y")], dependencies=True)
-    assert text(made, Canvas(no_style(), unicode=False)).isascii()
+    assert text(made, Output(no_style(), unicode=False)).isascii()
 
 
 def test_json_is_the_contract_to_the_letter() -> None:
@@ -241,7 +243,7 @@ def test_json_is_the_contract_to_the_letter() -> None:
         [record("a.x", "a", watched=("a.helper=a",)), record("b.y", "a")],
         (finding,),
     )
-    document = json.loads(formats.renderer("json")(made, PLAIN))
+    document = json.loads(formats.renderer(CHECK_FORMATS, "json")(made, PLAIN))
     assert document == {
         "version": 1,
         "counts": {state.value: {"modified": 1, "applied": 1}.get(state.value, 0) for state in State},
@@ -278,7 +280,7 @@ def test_json_is_the_contract_to_the_letter() -> None:
 
 def test_json_of_a_script_without_a_file_has_nulls() -> None:
     made = report([], [record("a.x", "a")], show_all=True)
-    (script,) = json.loads(formats.renderer("json")(made, PLAIN))["scripts"]
+    (script,) = json.loads(formats.renderer(CHECK_FORMATS, "json")(made, PLAIN))["scripts"]
     assert (script["state"], script["fingerprint"], script["path"]) == (
         "missing",
         None,
@@ -334,9 +336,9 @@ def test_why_names_the_watched_modules(
 
 def test_the_notice_names_the_module_that_made_a_script_modified() -> None:
     changed = report([definition("a.x", watches=("a.p=b",))], [record("a.x", "a", watched=("a.p=a",))])
-    assert "a.p, which it watches, changed" in render_notice(changed, PLAIN)
+    assert "a.p, which it watches, changed" in notice(changed, PLAIN)
     plain = report([definition("a.x", "b", watches=("a.p=a",))], [record("a.x", "a", watched=("a.p=a",))])
-    assert "a.p" not in render_notice(plain, PLAIN)
+    assert "a.p" not in notice(plain, PLAIN)
 
 
 def test_the_algorithm_of_a_module_is_named_where_only_its_bytes_could_be_compared() -> None:

@@ -8,20 +8,22 @@ from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scripts_tracker.core import states
 from scripts_tracker.core.states import ScriptStatus, State
-from scripts_tracker.reporting.formats._graph import look_of
-from scripts_tracker.reporting.graph import Bend, Box, around, arrange, picture, tone
+from scripts_tracker.core.values import ScriptId
+from scripts_tracker.reporting.charts import chart_tone
+from scripts_tracker.reporting.graph import Bend, Box, arrange, draw, requirement_graph_of
+from scripts_tracker.reporting.report import tone
 from tests.builders import definition, script_id
 from tests.growth import LARGER, grows_in_proportion
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def by_id(**requires: str) -> dict[object, ScriptStatus]:
+def by_id(**requires: str) -> dict[ScriptId, ScriptStatus]:
     """Scripts of the app ``a``, each with what it requires, in words."""
     found = [
         definition(f"a.{name}", requires=tuple(f"a.{one}" for one in text.split()))
@@ -38,38 +40,40 @@ def names(nodes: object) -> list[str]:
 
 
 def test_around_a_script_is_what_it_requires_and_what_requires_it_however_far() -> None:
-    found = around(script_id("a.c"), by_id(a="", b="a", c="b", d="c", e="d", aside="a", other=""))  # type: ignore[arg-type]
+    found = requirement_graph_of(
+        script_id("a.c"), by_id(a="", b="a", c="b", d="c", e="d", aside="a", other="")
+    )
     assert names(found.requires) == ["b"]
     assert names(found.required_by) == ["d"]
     assert set(names(found.nodes)) == {"a", "b", "c", "d", "e"}
     assert {tuple(names(edge)) for edge in found.edges} == {("a", "b"), ("b", "c"), ("c", "d"), ("d", "e")}
-    assert not found.left_out
+    assert not found.omitted
     assert not found.cycles
 
 
 def test_what_does_not_exist_is_around_by_its_text() -> None:
-    found = around(script_id("a.a"), by_id(a="gone"))  # type: ignore[arg-type]
+    found = requirement_graph_of(script_id("a.a"), by_id(a="gone"))
     assert found.requires == ("a.gone",)
     assert found.edges == (("a.gone", script_id("a.a")),)
 
 
 def test_the_nearest_are_kept_and_the_rest_is_counted() -> None:
     chain = {f"s{number}": f"s{number - 1}" if number else "" for number in range(30)}
-    found = around(script_id("a.s20"), by_id(**chain), most=5)  # type: ignore[arg-type]
+    found = requirement_graph_of(script_id("a.s20"), by_id(**chain), limit=5)
     assert set(names(found.nodes)) == {"s18", "s19", "s20", "s21", "s22"}
-    assert found.left_out == 25
+    assert found.omitted == 25
 
 
 def test_circles_and_a_script_that_requires_itself_are_found() -> None:
-    found = around(script_id("a.a"), by_id(a="b", b="a"))  # type: ignore[arg-type]
+    found = requirement_graph_of(script_id("a.a"), by_id(a="b", b="a"))
     assert [names(cycle) for cycle in found.cycles] == [["a", "b", "a"]]
-    itself = around(script_id("a.a"), by_id(a="a"))  # type: ignore[arg-type]
+    itself = requirement_graph_of(script_id("a.a"), by_id(a="a"))
     assert [names(cycle) for cycle in itself.cycles] == [["a", "a"]]
 
 
 def test_a_script_without_a_file_is_around_itself() -> None:
     missing = ScriptStatus(script_id("a.a"), State.MISSING, None, None)
-    assert around(missing.id, {missing.id: missing}).nodes == (missing.id,)
+    assert requirement_graph_of(missing.id, {missing.id: missing}).nodes == (missing.id,)
 
 
 # Where it goes
@@ -78,6 +82,7 @@ def test_a_script_without_a_file_is_around_itself() -> None:
 EDGES = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda edge: edge[0] != edge[1]))
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # a busy machine is no failure
 @given(EDGES)
 def test_every_node_has_one_place_and_every_arrow_leads_one_column_at_a_time(
     edges: list[tuple[int, int]],
@@ -88,14 +93,14 @@ def test_every_node_has_one_place_and_every_arrow_leads_one_column_at_a_time(
     assert len(column_of) == sum(map(len, layout.columns))
     for number, (path, edge) in enumerate(zip(layout.paths, edges, strict=True)):
         assert (path[0], path[-1]) == edge
-        step = -1 if number in layout.turned else 1
+        step = -1 if number in layout.backward else 1
         assert all(column_of[to] - column_of[one] == step for one, to in pairwise(path))
         assert all(isinstance(bend, Bend) for bend in path[1:-1])
 
 
 def test_without_a_circle_no_arrow_leads_back_and_a_chain_is_straight() -> None:
     layout = arrange("abc", [("a", "b"), ("b", "c"), ("a", "c")])
-    assert not layout.turned
+    assert not layout.backward
     assert layout.columns == (("a",), ("b", Bend(2, 0)), ("c",))
 
 
@@ -131,7 +136,7 @@ def test_large_graphs_are_arranged_without_recursion_in_proportion_to_their_size
 
 
 def drawn(boxes: list[Box], edges: list[tuple[int, int]]) -> ET.Element:
-    text = picture(boxes, edges, "the label").replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    text = draw(boxes, edges, "the label").replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
     return ET.fromstring(text)  # noqa: S314 - our own picture
 
 
@@ -181,7 +186,7 @@ def test_no_two_boxes_overlap_and_all_lie_within_the_picture() -> None:
         assert y + h <= height
         for ox, oy, ow, oh in boxes[number + 1 :]:
             assert x + w <= ox or ox + ow <= x or y + h <= oy or oy + oh <= y
-    assert sum("st-turned" in (path.get("class") or "") for path in svg.iter(f"{SVG}path")) == 1
+    assert sum("st-backward" in (path.get("class") or "") for path in svg.iter(f"{SVG}path")) == 1
 
 
 TONES = {
@@ -194,14 +199,13 @@ TONES = {
 
 
 def test_every_state_has_colours() -> None:
-    assert tone(None) == "trouble"
     assert {name: {state for state in State if tone(state) == name} for name in TONES} == TONES
 
 
 @pytest.mark.parametrize("state", list(State), ids=lambda state: state.value)
 def test_nothing_that_needs_action_is_drawn_as_done_anywhere(state: State) -> None:
     assert (tone(state) in {"trouble", "action"}) == state.needs_action
-    assert (look_of(state) in {"trouble", "action"}) == state.needs_action
+    assert (chart_tone(state) in {"trouble", "action"}) == state.needs_action
 
 
 @pytest.mark.parametrize(
@@ -213,4 +217,4 @@ def test_a_state_that_is_not_named_here_has_the_colours_of_who_is_to_act(
 ) -> None:
     state = object.__new__(State)
     state._name_, state.needs_action, state.shown = "TOMORROW", action == "needed", action != "none"
-    assert (tone(state), look_of(state)) == tones
+    assert (tone(state), chart_tone(state)) == tones

@@ -14,10 +14,11 @@ from scripts_tracker.core.states import ScriptStatus, statuses
 from scripts_tracker.core.values import RunRecord
 from scripts_tracker.reporting import progress
 from scripts_tracker.reporting.progress import Progress
-from scripts_tracker.reporting.report import Canvas, why
+from scripts_tracker.reporting.report import why
+from scripts_tracker.reporting.terminal import Output
 from tests.builders import definition, record, run
 
-PLAIN, TERMINAL = Canvas(no_style()), Canvas(no_style(), width=40)
+PLAIN, TERMINAL = Output(no_style()), Output(no_style(), width=40)
 WAITING = replace(run("running"), host="web-2", pid=7)
 ERASE = "\r\x1b[K"
 
@@ -34,8 +35,8 @@ FIX = status("shop.fix")
 ENDS = {end.value: end for end in End}
 
 
-def said(*events: RunEvent, canvas: Canvas = PLAIN, elapsed: float = 5) -> str:
-    teller = Progress(canvas, lambda: elapsed)
+def said(*events: RunEvent, output: Output = PLAIN, elapsed: float = 5) -> str:
+    teller = Progress(output, lambda: elapsed)
     return "".join(teller.text(event) for event in events)
 
 
@@ -98,16 +99,16 @@ def test_a_lock_without_an_attempt_is_waited_for_too() -> None:
 
 def test_at_a_terminal_the_line_of_a_wait_is_drawn_over_and_never_wraps() -> None:
     wait = event("waiting", holder=WAITING)
-    text = said(wait, wait, event("started"), canvas=TERMINAL)
+    text = said(wait, wait, event("started"), output=TERMINAL)
     first, second, last = text.split(ERASE)[1:]
     assert first == second
     assert len(first) == 39
     assert last == "[ 2/10 0:05] shop.fix\n"
-    assert said(event("started"), canvas=TERMINAL) == last
+    assert said(event("started"), output=TERMINAL) == last
 
 
 def test_a_wait_that_ends_without_a_line_leaves_none_behind() -> None:
-    assert said(event("waiting"), event("skipped"), canvas=TERMINAL).endswith(ERASE)
+    assert said(event("waiting"), event("skipped"), output=TERMINAL).endswith(ERASE)
 
 
 def error_of(body: str) -> BaseException:
@@ -120,13 +121,15 @@ def error_of(body: str) -> BaseException:
 
 @pytest.mark.parametrize("body", ["raise CommandError('no')", "raise SystemExit(3)"])
 def test_an_error_that_explains_itself_has_no_traceback(body: str) -> None:
-    assert progress.trace(Result(FIX, End.FAILED, error=error_of(body))) == ""
-    assert progress.trace(Result(FIX, End.DONE)) == ""
+    assert progress.traceback_of(Result(FIX, End.FAILED, error=error_of(body))) == ""
+    assert progress.traceback_of(Result(FIX, End.DONE)) == ""
 
 
 def test_a_traceback_leaves_out_how_the_script_was_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_NOT_OF_THE_SCRIPT", (__file__,))
-    text = progress.trace(Result(FIX, End.FAILED, error=error_of("def f(): raise ValueError('boom')\nf()")))
+    text = progress.traceback_of(
+        Result(FIX, End.FAILED, error=error_of("def f(): raise ValueError('boom')\nf()"))
+    )
     lines = text.splitlines()
     assert lines[0] == "Traceback (most recent call last):"
     assert lines[1] == '  File "/shop/fix.py", line 2, in <module>'
@@ -137,7 +140,7 @@ def test_a_traceback_of_which_nothing_is_the_scripts_is_told_whole(monkeypatch: 
     monkeypatch.setattr(progress, "_NOT_OF_THE_SCRIPT", ("/",))
     error = error_of("raise ValueError('boom')")
     assert (
-        progress.trace(Result(FIX, End.FAILED, error=error))
+        progress.traceback_of(Result(FIX, End.FAILED, error=error))
         == "".join(traceback.format_exception(error)).rstrip()
     )
 
@@ -204,7 +207,7 @@ def test_what_blocks_others_is_not_told_twice() -> None:
     by_id = {one.id: one for one in statuses(found, {kept.id: kept})}
     choice = planning.choose(by_id, retries=False)
     made = planning.make_plan(choice.chosen, by_id, choice.left)
-    assert list(progress.left(made, choice, PLAIN)) == []
+    assert list(progress.not_planned(made, choice, PLAIN)) == []
 
 
 def test_a_named_script_whose_file_is_gone_gets_no_advice_to_run_it() -> None:
@@ -212,7 +215,7 @@ def test_a_named_script_whose_file_is_gone_gets_no_advice_to_run_it() -> None:
     by_id = {one.id: one for one in statuses([], {kept.id: kept})}
     choice = planning.choose(by_id, ["gone"])
     made = planning.make_plan(choice.chosen, by_id)
-    (line,) = progress.left(made, choice, PLAIN)
+    (line,) = progress.not_planned(made, choice, PLAIN)
     assert line.startswith("a.gone needs no run: applied on ")
     assert "manage.py" not in line
     assert progress.heading(made, PLAIN) == "No management script is to be run."

@@ -39,6 +39,7 @@ IMPORTS = (
     "scripts_tracker.reporting.formats",
     "scripts_tracker.reporting.report",
     "scripts_tracker.reporting.terminal",
+    "scripts_tracker.reporting.text",
 )
 DRIVERS = ("django.db.backends.postgresql.base", "MySQLdb", "pymysql")
 

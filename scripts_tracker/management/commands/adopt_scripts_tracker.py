@@ -67,12 +67,12 @@ class Command(BaseCommand):
         return account
 
     def _tell(self, account: Account, options: dict[str, Any]) -> None:
-        canvas = terminal.canvas(
+        output = terminal.output_for(
             self.stdout, no_color=options["no_color"], force_color=options["force_color"]
         )
         is_plan = options["plan"]
         if options["format"] == "json":
-            text = json.dumps(account.as_json(is_plan=is_plan), indent=2, ensure_ascii=not canvas.unicode)
+            text = json.dumps(account.as_json(is_plan=is_plan), indent=2, ensure_ascii=not output.unicode)
         else:
-            text = "\n".join(account.as_text(canvas, is_plan=is_plan))
+            text = "\n".join(account.as_text(output, is_plan=is_plan))
         self.stdout.write(printable(self.stdout, text))

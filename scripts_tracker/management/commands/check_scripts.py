@@ -53,7 +53,9 @@ class Command(BaseCommand):
             action="store_true",
             help="draw unapplied scripts with the unapplied scripts that they require",
         )
-        parser.add_argument("--format", choices=formats.names(), default="text", help="default: text")
+        parser.add_argument(
+            "--format", choices=tuple(formats.CHECK_FORMATS), default="text", help="default: text"
+        )
         decisions = parser.add_mutually_exclusive_group()
         decisions.add_argument(
             "--mark-all-applied",
@@ -107,10 +109,10 @@ class Command(BaseCommand):
         report = Report(
             chosen, overview.by_id, overview.findings, options["all"], options["show_dependencies"]
         )
-        canvas = terminal.canvas(
+        output = terminal.output_for(
             self.stdout, no_color=options["no_color"], force_color=options["force_color"]
         )
-        self._write(self.stdout, formats.renderer(options["format"])(report, canvas))
+        self._write(self.stdout, formats.renderer(formats.CHECK_FORMATS, options["format"])(report, output))
         return report.exit_code if options["check"] else 0
 
     def _decide(self, overview: Overview, options: dict[str, Any]) -> bool:

@@ -92,7 +92,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Plan, run, sum up; every error is one clear line."""
-        self._canvas = terminal.canvas(
+        self._output = terminal.output_for(
             self.stdout, no_color=options["no_color"], force_color=options["force_color"]
         )
         if not conf.tracker_settings().enabled:
@@ -113,7 +113,7 @@ class Command(BaseCommand):
         if plan.steps and not options["names"]:
             self._insist_on_adoption(overview)
         if options["plan"]:
-            self._write(progress.plan(plan, choice, self._canvas))
+            self._write(progress.plan(plan, choice, self._output))
         else:
             self._run(plan, choice, overview, options)
 
@@ -132,14 +132,14 @@ class Command(BaseCommand):
     def _run(self, plan: Plan, choice: Choice, overview: Overview, options: dict[str, Any]) -> None:
         is_quiet = options["verbosity"] < 1
         if not is_quiet:
-            left = progress.left(plan, choice, self._canvas)
-            self._write([*left, progress.heading(plan, self._canvas)])
+            left = progress.not_planned(plan, choice, self._output)
+            self._write([*left, progress.heading(plan, self._output)])
         reporter = _Reporter(self, is_quiet=is_quiet)
         runner = Runner(plan, overview.by_id, self._options(options), reporter)
         with sigterm_raises(), _nobody_answers() if not options["interactive"] else contextlib.nullcontext():
             summary = runner.carry_out()
         if summary.results and not is_quiet:
-            self._write(progress.summary(summary, self._canvas))
+            self._write(progress.summary(summary, self._output))
         self._leave(summary, is_quiet=is_quiet, only_failures=bool(options.get("only_failures")))
 
     def _options(self, options: dict[str, Any]) -> RunOptions:
@@ -165,7 +165,11 @@ class Command(BaseCommand):
                 if summary.counted(name)
             ]
             text = f"Not every management script was run: {', '.join(counts)}."
-            told = progress.troubles(summary, terminal.canvas(self.stderr, no_color=True)) if is_quiet else ()
+            told = (
+                progress.failures(summary, terminal.output_for(self.stderr, no_color=True))
+                if is_quiet
+                else ()
+            )
             words = "\n".join([text, *told])
             if not only_failures or summary.counted("failed"):
                 raise CommandError(words)
@@ -177,13 +181,13 @@ class _Reporter:
 
     def __init__(self, command: Command, *, is_quiet: bool) -> None:
         began = time.monotonic()
-        self._progress = progress.Progress(command._canvas, lambda: time.monotonic() - began)  # noqa: SLF001 - a part of the command
+        self._progress = progress.Progress(command._output, lambda: time.monotonic() - began)  # noqa: SLF001 - a part of the command
         self._command = command
         self._is_quiet = is_quiet
 
     def __call__(self, event: RunEvent) -> None:
         out, err = self._command.stdout, self._command.stderr
-        trace = progress.trace(event.result) if event.result else ""
+        trace = progress.traceback_of(event.result) if event.result else ""
         if trace:
             _say(err, f"{trace}\n")
         text = "" if self._is_quiet else self._progress.text(event)

@@ -14,8 +14,7 @@ from scripts_tracker.exceptions import LedgerMissing, UnknownScript
 from scripts_tracker.ledger import database, queries
 from scripts_tracker.project import detail
 from scripts_tracker.project.status import take_stock
-from scripts_tracker.reporting import terminal
-from scripts_tracker.reporting.formats import _script as formats
+from scripts_tracker.reporting import formats, terminal
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -42,7 +41,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--raw", action="store_true", help="with --diff: the text, formatting included")
         parser.add_argument("--history", action="store_true", help="all runs, not only the last ones")
-        parser.add_argument("--format", choices=formats.names(), default="text", help="default: text")
+        parser.add_argument(
+            "--format", choices=tuple(formats.SCRIPT_FORMATS), default="text", help="default: text"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Look up and show; every error is one clear line."""
@@ -54,10 +55,10 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=COULD_NOT_SHOW) from error
         except Error as error:
             raise CommandError(database.unavailable_message(error), returncode=COULD_NOT_SHOW) from error
-        canvas = terminal.canvas(
+        output = terminal.output_for(
             self.stdout, no_color=options["no_color"], force_color=options["force_color"]
         )
-        self._write(formats.renderer(options["format"])(found, canvas))
+        self._write(formats.renderer(formats.SCRIPT_FORMATS, options["format"])(found, output))
 
     def _dossier(self, options: dict[str, Any]) -> Dossier:
         overview = take_stock()

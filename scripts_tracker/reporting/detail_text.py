@@ -1,0 +1,197 @@
+"""``show_script`` as text: the state and why, what to do next, the facts, then the history or the diff."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from scripts_tracker.core.text import duration, local_time, path_of, who
+from scripts_tracker.core.values import ScriptOptions
+from scripts_tracker.project.detail import next_steps
+from scripts_tracker.reporting.report import tone, why
+from scripts_tracker.reporting.terminal import escaped, wrapped
+from scripts_tracker.reporting.text import problems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.core.values import PastRun, PastVersion, ScriptDefinition
+    from scripts_tracker.project.detail import Dossier
+    from scripts_tracker.reporting.terminal import Output
+
+_LABEL = 13
+_OUTPUT_LINES = 20
+_DIGITS = 12
+_BELOW = " " * 20
+
+
+def script(dossier: Dossier, output: Output) -> str:
+    """All about one script, or only the diff if that was asked for."""
+    if dossier.comparison is not None:
+        notes = [line for note in dossier.comparison.notes for line in wrapped(note, "", output)]
+        return "\n".join([_title(dossier.status, output), *notes, *_diff(dossier.comparison.lines, output)])
+    return "\n".join(
+        [
+            *_head(dossier, output),
+            *_facts(dossier),
+            *_problems(dossier, output),
+            *_versions(dossier, output),
+            *_runs(dossier, output),
+            *_last_output(dossier, output),
+        ]
+    )
+
+
+def _title(status: ScriptStatus, output: Output) -> str:
+    colours = {"trouble": output.style.ERROR, "action": output.style.WARNING}
+    style = colours.get(tone(status.state), output.style.SUCCESS)
+    return f"{output.style.MIGRATE_LABEL(str(status.id))}: {style(status.state.value)}"
+
+
+def _head(dossier: Dossier, output: Output) -> Iterator[str]:
+    status = dossier.status
+    yield _title(status, output)
+    yield from wrapped(why(status), "  ", output)
+    for purpose, command in next_steps(dossier).items():
+        line = f"  {purpose}: {command}"
+        fits = output.width is None or len(line) <= output.width
+        # A command stays on one line, to be copied.
+        yield from [line] if fits else [f"  {purpose}:", f"    {command}"]
+    if status.definition and status.definition.help:
+        yield ""
+        yield from wrapped(status.definition.help, "  ", output)
+    yield ""
+
+
+def _facts(dossier: Dossier) -> Iterator[str]:
+    facts = {
+        "Path": path_of(dossier.status),
+        "Options": _options(dossier.status.definition),
+        "Requires": "\n".join(_required(dossier.required)),
+        "Required by": "\n".join(f"{other.id} ({other.state.value})" for other in dossier.required_by),
+    }
+    for label, text in facts.items():
+        for number, line in enumerate(text.splitlines()):
+            yield f"{'' if number else label:<{_LABEL}}{escaped(line)}"
+    yield ""
+
+
+def _options(definition: ScriptDefinition | None) -> str:
+    """The options that differ from the defaults, as in the decorator."""
+    if definition is None:
+        return ""
+    options = definition.options
+    shown = [f'rerun="{options.rerun}"'] if options.rerun != "on-change" else []
+    shown += ["atomic=True"] if options.atomic else []
+    shown += [f"tags: {', '.join(options.tags)}"] if options.tags else []
+    shown += [f"watch: {', '.join(options.watch)}"] if options.watch else []
+    if options.unless != ScriptOptions().unless:
+        shown.append(f"unless: {', '.join(options.unless)}" if options.unless else "unless=()")
+    return ", ".join(shown)
+
+
+def _required(required: Mapping[str, ScriptStatus | None]) -> Iterator[str]:
+    for name, status in required.items():
+        yield f"{name} ({status.state.value if status else 'does not exist'})"
+
+
+def _problems(dossier: Dossier, output: Output) -> Iterator[str]:
+    yield from problems(dossier.findings, output)
+    if dossier.findings:
+        yield ""
+
+
+def _versions(dossier: Dossier, output: Output) -> Iterator[str]:
+    """The contents of the file that ran here, the last one first."""
+    versions = dossier.past.versions
+    if not versions:
+        return
+    yield output.style.MIGRATE_HEADING(f"Versions that ran or were marked here ({len(versions)}):")
+    for version in versions:
+        fingerprint = f"{version.fingerprint.algorithm}:{version.fingerprint.digest[:_DIGITS]}"
+        notes = ", ".join(_version_notes(dossier, version))
+        yield from wrapped(f"{fingerprint}  {notes}", "  ", output, hang="  ")
+    if not any(map(dossier.is_now, versions)) and dossier.status.definition:
+        yield "  The file now is none of them."
+    yield ""
+
+
+def _version_notes(dossier: Dossier, version: PastVersion) -> Iterator[str]:
+    if dossier.is_applied(version):
+        yield "applied last"
+    elif not version.applied:
+        yield "never applied"
+    if dossier.is_now(version):
+        now = dossier.status.definition
+        is_same_layout = now is not None and now.content_digest == version.content_digest
+        yield "the file now" if is_same_layout else "the code of the file now"
+    yield f"{version.runs}x, last {local_time(version.last_at)}"
+    if not version.has_source:
+        yield "no source kept"
+
+
+def _runs(dossier: Dossier, output: Output) -> Iterator[str]:
+    """The history: a line for each entry, with details below it."""
+    past = dossier.past
+    if not past.total:
+        yield "It has no history here."
+        return
+    shown = len(past.runs)
+    more = f"{shown} of {past.total}; more: --history" if shown < past.total else f"{shown}"
+    yield output.style.MIGRATE_HEADING(f"History, newest first ({more}):")
+    for run in past.runs:
+        yield from _run(run, output)
+
+
+def _run(run: PastRun, output: Output) -> Iterator[str]:
+    record, outcome = run.record, _outcome(run)
+    by = escaped(who(record))
+    line = f"  {local_time(record.started_at)}  {outcome}"
+    fits = output.width is None or len(f"{line}, {by}") <= output.width
+    coloured = line.replace(outcome, _outcome_style(run, output)(outcome))
+    yield f"{coloured}, {by}" if by and fits else coloured
+    yield from wrapped("" if fits else by, _BELOW, output)
+    yield from wrapped("\n".join(record.reason.splitlines()[:1]), _BELOW, output)
+    if run.given:
+        given = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in run.given.items())
+        yield from wrapped(f"with {', '.join(given)}", _BELOW, output, hang="  ")
+    where = [f"process {record.pid}"] if record.pid and run.outcome in {"running", "lost"} else []
+    where += [f"git {run.git_revision[:_DIGITS]}"] if run.git_revision else []
+    yield from wrapped(", ".join(where), _BELOW, output)
+
+
+def _outcome(run: PastRun) -> str:
+    record = run.record
+    words = {"mark": "marked as applied", "unmark": "forgotten", "rehearsal": f"rehearsal {run.outcome}"}
+    text = words.get(record.kind, run.outcome)
+    text += "" if run.seconds is None else f" in {duration(run.seconds)}"
+    return text + (", applied" if record.applies and record.kind == "run" else "")
+
+
+def _outcome_style(run: PastRun, output: Output) -> Callable[[str], str]:
+    if run.outcome in {"failed", "lost"}:
+        return output.style.ERROR
+    return output.style.SUCCESS if run.record.applies else str
+
+
+def _last_output(dossier: Dossier, output: Output) -> Iterator[str]:
+    past = dossier.past
+    for label, text in (("Output", past.output), ("Traceback", past.traceback)):
+        if not text.strip():
+            continue
+        lines = text.rstrip().split("\n")
+        cut = len(lines) - _OUTPUT_LINES
+        more = f", its last {_OUTPUT_LINES} lines; all: --format json" if cut > 0 else ""
+        yield ""
+        yield output.style.MIGRATE_HEADING(f"{label} of the last run{more}:")
+        yield from (f"  {escaped(line)}".rstrip() for line in lines[max(cut, 0) :])
+
+
+def _diff(lines: Iterable[str], output: Output) -> Iterator[str]:
+    """In git's colours; the first two lines are names, whatever they start with."""
+    style = output.style
+    by_mark = {"-": style.ERROR, "+": style.SUCCESS, "@": style.MIGRATE_HEADING}
+    for number, line in enumerate(lines):
+        paint = style.MIGRATE_LABEL if number < 2 else by_mark.get(line[:1], str)  # noqa: PLR2004 - the two names
+        yield paint(escaped(line))

@@ -1,0 +1,128 @@
+"""The JSON documents of ``check_scripts`` and ``show_script``: version 1 of the contract."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from scripts_tracker.core.text import finding, path_of
+from scripts_tracker.reporting.report import why
+
+if TYPE_CHECKING:
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.core.values import PastRun, PastVersion, ScriptDefinition
+    from scripts_tracker.project.detail import Comparison, Dossier
+    from scripts_tracker.reporting.report import Report
+    from scripts_tracker.reporting.terminal import Output
+
+
+def check(report: Report, output: Output) -> str:
+    """The report as one JSON document."""
+    document = {
+        "version": 1,
+        "counts": {state.value: count for state, count in report.counts.items()},
+        "needs_action": any(status.state.needs_action for status in report.statuses),
+        "scripts": [_status(status) for status in report.listed],
+        "problems": [finding(found) for found in report.findings],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=not output.unicode)
+
+
+def script(dossier: Dossier, output: Output) -> str:
+    """One script as one JSON document; it has a ``diff`` if that was asked for."""
+    past = dossier.past
+    document = {
+        "version": 1,
+        "script": _status(dossier.status),
+        "why": why(dossier.status),
+        "options": _options(dossier.status.definition),
+        "required_by": [str(other.id) for other in dossier.required_by],
+        "problems": [finding(found) for found in dossier.findings],
+        "versions": [_version(dossier, version) for version in past.versions],
+        "runs_total": past.total,
+        "runs": [_run(run) for run in past.runs],
+        "output": past.output,
+        "traceback": past.traceback,
+    }
+    if dossier.comparison is not None:
+        document["diff"] = _comparison(dossier.comparison)
+    return json.dumps(document, indent=2, ensure_ascii=not output.unicode)
+
+
+def _status(status: ScriptStatus) -> dict[str, Any]:
+    """One script, with nulls where it has no file or no record."""
+    definition, record = status.definition, status.record
+    applied_at = record.applied_at if record else None
+    requires = definition.requires if definition else ()
+    return {
+        "script": str(status.id),
+        "state": status.state.value,
+        "needs_action": status.state.needs_action,
+        "path": path_of(status),
+        "help": definition.help if definition else "",
+        "fingerprint": str(definition.fingerprint) if definition and definition.fingerprint else None,
+        "requires": [str(required.target or required.text) for required in requires],
+        "applied_at": applied_at.isoformat() if applied_at else None,
+        "applied_fingerprint": str(record.applied) if record and record.applied else None,
+        "tags": list(definition.options.tags) if definition else [],
+        "watches": [one.module for one in definition.watches] if definition else [],
+        "changed_modules": list(status.changed_modules),
+    }
+
+
+def _options(definition: ScriptDefinition | None) -> dict[str, Any] | None:
+    """The options of ``@tracked_script``, defaults included; None without a file."""
+    if definition is None:
+        return None
+    options = definition.options
+    return {
+        "rerun": options.rerun,
+        "atomic": options.atomic,
+        "tags": list(options.tags),
+        "unless": list(options.unless),
+        "watch": list(options.watch),
+    }
+
+
+def _version(dossier: Dossier, version: PastVersion) -> dict[str, Any]:
+    return {
+        "fingerprint": str(version.fingerprint),
+        "content_digest": version.content_digest,
+        "runs": version.runs,
+        "applied": version.applied,
+        "first_run_at": version.first_at.isoformat(),
+        "last_run_at": version.last_at.isoformat(),
+        "has_source": version.has_source,
+        "is_applied": dossier.is_applied(version),
+        "is_file": dossier.is_now(version),
+    }
+
+
+def _run(run: PastRun) -> dict[str, Any]:
+    record = run.record
+    return {
+        "kind": record.kind,
+        "outcome": run.outcome,
+        "applies": record.applies,
+        "reason": record.reason,
+        "started_at": record.started_at.isoformat(),
+        "ended_at": record.ended_at.isoformat() if record.ended_at else None,
+        "seconds": run.seconds,
+        "user": record.user,
+        "host": record.host,
+        "pid": record.pid,
+        "git_revision": run.git_revision,
+        "fingerprint": str(record.version) if record.version else None,
+        "arguments": run.given,
+    }
+
+
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "old": comparison.old,
+        "new": comparison.new,
+        "is_raw": comparison.is_raw,
+        "note": " ".join(comparison.notes),
+        "changed_modules": list(comparison.changed_modules),
+        "text": "\n".join(comparison.lines),
+    }

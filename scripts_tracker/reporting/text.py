@@ -1,0 +1,110 @@
+"""``check_scripts`` and the notice after ``migrate`` as text: grouped by state, in the words of django-scripts-tracker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scripts_tracker.core.states import State
+from scripts_tracker.core.text import path_of
+from scripts_tracker.reporting.report import compared_by_bytes, tone, why
+from scripts_tracker.reporting.terminal import wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.core.values import Finding
+    from scripts_tracker.reporting.report import Report
+    from scripts_tracker.reporting.terminal import Output
+
+_BRIEF = (State.NEW, State.MODIFIED)
+
+
+def check(report: Report, output: Output) -> str:
+    """The whole report: scripts by state and why, the dependencies if asked for, problems, what is not listed."""
+    lines = [*_head(report, output), *_sections(report.listed, output, lambda status: _note(status, report))]
+    if report.dependencies:
+        lines.extend(_dependencies(report, output))
+    lines.extend(problems(report.findings, output))
+    lines.extend(_rest(report, output))
+    return "\n".join(lines)
+
+
+def notice(report: Report, output: Output) -> str:
+    """The notice after ``migrate``: what needs action, in the words that people grep for."""
+    lines = [*_head(report, output), *_sections(report.unapplied, output, _brief_note)]
+    if report.findings:
+        count = len(report.findings)
+        words = "1 problem was" if count == 1 else f"{count} problems were"
+        text = f"{words} found in the scripts; to see them: manage.py check_scripts"
+        lines.extend(map(output.style.WARNING, wrapped(text, "", output)))
+    return "\n".join(lines)
+
+
+def problems(findings: Sequence[Finding], output: Output) -> Iterator[str]:
+    """The findings with their hints, below a heading; nothing without findings."""
+    if findings:
+        yield output.style.WARNING(f"Problems ({len(findings)}):")
+    for finding in findings:
+        yield from wrapped(f"{finding.location}: {finding.code} {finding.message}", "  ", output)
+        yield from wrapped(finding.hint, "    ", output)
+
+
+def _head(report: Report, output: Output) -> Iterator[str]:
+    counts = report.counts
+    yield output.style.MIGRATE_HEADING("Checking management scripts:")
+    yield from wrapped(
+        f"You have {counts[State.NEW]} new and {counts[State.MODIFIED]} modified"
+        " management scripts to be applied.",
+        "  ",
+        output,
+    )
+
+
+def _sections(
+    listed: Sequence[ScriptStatus], output: Output, note: Callable[[ScriptStatus], str]
+) -> Iterator[str]:
+    for state in (*_BRIEF, *(state for state in State if state not in _BRIEF)):
+        group = [status for status in listed if status.state is state]
+        if not group:
+            continue
+        style = output.style.ERROR if tone(state) == "trouble" else output.style.MIGRATE_HEADING
+        yield style(f"{state.label} scripts ({len(group)}):")
+        for status in group:
+            yield f"  {output.style.SUCCESS(path_of(status))}"
+            yield from wrapped(status.definition.help if status.definition else "", "    ", output)
+            yield from wrapped(note(status), "    ", output)
+
+
+def _note(status: ScriptStatus, report: Report) -> str:
+    note = f"{status.id}: {why(status)}"
+    if not status.state.needs_action:
+        return note
+    from scripts_tracker.core import planning  # only for scripts that need action
+
+    required = planning.unapplied_requirements(status, report.by_id)
+    waits = ", ".join(f"{other.id} ({other.state.value})" for other in required)
+    return f"{note}\nrequires {waits}" if waits else note
+
+
+def _brief_note(status: ScriptStatus) -> str:
+    is_plain = status.state in _BRIEF and not (status.changed_modules or compared_by_bytes(status))
+    return "" if is_plain else f"{status.id}: {why(status)}"
+
+
+def _dependencies(report: Report, output: Output) -> Iterator[str]:
+    yield output.style.MIGRATE_HEADING("Script dependencies:")
+    if report.unapplied:
+        from scripts_tracker.reporting import charts  # only if asked for
+
+        yield from (f"  {line}" for line in charts.tree(report, output))
+    else:
+        yield "  No script is to be applied."
+
+
+def _rest(report: Report, output: Output) -> Iterator[str]:
+    """How many scripts are not listed, by state."""
+    unlisted = {} if report.show_all else {state: n for state, n in report.counts.items() if not state.shown}
+    quiet = ", ".join(f"{count} {state.value}" for state, count in unlisted.items() if count)
+    if quiet:
+        yield from wrapped(f"Not listed: {quiet}. To list all: check_scripts --all", "", output)
