@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import Error, connections, router
+from django.db import Error, connections
 from django.db.models.signals import post_migrate
 
 from scripts_tracker import conf
 from scripts_tracker.core.events import COULD_NOT_RUN
 from scripts_tracker.core.text import printable
 from scripts_tracker.ledger import database
-from scripts_tracker.models import Script
 from scripts_tracker.project.status import take_stock
 from scripts_tracker.reporting import terminal, text
 from scripts_tracker.reporting.report import Report
@@ -64,13 +63,7 @@ def notify_after_migrate(
 
 def _is_ours(using: str) -> bool:
     settings = conf.tracker_settings()
-    return (
-        settings.enabled
-        and (settings.notify or settings.auto_run)
-        and using == database.alias()
-        and router.allow_migrate_model(using, Script)
-        and database.tables_exist()
-    )
+    return settings.enabled and (settings.notify or settings.auto_run) and database.holds_ledger(using)
 
 
 def _notify(stdout: Any) -> bool:

@@ -13,9 +13,8 @@ from django.template.response import TemplateResponse
 
 from scripts_tracker.admin import texts
 from scripts_tracker.admin.reading import page_of
+from scripts_tracker.ledger import rows
 from scripts_tracker.ledger.database import alias
-from scripts_tracker.ledger.writing import identity_of
-from scripts_tracker.models import Script
 from scripts_tracker.project import marks
 from scripts_tracker.reporting import report
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.admin.page import Subject
     from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.models import Script
     from scripts_tracker.project.marks import Outcome
     from scripts_tracker.project.status import Overview
 
@@ -143,8 +143,8 @@ def _carry_out(
     assert subject.status is not None  # noqa: S101 - as above
     with transaction.atomic(using=alias()):
         outcome = decision.carry_out(subject.overview, subject.status, reason, user.get_username())
-        if outcome.done:
-            row = Script.objects.using(alias()).get(identity=identity_of(subject.id))
+        row = rows.script_row(subject.id) if outcome.done else None
+        if row is not None:
             admin.log_change(request, row, f"{decision.logged}: {reason}")
     for script_id, why in outcome.refused:
         messages.error(request, f"The script {script_id} was left alone: {why}.")

@@ -19,8 +19,7 @@ from scripts_tracker.admin.reading import page_of
 from scripts_tracker.core.states import State
 from scripts_tracker.core.text import path_of
 from scripts_tracker.exceptions import LedgerMissing
-from scripts_tracker.ledger import database
-from scripts_tracker.models import Script
+from scripts_tracker.ledger import database, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.models import Script
     from scripts_tracker.project.status import Overview
 
 _ATTRIBUTE = "_scripts_tracker_overview"
@@ -63,7 +63,7 @@ def status_of(row: Script) -> ScriptStatus:
 
 def _row(status: ScriptStatus) -> Script:
     """A row for Django's change list to show; it is never saved."""
-    row = Script(app_label=status.id.app_label, name=status.id.name, path=path_of(status))
+    row = rows.unsaved_row(status.id, path_of(status))
     setattr(row, "status", status)  # noqa: B010 - as above
     return row
 

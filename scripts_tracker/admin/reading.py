@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.urls import reverse
 
-from scripts_tracker.ledger.database import alias
+from scripts_tracker.ledger import rows
 
 if TYPE_CHECKING:
     from typing import Any
@@ -36,7 +36,7 @@ class ReadOnlyAdmin(_ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The rows, wherever the ledger is."""
-        return super().get_queryset(request).using(alias())
+        return rows.in_ledger(super().get_queryset(request))
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
         """Rows come from what happens."""

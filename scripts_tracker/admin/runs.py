@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin import SimpleListFilter
@@ -16,14 +16,14 @@ from scripts_tracker.admin import texts
 from scripts_tracker.admin.reading import ReadOnlyAdmin, page_of
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import LedgerMissing
-from scripts_tracker.ledger.database import alias, needs_tables, unavailable_message
+from scripts_tracker.ledger import rows
+from scripts_tracker.ledger.database import unavailable_message
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
-    from scripts_tracker.core.values import RunRecord
     from scripts_tracker.models import ScriptRun
 
 
@@ -38,9 +38,8 @@ class _ColumnFilter(SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002 - as above
         """The runs with the value that is asked for."""
-        return (
-            queryset if self.value() is None else queryset.filter(**{str(self.parameter_name): self.value()})
-        )
+        value = self.value()
+        return queryset if value is None else rows.with_value(queryset, str(self.parameter_name), value)
 
 
 class OutcomeFilter(_ColumnFilter):
@@ -63,27 +62,12 @@ class KindFilter(_ColumnFilter):
     choices_there_are = tuple((one, texts.kind(one)) for one in ("run", "rehearsal", "mark", "unmark"))
 
 
-def _outcome(run: ScriptRun) -> str:
-    """How a row of the list ended, as the page of its script has it and a check."""
-    from scripts_tracker.ledger import leases, queries  # as late as somebody looks
-
-    is_last = run.script.last_run_id == run.pk
-    holds = getattr(run, "holds") or (is_last and leases.is_held_unrenewed(cast("RunRecord", run), alias()))  # noqa: B009 - no attribute that the model knows of
-    return queries.outcome_of(run, holds=bool(holds))
-
-
-@needs_tables
-def _ask_for_none(runs: QuerySet[Any]) -> None:
-    """Every column, of no row: before an upgrade's migrations one is missing."""
-    list(runs.filter(pk=0))
-
-
 class RunList(ChangeList):
-    """Without what no list shows: each may be 64 KiB long."""
+    """Without what no list shows."""
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         """The rows of the list."""
-        return super().get_queryset(request, exclude_parameters).defer("output", "traceback", "arguments")
+        return rows.without_long_texts(super().get_queryset(request, exclude_parameters))
 
 
 class ScriptRunAdmin(ReadOnlyAdmin):
@@ -109,11 +93,7 @@ class ScriptRunAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Runs with what is said of their script and version, without its source."""
-        from scripts_tracker.ledger import queries  # as above
-
-        runs = super().get_queryset(request).select_related("script", "version")
-        runs = runs.defer("version__facts", "version__source")
-        return cast("QuerySet[Any]", runs.annotate(holds=queries.holding()))
+        return rows.runs_with_scripts(super().get_queryset(request))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -128,7 +108,7 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     def _trouble(self, request: HttpRequest) -> HttpResponse | None:
         """Back to the start with a message where rows cannot be read; a page would find out when half of it is sent."""
         try:
-            _ask_for_none(self.get_queryset(request))
+            rows.check_readable(self.get_queryset(request))
         except (LedgerMissing, Error) as error:
             told = str(error) if isinstance(error, LedgerMissing) else unavailable_message(error)
             self.message_user(request, told, messages.ERROR)
@@ -169,7 +149,7 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     @admin.display(description="outcome")
     def how_it_ended(self, run: ScriptRun) -> SafeString:
         """In colour and in words."""
-        return texts.outcome_badge(_outcome(run))
+        return texts.outcome_badge(rows.outcome_now(run))
 
     @admin.display(description="duration")
     def took(self, run: ScriptRun) -> str:

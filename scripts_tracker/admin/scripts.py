@@ -17,9 +17,7 @@ from scripts_tracker.admin.listing import AppFilter, ScriptList, StateFilter, Ta
 from scripts_tracker.admin.reading import ReadOnlyAdmin, key_of, page_of, shows_runs
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import LedgerMissing
-from scripts_tracker.ledger.database import alias
-from scripts_tracker.ledger.writing import identity_of
-from scripts_tracker.models import Script
+from scripts_tracker.ledger import rows
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.admin.deciding import Decision
     from scripts_tracker.admin.page import Subject
+    from scripts_tracker.models import Script
 
 
 class ScriptAdmin(ReadOnlyAdmin):
@@ -145,7 +144,7 @@ class ScriptAdmin(ReadOnlyAdmin):
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Django's own history of decisions, which goes by the row's key."""
-        row = self._row_of(self._id_of(object_id))
+        row = rows.script_row(self._id_of(object_id))
         if row is None:
             raise Http404(f"nothing was decided about {object_id}")
         return super().history_view(request, str(row.pk), extra_context)
@@ -173,15 +172,12 @@ class ScriptAdmin(ReadOnlyAdmin):
         text = unquote(object_id)
         key = key_of(text)
         if key is not None:
-            row = Script.objects.using(alias()).filter(pk=key).first()
-            if row is None:
+            script_id = rows.script_id(key)
+            if script_id is None:
                 raise Http404(f"there is no script with the key {text}")
-            return ScriptId(row.app_label, row.name)
+            return script_id
         app_label, _, name = text.partition(".")
         return ScriptId(app_label, name)
-
-    def _row_of(self, script_id: ScriptId) -> Script | None:
-        return Script.objects.using(alias()).filter(identity=identity_of(script_id)).first()
 
     def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
         """What the templates of the admin ask of every page."""

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from scripts_tracker import conf
+from scripts_tracker.ledger import database
 from scripts_tracker.project import scan
 
 if TYPE_CHECKING:
@@ -57,9 +58,7 @@ class Row:
 
 def tables(using: str) -> tuple[str, ...]:
     """Which of its tables are in this database (one query)."""
-    connection = connections[using]
-    with connection.cursor() as cursor:
-        present = set(connection.introspection.table_names(cursor))
+    present = database.table_names(using)
     return tuple(table for table in TABLES if table in present)
 
 

@@ -142,12 +142,27 @@ def _reconnect(error: Error, say: Callable[[str], None], *, is_first: bool) -> N
     discard(connections[alias()])
 
 
+def table_names(using: str) -> set[str]:
+    """The tables of a database (one query)."""
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        return set(connection.introspection.table_names(cursor))
+
+
 def tables_exist() -> bool:
     """Whether all tables of the ledger are there (one query)."""
-    connection = connections[alias()]
-    with connection.cursor() as cursor:
-        names = set(connection.introspection.table_names(cursor))
-    return names.issuperset(model._meta.db_table for model in (Script, ScriptVersion, ScriptRun))  # noqa: SLF001 - Django's documented Model API
+    tables = (model._meta.db_table for model in (Script, ScriptVersion, ScriptRun))  # noqa: SLF001 - Django's documented Model API
+    return table_names(alias()).issuperset(tables)
+
+
+def holds_ledger(using: str) -> bool:
+    """Whether this is the ledger's database, and all of its tables are there (at most one query)."""
+    return using == alias() and router.allow_migrate_model(using, Script) and tables_exist()
+
+
+def check_access(using: str) -> None:
+    """Open a cursor and close it: a test that forbids a database raises its own error here."""
+    connections[using].cursor().close()
 
 
 def needs_tables(function: Callable[P, R]) -> Callable[P, R]:

@@ -35,7 +35,7 @@ from scripts_tracker.core.values import (
 )
 from scripts_tracker.core.vocabulary import ALGORITHM
 from scripts_tracker.ledger import processes
-from scripts_tracker.ledger.database import DatabaseEpoch, alias, needs_tables
+from scripts_tracker.ledger.database import alias, needs_tables
 from scripts_tracker.ledger.leases import live
 from scripts_tracker.ledger.writing import identity_of
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
@@ -234,11 +234,6 @@ def _run(row: tuple[Any, ...], record: ScriptRecord) -> PastRun:
     run = RunRecord(pk=pk, version=version, content_digest=content_digest, **facts)
     holds = record.lease_live and record.last_run is not None and record.last_run.pk == pk
     return PastRun(run, outcome_of(run, holds=holds), arguments, git_revision)
-
-
-def holding() -> Exists:
-    """Of a run: whether it holds its script by a lease. No join, so that to count runs stays as cheap."""
-    return Exists(Script.objects.filter(last_run=OuterRef("pk"), lease_expires__gt=DatabaseEpoch()))
 
 
 def outcome_of(run: RunRecord | ScriptRun, *, holds: bool) -> str:

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
-from django.db import DEFAULT_DB_ALIAS, Error, connections
+from django.db import DEFAULT_DB_ALIAS, Error
 
 from scripts_tracker import conf
 from scripts_tracker.core import redaction
@@ -74,7 +74,7 @@ def _start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticke
     try:
         with _ledger_trouble(identity.id), database.uncounted():
             if options.atomic and conf.is_under_test():
-                connections[DEFAULT_DB_ALIAS].cursor().close()  # a test may forbid either database
+                database.check_access(DEFAULT_DB_ALIAS)  # a test may forbid either database
             return starts.start(call, identity, options, ticket)
     except Exception:  # under test alone, where an untracked command would have met none of it
         if ticket is not None or not conf.is_under_test():

@@ -164,10 +164,8 @@ def migrate_ends(using: str) -> None:
 
 def is_empty(using: str, *registries: Apps) -> bool:
     """Whether no table of these models holds a row, apart from what ``migrate`` itself fills."""
-    connection = connections[using]
-    with connection.cursor() as cursor:
-        present = set(connection.introspection.table_names(cursor))
-    name_of = connection.introspection.identifier_converter
+    present = database.table_names(using)
+    name_of = connections[using].introspection.identifier_converter
     models = {model._meta.db_table: model for apps in registries for model in _models(using, apps)}  # noqa: SLF001 - Django's documented Model API
     held = (model for table, model in models.items() if name_of(table) in present)
     return not any(model._base_manager.using(using).exists() for model in held)  # noqa: SLF001 - as above

@@ -1,0 +1,78 @@
+"""Rows and querysets of the ledger for Django's admin, which cannot do without them.
+
+Every process of a project that has the admin imports this, so the rest of the ledger is imported when a page is shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from django.db.models import Exists, OuterRef
+
+from scripts_tracker.core.values import ScriptId
+from scripts_tracker.ledger.database import DatabaseEpoch, alias, needs_tables
+from scripts_tracker.models import Script
+
+if TYPE_CHECKING:
+    from django.db.models import Model, QuerySet
+
+    from scripts_tracker.core.values import RunRecord
+    from scripts_tracker.models import ScriptRun
+
+    M = TypeVar("M", bound=Model)
+
+
+def in_ledger(rows: QuerySet[M]) -> QuerySet[M]:
+    """The same rows, read from the ledger's database."""
+    return rows.using(alias())
+
+
+def script_row(script_id: ScriptId) -> Script | None:
+    """The row of a script, None where the ledger does not know it (one query)."""
+    from scripts_tracker.ledger.writing import identity_of
+
+    return Script.objects.using(alias()).filter(identity=identity_of(script_id)).first()
+
+
+def script_id(pk: int) -> ScriptId | None:
+    """The script whose row has this key, None where there is no such row (one query)."""
+    row = Script.objects.using(alias()).filter(pk=pk).values_list("app_label", "name").first()
+    return ScriptId(*row) if row else None
+
+
+def unsaved_row(script_id: ScriptId, path: str) -> Script:
+    """A row for Django's change list to show; it is never saved."""
+    return Script(app_label=script_id.app_label, name=script_id.name, path=path)
+
+
+def runs_with_scripts(runs: QuerySet[ScriptRun]) -> QuerySet[ScriptRun]:
+    """Runs with their script and version, without the source, and with whether they hold the script by a lease."""
+    # No join for the lease, so that counting runs stays cheap.
+    holding = Exists(Script.objects.filter(last_run=OuterRef("pk"), lease_expires__gt=DatabaseEpoch()))
+    runs = runs.select_related("script", "version").defer("version__facts", "version__source")
+    return cast("QuerySet[ScriptRun]", runs.annotate(holds=holding))
+
+
+def without_long_texts(runs: QuerySet[ScriptRun]) -> QuerySet[ScriptRun]:
+    """Runs without what no list shows: each text may be 64 KiB long."""
+    return runs.defer("output", "traceback", "arguments")
+
+
+def with_value(rows: QuerySet[M], column: str, value: str) -> QuerySet[M]:
+    """The rows that have this value in a column."""
+    return rows.filter(**{column: value})
+
+
+@needs_tables
+def check_readable(runs: QuerySet[Any]) -> None:
+    """Read every column of no row; raises LedgerMissing or a database error where one is missing."""
+    list(runs.filter(pk=0))
+
+
+def outcome_now(run: ScriptRun) -> str:
+    """The outcome of one of ``runs_with_scripts`` as a check reports it: ``lost`` where no process can be running it."""
+    from scripts_tracker.ledger import leases, queries
+
+    is_last = run.script.last_run_id == run.pk
+    holds = getattr(run, "holds") or (is_last and leases.is_held_unrenewed(cast("RunRecord", run), alias()))  # noqa: B009 - an annotation, which the model does not have
+    return queries.outcome_of(run, holds=bool(holds))
