@@ -1,4 +1,4 @@
-"""``scripts-tracker-lint``: needs no settings, no database, and imports nothing of the project."""
+"""``scripts-tracker-lint``: needs no settings and no database, and imports nothing from the project."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _USUAL_COLUMNS: Final = 80
 
 
 def process() -> NoReturn:
-    """Run the lint as all that a process does: what the console script calls."""
-    # Trees and facts hold no cycles, so the collector would only walk them: a tenth of the time, and most of that at
-    # the end, when the interpreter has it look through all modules before it lets go of them.
+    """Run the lint and exit: the entry point of the console script."""
+    # Trees and facts hold no cycles, so the garbage collector would only walk them. That is a tenth of the time, most
+    # of it at exit, when the interpreter collects once more before it unloads all modules.
     gc.disable()
     status = main()
     gc.freeze()
@@ -43,10 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the lint.
 
     Args:
-        argv: the arguments; those of the process where None.
+        argv: the arguments; None means those of the process.
 
     Returns:
-        0 for a clean project, 1 for findings, 2 for wrong use.
+        0 without findings, 1 with findings, 2 for wrong use.
     """
     try:
         status = _run(_parser().parse_args(argv))
@@ -68,14 +68,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Help(argparse.HelpFormatter):
-    """Help as wide as the terminal; argparse would ask shutil, which loads all compressors, even to read options."""
+    """Help as wide as the terminal; argparse itself would import shutil and all compressors to find the width."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=_columns() - 2)
 
 
 def _columns() -> int:
-    """What ``shutil.get_terminal_size()`` says."""
+    """The width of the terminal, as ``shutil.get_terminal_size()`` has it."""
     with contextlib.suppress(KeyError, ValueError):
         if (given := int(os.environ["COLUMNS"])) > 0:
             return given
@@ -101,21 +101,21 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--since",
         metavar="REV",
-        help="also tell which scripts changed silently since a git revision",
+        help="also report scripts that changed since a git revision without an explicit rerun=",
     )
-    add("--fix", action="store_true", help="mend what can be mended safely")
-    add("--diff", action="store_true", help="show what --fix would do, and write nothing")
+    add("--fix", action="store_true", help="apply safe fixes")
+    add("--diff", action="store_true", help="show what --fix would change, and write nothing")
     add("--list-rules", action="store_true", help="list the rules and exit")
     add("--explain", metavar="CODE", help="explain one rule and exit")
-    add("--no-cache", action="store_true", help="neither read nor write .scripts_tracker_cache/")
-    add("--no-color", action="store_true", help="plain text, as the environment's NO_COLOR asks for too")
-    add("--version", action="store_true", help="tell the version and exit")
+    add("--no-cache", action="store_true", help="do not read or write .scripts_tracker_cache/")
+    add("--no-color", action="store_true", help="plain text; so does the environment variable NO_COLOR")
+    add("--version", action="store_true", help="show the version and exit")
     return parser
 
 
 def _run(options: argparse.Namespace) -> int:
     if options.version or options.list_rules or options.explain:
-        _write(_told(options))
+        _write(_information(options))
         return CLEAN
     render = _renderer(options)
     session = _session(options)
@@ -128,17 +128,17 @@ def _run(options: argparse.Namespace) -> int:
         _write(text)
         return FOUND if text else CLEAN
     if options.fix:
-        found = _mended(session, cache, found)
+        found = _fixed(session, cache, found)
     _write(render(found))
     return FOUND if found else CLEAN
 
 
-def _mended(session: Session, cache: FactCache | None, found: list[Finding]) -> list[Finding]:
-    """What is left to find when all has been mended; what is mended first may bring further things to light."""
+def _fixed(session: Session, cache: FactCache | None, found: list[Finding]) -> list[Finding]:
+    """What is left after all fixes; one fix may bring further findings to light, so there are several rounds."""
     from scripts_tracker.lint import fixing
 
     for _ in range(_MOST_ROUNDS):
-        changed, troubles = fixing.mend(session.request.root, found)
+        changed, troubles = fixing.fix(session.request.root, found)
         for trouble in troubles:
             _complain(trouble)
         if not changed:
@@ -151,7 +151,7 @@ def _session(options: argparse.Namespace) -> Session:
     from scripts_tracker.lint.engine import session
 
     if options.since == "":
-        raise WrongUseError("--since needs a revision, such as --since origin/main")
+        raise WrongUseError("--since needs a revision, for example --since origin/main")
     existing = [_existing(path) for path in options.paths]
     root = _root(options.root, existing)
     paths = [one for path in existing for one in _within(path, root)]
@@ -167,17 +167,17 @@ def _session(options: argparse.Namespace) -> Session:
 def _existing(path: str) -> str:
     absolute = os.path.abspath(path)
     if not os.path.lexists(absolute):
-        raise WrongUseError(f"there is no file or folder {path}")
+        raise WrongUseError(f"no such file or folder: {path}")
     return absolute
 
 
 def _within(path: str, root: str) -> list[str]:
-    """A path as it may stand in the project: as it is given, and where links lead to."""
+    """The ways a path may be written inside the project: as given, and with links resolved."""
     real, real_root = os.path.realpath(path), os.path.realpath(root)
     behind = os.path.normpath(os.path.join(root, os.path.relpath(real, real_root)))
     found = [one for one in dict.fromkeys((path, real, behind)) if _lies_in(one, root)]
     if not found:
-        raise WrongUseError(f"{path} lies outside of the project {root}: give its folder with --root")
+        raise WrongUseError(f"{path} is outside the project {root}; choose another project with --root")
     return found
 
 
@@ -189,7 +189,7 @@ def _root(given: str | None, paths: Sequence[str]) -> str:
     if given is not None:
         root = os.path.abspath(given)
         if not os.path.isdir(root):
-            raise WrongUseError(f"--root: there is no folder {given}")
+            raise WrongUseError(f"--root: no such folder: {given}")
         return root
     start = os.path.dirname(paths[0]) if paths and os.path.isfile(paths[0]) else paths[0] if paths else ""
     return lint_config.folder_of_project(os.getcwd()) or lint_config.folder_of_project(start) or os.getcwd()
@@ -201,7 +201,7 @@ def _cache(root: str) -> FactCache:
     return FactCache(root)
 
 
-def _told(options: argparse.Namespace) -> str:
+def _information(options: argparse.Namespace) -> str:
     from scripts_tracker.lint import explaining
 
     if options.version:
@@ -212,9 +212,7 @@ def _told(options: argparse.Namespace) -> str:
         return explaining.listed()
     (code,) = lint_config.checked_codes([options.explain], "--explain")
     if code not in codes.ALL:
-        raise WrongUseError(
-            f"--explain: {options.explain} is no whole code; --list-rules tells which there are"
-        )
+        raise WrongUseError(f"--explain: unknown code {options.explain}; see --list-rules")
     return explaining.explained(code)
 
 
@@ -242,14 +240,14 @@ def _width() -> int | None:
 
 def _write(text: str) -> None:
     if sys.stdout is None:
-        raise WrongUseError("there is no standard output to write to")
+        raise WrongUseError("standard output is closed")
     text = f"{text}\n" if text and not text.endswith("\n") else text
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _let_go_of_output() -> None:
-    """What could not be written is not tried again: Python would complain once more at its end."""
+    """Drop what could not be written; otherwise Python tries again at exit and complains once more."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -23,7 +23,7 @@ _EVERYTHING: Final = "ALL"
 
 
 class WrongUseError(Exception):
-    """What was asked for makes no sense; the message is one line that says what to type instead."""
+    """Wrong options or settings; the message is one line that says what to type instead."""
 
 
 class Config(NamedTuple):
@@ -33,11 +33,11 @@ class Config(NamedTuple):
         select: codes, or their beginnings; only these are reported.
         ignore: codes, or their beginnings, that are not reported.
         per_file_ignores: patterns of paths, each with what is not reported there.
-        exclude: patterns of paths that are not looked at.
+        exclude: patterns of paths that are skipped.
         roots: folders that Python imports from, absolute.
-        commands_dirs: folders of commands, absolute; empty where all are to be found.
-        ignored_files: names of files that the tracker leaves out, as IGNORED_FILES in Django's settings.
-        ignored_cmd_prefixes: beginnings of such names, as IGNORED_CMD_PREFIXES.
+        commands_dirs: folders of commands, absolute; empty means that the lint finds them.
+        ignored_files: names of files that the tracker leaves out, like IGNORED_FILES in Django's settings.
+        ignored_cmd_prefixes: beginnings of such names, like IGNORED_CMD_PREFIXES.
     """
 
     select: tuple[str, ...] = (_EVERYTHING,)
@@ -50,7 +50,7 @@ class Config(NamedTuple):
     ignored_cmd_prefixes: tuple[str, ...] = ()
 
     def reports(self, finding: Finding) -> bool:
-        """Whether a finding is to be reported."""
+        """Whether to report a finding."""
         if is_excluded(finding.location.path, self.exclude):
             return False
         return self.wants(finding.code) and not any(
@@ -85,8 +85,8 @@ def checked_codes(chosen: Iterable[str], origin: str) -> tuple[str, ...]:
             import difflib
 
             near = difflib.get_close_matches(name, codes.ALL, n=1, cutoff=0.5)
-            advice = f"did you mean {near[0]}?" if near else "--list-rules tells which there are."
-            raise WrongUseError(f"{origin}: there is no rule {one!r}; {advice}")
+            advice = f"did you mean {near[0]}?" if near else "see --list-rules."
+            raise WrongUseError(f"{origin}: unknown rule {one!r}; {advice}")
         found.append(name)
     return tuple(found)
 
@@ -117,8 +117,8 @@ def read(root: str) -> Config:
             import difflib
 
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
-            raise WrongUseError(f"{FILE}: [tool.{TABLE}] has no key {key!r}; {advice}")
+            advice = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}."
+            raise WrongUseError(f"{FILE}: unknown key {key!r} in [tool.{TABLE}]; {advice}")
         values[name] = _value(name, value, root)
     return Config(**values)
 
@@ -130,7 +130,7 @@ def _table(path: str) -> dict[str, Any]:
         content = reading.read_bytes(path)
     except UnreadableSource as error:
         raise WrongUseError(f"{FILE} cannot be read: {error.reason}") from error
-    # Most projects say nothing of us, and the parser takes its time.
+    # Most projects have no such table, and the parser is slow.
     if TABLE.encode() not in content:
         return {}
     if sys.version_info >= (3, 11):
@@ -143,14 +143,14 @@ def _table(path: str) -> dict[str, Any]:
         raise WrongUseError(f"{FILE} is not valid TOML: {error}") from error
     table = tool.get(TABLE, {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):
-        raise WrongUseError(f"{FILE}: [tool.{TABLE}] is no table")
+        raise WrongUseError(f"{FILE}: [tool.{TABLE}] is not a table")
     return table
 
 
 def _value(name: str, value: object, root: str) -> Any:
     if name == "per_file_ignores":
         if not isinstance(value, dict):
-            raise WrongUseError(f'{FILE}: {name} is a table, such as {{"legacy/*" = ["ST016"]}}')
+            raise WrongUseError(f'{FILE}: {name} must be a table, for example {{"legacy/*" = ["ST016"]}}')
         return tuple(
             (pattern, checked_codes(_texts(f"{name}.{pattern}", chosen), f"{FILE}: {name}"))
             for pattern, chosen in value.items()
@@ -166,18 +166,18 @@ def _value(name: str, value: object, root: str) -> Any:
 def _texts(name: str, value: object) -> tuple[str, ...]:
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         return tuple(value)
-    raise WrongUseError(f'{FILE}: {name} is a list of texts, such as ["..."]')
+    raise WrongUseError(f'{FILE}: {name} must be a list of strings, for example ["..."]')
 
 
 def _existing(name: str, text: str, root: str) -> str:
     path = os.path.normpath(os.path.join(root, text))
     if not os.path.isdir(path):
-        raise WrongUseError(f"{FILE}: {name} names a folder that does not exist: {text}")
+        raise WrongUseError(f"{FILE}: {name}: no such folder: {text}")
     return path
 
 
 def chosen_codes(arguments: Sequence[str] | None, origin: str) -> tuple[str, ...] | None:
-    """What an option with codes says, which may hold several with commas between; None where it is not given."""
+    """The codes that an option names, which may be given several times and with commas; None if it is not given."""
     if arguments is None:
         return None
     return checked_codes([one for text in arguments for one in text.split(",") if one.strip()], origin)

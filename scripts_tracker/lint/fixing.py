@@ -1,4 +1,4 @@
-"""``--fix``: exchanges what the rules say to exchange, and leaves every other byte of the file as it is."""
+"""``--fix``: applies the edits of the rules, and leaves every other byte of the file as it is."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
 
 class ChangedMeanwhileError(Exception):
-    """The file is not what was looked at any more."""
+    """The file changed after it was checked."""
 
 
 def fixed(source: bytes, findings: Iterable[Finding]) -> bytes:
-    """A file's bytes with everything mended that can be.
+    """A file's bytes after all fixes.
 
     Args:
         source: the file's bytes.
-        findings: what is wrong with it; those that are not fixable are left alone.
+        findings: what is wrong with it; those that are not fixable are ignored.
 
     Returns:
-        The new bytes; the same where nothing can be mended, or where mending would not leave a file that parses.
+        The new bytes; the same if there is nothing to fix, or if the result would not parse.
 
     Raises:
         UnreadableSource: the file cannot be analysed.
@@ -60,10 +60,10 @@ def fixed(source: bytes, findings: Iterable[Finding]) -> bytes:
 
 
 def write(path: str, before: bytes, after: bytes) -> None:
-    """Put new bytes in the place of a file's old ones, at once; its permissions stay, and so do links to it.
+    """Replace a file's bytes atomically; its permissions stay, and so do links to it.
 
     Raises:
-        ChangedMeanwhileError: the file holds something else than ``before``.
+        ChangedMeanwhileError: the file no longer holds ``before``.
         OSError: it cannot be written.
     """
     target = os.path.realpath(path)
@@ -94,7 +94,7 @@ def _rule_edits(source: bytes, wanted: Collection[Finding]) -> Iterator[Edit]:
         tree = Tree(Extraction(parse(source)))
         for rule in rules:
             fixable = (hit for hit in rule.check(tree) if hit.fixable)
-            # A rule has an edit for each hit that it calls fixable; what `# noqa` hides is not asked for.
+            # A rule has an edit for each fixable hit; those that a comment hides are not in ``wanted``.
             for hit, edit in zip(fixable, rule.edits(tree), strict=True):
                 if (rule.code, hit.place) in places:
                     yield edit
@@ -111,7 +111,7 @@ def _comment_edits(text: str, wanted: Iterable[Finding]) -> Iterator[Edit]:
 
 
 def _apart(edits: Iterable[Edit]) -> list[Edit]:
-    """The edits in the order of their places, without those that would change what another changes."""
+    """The edits in order, without those that overlap an earlier one."""
     kept: list[Edit] = []
     for edit in sorted(edits, key=lambda one: (one.start, one.end)):
         if not kept or edit.start >= kept[-1].end:
@@ -127,7 +127,7 @@ def _exchanged(source: bytes, text: str, edits: list[Edit]) -> bytes:
     raw = source.removeprefix(mark).decode(encoding)
     if _LINE_END.sub("\n", raw) != text:
         return source
-    # Where a line end has two characters, what comes after it stands one further than in the text.
+    # CRLF is two characters here and one in the text, so every later offset shifts by one.
     pairs = [match.start() - number for number, match in enumerate(re.finditer("\r\n", raw))]
     newline = "\r\n" if pairs else "\n"
     parts, done = [], 0
@@ -138,35 +138,35 @@ def _exchanged(source: bytes, text: str, edits: list[Edit]) -> bytes:
     return mark + "".join([*parts, raw[done:]]).encode(encoding)
 
 
-def mend(root: str, findings: Sequence[Finding]) -> tuple[list[str], list[str]]:
-    """Write the files that can be mended.
+def fix(root: str, findings: Sequence[Finding]) -> tuple[list[str], list[str]]:
+    """Fix the files of a project.
 
     Args:
         root: the project root.
         findings: what is wrong.
 
     Returns:
-        The paths of the files that were written, and a line for each file that could not be.
+        The paths of the files that were written, and a line for each file that could not be written.
     """
     written, troubles = [], []
-    for path, before, after in _mended(root, findings):
+    for path, before, after in _fixed_files(root, findings):
         try:
             write(os.path.join(root, path), before, after)
             written.append(path)
         except ChangedMeanwhileError:
-            troubles.append(f"{path} changed meanwhile and was left alone: run --fix again")
+            troubles.append(f"{path} changed in the meantime and was not fixed; run --fix again")
         except OSError as error:
             troubles.append(f"{path} cannot be written: {error.strerror}")
     return written, troubles
 
 
 def diff(root: str, findings: Sequence[Finding]) -> str:
-    """What ``mend`` would change, as one unified diff."""
-    return "".join(line for one in _mended(root, findings) for line in _diff(*one))
+    """What ``fix`` would change, as one unified diff."""
+    return "".join(line for one in _fixed_files(root, findings) for line in _diff(*one))
 
 
-def _mended(root: str, findings: Sequence[Finding]) -> Iterator[tuple[str, bytes, bytes]]:
-    """Each file that would change: its path, its bytes, and what they would become."""
+def _fixed_files(root: str, findings: Sequence[Finding]) -> Iterator[tuple[str, bytes, bytes]]:
+    """Each file that would change: its path, its bytes now, and after the fix."""
     fixable = [finding for finding in findings if finding.fixable]
     for path in dict.fromkeys(finding.location.path for finding in fixable):
         try:
@@ -185,6 +185,6 @@ def _diff(path: str, before: bytes, after: bytes) -> Iterator[str]:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines as patch counts them: ``str.splitlines`` ends them at form feeds and the like too."""
+    """The lines as patch counts them; ``str.splitlines`` would also split at form feeds and the like."""
     *whole, last = text.split("\n")
     return [*(f"{line}\n" for line in whole), *filter(None, [last])]

@@ -1,4 +1,4 @@
-"""``# noqa`` comments: which findings they hide, and which of them hide nothing."""
+"""``# noqa`` comments: which findings they hide, and which comments are unused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _NOQA: Final = r"#\s*noqa(?:\s*:\s*(?P<codes>[A-Z][A-Z0-9]*[0-9]+(?:[,\s]+[A-Z][A-Z0-9]*[0-9]+)*))?"
 _CODE: Final = re.compile(r"ST\d{3}")
 _SEPARATOR: Final = re.compile(r"[,\s]+")
-# What depends on more than the files is not found at every run, so its comments are never idle.
+# These findings depend on more than the files and are not found in every run, so their comments are never unused.
 _NOT_ALWAYS_FOUND: Final = frozenset(
     {codes.UNREADABLE, codes.NOT_IN_GIT, codes.CHANGED_SILENTLY, codes.UNSEEN}
 )
@@ -30,12 +30,12 @@ _NOT_ALWAYS_FOUND: Final = frozenset(
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    """Compiled when there is such a comment: that takes as long as a rule's work on several files."""
+    """Compiled only when there is such a comment: compiling takes as long as checking several files."""
     return re.compile(_NOQA, re.IGNORECASE)
 
 
 def read(text: str) -> tuple[Noqa, ...]:
-    """The comments in the text of a file; where Python cannot tell comments from strings, what looks like one."""
+    """The comments in a file; where the file cannot be tokenized, everything that looks like one."""
     if "noqa" not in text.lower():
         return ()
     import tokenize  # few files have such a comment
@@ -63,7 +63,7 @@ class Comments:
 
     Args:
         root: the project root.
-        known: what is known of the files of scripts, by path as reports show it.
+        known: the hits of the files of scripts, by path as reports show it.
     """
 
     def __init__(self, root: str, known: Mapping[str, FileHits]) -> None:
@@ -72,7 +72,7 @@ class Comments:
         self._read: dict[str, tuple[Noqa, ...]] = {}
 
     def applied(self, findings: Iterable[Finding]) -> Iterator[Finding]:
-        """The findings that no comment hides, and one for each code of ours in a comment that hides nothing."""
+        """The findings that no comment hides, and one for each comment with a code of ours that hides nothing."""
         used: set[tuple[str, int, str]] = set()
         for finding in findings:
             if self.hides(finding):
@@ -114,24 +114,24 @@ def _unused(path: str, one: Noqa, idle: list[str]) -> Finding:
     return Finding(
         Location(path, one.line, one.column),
         codes.UNUSED_NOQA,
-        f"`# noqa: {named}` hides nothing on this line",
+        f"unused `# noqa: {named}`",
         f"Remove {named} from the comment.",
         fixable=True,
     )
 
 
 def idle_codes(finding: Finding) -> tuple[str, ...]:
-    """The codes that a finding about a comment names."""
+    """The codes that a finding about an unused comment names."""
     return tuple(_CODE.findall(finding.message))
 
 
 def without(line: str, start: int, idle: Iterable[str]) -> tuple[int, str]:
-    """A line's comment without some codes: from where on to exchange the line, and for what.
+    """Remove codes from a comment: the offset from which to replace the line, and the replacement.
 
     Args:
         line: the line.
         start: the offset of the comment's ``#``.
-        idle: the codes to remove; with the last of them the comment goes.
+        idle: the codes to remove; without any code left the comment goes, too.
     """
     match = _pattern().match(line, start)
     if match is None or not match["codes"]:

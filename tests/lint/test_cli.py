@@ -67,13 +67,13 @@ def lint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["nowhere.py"], "there is no file or folder nowhere.py"),
-        (["--root", "nowhere"], "--root: there is no folder nowhere"),
-        ([os.sep], "outside of the project"),
-        (["--select", "ST999"], "--select: there is no rule 'ST999'"),
-        (["--ignore", "X"], "--ignore: there is no rule 'X'"),
-        (["--explain", "ST999"], "there is no rule 'ST999'"),
-        (["--explain", "ST01"], "is no whole code"),
+        (["nowhere.py"], "no such file or folder: nowhere.py"),
+        (["--root", "nowhere"], "--root: no such folder: nowhere"),
+        ([os.sep], "is outside the project"),
+        (["--select", "ST999"], "--select: unknown rule 'ST999'"),
+        (["--ignore", "X"], "--ignore: unknown rule 'X'"),
+        (["--explain", "ST999"], "unknown rule 'ST999'"),
+        (["--explain", "ST01"], "unknown code ST01"),
         (["--format", "xml"], "unknown format 'xml'; choose from text, github, json, sarif"),
         (["--since", "no-such-revision"], "no-such-revision"),
         (["--since", ""], "--since needs a revision"),
@@ -254,7 +254,7 @@ def test_a_file_changed_meanwhile_is_not_overwritten(
     monkeypatch.setattr(fixing, "fixed", edited)
     done = lint("--fix")
     assert done.code == 1
-    assert "changed meanwhile" in done.err
+    assert "changed in the meantime" in done.err
     assert (tmp_path / FIX).read_text() == OLD + "# somebody's work\n"
 
 

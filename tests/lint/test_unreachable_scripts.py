@@ -160,8 +160,8 @@ def test_a_second_time_nothing_is_parsed(tmp_path: Path, monkeypatch: pytest.Mon
     asked, paths = request(tmp_path), tuple(map(str, tmp_path.rglob("*.py")))
     run = Run(asked, project_findings(asked).definitions, (), listed(asked).files, paths, store=store)
     found = [*RULE.check(run)]
-    monkeypatch.setattr(modules, "outcomes", lambda sources, **_: [pytest.fail("parsed") for _ in sources])
-    monkeypatch.setattr(modules, "compiled", lambda _source, **_: pytest.fail("parsed"))
+    monkeypatch.setattr(modules, "outcomes", lambda sources, *_: [pytest.fail("parsed") for _ in sources])
+    monkeypatch.setattr(modules, "compiled", lambda *_: pytest.fail("parsed"))
     assert [*RULE.check(run)] == found != []
 
 
