@@ -7,14 +7,14 @@ from scripts_tracker.lint.base import AnalysisRule
 
 
 class UnreadableFile(AnalysisRule):
-    """A file cannot be read, or is no valid Python.
+    """A file cannot be read, or is not valid Python.
 
     ## What it does
-    Names the files that may hold a tracked script and cannot be read, decoded or parsed, and folders of commands that
-    cannot be listed. A file that mentions `tracked_script` nowhere is left alone, unless it is binary.
+    Reports files that may hold a tracked script but cannot be read, decoded or parsed, and folders of commands that
+    cannot be listed. A file that never mentions `tracked_script` is skipped, unless it is binary.
 
     ## Why is this bad?
-    Nobody can tell whether such a file is a tracked script, and whether it changed since it ran.
+    The tracker cannot see whether such a file is a tracked script, or whether it has changed since it ran.
 
     ## Example
     ```python

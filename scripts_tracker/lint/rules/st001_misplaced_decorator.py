@@ -7,15 +7,15 @@ from scripts_tracker.lint.base import AnalysisRule
 
 
 class MisplacedDecorator(AnalysisRule):
-    """`@tracked_script` stands on something that is not the `handle()` of a command.
+    """`@tracked_script` is not on the `handle()` of a command.
 
     ## What it does
-    Looks for uses of the decorator on the class, on other methods, on functions, and on a `handle()` that is defined
-    anew further down. A `handle()` of any class of the module is fine: commands may inherit it.
+    Reports the decorator on a class, on another method, on a function, and on a `handle()` that is redefined
+    further down. It may be on the `handle()` of any class in the module, because commands may inherit it.
 
     ## Why is this bad?
-    The tracker takes a command for a script by the decorators of the `handle()` that Django calls. Anywhere else they
-    track nothing, and the script runs in some environments and is forgotten in others.
+    A command is a tracked script only if the `handle()` that Django calls is decorated. Anywhere else the decorator
+    has no effect: the script runs in some environments and is missed in others.
 
     ## Example
     ```python

@@ -10,11 +10,11 @@ class EmptyRequirement(AnalysisRule):
     """`@required_preceding_script` names no script.
 
     ## What it does
-    Looks for the decorator without arguments, and without a call.
+    Reports the decorator without arguments, and without a call.
 
     ## Why is this bad?
-    Somebody meant the script to wait for another one, and it waits for none. Without a call Django cannot even import
-    the command.
+    The script was meant to wait for another one, but waits for none. Without a call, Django cannot even import the
+    command.
 
     ## Example
     ```python

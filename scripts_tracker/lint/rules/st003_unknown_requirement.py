@@ -10,10 +10,10 @@ class UnknownRequirement(AnalysisRule):
     """The required script does not exist.
 
     ## What it does
-    Looks up every argument of `@required_preceding_script` among the commands of the project.
+    Looks up each argument of `@required_preceding_script` among the commands of the project.
 
     ## Why is this bad?
-    A script that waits for one that is not there can never run: it was renamed, deleted, or misspelt.
+    A script that requires a missing one can never run. The required script was renamed, deleted or misspelt.
 
     ## Example
     ```python

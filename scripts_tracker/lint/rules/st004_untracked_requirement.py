@@ -7,14 +7,14 @@ from scripts_tracker.lint.base import AnalysisRule
 
 
 class UntrackedRequirement(AnalysisRule):
-    """The required command exists, but nobody knows whether it has run.
+    """The required command is not a tracked script.
 
     ## What it does
-    Looks up what `@required_preceding_script` names among the tracked scripts. Commands without `@tracked_script` are
-    none, nor are those that `IGNORED_FILES` or `IGNORED_CMD_PREFIXES` leave out.
+    Looks up each argument of `@required_preceding_script` among the tracked scripts. Commands without
+    `@tracked_script` are not tracked, nor are those that `IGNORED_FILES` or `IGNORED_CMD_PREFIXES` exclude.
 
     ## Why is this bad?
-    The ledger has no records of such a command, so the script that requires it waits forever.
+    The ledger has no record of such a command, so the script that requires it waits forever.
 
     ## Example
     ```python

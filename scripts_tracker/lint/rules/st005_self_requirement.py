@@ -10,10 +10,10 @@ class SelfRequirement(AnalysisRule):
     """A script requires itself.
 
     ## What it does
-    Compares every script with what its `@required_preceding_script` names, be it written out, a module, or inherited.
+    Compares each script with its requirements, whether they are written as strings, given as modules, or inherited.
 
     ## Why is this bad?
-    The script could only run after it has run: never.
+    The script could only run after it has run, which is never.
 
     ## Example
     ```python

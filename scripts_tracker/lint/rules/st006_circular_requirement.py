@@ -7,14 +7,14 @@ from scripts_tracker.lint.base import AnalysisRule
 
 
 class CircularRequirement(AnalysisRule):
-    """Scripts require each other in a circle.
+    """Scripts require each other in a cycle.
 
     ## What it does
-    Follows what scripts require from one to the next. Each circle is reported once, with the whole way around it, in
-    the file of its first script in the order of the alphabet.
+    Follows the requirements from script to script. Each cycle is reported once, with its whole path, in the file of
+    its first script in alphabetical order.
 
     ## Why is this bad?
-    Each script of the circle waits for the next one, so none of them can ever run.
+    Each script in the cycle waits for the next one, so none of them can ever run.
 
     ## Example
     ```python

@@ -7,16 +7,15 @@ from scripts_tracker.lint.base import AnalysisRule
 
 
 class DynamicArgument(AnalysisRule):
-    """An argument or decorator can be known only by running the code.
+    """A decorator or its argument is known only at run time.
 
     ## What it does
-    Looks for options of `@tracked_script` and arguments of `@required_preceding_script` that are neither written out
-    nor constants of a module, and for decorators called `tracked_script` of which nobody can tell where they come
-    from.
+    Reports options of `@tracked_script` and arguments of `@required_preceding_script` that are neither literals nor
+    constants of a module, and decorators named `tracked_script` whose origin cannot be resolved.
 
     ## Why is this bad?
-    The tracker reads scripts and never imports them. What it cannot read it takes at its default, so that a check and
-    a run go by different options, and a requirement is not waited for.
+    The tracker reads scripts and never imports them. Where it cannot read an option it assumes the default, so a
+    check and a run may use different options. A requirement that it cannot read is ignored.
 
     ## Example
     ```python

@@ -7,16 +7,15 @@ from scripts_tracker.lint.base import AnalysisRule
 
 
 class InvalidOption(AnalysisRule):
-    """A decorator has no such option, or does not take such a value.
+    """A decorator has an unknown option, or an option has an invalid value.
 
     ## What it does
-    Compares the options of `@tracked_script` and their values with those that there are: `rerun` is one of
-    `"on-change"`, `"once"` and `"always"`, `atomic` is `True` or `False`, `tags` and `unless` are tuples of texts.
-    `@required_preceding_script` takes texts and modules, without names.
+    Checks the options of `@tracked_script`: `rerun` is `"on-change"`, `"once"` or `"always"`, `atomic` is `True` or
+    `False`, `tags`, `unless` and `watch` are tuples of strings. `@required_preceding_script` takes strings and
+    modules, and no keyword arguments.
 
     ## Why is this bad?
-    The decorator raises an error as soon as Django imports the command, and until then the tracker goes by the
-    default.
+    The decorator raises an error as soon as Django imports the command. Until then the tracker assumes the default.
 
     ## Example
     ```python

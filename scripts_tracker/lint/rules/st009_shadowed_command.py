@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import ScriptDefinition
     from scripts_tracker.lint.base import Project
 
-# Of django.core, of django.contrib, and the two that manage.py answers itself.
+# Commands of django.core and django.contrib, and the two that manage.py handles itself.
 _DJANGOS = (
     *("check", "compilemessages", "createcachetable", "dbshell", "diffsettings", "dumpdata", "flush"),
     *("inspectdb", "loaddata", "makemessages", "makemigrations", "migrate", "optimizemigration", "runserver"),
@@ -31,12 +31,12 @@ class ShadowedCommand(ProjectRule):
     """Another command has the name of a tracked script, so one of them cannot be run.
 
     ## What it does
-    Looks for commands of other apps that are called like a tracked script, and for Django's own, such as `check`.
-    Where two files even give the same script, the one that does not count is reported.
+    Reports tracked scripts that share their name with a command of another app, or with one of Django's own, such
+    as `check`. If two files define the same script, the one that is not used is reported.
 
     ## Why is this bad?
-    Django offers one command for a name, that of the app which stands first in `INSTALLED_APPS`: `manage.py NAME` runs
-    another script than the one that somebody has in mind, and one of the two never runs.
+    Django offers one command per name: the one of the app that comes first in `INSTALLED_APPS`. `manage.py NAME`
+    may run another script than expected, and one of the two never runs.
 
     ## Example
     ```python
@@ -54,7 +54,7 @@ class ShadowedCommand(ProjectRule):
     code = codes.SHADOWED
 
     def check(self, project: Project) -> Iterator[Finding]:
-        """The scripts whose name another command has."""
+        """Yield the scripts that share their name with another command."""
         by_name: dict[str, list[CommandFile]] = {}
         for file in project.files:
             by_name.setdefault(file.name, []).append(file)
@@ -66,12 +66,12 @@ class ShadowedCommand(ProjectRule):
                 yield Finding(
                     script.location,
                     self.code,
-                    f"there is a command {name} in {' and '.join(rivals)} too: `manage.py {name}` runs only one of them",
-                    "Rename the file, so that each command has a name of its own.",
+                    f"another command is named {name} ({', '.join(rivals)}): `manage.py {name}` runs only one of them",
+                    "Rename the file, so that every command has a name of its own.",
                 )
 
 
 def _other_files(script: ScriptDefinition, files: Iterable[CommandFile], findings: Findings) -> list[str]:
-    """The files of other apps; the one of the script may belong to several, where apps share a folder."""
+    """The files of other apps; if apps share a folder, the file of the script belongs to several."""
     others = {findings.shown(one.path) for one in files if one.folder.app_label != script.id.app_label}
     return sorted(others - {script.location.path})

@@ -21,30 +21,34 @@ if TYPE_CHECKING:
     from scripts_tracker.lint.base import Run
     from scripts_tracker.lint.layout import Request
 
-# Also in two bytes a letter, or by a star import.
+# A NUL byte: the name may be written in UTF-16.
 _MAY_BIND_COMMAND: Final = re.compile(rb"\bCommand\b|\0|import\s*\(?\s*\*")
 _TEST_FOLDERS: Final = frozenset({"tests", "test"})
-_NO_COMMAND: Final = "so Django offers no such command"
-_NOBODY: Final = "so nobody knows whether the script has run"
-_TAKE_OUT: Final = "Take it out of IGNORED_FILES and IGNORED_CMD_PREFIXES, or remove @tracked_script."
+_NO_COMMAND: Final = "so Django does not offer it as a command"
+_UNTRACKED: Final = "so the script is not tracked"
+_TAKE_OUT: Final = "Remove it from IGNORED_FILES and IGNORED_CMD_PREFIXES, or remove @tracked_script."
 _RENAME: Final = "Rename the file, or remove @tracked_script."
-_MOVE_OUT: Final = "Move the Command into a file of its own among the commands, or remove @tracked_script."
-_ADD: Final = "Add the app to INSTALLED_APPS, or the folder to COMMANDS_DIRS, or remove @tracked_script."
-_MOVE: Final = "Move it to management/commands of its app; if it is a base class, do not call it Command."
+_MOVE_OUT: Final = (
+    "Move the Command to a file of its own in the folder of commands, or remove @tracked_script."
+)
+_ADD: Final = "Add the app to INSTALLED_APPS or the folder to COMMANDS_DIRS, or remove @tracked_script."
+_MOVE: Final = (
+    "Move it to management/commands of its app. If it is a base class, give it another name than Command."
+)
 
 
 class UnreachableScript(RunRule):
-    """A tracked script stands in a file that the tracker never sees.
+    """A tracked script is in a file that the tracker does not scan.
 
     ## What it does
-    Looks for a tracked `Command` in files that are no command: with an underscore at the start of the name or a dot in
-    it, left out by `IGNORED_FILES` or `IGNORED_CMD_PREFIXES`, in a package or folder below the commands, or in no
-    folder of commands at all. Tests and migrations are left alone, and so are files from which commands import or
-    inherit their `Command`.
+    Reports a tracked `Command` in a file that is not a command: its name starts with an underscore or contains a
+    dot, `IGNORED_FILES` or `IGNORED_CMD_PREFIXES` excludes it, or it lies in a package or folder below the
+    commands, or outside of any folder of commands. Tests and migrations are skipped, and so are files from which
+    commands import or inherit their `Command`.
 
     ## Why is this bad?
-    Whoever wrote the decorator expects to be told when the script has to run. Nobody will be: for Django and for the
-    tracker there is no such script.
+    The author of the decorator expects the tracker to report the script when it has to run. But for Django and for
+    the tracker the script does not exist.
 
     ## Example
     ```python
@@ -66,7 +70,7 @@ class UnreachableScript(RunRule):
     code = codes.UNSEEN
 
     def check(self, run: Run) -> Iterator[Finding]:
-        """The tracked scripts among the modules that are neither commands nor a part of one."""
+        """Yield the tracked scripts in modules that are neither a command nor a part of one."""
         request, shown = run.request, Findings(run.request.root).shown
         seen = {os.path.normpath(file.path) for file in run.files if not file.ignored}
         others = dict.fromkeys(
@@ -83,7 +87,7 @@ class UnreachableScript(RunRule):
 
 
 def _known(run: Run) -> set[str]:
-    """The files of all scripts and of their classes; a file may also be seen under another path."""
+    """The real paths of all scripts and of their classes; a file may also be reached by another path."""
     seen = {one.id for one in run.definitions}
     tracked = [
         one for one in run.files if not one.ignored and ScriptId(one.folder.app_label, one.name) in seen
@@ -92,7 +96,7 @@ def _known(run: Run) -> set[str]:
 
 
 def _is_text(path: str) -> bool:
-    """Whether a path can be shown; one that cannot is a finding already."""
+    """Whether a path can be shown; a path that cannot is reported as unreadable."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -113,12 +117,12 @@ def _is_marked(path: str) -> bool:
         source = reading.read_bytes(path)
     except UnreadableSource:
         return False
-    # A base class by another name is no command: that spares the most of what has our decorator.
+    # A base class with another name is not a command; this leaves out most modules with our decorator.
     return reading.has_marker(source) and _MAY_BIND_COMMAND.search(source) is not None
 
 
 def _as_commands(paths: Iterable[str], request: Request) -> Iterator[CommandFile]:
-    """Files as if each were the command of an app of its own, so that no two of them are the same script."""
+    """Treat each file as the command of an app of its own, so that no two of them are the same script."""
     packages = {os.path.normpath(one.path): one.package for one in request.dirs}
     roots = [path.removesuffix(package.replace(".", os.sep)) for path, package in packages.items()]
     for root in (request.root, *request.import_roots, *roots):
@@ -133,14 +137,14 @@ def _as_commands(paths: Iterable[str], request: Request) -> Iterator[CommandFile
 
 
 def _around(folder: str, candidates: Iterable[str]) -> str:
-    """The innermost of some folders that is or holds a folder; empty where none does."""
+    """The innermost candidate that is the folder or contains it; empty if none does."""
     fitting = [one for one in candidates if f"{folder}{os.sep}".startswith(os.path.join(one, ""))]
     return max(fitting, key=len, default="")
 
 
 def _scripts(files: Iterable[CommandFile], run: Run) -> dict[ScriptDefinition, set[str]]:
-    """The tracked scripts that files define, each with the other files that its classes come from."""
-    # From here on, dozens of modules.
+    """The tracked scripts in some files, each with the other files that its classes come from."""
+    # These import dozens of modules.
     from scripts_tracker.analysis.linking.modules import Finder
     from scripts_tracker.analysis.linking.scanning import Scan
 
@@ -148,25 +152,25 @@ def _scripts(files: Iterable[CommandFile], run: Run) -> dict[ScriptDefinition, s
     scan = Scan([*files], Finder(request.dirs, root, request.import_roots), run.store, Findings(root))
     scripts = [one for one in scan.index().definitions if one.fingerprint is not None]
     classes = {one: {path for path, _ in scan.inherited(one.id)} for one in scripts}
-    # What is no command has its path for a label.
+    # A file that is not a command has its path as its label.
     return {one: set(map(os.path.realpath, homes - {one.id.app_label})) for one, homes in classes.items()}
 
 
 def _why(path: str, request: Request, ignored: Container[str]) -> tuple[str, str]:
-    """Why nobody sees a script, and what to do about it."""
+    """Say why the tracker does not see a script, and what to do about it."""
     folder, name = os.path.split(path)
     stem, shown = name.removesuffix(".py"), Findings(request.root).shown(folder)
     commands = _around(folder, [os.path.normpath(one.path) for one in request.dirs])
     inside, below, package = folder == commands, bool(commands), stem == "__init__"
     reasons = (
-        (path in ignored, f"{name} is an ignored file, {_NOBODY}", _TAKE_OUT),
-        (inside and package, f"{name} is the package of the commands, {_NO_COMMAND}", _MOVE_OUT),
+        (path in ignored, f"{name} is an ignored file, {_UNTRACKED}", _TAKE_OUT),
+        (inside and package, f"{name} makes the folder a package, {_NO_COMMAND}", _MOVE_OUT),
         (inside and stem.startswith("_"), f"{name} starts with an underscore, {_NO_COMMAND}", _RENAME),
         (inside and "." in stem, f"{name} has a dot in its name, {_NO_COMMAND}", _RENAME),
         (inside, f"the package {stem} hides {name}, {_NO_COMMAND}", _RENAME),
-        (below and package, f"{shown} is a package and no file, {_NO_COMMAND}", _MOVE_OUT),
-        (below, f"{name} is in a folder below the commands, {_NO_COMMAND}", _MOVE_OUT),
-        (shown.endswith("management/commands"), f"the tracker does not look into {shown}, {_NOBODY}", _ADD),
-        (True, f"{name} is in no folder of commands, {_NO_COMMAND}", _MOVE),
+        (below and package, f"{shown} is a package, not a file, {_NO_COMMAND}", _MOVE_OUT),
+        (below, f"{name} is in a subfolder of the commands, {_NO_COMMAND}", _MOVE_OUT),
+        (shown.endswith("management/commands"), f"{shown} is not scanned, {_UNTRACKED}", _ADD),
+        (True, f"{name} is not in a folder of commands, {_NO_COMMAND}", _MOVE),
     )
     return next((message, hint) for holds, message, hint in reasons if holds)

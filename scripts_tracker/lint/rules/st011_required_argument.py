@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from scripts_tracker.lint.file import Method, Tree
 
 _MANY = frozenset({"argparse.ONE_OR_MORE", "argparse.PARSER"})
-# Other actions take no value from the command line, or nobody knows.
+# Other actions take no value from the command line, or are unknown.
 _TAKING = frozenset({"store", "append", "extend"})
 
 
 class RequiredArgument(TreeRule):
-    """A tracked command needs arguments, and the runner gives none.
+    """A tracked command has required arguments, but it is run without any.
 
     ## What it does
-    Looks in `add_arguments()` for positional arguments that cannot be left out, and for `required=True`.
+    Looks in `add_arguments()` for positional arguments that cannot be omitted, and for `required=True`.
 
     ## Why is this bad?
-    Scripts are run without arguments, by `run_scripts` and by whoever is told that one is waiting: the command stops
-    with a usage message, and will do so in every environment.
+    Scripts are run without arguments, both by `run_scripts` and by hand. The command stops with a usage message, in
+    every environment.
 
     ## Example
     ```python
@@ -51,7 +51,7 @@ class RequiredArgument(TreeRule):
     code = codes.NEEDS_ARGUMENTS
 
     def check(self, tree: Tree) -> Iterator[Hit]:
-        """What cannot be left out."""
+        """Yield the arguments that cannot be omitted."""
         if "add_argument" not in tree.text:
             return
         for method in tree.methods("add_arguments"):
@@ -59,29 +59,29 @@ class RequiredArgument(TreeRule):
                 needed = _needed(tree, method, call)
                 if needed is not None:
                     what, hint = needed
-                    message = f"the command needs {what}, and scripts are run without arguments"
+                    message = f"the command requires {what}, but scripts run without arguments"
                     yield Hit(tree.place(call.args[0], call), message, hint, method.where)
 
 
 def _needed(tree: Tree, method: Method, call: cst.Call) -> tuple[str, str] | None:
-    """What a call makes a user give, and what to do about that."""
+    """What a call requires from the user, and the hint; None if it requires nothing."""
     required = keyword(call, "required")
     must = isinstance(required, cst.Name) and required.value == "True"
     if method_of(call) != parsers.ADDS:
-        return ("one of several", "Drop required=True and choose one of them in handle().") if must else None
+        return ("a choice", "Remove required=True and choose a default in handle().") if must else None
     names = parsers.names_of(call)
     if names is None:
         return None
     if names and names[0].startswith("-"):
-        return (f"the option {names[0]}", "Give it a default in place of required=True.") if must else None
+        return (f"the option {names[0]}", "Give it a default instead of required=True.") if must else None
     name = parsers.dest_of(call)
     if not name or not _must_be_given(tree, method, call):
         return None
-    return f"the argument {name}", 'Give it nargs="?" and a default, or make it an option.'
+    return f"the argument {name}", 'Add nargs="?" and a default, or make it an option.'
 
 
 def _must_be_given(tree: Tree, method: Method, call: cst.Call) -> bool:
-    """Whether a positional argument cannot be left out."""
+    """Whether a positional argument cannot be omitted."""
     action, nargs = keyword(call, "action"), keyword(call, "nargs")
     if action is not None and string_value(action) not in _TAKING:
         return False

@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
     from scripts_tracker.lint.file import Tree
 
-_ASKS = frozenset({"builtins.input", "getpass.getpass"})
-_DEBUGS = frozenset({"builtins.breakpoint", "pdb.set_trace", "ipdb.set_trace", "pudb.set_trace"})
-# One of these is a part of each of those.
+_PROMPTS = frozenset({"builtins.input", "getpass.getpass"})
+_DEBUGGERS = frozenset({"builtins.breakpoint", "pdb.set_trace", "ipdb.set_trace", "pudb.set_trace"})
+# Each of these names contains one of these words.
 _WORDS = ("input", "getpass", "breakpoint", "set_trace")
 
 
 class InteractivePrompt(TreeRule):
-    """A tracked script waits for somebody at a terminal.
+    """A tracked script waits for input at a terminal.
 
     ## What it does
-    Looks for calls of `input()` and `getpass.getpass()`, and for what debuggers leave behind: `breakpoint()`,
-    `pdb.set_trace()` and the like.
+    Reports calls of `input()` and `getpass.getpass()`, and leftover debugger calls: `breakpoint()`,
+    `pdb.set_trace()` and similar.
 
     ## Why is this bad?
-    Scripts run during deploys, where nobody sits at the terminal: the deploy hangs, or the script fails.
+    Scripts run during deploys, without a terminal: the deploy hangs, or the script fails.
 
     ## Example
     ```python
@@ -51,15 +51,15 @@ class InteractivePrompt(TreeRule):
     code = codes.ASKS_A_PERSON
 
     def check(self, tree: Tree) -> Iterator[Hit]:
-        """The calls that wait for somebody."""
+        """Yield the calls that wait for a person."""
         if not any(word in tree.text for word in _WORDS):
             return
         for call, use in tree.calls:
             name = tree.origin(call.func, use) if isinstance(call.func, cst.Name | cst.Attribute) else ""
-            if name in _ASKS:
-                message = f"{name.removeprefix('builtins.')}() waits for somebody at a terminal, and a deploy has none"
-                hint = "Take the answer from an option with a default, or from the settings."
+            if name in _PROMPTS:
+                message = f"{name.removeprefix('builtins.')}() waits for input at a terminal, which a deploy does not have"
+                hint = "Use an option with a default, or a setting."
                 yield Hit(tree.place(call), message, hint, use.where)
-            elif name in _DEBUGS:
+            elif name in _DEBUGGERS:
                 message = f"{name.removeprefix('builtins.')}() stops the script in a debugger"
                 yield Hit(tree.place(call), message, "Remove the call.", use.where)

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class AsyncHandle(TreeRule):
-    """`handle()` is a coroutine, which Django never awaits.
+    """`handle()` is a coroutine function, which Django never awaits.
 
     ## What it does
-    Looks for `async def handle()`.
+    Reports `async def handle()`.
 
     ## Why is this bad?
-    Django calls `handle()` and does not await what comes back, so nothing in it would ever run. The tracker refuses
-    such a script each time.
+    Django calls `handle()` and does not await the result, so its body would never run. The tracker refuses to run
+    such a script.
 
     ## Example
     ```python
@@ -42,20 +42,20 @@ class AsyncHandle(TreeRule):
     code = codes.ASYNC_HANDLE
 
     def check(self, tree: Tree) -> Iterator[Hit]:
-        """The methods that are coroutines."""
+        """Yield the methods that are coroutine functions."""
         if "async" not in tree.text:
             return
         for method in tree.methods("handle"):
-            if method.node.asynchronous and _is_awaited_by_nobody(tree, method):
+            if method.node.asynchronous and _is_unawaited(tree, method):
                 yield Hit(
                     tree.place(method.node),
-                    "handle() is async, which Django does not await",
-                    "Make it a plain def; asgiref.sync.async_to_sync() calls what is async.",
+                    "handle() is async, but Django does not await it",
+                    "Make it a plain def, and call async code with asgiref.sync.async_to_sync().",
                     method.where,
                 )
 
 
-def _is_awaited_by_nobody(tree: Tree, method: Method) -> bool:
+def _is_unawaited(tree: Tree, method: Method) -> bool:
     decorators = method.node.decorators
     if not all(tree.our_name(one.decorator) for one in decorators):
         return False

@@ -19,13 +19,13 @@ _OLD, _NEW = "handle_noargs", "handle"
 
 
 class HandleNoargs(TreeRule):
-    """`handle_noargs()` is not called by any supported Django.
+    """`handle_noargs()` is not called by any supported version of Django.
 
     ## What it does
-    Looks for tracked methods of that name.
+    Reports tracked methods with this name.
 
     ## Why is this bad?
-    `NoArgsCommand` and its `handle_noargs()` went with Django 1.10: the script fails, or does nothing at all.
+    Django 1.10 removed `NoArgsCommand` and its `handle_noargs()`: the script fails, or does nothing at all.
 
     ## Example
     ```python
@@ -40,32 +40,32 @@ class HandleNoargs(TreeRule):
         @tracked_script
         def handle(self, **options): ...
     ```
-    `--fix` renames the method, unless the file mentions its name elsewhere. A script that was applied under the old
-    name is then shown as modified.
+    `--fix` renames the method, unless the file mentions its name elsewhere. An applied script is then shown
+    as modified.
     """
 
     code = codes.HANDLE_NOARGS
 
     def check(self, tree: Tree) -> Iterator[Hit]:
-        """The methods of that name that are tracked."""
+        """Yield the tracked methods with this name."""
         for one in self._classes(tree):
             yield Hit(
                 tree.place(one.methods[_OLD]),
-                "handle_noargs() is not called by any Django since 1.10",
+                "Django no longer calls handle_noargs() (removed in 1.10)",
                 "Rename it to handle(self, *args, **options).",
                 Where(one.name, _OLD),
                 fixable=self._is_safe(tree, one),
             )
 
     def edits(self, tree: Tree) -> Iterator[Edit]:
-        """Rename them."""
+        """Rename the methods."""
         for one in self._classes(tree):
             if self._is_safe(tree, one):
                 start = tree.offset(one.methods[_OLD])
                 yield Edit(start, start + len(_OLD), _NEW)
 
     def _classes(self, tree: Tree) -> Iterator[Class]:
-        # A project may have kept the base class that Django dropped.
+        # The project may have kept the base class that Django removed.
         is_called = f"self.{_OLD}(" in tree.text and any(_NEW in one.methods for one in tree.classes)
         for one in tree.classes:
             is_tracked = _OLD in one.methods and tree.decorators(one.methods[_OLD], "tracked_script")
@@ -77,6 +77,6 @@ class HandleNoargs(TreeRule):
 
 
 def _is_known(base: Values) -> bool:
-    """Whether a base class is Django's, a builtin, or of the same file."""
+    """Whether a base class comes from Django, from Python, or from the same file."""
     paths = [one.path if isinstance(one, Ref) else "" for one in base]
     return all(path.startswith(("django.", LOCAL_CLASS, UNBOUND)) for path in paths)

@@ -22,15 +22,15 @@ _KEPT = frozenset({"core_tracker", "dependency_tracker"})
 
 
 class LegacyImportPath(TreeRule):
-    """The decorators are imported from where django-scripts-tracker had them.
+    """The decorators are imported from a path of django-scripts-tracker.
 
     ## What it does
-    Looks for imports from `django_scripts_tracker`, and from the modules `core_tracker` and `dependency_tracker`.
-    Imports under `try` are left alone: such a file gets along with both packages.
+    Reports imports from `django_scripts_tracker`, and from the modules `core_tracker` and `dependency_tracker`.
+    Imports inside `try` are skipped: such a file works with both packages.
 
     ## Why is this bad?
-    These names are kept so that old commands go on to work. `django_scripts_tracker` is no package that anybody can
-    look into, and it is there only after Django has been set up.
+    These paths exist only to keep old commands working. `django_scripts_tracker` is not a real package, and it can
+    be imported only after `django.setup()`.
 
     ## Example
     ```python
@@ -41,26 +41,25 @@ class LegacyImportPath(TreeRule):
     ```python
     from scripts_tracker import tracked_script
     ```
-    `--fix` exchanges the path where nothing but the two decorators is imported. That changes the code, so a script
-    that was applied is shown as modified: `manage.py check_scripts --mark-applied NAME` says that it need not run
-    again.
+    `--fix` replaces the path if only the two decorators are imported. This changes the code, so an applied script is
+    shown as modified. If it need not run again, type `manage.py check_scripts --mark-applied NAME`.
     """
 
     code = codes.OLD_IMPORT
 
     def check(self, tree: Tree) -> Iterator[Hit]:
-        """The imports from there."""
+        """Yield the imports from these paths."""
         for node in _imports(tree):
             yield Hit(
                 tree.place(node),
                 f"{_old_path(node)} is an import path of django-scripts-tracker",
-                "Import tracked_script and required_preceding_script from scripts_tracker; where the script was"
-                " applied, say so again: manage.py check_scripts --mark-applied NAME.",
+                "Import tracked_script and required_preceding_script from scripts_tracker. If the script was"
+                " applied, mark it again: manage.py check_scripts --mark-applied NAME.",
                 fixable=_path_to_exchange(tree, node) is not None,
             )
 
     def edits(self, tree: Tree) -> Iterator[Edit]:
-        """Exchange the paths."""
+        """Replace the paths."""
         for node in _imports(tree):
             edit = _path_to_exchange(tree, node)
             if edit is not None:
@@ -72,7 +71,7 @@ def _imports(tree: Tree) -> Iterator[cst.Import | cst.ImportFrom]:
     if not count:
         return
     found = [one for node in tree.module.body for one in _in_statement(node)]
-    # Mostly they stand at the top, and there is nothing more to look for.
+    # Most imports are at the top; the whole tree is searched only if some mentions are elsewhere.
     if count > sum(_mentions(_old_path(one)) for one in found):
         inside = in_suites(tree.module, enter=lambda one: not isinstance(one, cst.Try | cst.TryStar))
         found = [one for node in inside for one in _in_statement(node)]
@@ -90,7 +89,7 @@ def _in_statement(node: cst.CSTNode) -> Iterator[cst.Import | cst.ImportFrom]:
 
 
 def _old_path(node: cst.Import | cst.ImportFrom) -> str:
-    """The first old path that an import names; empty where it names none."""
+    """The first old path in an import; empty if there is none."""
     if isinstance(node, cst.Import):
         paths = [dotted_name(alias.name) for alias in node.names]
     else:
@@ -98,7 +97,7 @@ def _old_path(node: cst.Import | cst.ImportFrom) -> str:
         names = (
             [] if isinstance(node.names, cst.ImportStar) else [dotted_name(one.name) for one in node.names]
         )
-        # What the package binds itself is no module.
+        # In `from scripts_tracker import core_tracker` the last part is the imported name.
         paths = [module, *(f"{module}.{name}" for name in names)]
     return next((path for path in paths if _is_old(path)), "")
 
@@ -115,5 +114,5 @@ def _path_to_exchange(tree: Tree, node: cst.Import | cst.ImportFrom) -> Edit | N
     if not _is_old(path) or not all(dotted_name(one.name) in OURS for one in node.names):
         return None
     start = tree.offset(node.module, node)
-    # A path with spaces or line ends in it is left to its author.
+    # A path with spaces or line breaks in it is not changed.
     return Edit(start, start + len(path), _NEW) if tree.text.startswith(path, start) else None

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class MissingHelp(ProjectRule):
-    """A tracked script does not say what it is for.
+    """A tracked script has no help text.
 
     ## What it does
-    Looks for `help`, in the class or what it inherits from, and for a docstring of the class or the module.
+    Looks for `help` in the class and its base classes, and for a docstring of the class or the module.
 
     ## Why is this bad?
-    The notice after `migrate` shows the help text to people who have never seen the script and have to decide whether
+    The notice after `migrate` shows the help text to people who have never seen the script and must decide whether
     to run it now.
 
     ## Example
@@ -44,12 +44,12 @@ class MissingHelp(ProjectRule):
     code = codes.NO_HELP
 
     def check(self, project: Project) -> Iterator[Finding]:
-        """The scripts without a help text."""
+        """Yield the scripts without a help text."""
         for script in project.definitions.values():
             if not script.help:
                 yield Finding(
                     script.location,
                     self.code,
-                    f"{script.id} has no help text, so nobody can tell what it is for",
-                    'Write help = "..." into the class.',
+                    f"{script.id} has no help text",
+                    'Add help = "..." to the Command class.',
                 )

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from scripts_tracker.lint.file import Tree
 
 _ALONE: Final = re.compile(r"@\s*[\w.]+\s*(\([^()#]*\))?")
-"""A decorator that starts and ends on its line, with nothing behind it."""
+"""A decorator that starts and ends on its line, without a comment."""
 
 
 class RepeatedDecorator(TreeRule):
     """A decorator is applied twice.
 
     ## What it does
-    Looks for methods with `@tracked_script` twice, and with `@required_preceding_script` twice for the same scripts.
+    Reports methods with `@tracked_script` twice, and with `@required_preceding_script` twice for the same scripts.
 
     ## Why is this bad?
-    A run is recorded once however often the decorator is repeated, so the second does nothing, or contradicts the
-    first: of two `rerun` only one can hold.
+    A run is recorded once, however often the decorator is repeated. The second decorator has no effect, or
+    contradicts the first: of two values of `rerun` only one can apply.
 
     ## Example
     ```python
@@ -46,25 +46,25 @@ class RepeatedDecorator(TreeRule):
     @required_preceding_script("import_vat_rates")
     def handle(self, *args, **options): ...
     ```
-    `--fix` removes the inner of two decorators that are written alike, each alone on its line.
+    `--fix` removes the inner of two identical decorators, if each is alone on its line.
     """
 
     code = codes.REPEATED_DECORATOR
 
     def check(self, tree: Tree) -> Iterator[Hit]:
-        """The decorators that were there before."""
+        """Yield the decorators that repeat an earlier one."""
         for where, first, again in _repeated(tree):
             name = tree.our_name(again.decorator)
             yield Hit(
                 tree.place(again),
-                f"@{name} is applied to {where.method}() a second time",
+                f"@{name} is applied to {where.method}() twice",
                 "Remove one of the two.",
                 where,
                 fixable=_line_to_remove(tree, first, again) is not None,
             )
 
     def edits(self, tree: Tree) -> Iterator[Edit]:
-        """Remove them."""
+        """Remove the lines of repeated decorators."""
         for _, first, again in _repeated(tree):
             edit = _line_to_remove(tree, first, again)
             if edit is not None:
@@ -72,7 +72,7 @@ class RepeatedDecorator(TreeRule):
 
 
 def _repeated(tree: Tree) -> Iterator[tuple[Where, cst.Decorator, cst.Decorator]]:
-    """The decorators that repeat another, with that one."""
+    """The decorators that repeat another one: the method, the first decorator, and the repeated one."""
     for one in tree.classes:
         for method in one.handles:
             known: dict[object, cst.Decorator] = {}
@@ -84,7 +84,7 @@ def _repeated(tree: Tree) -> Iterator[tuple[Where, cst.Decorator, cst.Decorator]
 
 
 def _key(tree: Tree, decorator: cst.Decorator) -> tuple[str, ...]:
-    """What a decorator must not have in common with another; empty where there is no such thing."""
+    """What no two decorators of a method may have in common; empty if the decorator may be repeated."""
     name, call = tree.our_name(decorator.decorator), decorator.decorator
     if name == TRACKED:
         return (name,)
@@ -99,7 +99,7 @@ def _line_to_remove(tree: Tree, first: cst.Decorator, again: cst.Decorator) -> E
     lines = tree.text.split("\n")
     kept, number = tree.place(first)[0], tree.place(again)[0]
     line = lines[number - 1].strip()
-    # Where a place could not be told for certain, it is that of an earlier decorator.
+    # If a place is not certain, it is the one of an earlier decorator.
     if number <= kept or line != lines[kept - 1].strip() or not _ALONE.fullmatch(line):
         return None
     start = sum(len(line) + 1 for line in lines[: number - 1])

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class RecurringRequirement(ProjectRule):
-    """A script requires one that runs every time.
+    """A script requires a recurring one.
 
     ## What it does
-    Looks for arguments of `@required_preceding_script` that name a script with `rerun="always"`.
+    Reports arguments of `@required_preceding_script` that name a script with `rerun="always"`.
 
     ## Why is this bad?
-    A script that runs at every deploy is never done. The requirement holds from its first success on, however long
-    ago that was, and says nothing of the runs after it: which of the two comes first in the next deploy is open.
+    A script that runs in every deploy is never finished. The requirement is met from its first success on, however
+    long ago that was, and says nothing about later runs: in the next deploy either of the two may run first.
 
     ## Example
     ```python
@@ -43,7 +43,7 @@ class RecurringRequirement(ProjectRule):
     code = codes.REQUIRES_ALWAYS
 
     def check(self, project: Project) -> Iterator[Finding]:
-        """The requirements that name such a script."""
+        """Yield the requirements that name a recurring script."""
         for script in project.definitions.values():
             for one in script.requires:
                 required = project.definitions.get(one.target) if one.target else None
@@ -51,6 +51,6 @@ class RecurringRequirement(ProjectRule):
                     yield Finding(
                         one.location,
                         self.code,
-                        f'{script.id} requires {required.id}, which has rerun="always" and so is never done',
-                        f"Call {required.id.name} from handle(), or give it another rerun.",
+                        f'{script.id} requires {required.id}, which has rerun="always" and is never finished',
+                        f"Call {required.id.name} from handle(), or change its rerun option.",
                     )

@@ -18,33 +18,33 @@ if TYPE_CHECKING:
 
     from scripts_tracker.lint.file import Method, Tree
 
-# What runs before handle() or around it is not recorded.
+# These methods run before or around handle(): their exit code is not recorded.
 _OUTSIDE: Final = frozenset({"", "execute", "run_from_argv"})
-_ALL: Final = frozenset({"builtins.Exception", "builtins.BaseException"})
+_EVERYTHING: Final = frozenset({"builtins.Exception", "builtins.BaseException"})
 _SUPPRESS: Final = "contextlib.suppress"
-_LEAVE: Final = frozenset({"sys.exit", "builtins.exit", "builtins.quit", "builtins.SystemExit"})
-_NOW: Final = "os._exit"
-_TELLING: Final = frozenset(
+_EXITS: Final = frozenset({"sys.exit", "builtins.exit", "builtins.quit", "builtins.SystemExit"})
+_EXIT_NOW: Final = "os._exit"
+_LOGGING: Final = frozenset(
     {"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "write"}
     | {"print", "print_exc", "print_exception", "pprint", "secho", "echo", "capture_exception"}
     | {"rollback", "set_rollback"}
 )
-"""The last names of what only says something, or takes back what was done."""
-_WORDING: Final = frozenset({"str", "repr", "format", "format_exc", "get"})
-_LEADING_UP: Final = (cst.Import, cst.ImportFrom, cst.Assign, cst.AnnAssign)
+"""The last names of calls that only log or print, or roll back."""
+_FORMATTING: Final = frozenset({"str", "repr", "format", "format_exc", "get"})
+_PREPARING: Final = (cst.Import, cst.ImportFrom, cst.Assign, cst.AnnAssign)
 
 
 class SwallowedFailure(TreeRule):
-    """A failure of the script is taken for a success.
+    """A failure of the script is recorded as success.
 
     ## What it does
-    Looks for `except Exception` around the whole of `handle()` with nothing behind it but words, for `sys.exit(0)`
-    and the like in the methods of the command, and for `os._exit()`. A `try` for each item of a loop is fine, and so
-    is one around a part of the work.
+    Reports `except Exception` around the whole of `handle()` if the handler does nothing but log or print,
+    `sys.exit(0)` and similar calls in the methods of the command, and `os._exit()`. A `try` around each item of a
+    loop is fine, and so is one around a part of the work.
 
     ## Why is this bad?
-    A script that ends without an exception, or with code 0, is recorded as applied: nobody hears of the failure, and
-    the script never runs again. `os._exit()` ends the process before anything is recorded.
+    A script that ends without an exception, or with exit code 0, is recorded as applied: the failure goes
+    unnoticed, and the script never runs again. `os._exit()` ends the process before anything is recorded.
 
     ## Example
     ```python
@@ -63,27 +63,27 @@ class SwallowedFailure(TreeRule):
         try:
             self.recompute_totals()
         except Exception as error:
-            raise CommandError(f"the totals are as they were: {error}") from error
+            raise CommandError(f"the totals are unchanged: {error}") from error
     ```
     """
 
     code = codes.SWALLOWED_FAILURE
 
     def check(self, tree: Tree) -> Iterator[Hit]:
-        """What hides a failure, and what looks like a success."""
+        """Yield what hides a failure, and what looks like success."""
         yield from self._swallowed(tree)
         if "exit" in tree.text.lower():
-            yield from self._exits(tree)
+            yield from self._successful_exits(tree)
 
     def _swallowed(self, tree: Tree) -> Iterator[Hit]:
         for method in tree.methods("handle"):
             if tree.decorators(method.node, TRACKED):
                 for node in _swallowing(tree, method):
-                    message = "a failure ends here, so the script is recorded as applied whatever happens"
-                    hint = "Raise CommandError, or let the exception pass."
+                    message = "this swallows every exception, so a failure is recorded as success"
+                    hint = "Raise CommandError, or do not catch the exception."
                     yield Hit(tree.place(node), message, hint, method.where)
 
-    def _exits(self, tree: Tree) -> Iterator[Hit]:
+    def _successful_exits(self, tree: Tree) -> Iterator[Hit]:
         owners = {one.name for lineage in tree.lineages for one in lineage.classes}
         for node, name, use in _exits(tree):
             if name == "os._exit":
@@ -93,16 +93,16 @@ class SwallowedFailure(TreeRule):
                 use.where
                 and use.where.owner in owners
                 and use.where.method not in _OUTSIDE
-                # What is defined within may run at a signal, or never.
+                # An inner function may run on a signal, or never.
                 and len(use.inside) == 1
             ):
-                message = f"{name}() without an error code ends the script as if all were done"
-                hint = "Use return where all is done, and raise CommandError where it is not."
+                message = f"{name}() without an error code is recorded as success"
+                hint = "Use return if the work is done, and raise CommandError if it is not."
                 yield Hit(tree.place(node), message, hint, use.where)
 
 
 def _exits(tree: Tree) -> Iterator[tuple[cst.BaseExpression, str, Use]]:
-    """What ends the process with code 0, or at once; with its name."""
+    """What ends the process with exit code 0, or immediately, with its name."""
     forks = "fork" in tree.text
     for use in tree.uses:
         node = use.node.exc if isinstance(use.node, cst.Raise) else use.node
@@ -111,7 +111,7 @@ def _exits(tree: Tree) -> Iterator[tuple[cst.BaseExpression, str, Use]]:
                 yield node, "SystemExit", use
         elif isinstance(node, cst.Call) and node is use.node:
             name = tree.origin(node.func, use)
-            if (name == _NOW and not forks) or (name in _LEAVE and _is_zero(node)):
+            if (name == _EXIT_NOW and not forks) or (name in _EXITS and _is_zero(node)):
                 yield node, name.removeprefix("builtins."), use
 
 
@@ -126,25 +126,25 @@ def _is_zero(call: cst.Call) -> bool:
 
 
 def _swallowing(tree: Tree, method: Method) -> Iterator[cst.ExceptHandler | cst.BaseExpression]:
-    """What catches everything that is raised in the whole of a method, and drops it."""
+    """What catches every exception in the whole of a method, and drops it."""
     use = Use(cst.Call(cst.Name("_")), (method.node,), method.where)
-    whole = _whole(method.node.body)
+    whole = _only_compound(method.node.body)
     while isinstance(whole, cst.With):
         suppressing = [one.item for one in whole.items if _suppresses(tree, one.item, use)]
         if suppressing:
             yield suppressing[0]
             return
-        whole = _whole(whole.body)
+        whole = _only_compound(whole.body)
     if isinstance(whole, cst.Try):
-        # What is noted may tell `finally` of the failure.
+        # A variable may pass the failure on to `finally`.
         notes = whole.finalbody is None
         for handler in whole.handlers:
             if _catches_all(tree, handler.type, use) and _is_dropped(handler.body, notes=notes):
                 yield handler
 
 
-def _whole(suite: cst.BaseSuite) -> cst.CSTNode | None:
-    """The one compound statement that a suite is made of, but for what leads up to it and says how it went."""
+def _only_compound(suite: cst.BaseSuite) -> cst.CSTNode | None:
+    """The only compound statement of a suite; there may be assignments before it, and logging around it."""
     found: cst.CSTNode | None = None
     for line in suite.body:
         for node in line.body if isinstance(line, cst.SimpleStatementLine) else (line,):
@@ -152,7 +152,7 @@ def _whole(suite: cst.BaseSuite) -> cst.CSTNode | None:
                 if found is not None:
                     return None
                 found = node
-            elif not (_is_quiet(node) or (found is None and isinstance(node, _LEADING_UP))):
+            elif not (_is_quiet(node) or (found is None and isinstance(node, _PREPARING))):
                 return None
     return found
 
@@ -165,8 +165,8 @@ def _suppresses(tree: Tree, expression: cst.BaseExpression, use: Use) -> bool:
 
 def _catches_all(tree: Tree, caught: cst.BaseExpression | None, use: Use) -> bool:
     if isinstance(caught, cst.Tuple):
-        return any(tree.origin(one.value, use) in _ALL for one in caught.elements)
-    return caught is None or tree.origin(caught, use) in _ALL
+        return any(tree.origin(one.value, use) in _EVERYTHING for one in caught.elements)
+    return caught is None or tree.origin(caught, use) in _EVERYTHING
 
 
 def _is_dropped(suite: cst.BaseSuite, *, notes: bool) -> bool:
@@ -174,7 +174,7 @@ def _is_dropped(suite: cst.BaseSuite, *, notes: bool) -> bool:
 
 
 def _is_quiet(node: cst.CSTNode, *, notes: bool = True) -> bool:
-    """Whether a statement does nothing but say something, leave, or note something in a variable."""
+    """Whether a statement only logs, returns, or, with ``notes``, assigns to a variable."""
     if isinstance(node, cst.Assign):
         return (
             notes and not _works(node.value) and all(isinstance(one.target, cst.Name) for one in node.targets)
@@ -185,20 +185,20 @@ def _is_quiet(node: cst.CSTNode, *, notes: bool = True) -> bool:
 
 
 def _works(expression: cst.BaseExpression) -> bool:
-    """Whether anything is called in an expression but what only says or words something."""
-    return _is_no_talk(expression) and any(
-        _is_no_talk(node) and _called_name(node) not in _WORDING
-        for node in descendants(expression, enter=_is_no_talk)
+    """Whether an expression calls anything besides logging and formatting."""
+    return _is_not_logging(expression) and any(
+        _is_not_logging(node) and _called_name(node) not in _FORMATTING
+        for node in descendants(expression, enter=_is_not_logging)
         if isinstance(node, cst.Call | cst.Await | cst.Yield)
     )
 
 
-def _is_no_talk(node: cst.CSTNode) -> bool:
-    return _called_name(node) not in _TELLING
+def _is_not_logging(node: cst.CSTNode) -> bool:
+    return _called_name(node) not in _LOGGING
 
 
 def _called_name(node: cst.CSTNode) -> str:
-    """The last name of what a call calls; empty for anything else."""
+    """The last name in the function of a call; empty for anything else."""
     function = node.func if isinstance(node, cst.Call) else None
     if isinstance(function, cst.Attribute):
         return function.attr.value

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class UncommittedScript(RunRule):
-    """A tracked script that git ignores or does not know.
+    """A tracked script is ignored by git, or was never added.
 
     ## What it does
-    Asks git for the file of every tracked script. Files that are added but not committed yet are fine, and so are
-    files that lie outside of the repository or in a submodule. Without git, nothing is looked for.
+    Asks git about the file of every tracked script. Files that are added but not committed yet are fine, and so are
+    files outside of the repository or in a submodule. Without git, nothing is reported.
 
     ## Why is this bad?
     The script runs here and exists nowhere else: the pull request lacks it, and no deploy ever runs it.
@@ -44,7 +44,7 @@ class UncommittedScript(RunRule):
     code = codes.NOT_IN_GIT
 
     def check(self, run: Run) -> Iterator[Finding]:
-        """The scripts that git ignores or does not know; none where git cannot say."""
+        """Yield the scripts that git ignores or does not know; none if git cannot answer."""
         try:
             repository = Repository(run.request.root)
             named = repository.named(run.scripts)
@@ -62,10 +62,8 @@ def _missing(script: ScriptDefinition, pattern: Pattern | None) -> Finding:
 
     path = shlex.quote(script.location.path)
     if pattern is None:
-        message = f"git does not know the file of {script.id}, so nobody else gets it"
-        return Finding(script.location, codes.NOT_IN_GIT, message, f"Type `git add {path}`.")
-    message = f"git ignores the file of {script.id}, so nobody else gets it"
-    hint = (
-        f"Type `git add --force {path}`, or change {pattern.text} in line {pattern.line} of {pattern.file}."
-    )
+        message = f"{script.id} is not in git, so it exists only here"
+        return Finding(script.location, codes.NOT_IN_GIT, message, f"Run `git add {path}`.")
+    message = f"{script.id} is ignored by git, so it exists only here"
+    hint = f"Run `git add --force {path}`, or change {pattern.text} in line {pattern.line} of {pattern.file}."
     return Finding(script.location, codes.NOT_IN_GIT, message, hint)

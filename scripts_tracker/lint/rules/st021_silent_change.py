@@ -26,16 +26,17 @@ _DECORATED_HERE: Final = re.compile(rb"@\s*(?:\w+\s*\.\s*)*tracked_script\b")
 
 
 class SilentChange(RunRule):
-    """A script that is known elsewhere changed, and does not say whether it is to run again.
+    """A script changed without saying whether it must run again.
 
     ## What it does
-    With `--since REV`, compares the code of every script that is decorated in its own file with what it was in that revision. Formatting,
-    comments and line ends do not count; scripts that are new since then, or that have `rerun` in their decorator, are
-    left alone. To look at a branch only, give the commit where it began: `--since $(git merge-base main HEAD)`.
+    With `--since REV`, compares the code of every script that is decorated in its own file with the code in that
+    revision. Formatting, comments and line endings do not count. New scripts are skipped, and so are scripts with
+    `rerun` in their decorator. To check only a branch, use the commit where it began:
+    `--since $(git merge-base main HEAD)`.
 
     ## Why is this bad?
-    Environments have applied the script already. Unless it says otherwise they all run it again, over the data that it
-    has changed once, which is rarely what somebody had in mind who corrected a log message.
+    Environments have already applied the script. Without `rerun`, all of them run it again, on data that it has
+    changed before. That is rarely the intention of a small correction, such as of a log message.
 
     ## Example
     ```python
@@ -46,7 +47,7 @@ class SilentChange(RunRule):
 
     ## Use instead
     ```python
-    @tracked_script(rerun="once")  # or rerun="on-change", where it is meant to run again
+    @tracked_script(rerun="once")  # or rerun="on-change", if it must run again
     def handle(self, *args, **options):
         ...
     ```
@@ -55,10 +56,10 @@ class SilentChange(RunRule):
     code = codes.CHANGED_SILENTLY
 
     def check(self, run: Run) -> Iterator[Finding]:
-        """The scripts whose code is not what it was, and that do not say whether they are to run again.
+        """Yield the scripts whose code changed and whose decorators do not set ``rerun``.
 
         Raises:
-            WrongUseError: the revision cannot be had.
+            WrongUseError: the revision is unknown, or git cannot answer.
         """
         from scripts_tracker.analysis.linking.modules import VERDICT
         from scripts_tracker.analysis.store.compiling import outcomes
@@ -69,7 +70,7 @@ class SilentChange(RunRule):
             repository = Repository(root)
             changed = _changed(repository, repository.named(silent), _commit(repository, run.since))
         except GitUnavailable as error:
-            raise WrongUseError(f"git cannot compare with {run.since!r}: {error}") from error
+            raise WrongUseError(f"cannot compare with {run.since!r}: {error}") from error
         before = outcomes([old for _, old in changed], (VERDICT,))
         for (script, _), facts in zip(changed, before, strict=True):
             if isinstance(facts, UnreadableSource) or not _differs(script, facts):
@@ -79,22 +80,22 @@ class SilentChange(RunRule):
 
 
 def _says_rerun(path: str) -> bool:
-    """Whether the file of a script says when it is to run again."""
+    """Whether the file of a script sets ``rerun``."""
     from scripts_tracker.analysis.store.compiling import compiled
     from scripts_tracker.lint import hits
 
     try:
         source = reading.read_bytes(path)
-        # What decorates it under another name stands elsewhere, and may say so there.
+        # A decorator with another name is defined elsewhere, and may set it there.
         if not _DECORATED_HERE.search(source):
             return True
         return b"rerun" in source and hits.read(compiled(source, (hits.WITH_HITS,)).hits).says_rerun
     except UnreadableSource:
-        return True  # it went meanwhile, or its name cannot be shown: nothing can be compared
+        return True  # deleted in the meantime, or its name cannot be shown: there is nothing to compare
 
 
 def _differs(script: ScriptDefinition, before: FileFacts) -> bool:
-    """Whether a script does something else than before; what was no script then is new."""
+    """Whether the code of a script differs; a file that was not a script before is new."""
     was_script = before.verdict is None or before.verdict.script is not None
     return was_script and before.fingerprint != str(script.fingerprint)
 
@@ -102,14 +103,14 @@ def _differs(script: ScriptDefinition, before: FileFacts) -> bool:
 def _commit(repository: Repository, since: str) -> str:
     commit = repository.commit(since)
     if commit is None:
-        raise WrongUseError(f"git knows no revision {since!r} here; a shallow clone lacks most of them")
+        raise WrongUseError(f"unknown revision {since!r} (shallow clone?)")
     return commit
 
 
 def _changed(
     repository: Repository, named: Mapping[str, ScriptDefinition], commit: str
 ) -> list[tuple[ScriptDefinition, bytes]]:
-    """The scripts whose bytes are not those of a commit, with those; without what cannot have been a script."""
+    """The scripts whose bytes differ from a commit, with the bytes in it, if those may be a script."""
     blobs = repository.blobs(named, commit)
     contents = repository.contents(list(blobs.values()))
     return [
@@ -123,7 +124,7 @@ def _changed_silently(script: ScriptDefinition, since: str) -> Finding:
     return Finding(
         script.location,
         codes.CHANGED_SILENTLY,
-        f"{script.id} is not what it was in {since}, and does not say whether it is to run again",
-        'As it stands, every environment that applied it runs it again. Say so by rerun="on-change" in'
-        ' @tracked_script, or write rerun="once" to keep it from that.',
+        f"{script.id} changed since {since} without an explicit rerun",
+        'Every environment that applied it will run it again. If this is intended, add rerun="on-change" to'
+        ' @tracked_script; otherwise add rerun="once".',
     )

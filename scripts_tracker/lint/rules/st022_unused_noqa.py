@@ -7,14 +7,14 @@ from scripts_tracker.lint.base import AnalysisRule
 
 
 class UnusedNoqa(AnalysisRule):
-    """A `# noqa` names a code that is not found on its line.
+    """A `# noqa` comment hides no finding.
 
     ## What it does
-    Looks for `# noqa` comments with codes of this lint that hide no finding. Comments without codes, and codes of
-    other tools, are left alone.
+    Reports `# noqa` comments with codes of this lint that match no finding on their line. Comments without codes,
+    and codes of other tools, are skipped.
 
     ## Why is this bad?
-    What it once hid was mended, or stands on another line; when it comes back, nobody will see it.
+    The problem was fixed, or is now on another line. If it comes back on this one, it stays hidden.
 
     ## Example
     ```python
@@ -29,7 +29,7 @@ class UnusedNoqa(AnalysisRule):
     @required_preceding_script("import_vat_rates")  # noqa: E501
     def handle(self, *args, **options): ...
     ```
-    `--fix` removes the code, and with the last code the comment.
+    `--fix` removes the code, and with the last code the whole comment.
     """
 
     code = codes.UNUSED_NOQA

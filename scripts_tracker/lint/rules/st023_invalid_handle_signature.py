@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.lint.file import Method, Tree
 
-# Decorators that hand on what they are given; of others nobody knows.
+# Decorators that pass all arguments on; others may change them.
 _TRANSPARENT: Final = frozenset(
     {
         "django.db.transaction.atomic",
@@ -27,16 +27,16 @@ _TRANSPARENT: Final = frozenset(
 
 
 class InvalidHandleSignature(TreeRule):
-    """`handle()` does not take what Django gives it.
+    """`handle()` does not accept the arguments that Django passes.
 
     ## What it does
-    Looks at the parameters of `handle()`: whether there are `self` and `**options`, and whether every other parameter
-    without a default is an option of the command. Where the options are not all written out, or a decorator may
-    change what `handle()` is given, nothing is said.
+    Checks that `handle()` takes `self` and `**options`, and that every other parameter without a default is an
+    option of the command. Nothing is reported if the options are not all literals, or if another decorator may
+    change the arguments.
 
     ## Why is this bad?
-    Django gives each command options such as `verbosity` and `settings` by name. A `handle()` that does not take
-    them fails with a TypeError before its first line.
+    Django passes options such as `verbosity` and `settings` to every command by name. A `handle()` that does not
+    accept them fails with a TypeError before its first line.
 
     ## Example
     ```python
@@ -56,7 +56,7 @@ class InvalidHandleSignature(TreeRule):
     code = codes.WRONG_SIGNATURE
 
     def check(self, tree: Tree) -> Iterator[Hit]:
-        """What is wrong with the parameters."""
+        """Yield what is wrong with the parameters."""
         for method in tree.methods("handle"):
             if method.is_first and all(_is_transparent(tree, one) for one in method.node.decorators):
                 message, hint = _wrong(tree, method)
@@ -70,14 +70,14 @@ def _is_transparent(tree: Tree, decorator: cst.Decorator) -> bool:
 
 
 def _wrong(tree: Tree, method: Method) -> tuple[str, str]:
-    """What is wrong with a method, and what to do about it; empty texts where nothing is."""
+    """What is wrong with a method, and the hint; empty strings if nothing is."""
     params = method.node.params
     by_position = [*params.posonly_params, *params.params]
     named = {one.name.value for one in (*params.params, *params.kwonly_params)}
     if not by_position and not isinstance(params.star_arg, cst.Param):
         return "handle() does not take self", "Write def handle(self, *args, **options)."
     if params.star_kwarg is None and not named >= DJANGOS:
-        message = "handle() does not take **options, and Django gives options to every command"
+        message = "handle() does not take **options, which Django passes to every command"
         return message, "Write def handle(self, *args, **options)."
     known = _known(tree, method)
     without = [one.name.value for one in (*by_position[1:], *params.kwonly_params) if one.default is None]
@@ -85,13 +85,13 @@ def _wrong(tree: Tree, method: Method) -> tuple[str, str]:
     lacking = [] if known is None else [name for name in without if name in only or name not in known]
     if not lacking:
         return "", ""
-    message = f"handle() needs {lacking[0]}, which is no option of the command"
+    message = f"handle() requires {lacking[0]}, which is not an option of the command"
     return message, f"Add the option in add_arguments(), or give {lacking[0]} a default."
 
 
 def _known(tree: Tree, method: Method) -> frozenset[str] | None:
-    """What Django gives to the method by name; None where that is not certain."""
+    """What Django passes to the method by name; None if that is not certain."""
     commands = [declared(tree, one) for one in tree.lineages if method.owner in one.classes]
     own = commands[0] if len(commands) == 1 else None
-    # `args` is given by position.
+    # `args` is passed by position.
     return None if own is None or "args" in own else own | DJANGOS

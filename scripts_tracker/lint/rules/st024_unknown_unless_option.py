@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.lint.file import Lineage, Tree
 
-# Call_command() hands these on too.
+# call_command() passes these on too.
 _ALWAYS_THERE: Final = DJANGOS | {"args", "stdout", "stderr"}
 
 
@@ -27,12 +27,12 @@ class UnknownUnlessOption(TreeRule):
     """`unless` names an option that the command does not have.
 
     ## What it does
-    Compares the names in `unless` with the options that `add_arguments()` adds. Where these are not all written out,
-    or base classes may add others, nothing is said.
+    Compares the names in `unless` with the options that `add_arguments()` adds. Nothing is reported if these are
+    not all literals, or if a base class may add others.
 
     ## Why is this bad?
-    `unless` keeps rehearsals from being recorded as applied. With a name that no option has, every rehearsal counts:
-    the script is taken for done and never run for real.
+    `unless` keeps dry runs from being recorded as applied. With an unknown name every dry run counts: the script is
+    recorded as applied without ever having done its work.
 
     ## Example
     ```python
@@ -56,7 +56,7 @@ class UnknownUnlessOption(TreeRule):
     code = codes.UNKNOWN_UNLESS
 
     def check(self, tree: Tree) -> Iterator[Hit]:
-        """The names that no option has."""
+        """Yield the names that no option has."""
         if "unless" not in tree.text:
             return
         for lineage in tree.lineages:
@@ -71,7 +71,7 @@ class UnknownUnlessOption(TreeRule):
 
 
 def _unless(tree: Tree, lineage: Lineage) -> Iterator[tuple[Where, cst.Call, str]]:
-    """The names in `unless` where they are written out, with their calls."""
+    """The literal names in `unless`, with their calls."""
     for one in lineage.classes:
         for method in one.handles:
             for decorator in tree.decorators(method, TRACKED):
@@ -92,5 +92,5 @@ def _hint(name: str, known: frozenset[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f"Did you mean {near[0]!r}?"
-    options = f"The command has {', '.join(sorted(known))}." if known else "The command has none."
-    return f"{options} Add the option in add_arguments(), or drop the name."
+    options = f"The command has {', '.join(sorted(known))}." if known else "The command has no options."
+    return f"{options} Add the option in add_arguments(), or remove the name."

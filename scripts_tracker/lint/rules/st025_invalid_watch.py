@@ -7,17 +7,17 @@ from scripts_tracker.lint.base import AnalysisRule
 
 
 class InvalidWatch(AnalysisRule):
-    """A watched module does not exist, is none of the project's, or is the script itself.
+    """A watched module does not exist, is not part of the project, or is the script itself.
 
     ## What it does
-    Looks up every name in `watch` of `@tracked_script` among the files of the project: next to the apps, in `src/`, and
-    in the folders that `roots` names. A name stands for one file, that of a package for its `__init__.py`; what that
-    file imports is not watched with it.
+    Looks up each name in `watch` of `@tracked_script` among the files of the project: next to the apps, in `src/`,
+    and in the folders that `roots` names. A name stands for one file, and that of a package for its `__init__.py`.
+    Modules that this file imports are not watched.
 
     ## Why is this bad?
-    A change of what the script relies on goes unnoticed: the module was renamed, deleted, or misspelt. Modules of the
-    standard library and of installed packages are other in every environment, and an upgrade is no reason to run every
-    script again. The file of the script counts anyway.
+    If a module was renamed, deleted or misspelt, changes of the code that the script uses go unnoticed. The
+    standard library and installed packages differ between environments, and upgrading them is no reason to run
+    every script again. The script's own file always counts.
 
     ## Example
     ```python
