@@ -134,8 +134,7 @@ class _Said:
         from scripts_tracker.lint.rules import project_rules
 
         definitions = {one.id: one for one in self.scripts}
-        hits = {one.id: self._store.read(one.content_digest) for one in self.scripts}
-        project = Project(definitions, self._files, hits, self._findings)
+        project = Project(definitions, self._files, self._findings)
         for rule in project_rules():
             yield from rule.check(project)
 

@@ -1,4 +1,4 @@
-"""What the rules say of themselves: in a list, one by one, and on a page of Markdown.
+"""Show the documentation of the rules: as a list, of one rule, and as a page of Markdown.
 
 ``python -m scripts_tracker.lint.explaining > docs/rules.md`` writes the page.
 """
@@ -23,7 +23,7 @@ _HEAD: Final = """\
 # The rules of the lint
 
 Generated from the docstrings of the rules: `python -m scripts_tracker.lint.explaining > docs/rules.md`.
-A comment `# noqa: ST012` hides the findings with that code on its line.
+A comment `# noqa: ST012` hides the findings with this code on its line.
 
 | code | name | what is wrong | |
 |---|---|---|---|
@@ -31,27 +31,27 @@ A comment `# noqa: ST012` hides the findings with that code on its line.
 
 
 class UnknownCodeError(Exception):
-    """There is no rule with this code; the text says so in a line."""
+    """There is no rule with this code; the text is one line."""
 
 
 def doc_of(rule: Rule) -> str:
-    """A rule's documentation, in Markdown."""
+    """The documentation of a rule, in Markdown."""
     return inspect.cleandoc(type(rule).__doc__ or "")
 
 
 def summary_of(rule: Rule) -> str:
-    """The sentence that says what is wrong."""
+    """The first sentence of the documentation: what is wrong."""
     return doc_of(rule).partition("\n")[0]
 
 
 def reason_of(rule: Rule) -> str:
-    """Why it is bad, in one line."""
+    """Why it is bad, as one line."""
     match = _REASON.search(doc_of(rule))
     return " ".join((match[1] if match else summary_of(rule)).split())
 
 
 def listed() -> str:
-    """All rules, a line each."""
+    """All rules, one per line."""
     rows = [(rule.code, name_of(rule), _mark(rule), summary_of(rule)) for rule in all_rules().values()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
@@ -65,7 +65,7 @@ def explained(code: str) -> str:
     """
     rule = all_rules().get(code.upper())
     if rule is None:
-        raise UnknownCodeError(f"there is no rule {code!r}; --list-rules lists them")
+        raise UnknownCodeError(f"unknown code {code!r}; see --list-rules")
     mark = f" ({_mark(rule)})" if rule.is_fixable else ""
     return f"{rule.code} {name_of(rule)}{mark}\n\n{doc_of(rule)}"
 
@@ -90,7 +90,7 @@ def _chapter(rule: Rule) -> str:
 
 
 def _lowered(doc: str) -> Iterator[str]:
-    """The lines of a documentation, its headings a level lower, with a blank line below each."""
+    """The lines of a documentation with its headings one level lower, each followed by a blank line."""
     in_code = False
     for line in doc.split("\n"):
         in_code ^= line.startswith(_FENCE)

@@ -13,6 +13,7 @@ from scripts_tracker.analysis.facts.scopes import END, START, Binding, Scope, do
 from scripts_tracker.analysis.facts.values import HANDLES, LOCAL_CLASS, OPAQUE, UNBOUND, Ref, dotted
 from scripts_tracker.analysis.linking.resolving import REQUIRED, TRACKED
 from scripts_tracker.analysis.source.trees import called, descendants
+from scripts_tracker.lint.base import Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -251,13 +252,6 @@ def _only(values: Sequence[Value], rest: str) -> str:
 
 OURS: Final = (TRACKED, REQUIRED)
 _EXCEPT: Final = re.compile(r"^[ \t\f]*except\b", re.MULTILINE)
-
-
-class Where(NamedTuple):
-    """A class of the module, and the method of it, in which something stands; empty outside of them."""
-
-    owner: str
-    method: str
 
 
 class Use(NamedTuple):

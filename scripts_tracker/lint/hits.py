@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.facts.values import RULES_VERSION, items, place, text
 from scripts_tracker.lint import noqa
-from scripts_tracker.lint.base import FileHits, Hit, Noqa
+from scripts_tracker.lint.base import FileHits, Hit, Noqa, Where
 
 if TYPE_CHECKING:
     from scripts_tracker.analysis.facts.extraction import Extraction
@@ -56,8 +56,6 @@ def is_current(content: str) -> bool:
 
 def read(content: str) -> FileHits:
     """The inverse of ``found``; raises ValueError for anything else."""
-    from scripts_tracker.lint.file import Where
-
     try:
         version, hits, ends, says_rerun, noqas = json.loads(content)
         if version != RULES_VERSION:

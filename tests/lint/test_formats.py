@@ -20,7 +20,7 @@ from tests.waiting import PATIENCE
 # The one package of a registry that ships the schema of SARIF 2.1.0.
 SHIPS_SCHEMA, MEMBER = "@microsoft/jest-sarif@1.0.0-beta.0", "package/lib/schemas/sarif-2.1.0-rtm.5.json"
 PATH = "orders/management/commands/fix_totals.py"
-HELP = Finding(Location(PATH, 4, 1), "ST016", "orders.fix_totals has no help text", 'Write help = "...".')
+HELP = Finding(Location(PATH, 4, 1), "ST016", "orders.fix_totals has no help text", 'Add help = "...".')
 NOARGS = Finding(Location(PATH, 6, 9), "ST014", "handle_noargs() is not called", fixable=True)
 EVIL = Finding(Location("a\x1b[2J\n:,%.py", 1, 1), "ST003", "it\x07 is\r\n100% \u202egnorw", "a\nb")
 
@@ -64,7 +64,7 @@ def test_nothing_wrong_is_one_line_of_text() -> None:
 def test_a_finding_is_a_place_with_help_below_it() -> None:
     assert text(HELP) == (
         f"{PATH}:4:1: ST016 orders.fix_totals has no help text\n"
-        '    help: Write help = "...".\n'
+        '    help: Add help = "...".\n'
         "Found 1 problem."
     )
 
@@ -110,7 +110,7 @@ def test_json_is_version_1_with_every_finding_in_full() -> None:
                 "column": 1,
                 "code": "ST016",
                 "message": "orders.fix_totals has no help text",
-                "hint": 'Write help = "...".',
+                "hint": 'Add help = "...".',
                 "fixable": False,
             },
             {
@@ -137,7 +137,7 @@ def test_github_of_nothing_is_nothing() -> None:
 def test_github_gets_a_command_a_line() -> None:
     assert github(HELP, NOARGS) == (
         f"::error file={PATH},line=4,col=1,title=ST016::"
-        'orders.fix_totals has no help text%0AWrite help = "...".\n'
+        'orders.fix_totals has no help text%0AAdd help = "...".\n'
         f"::error file={PATH},line=6,col=9,title=ST014::handle_noargs() is not called"
     )
 
@@ -187,7 +187,7 @@ def test_sarif_documents_all_rules() -> None:
     assert [rule["id"] for rule in driver["rules"]] == list(all_rules())
     asks = driver["rules"][list(all_rules()).index("ST012")]
     assert asks["name"] == "interactive-prompt"
-    assert asks["shortDescription"]["text"] == "A tracked script waits for somebody at a terminal."
+    assert asks["shortDescription"]["text"] == "A tracked script waits for input at a terminal."
     assert asks["fullDescription"]["text"].startswith("Scripts run during deploys")
     assert "## Use instead" in asks["help"]["markdown"]
 
@@ -206,7 +206,7 @@ def test_a_sarif_result_points_to_its_rule_and_place() -> None:
     document = sarif(HELP)["runs"][0]
     (result,) = document["results"]
     assert document["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == "ST016"
-    assert result["message"]["text"] == 'orders.fix_totals has no help text. Write help = "...".'
+    assert result["message"]["text"] == 'orders.fix_totals has no help text. Add help = "...".'
     assert result["locations"][0]["physicalLocation"] == {
         "artifactLocation": {"uri": PATH, "uriBaseId": "%SRCROOT%"},
         "region": {"startLine": 4, "startColumn": 1},

@@ -210,7 +210,7 @@ def test_a_pattern_that_brings_a_file_back_does_not_ignore_it(repo: Repo) -> Non
     repo.write()
     (repo.top / ".gitignore").write_text("*.py\n!fix.py\n")
     (found,) = repo.missing()
-    assert "does not know" in found.message
+    assert "is not in git" in found.message
 
 
 # What is not committed
@@ -221,15 +221,15 @@ def test_a_script_that_git_does_not_know_is_named_where_it_is_defined(repo: Repo
     repo.write("my fix")
     (found,) = repo.missing()
     assert (str(found.location), found.code) == ("shop/management/commands/my fix.py:3:1", "ST020")
-    assert found.message == "git does not know the file of a0.my fix, so nobody else gets it"
-    assert found.hint == "Type `git add 'shop/management/commands/my fix.py'`."
+    assert found.message == "a0.my fix is not in git, so it exists only here"
+    assert found.hint == "Run `git add 'shop/management/commands/my fix.py'`."
 
 
 def test_a_script_that_git_ignores_is_named_with_the_pattern(repo: Repo) -> None:
     repo.write()
     (repo.top / ".gitignore").write_text("\nshop/\n")
     (found,) = repo.missing()
-    assert found.message == "git ignores the file of a0.fix, so nobody else gets it"
+    assert found.message == "a0.fix is ignored by git, so it exists only here"
     assert found.hint.endswith("or change shop/ in line 2 of .gitignore.")
 
 
@@ -408,8 +408,8 @@ def test_a_script_that_changed_is_named_with_what_will_happen(repo: Repo) -> Non
     assert len(repo.changed(first)) == len(repo.changed(first[:10])) == 1
     (found,) = repo.changed("HEAD")
     assert (str(found.location), found.code) == ("shop/management/commands/fix.py:3:1", "ST021")
-    assert found.message == "a0.fix is not what it was in HEAD, and does not say whether it is to run again"
-    assert "every environment that applied it runs it again" in found.hint
+    assert found.message == "a0.fix changed since HEAD without an explicit rerun"
+    assert "Every environment that applied it will run it again" in found.hint
     repo.commit()
     assert repo.changed("HEAD") == []
     assert len(repo.changed("HEAD~1")) == 1

@@ -81,15 +81,15 @@ def test_it_names_the_lines_that_its_cases_announce(rule: Rule, case: str, tmp_p
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("_fix.py", "_fix.py starts with an underscore, so Django offers no such command"),
-        ("fix.old.py", "fix.old.py has a dot in its name, so Django offers no such command"),
-        ("__init__.py", "__init__.py is the package of the commands, so Django offers no such command"),
-        ("old/fix.py", "fix.py is in a folder below the commands, so Django offers no such command"),
+        ("_fix.py", "_fix.py starts with an underscore, so Django does not offer it as a command"),
+        ("fix.old.py", "fix.old.py has a dot in its name, so Django does not offer it as a command"),
+        ("__init__.py", "__init__.py makes the folder a package, so Django does not offer it as a command"),
+        ("old/fix.py", "fix.py is in a subfolder of the commands, so Django does not offer it as a command"),
         (
             "fix/__init__.py",
-            "shop/management/commands/fix is a package and no file, so Django offers no such command",
+            "shop/management/commands/fix is a package, not a file, so Django does not offer it as a command",
         ),
-        ("../fix.py", "fix.py is in no folder of commands, so Django offers no such command"),
+        ("../fix.py", "fix.py is not in a folder of commands, so Django does not offer it as a command"),
     ],
 )
 def test_the_message_says_why(path: str, message: str, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_the_message_says_why(path: str, message: str, tmp_path: Path) -> None:
 def test_a_package_hides_the_file_of_its_name(tmp_path: Path) -> None:
     build(f"--- shop/management/commands/fix/__init__.py\n--- {ALONE}\n{TRACKED}", tmp_path)
     (finding,) = _unseen(tmp_path)
-    assert finding.message == "the package fix hides fix.py, so Django offers no such command"
+    assert finding.message == "the package fix hides fix.py, so Django does not offer it as a command"
 
 
 @pytest.mark.parametrize(("names", "prefixes"), [(("FIX.py",), ()), ((), ("fi",))])
@@ -113,14 +113,14 @@ def test_an_ignored_script_is_unseen(
     build(TRACKED, tmp_path)
     wanted = request(tmp_path)._replace(ignored_files=names, ignored_prefixes=prefixes)
     (finding,) = _unseen(tmp_path, wanted)
-    assert finding.message == "fix.py is an ignored file, so nobody knows whether the script has run"
+    assert finding.message == "fix.py is an ignored file, so the script is not tracked"
 
 
 def test_a_folder_that_is_not_looked_into_is_named(tmp_path: Path) -> None:
     build(TRACKED, tmp_path)
     wanted = request(tmp_path)._replace(dirs=())
     (finding,) = _unseen(tmp_path, wanted)
-    assert finding.message.startswith("the tracker does not look into shop/management/commands, so")
+    assert finding.message.startswith("shop/management/commands is not scanned, so")
 
 
 def test_relative_imports_lead_from_where_the_file_stands(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One module per rule, found by presence; a rule that cannot be imported, or a code used twice, fails loudly."""
+"""One module per rule. All modules here are loaded; a rule that cannot be imported, or a code used twice, is an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KINDS = (base.Rule, base.AnalysisRule, base.TreeRule, base.ProjectRule, base.Ru
 
 
 class RuleError(Exception):
-    """A module of this package is no rule."""
+    """A module of this package is not a rule."""
 
 
 @cache
@@ -45,7 +45,7 @@ def project_rules() -> tuple[base.ProjectRule, ...]:
 
 
 def name_of(rule: base.Rule) -> str:
-    """The bad pattern in words with hyphens, such as ``asks-a-person``."""
+    """The bad pattern in words with hyphens, such as ``interactive-prompt``."""
     return type(rule).__module__.rpartition(".")[2].partition("_")[2].replace("_", "-")
 
 
@@ -57,8 +57,8 @@ def _rule(name: str) -> base.Rule:
         if isinstance(one, type) and issubclass(one, base.Rule) and one not in _KINDS
     ]
     if len(classes) != 1:
-        raise RuleError(f"{name}.py has {len(classes)} rules, not one")
+        raise RuleError(f"{name}.py defines {len(classes)} rules instead of one")
     rule: base.Rule = classes[0]()
     if name.partition("_")[0].upper() != rule.code:
-        raise RuleError(f"{name}.py has the code {rule.code}, which is not what its name says")
+        raise RuleError(f"{name}.py has the code {rule.code}, which does not match its name")
     return rule

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.values import LOCAL_CLASS, UNBOUND, Ref
-from scripts_tracker.lint.base import Edit, Hit, TreeRule
-from scripts_tracker.lint.file import Where
+from scripts_tracker.lint.base import Edit, Hit, TreeRule, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,7 @@ import libcst as cst
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.analysis.linking.resolving import TRACKED
-from scripts_tracker.lint.base import Hit, TreeRule
-from scripts_tracker.lint.file import Where
+from scripts_tracker.lint.base import Hit, TreeRule, Where
 from scripts_tracker.lint.parsers import DJANGOS, declared, keyword
 
 if TYPE_CHECKING:
