@@ -63,9 +63,7 @@ def test_nothing_wrong_is_one_line_of_text() -> None:
 
 def test_a_finding_is_a_place_with_help_below_it() -> None:
     assert text(HELP) == (
-        f"{PATH}:4:1: ST016 orders.fix_totals has no help text\n"
-        '    help: Add help = "...".\n'
-        "Found 1 problem."
+        f'{PATH}:4:1: ST016 orders.fix_totals has no help text\n    help: Add help = "...".\nFound 1 problem.'
     )
 
 
