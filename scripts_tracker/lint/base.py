@@ -7,7 +7,6 @@ are in ``fixtures/lint``.
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
@@ -16,70 +15,10 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.findings import Findings
     from scripts_tracker.analysis.source.reading import CommandFile
     from scripts_tracker.analysis.store.cache import FactStore
-    from scripts_tracker.core.values import Finding, Place, ScriptDefinition, ScriptId
+    from scripts_tracker.core.values import Finding, ScriptDefinition, ScriptId
     from scripts_tracker.lint.file import Tree
     from scripts_tracker.lint.layout import Request
-
-
-class Where(NamedTuple):
-    """A method: the name of its class, and its own; the latter is empty for the rest of the body of the class."""
-
-    owner: str
-    method: str
-
-
-class Hit(NamedTuple):
-    """A problem that a rule finds in one file, whatever the other files contain.
-
-    Attributes:
-        place: line and column.
-        message: what is wrong.
-        hint: what to do about it.
-        where: the class and method around it; None outside of classes.
-        fixable: whether ``--fix`` can repair it.
-    """
-
-    place: Place
-    message: str
-    hint: str
-    where: Where | None = None
-    fixable: bool = False
-
-
-class Noqa(NamedTuple):
-    """A ``# noqa`` comment: where it starts, and its codes; None if it has none and hides every finding."""
-
-    line: int
-    column: int
-    codes: tuple[str, ...] | None
-
-    def hides(self, code: str) -> bool:
-        """Whether findings with this code are hidden."""
-        return self.codes is None or code in self.codes
-
-
-class FileHits(NamedTuple):
-    """What the rules over trees find in one file, and what others need to know of it.
-
-    Attributes:
-        hits: the problems with their codes, in the order of their places.
-        ends: for each class, the methods that do not call the method of the same name in a base class.
-        says_rerun: whether a decorator in the file sets ``rerun``.
-        comments: its ``# noqa`` comments.
-    """
-
-    hits: tuple[tuple[str, Hit], ...] = ()
-    ends: Mapping[str, frozenset[str]] = MappingProxyType({})
-    says_rerun: bool = False
-    comments: tuple[Noqa, ...] = ()
-
-
-class Edit(NamedTuple):
-    """A replacement in the text of a file: from one offset to another, in characters of the decoded text."""
-
-    start: int
-    end: int
-    text: str
+    from scripts_tracker.lint.values import Edit, Hit
 
 
 class Project(NamedTuple):

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.store.cache import FactCache, FactStore
     from scripts_tracker.analysis.store.index_cache import Basis, IndexMemory
     from scripts_tracker.core.values import Finding, ProjectIndex, ScriptDefinition
-    from scripts_tracker.lint.base import Hit, Run, RunRule
+    from scripts_tracker.lint.base import Run, RunRule
     from scripts_tracker.lint.config import Config
     from scripts_tracker.lint.hits import LintStore
+    from scripts_tracker.lint.values import Hit
 
 
 class Listing(NamedTuple):

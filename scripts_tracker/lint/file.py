@@ -13,7 +13,7 @@ from scripts_tracker.analysis.facts.scopes import END, START, Binding, Scope, do
 from scripts_tracker.analysis.facts.values import HANDLES, LOCAL_CLASS, OPAQUE, UNBOUND, Ref, dotted
 from scripts_tracker.analysis.linking.resolving import REQUIRED, TRACKED
 from scripts_tracker.analysis.source.trees import called, descendants
-from scripts_tracker.lint.base import Where
+from scripts_tracker.lint.values import Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -18,9 +18,9 @@ from scripts_tracker.analysis.source.parsing import decode, parse, source_encodi
 from scripts_tracker.analysis.store.compiling import compiled
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.lint import noqa
-from scripts_tracker.lint.base import Edit
 from scripts_tracker.lint.file import Tree
 from scripts_tracker.lint.rules import tree_rules
+from scripts_tracker.lint.values import Edit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.facts.values import RULES_VERSION, items, place, text
 from scripts_tracker.lint import noqa
-from scripts_tracker.lint.base import FileHits, Hit, Noqa, Where
+from scripts_tracker.lint.values import FileHits, Hit, Noqa, Where
 
 if TYPE_CHECKING:
     from scripts_tracker.analysis.facts.extraction import Extraction

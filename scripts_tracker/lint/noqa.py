@@ -12,12 +12,12 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.core.values import Finding, Location
 from scripts_tracker.exceptions import UnreadableSource
-from scripts_tracker.lint.base import Noqa
+from scripts_tracker.lint.values import Noqa
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from scripts_tracker.lint.base import FileHits
+    from scripts_tracker.lint.values import FileHits
 
 _NOQA: Final = r"#\s*noqa(?:\s*:\s*(?P<codes>[A-Z][A-Z0-9]*[0-9]+(?:[,\s]+[A-Z][A-Z0-9]*[0-9]+)*))?"
 _CODE: Final = re.compile(r"ST\d{3}")

@@ -16,10 +16,10 @@ from scripts_tracker.analysis.facts.extraction import Extraction
 from scripts_tracker.analysis.source.parsing import parse
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.lint import hits
-from scripts_tracker.lint.base import Where
 from scripts_tracker.lint.file import Tree
 from scripts_tracker.lint.parsers import declared
 from scripts_tracker.lint.rules import tree_rules
+from scripts_tracker.lint.values import Where
 from tests.analysis.project_cases import FIXTURES, read_cases
 
 # Short ones: the whole library would take a minute.

@@ -9,9 +9,10 @@ import libcst as cst
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.lint import parsers
-from scripts_tracker.lint.base import Hit, TreeRule
+from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.file import Use
 from scripts_tracker.lint.parsers import Parser, keyword, method_of
+from scripts_tracker.lint.values import Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.lint.base import Hit, TreeRule
+from scripts_tracker.lint.base import TreeRule
+from scripts_tracker.lint.values import Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

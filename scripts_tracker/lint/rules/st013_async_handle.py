@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.lint.base import Hit, TreeRule
+from scripts_tracker.lint.base import TreeRule
+from scripts_tracker.lint.values import Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

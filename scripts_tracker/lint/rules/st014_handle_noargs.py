@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.values import LOCAL_CLASS, UNBOUND, Ref
-from scripts_tracker.lint.base import Edit, Hit, TreeRule, Where
+from scripts_tracker.lint.base import TreeRule
+from scripts_tracker.lint.values import Edit, Hit, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

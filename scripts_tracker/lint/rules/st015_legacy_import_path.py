@@ -9,8 +9,9 @@ import libcst as cst
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.scopes import dotted_name
 from scripts_tracker.analysis.source.trees import in_suites
-from scripts_tracker.lint.base import Edit, Hit, TreeRule
+from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.file import OURS
+from scripts_tracker.lint.values import Edit, Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

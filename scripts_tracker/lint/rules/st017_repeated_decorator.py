@@ -10,7 +10,8 @@ import libcst as cst
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.analysis.linking.resolving import REQUIRED, TRACKED
-from scripts_tracker.lint.base import Edit, Hit, TreeRule, Where
+from scripts_tracker.lint.base import TreeRule
+from scripts_tracker.lint.values import Edit, Hit, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

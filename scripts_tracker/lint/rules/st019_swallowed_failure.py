@@ -10,8 +10,9 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.scopes import statements
 from scripts_tracker.analysis.linking.resolving import TRACKED
 from scripts_tracker.analysis.source.trees import descendants
-from scripts_tracker.lint.base import Hit, TreeRule
+from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.file import Use
+from scripts_tracker.lint.values import Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,9 @@ import libcst as cst
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.source.trees import called
-from scripts_tracker.lint.base import Hit, TreeRule
+from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.parsers import DJANGOS, declared
+from scripts_tracker.lint.values import Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

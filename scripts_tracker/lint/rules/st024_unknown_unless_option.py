@@ -10,8 +10,9 @@ import libcst as cst
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.analysis.linking.resolving import TRACKED
-from scripts_tracker.lint.base import Hit, TreeRule, Where
+from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.parsers import DJANGOS, declared, keyword
+from scripts_tracker.lint.values import Hit, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,72 @@
+"""What the rules find in one file: hits, edits, and the comments that hide findings."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scripts_tracker.core.values import Place
+
+
+class Where(NamedTuple):
+    """A method: the name of its class, and its own; the latter is empty for the rest of the body of the class."""
+
+    owner: str
+    method: str
+
+
+class Hit(NamedTuple):
+    """A problem that a rule finds in one file, whatever the other files contain.
+
+    Attributes:
+        place: line and column.
+        message: what is wrong.
+        hint: what to do about it.
+        where: the class and method around it; None outside of classes.
+        fixable: whether ``--fix`` can repair it.
+    """
+
+    place: Place
+    message: str
+    hint: str
+    where: Where | None = None
+    fixable: bool = False
+
+
+class Noqa(NamedTuple):
+    """A ``# noqa`` comment: where it starts, and its codes; None if it has none and hides every finding."""
+
+    line: int
+    column: int
+    codes: tuple[str, ...] | None
+
+    def hides(self, code: str) -> bool:
+        """Whether findings with this code are hidden."""
+        return self.codes is None or code in self.codes
+
+
+class FileHits(NamedTuple):
+    """What the rules over trees find in one file, and what others need to know of it.
+
+    Attributes:
+        hits: the problems with their codes, in the order of their places.
+        ends: for each class, the methods that do not call the method of the same name in a base class.
+        says_rerun: whether a decorator in the file sets ``rerun``.
+        comments: its ``# noqa`` comments.
+    """
+
+    hits: tuple[tuple[str, Hit], ...] = ()
+    ends: Mapping[str, frozenset[str]] = MappingProxyType({})
+    says_rerun: bool = False
+    comments: tuple[Noqa, ...] = ()
+
+
+class Edit(NamedTuple):
+    """A replacement in the text of a file: from one offset to another, in characters of the decoded text."""
+
+    start: int
+    end: int
+    text: str
