@@ -6,10 +6,10 @@ import functools
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from scripts_tracker.core.vocabulary import RERUN_VALUES, Required, Rerun
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from scripts_tracker.core.values import Required, Rerun
 
 Handle = TypeVar("Handle", bound="Callable[..., Any]")
 
@@ -31,6 +31,8 @@ def _modules(value: Iterable[str]) -> tuple[str, ...]:
 
 
 def _validate(rerun: object, atomic: object) -> None:
+    from scripts_tracker.core.values import RERUN_VALUES  # as late as the first command that is imported
+
     if rerun not in RERUN_VALUES:
         raise ValueError(f"@tracked_script: rerun must be one of {', '.join(RERUN_VALUES)}, not {rerun!r}")
     if not isinstance(atomic, bool):
@@ -88,7 +90,7 @@ def tracked_script(
 
         @functools.wraps(function)
         def wrapper(self: object, *args: Any, **kwargs: Any) -> Any:
-            from scripts_tracker.core.runtypes import ScriptOptions
+            from scripts_tracker.core.values import ScriptOptions
             from scripts_tracker.running import attempt
             from scripts_tracker.running.calls import Call
 
@@ -102,6 +104,8 @@ def tracked_script(
 
 
 def _required(script: object) -> Required:
+    from scripts_tracker.core.values import Required  # as above
+
     if isinstance(script, ModuleType):
         return Required(script.__name__, is_module=True)
     if isinstance(script, str) and script:

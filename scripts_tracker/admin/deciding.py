@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django import forms
 from django.contrib import messages
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
 _CHANGED = "The script is not what it was when this page was opened. Look at it again, then decide."
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """One of the two, in words and deed.
 
     Attributes:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scripts_tracker.admin import listing, texts
 from scripts_tracker.admin.reading import key_of, page_of, page_of_run
@@ -28,8 +27,7 @@ _RUNS = 25
 _DIFF_CLASSES = {"+": "st-added", "-": "st-removed", "@": "st-place"}
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """A script that files or ledger know; without a status where it is neither tracked nor applied."""
 
     id: ScriptId

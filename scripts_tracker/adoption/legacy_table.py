@@ -6,9 +6,8 @@ import os
 import re
 import sys
 from collections import defaultdict
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.conf import settings
 from django.db import connections
@@ -41,8 +40,7 @@ _IMPORT: Final = re.compile(
 _MODULES: Final = {b"tracked_script": b"core_tracker", b"required_preceding_script": b"dependency_tracker"}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One run, as django-scripts-tracker recorded it.
 
     Attributes:

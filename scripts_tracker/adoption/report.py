@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scripts_tracker.core.text import local_time
 
@@ -43,8 +42,7 @@ class Fate(Enum):
     NEW = ("new", "New: no row tells of them", "leave")
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """What becomes of one script; ``note`` is the rest of a sentence, ``ran_as`` the path of the row that decided."""
 
     id: ScriptId
@@ -55,8 +53,7 @@ class Judgement:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Leftover:
+class Leftover(NamedTuple):
     """The rows of a path that is no tracked script's, and why it is none."""
 
     path: str
@@ -65,8 +62,7 @@ class Leftover:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """All that is to be said: where the rows are, how many, and what becomes of them."""
 
     database: str

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS
 
@@ -105,8 +104,7 @@ ADOPT_FIRST = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What becomes of a script, and what is to be recorded of it, if anything."""
 
     judgement: Judgement
@@ -137,7 +135,7 @@ def record(marks: Sequence[Mark]) -> None:
     here = who_and_where("mark")
     who = "".join(f" {word} {name}" for word, name in (("by", here.user), ("on", here.host)) if name)
     words = f"adopted on {local_time(database.now())}{who}"
-    told = [replace(mark, reason=f"{words} {mark.reason}") for mark in marks]
+    told = [mark._replace(reason=f"{words} {mark.reason}") for mark in marks]
     writing.mark_applied(told, RunFacts("mark"))
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from django.core.management.base import BaseCommand
 
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import RunRecord
@@ -46,8 +44,7 @@ class End(Enum):
         return self not in {End.DONE, End.ELSEWHERE, End.SKIPPED}
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """How one step ended: after how many seconds, the reason in a line, what the script raised."""
 
     status: ScriptStatus
@@ -57,8 +54,7 @@ class Result:
     error: BaseException | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunEvent:
+class RunEvent(NamedTuple):
     """Something that happens to step ``number`` of ``total``.
 
     Attributes:
@@ -78,8 +74,7 @@ class RunEvent:
     result: Result | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """How a run ended: each step's result, what could not run included; the interrupt that ended it, if one did."""
 
     results: tuple[Result, ...]
@@ -95,8 +90,7 @@ class Summary:
         return len(self.counted("done")) == len(self.results)
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(NamedTuple):
     """How to carry out a plan.
 
     Attributes:
@@ -109,14 +103,4 @@ class RunOptions:
     wait: float
     continue_on_error: bool = False
     interactive: bool = True
-    given: Mapping[str, Any] = field(default_factory=dict)
-
-    def for_command(self, command: BaseCommand) -> dict[str, Any]:
-        """The options that this command takes, as ``call_command`` wants them."""
-        options = dict(self.given)
-        if not self.interactive:
-            known = {action.dest for action in command.create_parser("manage.py", "")._actions}  # noqa: SLF001 - argparse has no other list of them
-            known.update(command.stealth_options)
-            silent = {"interactive": False, "no_input": True, "noinput": True}
-            options.update({name: value for name, value in silent.items() if name in known})
-        return options
+    given: Mapping[str, Any] = MappingProxyType({})

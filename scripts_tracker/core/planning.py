@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import difflib
 import heapq
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from scripts_tracker.core import names, watches
 from scripts_tracker.core.states import State
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
 UNREADABLE = "its file cannot be analysed"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What to run: ``steps`` in order; ``blocked`` with the reasons of each; ``cycles`` as closed paths."""
 
     steps: tuple[ScriptStatus, ...]
@@ -163,11 +161,11 @@ def _ordered(graph: Mapping[ScriptId, tuple[ScriptId, ...]]) -> list[ScriptId]:
     sorter = TopologicalSorter(graph)
     sorter.prepare()
     order: list[ScriptId] = []
-    ready: list[tuple[str, str, ScriptId]] = []  # a heap; comparing dataclasses would build these each time
+    ready: list[ScriptId] = []  # a heap
     while sorter.is_active():
         for script_id in sorter.get_ready():
-            heapq.heappush(ready, (script_id.app_label, script_id.name, script_id))
-        first = heapq.heappop(ready)[-1]
+            heapq.heappush(ready, script_id)
+        first = heapq.heappop(ready)
         order.append(first)
         sorter.done(first)
     return order
@@ -176,8 +174,7 @@ def _ordered(graph: Mapping[ScriptId, tuple[ScriptId, ...]]) -> list[ScriptId]:
 LEFT = "its last attempt {} and is left to a person by --no-retry"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """What to run; what was asked for and is not to be run.
 
     Attributes:

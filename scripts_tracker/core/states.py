@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -56,8 +55,7 @@ class State(Enum):
         return not self.needs_action and self is not State.RUNNING
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptStatus:
+class ScriptStatus(NamedTuple):
     """One script with its state: the file's side, the ledger's side, at least one of them.
 
     ``file_exists`` is told of a missing script alone: its file is there, but nothing tracked is in it.
@@ -204,8 +202,7 @@ def statuses(
     undefined = [record for record in records.values() if record.id not in by_id]
     gone = _by_fingerprint(record for record in undefined if not file_exists(record.path))
     result = []
-    # The key spares the comparison of dataclasses, which builds two tuples each time.
-    for script_id in sorted(by_id.keys() | records.keys(), key=lambda one: (one.app_label, one.name)):
+    for script_id in sorted(by_id.keys() | records.keys()):
         definition, record = by_id.get(script_id), records.get(script_id)
         if definition is not None:
             moved_from = _origin(definition, gone)

@@ -1,44 +1,81 @@
-"""The frozen values that the parts hand to each other: standard library only, no behaviour beyond text and JSON."""
+"""The values that the parts hand to each other, and the constants that both halves share: standard library only.
+
+Named tuples, as a process defines them each time it starts, and a dataclass takes eight times as long to make. So they
+equal plain tuples, and each other where their fields are equal: no set or dict holds values of several classes.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from scripts_tracker.core.equality import ByFields, OrderedByFields
-from scripts_tracker.core.runtypes import Fingerprint, RunRecord, ScriptId, ScriptOptions
-from scripts_tracker.core.vocabulary import RERUN_VALUES, Rerun
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = [
-    "RERUN_VALUES",
-    "CommandsDir",
-    "Finding",
-    "Fingerprint",
-    "Location",
-    "ModuleVersion",
-    "Place",
-    "ProjectIndex",
-    "Requirement",
-    "Rerun",
-    "RunRecord",
-    "ScriptDefinition",
-    "ScriptId",
-    "ScriptOptions",
-    "ScriptRecord",
-    "StoredVersion",
-]
+Rerun = Literal["on-change", "once", "always"]
+RERUN_VALUES: Final[tuple[Rerun, ...]] = ("on-change", "once", "always")
 
+ALGORITHM: Final = "st1"
+"""What fingerprints are made by now. It stands here, as the ledger asks for it where libcst is not imported."""
+
+INSTALLED: Final = ("site-packages", "dist-packages")
+"""Folders of what is installed beside the project; nothing in them is the project's own."""
 
 Place = tuple[int, int]
 """A 1-based line and column."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Location(OrderedByFields):
+class Required(NamedTuple):
+    """One argument of ``@required_preceding_script``; ``is_module`` where it was a module object."""
+
+    name: str
+    is_module: bool
+
+
+class ScriptId(NamedTuple):
+    """Who a script is: ``str()`` gives ``app_label.name``, like a migration's."""
+
+    app_label: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.app_label}.{self.name}"
+
+
+class Fingerprint(NamedTuple):
+    """What a script does, as a digest that names its algorithm: ``str()`` gives ``st1:<64 hex>``."""
+
+    algorithm: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.digest}"
+
+    @classmethod
+    def parse(cls, text: str) -> Fingerprint:
+        """The inverse of ``str()``; raises ValueError where the text names no algorithm."""
+        algorithm, separator, digest = text.partition(":")
+        if not (algorithm and separator and digest):
+            raise ValueError(f"{text!r} is no fingerprint; one looks like st1:0123...")
+        return cls(algorithm, digest)
+
+    @classmethod
+    def of_bytes(cls, content_digest: str) -> Fingerprint:
+        """What stands in where a source cannot be analysed: the digest of its bytes."""
+        return cls("raw", content_digest)
+
+
+class ScriptOptions(NamedTuple):
+    """The options of ``@tracked_script``, with the defaults of the contract."""
+
+    rerun: Rerun = "on-change"
+    atomic: bool = False
+    tags: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ("dry_run",)
+    watch: tuple[str, ...] = ()
+
+
+class Location(NamedTuple):
     """A place in a file: posix path relative to the project root, 1-based line and column."""
 
     path: str
@@ -49,8 +86,7 @@ class Location(OrderedByFields):
         return f"{self.path}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ModuleVersion(ByFields):
+class ModuleVersion(NamedTuple):
     """A module that a script watches, as it is or was; without a digest where the project has no file of that name.
 
     ``fingerprint`` is None where there is no such file, and where it cannot be analysed; the digest of a file
@@ -72,8 +108,7 @@ class ModuleVersion(ByFields):
         return self.fingerprint is None and not self.is_missing
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Requirement(ByFields):
+class Requirement(NamedTuple):
     """One argument of ``@required_preceding_script``: ``target`` is None where nothing fits ``text``."""
 
     target: ScriptId | None
@@ -81,8 +116,7 @@ class Requirement(ByFields):
     location: Location
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ScriptDefinition(ByFields):
+class ScriptDefinition(NamedTuple):
     """One tracked script as its file says it; ``fingerprint`` is None where the file cannot be analysed.
 
     ``watches`` are the modules that ``options.watch`` names, as they are now.
@@ -98,8 +132,7 @@ class ScriptDefinition(ByFields):
     watches: tuple[ModuleVersion, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Finding(OrderedByFields):
+class Finding(NamedTuple):
     """Something that is wrong at a place: the message says a fact, the hint what to type next."""
 
     location: Location
@@ -109,8 +142,7 @@ class Finding(OrderedByFields):
     fixable: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class CommandsDir(OrderedByFields):
+class CommandsDir(NamedTuple):
     """One folder of commands: the label its scripts get, its package (dotted), its absolute path."""
 
     app_label: str
@@ -118,16 +150,37 @@ class CommandsDir(OrderedByFields):
     path: str
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ProjectIndex(ByFields):
+class ProjectIndex(NamedTuple):
     """Everything the analysis found, both sorted: definitions by id, findings by place."""
 
     definitions: tuple[ScriptDefinition, ...]
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ScriptRecord(ByFields):
+class RunRecord(NamedTuple):
+    """A copy of one row of the run history; ``reason`` says in a line what failed, or why a success does not count.
+
+    ``applies`` tells whether its version counts as applied by it; ``process`` names the process beyond its number;
+    ``watched`` is what the modules that the script watches were when it began.
+    """
+
+    pk: int
+    kind: str
+    outcome: str
+    version: Fingerprint | None
+    content_digest: str | None
+    started_at: datetime
+    ended_at: datetime | None
+    host: str
+    pid: int | None
+    user: str
+    reason: str = ""
+    applies: bool = False
+    process: str = ""
+    watched: tuple[ModuleVersion, ...] = ()
+
+
+class ScriptRecord(NamedTuple):
     """A copy of what the ledger holds of one script.
 
     ``applied`` is the fingerprint that was applied last, ``applied_watched`` what the modules that it watched were
@@ -150,8 +203,7 @@ class ScriptRecord(ByFields):
     applied_watched: tuple[ModuleVersion, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class StoredVersion(ByFields):
+class StoredVersion(NamedTuple):
     """A copy of one version's row; ``source`` is None where it is not kept, or was not asked for."""
 
     pk: int
@@ -161,8 +213,7 @@ class StoredVersion(ByFields):
     source: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class PastRun:
+class PastRun(NamedTuple):
     """One row of the history; ``outcome`` as it is to be read now, ``arguments`` as JSON text."""
 
     record: RunRecord
@@ -189,8 +240,7 @@ class PastRun:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class PastVersion:
+class PastVersion(NamedTuple):
     """One content of the file that was run or marked here; ``applied`` counts the runs that applied it."""
 
     fingerprint: Fingerprint
@@ -202,8 +252,7 @@ class PastVersion:
     has_source: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(NamedTuple):
     """The history of one script, newest first.
 
     Attributes:

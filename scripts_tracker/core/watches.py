@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from scripts_tracker.core.runtypes import Fingerprint
+from scripts_tracker.core.values import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

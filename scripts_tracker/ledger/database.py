@@ -7,7 +7,7 @@ import functools
 import random
 import time
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import (
@@ -23,7 +23,6 @@ from django.db import (
 from django.db.models import FloatField, Func
 
 from scripts_tracker import conf
-from scripts_tracker.core.vocabulary import NEWEST_MIGRATION
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 
@@ -35,6 +34,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+NEWEST_MIGRATION: Final = "0004_watched"
+"""A project's migration depends on it where it calls a tracked command or asks whether one has run."""
 
 # PostgreSQL: serialization_failure, deadlock_detected, lock_not_available.
 _SQLSTATES = frozenset({"40001", "40P01", "55P03"})

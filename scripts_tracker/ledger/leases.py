@@ -15,7 +15,7 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 from django.db.models import Case, F, FilteredRelation, Q, TextField, Value, When
 
 from scripts_tracker import conf
-from scripts_tracker.core.runtypes import Fingerprint, RunRecord
+from scripts_tracker.core.values import Fingerprint, RunRecord
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.ledger import database, processes, writing
 from scripts_tracker.ledger.database import (

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import Count, Exists, Max, OuterRef, Q
 
@@ -38,16 +37,14 @@ _LONGEST_PAUSE = 0.1
 _LONGEST_REHEARSAL = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """Which runs may go: those that are neither among the newest ``keep`` of their script nor begun after ``before``."""
 
     keep: int = 0
     before: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
+class Pruned(NamedTuple):
     """What became of one script's history: runs that went and that stay, versions whose source went."""
 
     script_id: ScriptId
@@ -56,8 +53,7 @@ class Pruned:
     sources: int
 
 
-@dataclass(frozen=True, slots=True)
-class _History:
+class _History(NamedTuple):
     """A script whose runs are to be looked at: how many, and the newest of them; later ones are left alone."""
 
     script_pk: int

@@ -24,6 +24,7 @@ from django.db.models import (
 
 from scripts_tracker.core import watches
 from scripts_tracker.core.values import (
+    ALGORITHM,
     Fingerprint,
     Past,
     PastRun,
@@ -33,7 +34,6 @@ from scripts_tracker.core.values import (
     ScriptRecord,
     StoredVersion,
 )
-from scripts_tracker.core.vocabulary import ALGORITHM
 from scripts_tracker.ledger import processes
 from scripts_tracker.ledger.database import alias, needs_tables
 from scripts_tracker.ledger.leases import live

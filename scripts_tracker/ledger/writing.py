@@ -8,13 +8,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from django.db import Error, IntegrityError, connections, transaction
 from django.db.models import Q
 
-from scripts_tracker.core.vocabulary import ALGORITHM
+from scripts_tracker.core.values import ALGORITHM
 from scripts_tracker.ledger import database
 from scripts_tracker.ledger.database import alias, error_summary, is_in_transaction, needs_tables
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
@@ -171,8 +170,7 @@ _MARK_BATCH = 100
 _ROWS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A script whose version, found at this path, counts as applied from now on, with the watched modules as they are.
 
     ``at`` is when it was applied, where that was before the tracker came; ``reason`` stands in for that of the others.

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.values import RULES_VERSION
-from scripts_tracker.analysis.findings import Findings, in_order
+from scripts_tracker.analysis.findings import Findings
 from scripts_tracker.analysis.linking.scanning import command_files
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.store import index_cache
@@ -61,10 +60,10 @@ def project_findings(
     files, findings, since = listing or listed(request)
     key = _key(request)
     known = index_cache.recalled(memory.recall(key), files, since) if memory and not any(findings) else None
-    if known is not None and known.index is not None:
+    if known is not None and known.project is not None:
         if memory and known.fresh is not None:
             memory.remember(key, known.fresh)
-        return known.index
+        return known.project
     # From here on, dozens of modules: only where something has changed.
     from scripts_tracker.analysis.linking.modules import Finder
     from scripts_tracker.analysis.linking.scanning import Scan
@@ -82,7 +81,7 @@ def project_findings(
     comments = Comments(
         request.root, {one.location.path: kept.read(one.content_digest) for one in said.scripts}
     )
-    index = replace(index, findings=tuple(comments.applied(tuple(findings))))
+    index = index._replace(findings=tuple(comments.applied(tuple(findings))))
     if memory and (text := scan.remembered(index, since)) is not None:
         memory.remember(key, text)
     return index
@@ -187,7 +186,7 @@ class Session(NamedTuple):
         found = {*index.findings, *self._of_this_run(index, cache, listing.files)}
         if cache is not None:
             cache.save()
-        return in_order(one for one in found if self.config.reports(one) and self._covers(one.location.path))
+        return sorted(one for one in found if self.config.reports(one) and self._covers(one.location.path))
 
     def _of_this_run(
         self, index: ProjectIndex, cache: FactCache | None, files: Sequence[CommandFile]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from scripts_tracker.core import watches
@@ -53,8 +52,7 @@ def base_of(record: ScriptRecord | None) -> Base | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """A diff and what it compares.
 
     Attributes:
@@ -83,8 +81,7 @@ class Comparison:
         return tuple(filter(None, (self.about_modules, self.note)))
 
 
-@dataclass(frozen=True, slots=True)
-class Dossier:
+class Dossier(NamedTuple):
     """One script.
 
     Attributes:
@@ -205,7 +202,7 @@ def _with_modules(found: Comparison, definition: ScriptDefinition, base: Base) -
     # Otherwise "the same" would speak of all that the script relies on.
     note = found.note.replace("The two are", "The script's own file is", 1)
     note = note.replace("The code is", "The code of the script's own file is", 1)
-    return replace(found, note=note, changed_modules=modules, about_modules=about)
+    return found._replace(note=note, changed_modules=modules, about_modules=about)
 
 
 def _nothing_to_compare(status: ScriptStatus) -> str:
@@ -270,7 +267,7 @@ def dossier(overview: Overview, script_id: ScriptId, *, limit: int = LAST_RUNS) 
 
 def with_comparison(found: Dossier, *, raw: bool = False) -> Dossier:
     """The same, with what changed in the file since it ran here."""
-    return replace(found, comparison=compare(found.status, raw=raw))
+    return found._replace(comparison=compare(found.status, raw=raw))
 
 
 def _requires(status: ScriptStatus, script_id: ScriptId) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from scripts_tracker.core import watches
 from scripts_tracker.core.states import State
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import ScriptDefinition, ScriptId
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a decision changed, and what it could not change, with the reason as half a sentence."""
 
     done: tuple[ScriptId, ...]

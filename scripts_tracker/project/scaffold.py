@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import string
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from scripts_tracker.exceptions import NotScaffolded
 
@@ -23,8 +22,7 @@ _WIDTH = 88
 _INDENT = "    "
 
 
-@dataclass(frozen=True, slots=True)
-class Scaffold:
+class Scaffold(NamedTuple):
     """What a new script is to be: who it is, its help text, the scripts that it requires."""
 
     id: ScriptId

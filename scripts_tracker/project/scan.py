@@ -17,8 +17,7 @@ from django.apps import apps
 from django.core.management import BaseCommand, call_command
 
 from scripts_tracker import conf
-from scripts_tracker.core.runtypes import ScriptId
-from scripts_tracker.core.vocabulary import INSTALLED
+from scripts_tracker.core.values import INSTALLED, ScriptId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

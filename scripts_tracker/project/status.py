@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from scripts_tracker.core import states, watches
-from scripts_tracker.core.values import Fingerprint
-from scripts_tracker.core.vocabulary import ALGORITHM
+from scripts_tracker.core.values import ALGORITHM, Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.ledger import database, leases, queries
 from scripts_tracker.project import scan
@@ -147,11 +145,11 @@ def _translated(
         # Facts that were kept elsewhere may tell the fingerprint although the source is not there.
         words = f"{_origin_of(version.fingerprint)}, and {trouble}" if trouble else ""
         words = words if has_same_bytes or _is_outdated(applied) else ""
-        record = replace(record, applied=applied, bytes_only=words)
+        record = record._replace(applied=applied, bytes_only=words)
     run = record.last_run
     failed = versions.get((record.pk, run.content_digest)) if run is not None else None
     if run is not None and failed is not None and _is_outdated(_failed_version(record)):
-        record = replace(record, last_run=replace(run, version=stamper.look_up(failed)[0]))
+        record = record._replace(last_run=run._replace(version=stamper.look_up(failed)[0]))
     return record
 
 
@@ -195,7 +193,7 @@ def _with_history(records: Records, definitions: Definitions, stamper: _Stamper)
     for definition, record in differing:
         fitting = [one for one in versions[record.pk] if _fits(definition, watched[one.pk])]
         before = _fingerprints(definition, fitting, stamper)
-        completed[record.id] = replace(record, applied_before=before)
+        completed[record.id] = record._replace(applied_before=before)
     return {**records, **completed}
 
 
@@ -224,8 +222,7 @@ def _fingerprints(
     return by_bytes.union(stamper.look_up(version)[0] for version in versions)
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
+class Overview(NamedTuple):
     """Every script with its state, what is wrong with the files, and the facts read on the way."""
 
     statuses: tuple[ScriptStatus, ...]
@@ -266,7 +263,7 @@ def _with_holders(records: Mapping[ScriptId, ScriptRecord]) -> Mapping[ScriptId,
     """The records, with the leases that a living process holds without renewing them."""
     using = database.alias()
     return {
-        script_id: replace(record, lease_live=True)
+        script_id: record._replace(lease_live=True)
         if leases.is_held_unrenewed(record.last_run, using)
         else record
         for script_id, record in records.items()

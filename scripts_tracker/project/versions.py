@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from scripts_tracker import conf
 from scripts_tracker.core import redaction
-from scripts_tracker.core.runtypes import Fingerprint
-from scripts_tracker.core.vocabulary import ALGORITHM
+from scripts_tracker.core.values import ALGORITHM, Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.ledger import processes
 from scripts_tracker.ledger.writing import RunFacts, VersionFacts

@@ -13,7 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, Error
 
 from scripts_tracker import conf
 from scripts_tracker.core import redaction
-from scripts_tracker.core.runtypes import ScriptOptions
+from scripts_tracker.core.values import ScriptOptions
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import database
 from scripts_tracker.ledger.leases import Heartbeat
@@ -26,8 +26,7 @@ from scripts_tracker.running.outcome import Attempt
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scripts_tracker.core.values import RunRecord, ScriptId
-    from scripts_tracker.core.vocabulary import Required
+    from scripts_tracker.core.values import Required, RunRecord, ScriptId
     from scripts_tracker.project.scan import Identity
     from scripts_tracker.running.calls import Ticket
     from scripts_tracker.running.start import Start

@@ -6,14 +6,13 @@ import contextlib
 import logging
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 
 from scripts_tracker import conf, signals
 from scripts_tracker.core import redaction
-from scripts_tracker.core.vocabulary import INTERRUPTED
 from scripts_tracker.ledger import database, leases, processes
 from scripts_tracker.running.calls import AFTER_SUCCESS
 
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
     from scripts_tracker.running.calls import Call, Ticket
 
 logger = logging.getLogger("scripts_tracker")
+
+INTERRUPTED: Final = "interrupted"
+"""The reason of an attempt that Ctrl-C or SIGTERM ended begins with it: whoever waited for the script may try again at once."""
 
 
 class Unrecorded(CommandError):

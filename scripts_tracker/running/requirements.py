@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.apps import apps as current_apps
 from django.core.management.base import CommandError
@@ -17,7 +16,6 @@ from scripts_tracker.core import names, planning
 from scripts_tracker.core.states import State
 from scripts_tracker.core.text import printable
 from scripts_tracker.core.values import ScriptId
-from scripts_tracker.core.vocabulary import NEWEST_MIGRATION
 from scripts_tracker.exceptions import LedgerMissing, ScriptsTrackerError, UserAbortingExecution
 from scripts_tracker.ledger import database
 from scripts_tracker.project import scan
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
     from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.vocabulary import Required
+    from scripts_tracker.core.values import Required
     from scripts_tracker.project.status import Overview
 
 
@@ -41,8 +39,7 @@ class Aborted(UserAbortingExecution, CommandError):
     """The script was not run: its user chose to run the ones it requires first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(NamedTuple):
     """Required scripts that are not applied: known ones with their state, the others by name and why."""
 
     known: tuple[ScriptStatus, ...]
@@ -206,7 +203,7 @@ def _missing(scripts: Sequence[str], app_label: str) -> str:
     try:
         by_id = take_stock().by_id
     except LedgerMissing as error:
-        return f'{error}; the migration is to depend on ("scripts_tracker", "{NEWEST_MIGRATION}")'
+        return f'{error}; the migration is to depend on ("scripts_tracker", "{database.NEWEST_MIGRATION}")'
     except Error as error:
         words = database.error_summary(error)
         return f"the ledger in database {database.alias()!r} cannot be read: {words} (first: manage.py migrate scripts_tracker)"

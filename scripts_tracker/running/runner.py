@@ -16,7 +16,6 @@ from django.db import Error, close_old_connections
 from scripts_tracker import conf
 from scripts_tracker.core.events import End, Result, RunEvent, Summary
 from scripts_tracker.core.states import State
-from scripts_tracker.core.vocabulary import INTERRUPTED
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import database, leases, processes, queries
 from scripts_tracker.ledger.processes import Terminated
@@ -25,7 +24,7 @@ from scripts_tracker.project import status as overview
 from scripts_tracker.project.scan import Identity
 from scripts_tracker.running import attempt
 from scripts_tracker.running.calls import AFTER_SUCCESS, Ticket, planned
-from scripts_tracker.running.outcome import Unrecorded
+from scripts_tracker.running.outcome import INTERRUPTED, Unrecorded
 from scripts_tracker.running.start import Changed, Held, holder
 
 if TYPE_CHECKING:
@@ -189,7 +188,7 @@ class Runner:
         if not isinstance(command, BaseCommand):
             raise CommandError(f"{ticket.identity.path}: Command is no subclass of BaseCommand.")
         with planned(ticket):
-            call_command(command, **self._options.for_command(command))
+            call_command(command, **_options_for(command, self._options))
         if ticket.run is None:
             raise CommandError(f"{ticket.identity.path}: the tracked handle() was never reached.")
 
@@ -213,6 +212,17 @@ class Runner:
             if run is None:
                 return True
         return False
+
+
+def _options_for(command: BaseCommand, options: RunOptions) -> dict[str, Any]:
+    """The options that this command takes, as ``call_command`` wants them."""
+    chosen = dict(options.given)
+    if not options.interactive:
+        known = {action.dest for action in command.create_parser("manage.py", "")._actions}  # noqa: SLF001 - argparse has no other list of them
+        known.update(command.stealth_options)
+        silent = {"interactive": False, "no_input": True, "noinput": True}
+        chosen.update({name: value for name, value in silent.items() if name in known})
+    return chosen
 
 
 def _patiently(ask: Callable[[], T], seconds: float) -> T:

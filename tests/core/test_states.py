@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -261,11 +260,11 @@ def test_equal_bytes_are_applied_whatever_the_algorithm_was_called_then() -> Non
 
 def foreign(found: ScriptDefinition) -> ScriptDefinition:
     """The same bytes under another algorithm's fingerprint, as where the ledger has no source to translate it."""
-    return replace(found, fingerprint=fingerprint("z"))
+    return found._replace(fingerprint=fingerprint("z"))
 
 
 def test_bytes_that_were_applied_earlier_are_reverted_whatever_the_algorithm() -> None:
-    kept = replace(record("shop.x", "b"), applied_before=frozenset({Fingerprint.of_bytes("content of a")}))
+    kept = record("shop.x", "b")._replace(applied_before=frozenset({Fingerprint.of_bytes("content of a")}))
     assert [one.state.value for one in statuses([foreign(definition("shop.x", "a"))], {kept.id: kept})] == [
         "reverted"
     ]

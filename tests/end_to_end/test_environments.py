@@ -89,7 +89,7 @@ def test_the_migrations_of_the_package_are_complete(project: Project) -> None:
 
 
 def test_the_newest_migration_is_the_one_that_advice_names() -> None:
-    from scripts_tracker.core.vocabulary import NEWEST_MIGRATION
+    from scripts_tracker.ledger.database import NEWEST_MIGRATION
 
     names = [file.stem for file in (ROOT / "scripts_tracker" / "migrations").glob("0*.py")]
-    assert max(names) == NEWEST_MIGRATION, "name the new migration in scripts_tracker/core/vocabulary.py"
+    assert max(names) == NEWEST_MIGRATION, "name the new migration in scripts_tracker/ledger/database.py"

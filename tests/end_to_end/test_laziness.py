@@ -28,7 +28,6 @@ def test_the_operation_for_migrations_imports_no_more_than_django_has(project: P
     own = (
         "apps",
         "core",
-        "core.vocabulary",
         "core_tracker",
         "decorators",
         "dependency_tracker",

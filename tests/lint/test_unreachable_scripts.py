@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -133,7 +132,7 @@ def test_relative_imports_lead_from_where_the_file_stands(tmp_path: Path) -> Non
         ("src/shop/management/commands/fix/__init__.py", "from ....ours import tracked"),
     ):
         build(f"--- {path}\n{hidden.format(line)}", tmp_path)
-    folder = replace(request(tmp_path).dirs[0], package="shop.management.commands")
+    folder = request(tmp_path).dirs[0]._replace(package="shop.management.commands")
     wanted = request(tmp_path)._replace(dirs=(folder,))
     assert len(_unseen(tmp_path, wanted)) == 3
 

@@ -5,7 +5,6 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -300,7 +299,7 @@ def test_what_still_says_running_is_read_by_who_holds_the_script(
 
 
 def _with_last_run(record: ScriptRecord, pk: int, *, lease_live: bool) -> ScriptRecord:
-    return replace(record, last_run=replace(run_record("running"), pk=pk), lease_live=lease_live)
+    return record._replace(last_run=run_record("running")._replace(pk=pk), lease_live=lease_live)
 
 
 @pytest.mark.django_db
@@ -338,7 +337,7 @@ def test_of_a_script_without_runs_there_is_no_past() -> None:
 @pytest.mark.django_db
 def test_a_source_that_is_damaged_is_called_that() -> None:
     record, _run = kept()
-    record = replace(record, applied_content="c" * 64, applied_at=NOON)
+    record = record._replace(applied_content="c" * 64, applied_at=NOON)
     status = ScriptStatus(record.id, State.MODIFIED, definition("shop.first"), record)
     found = detail.compare(status)
     assert (found.lines, found.note) == ((), "The source that the ledger keeps of it is damaged.")

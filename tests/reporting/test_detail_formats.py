@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -45,7 +44,7 @@ def dossier(
 
 def past_run(outcome: str, seconds: float = 3.21, *, kind: str = "run", **more: Any) -> PastRun:
     past = {name: more.pop(name) for name in ("arguments", "git_revision") if name in more}
-    made = replace(run(outcome, kind=kind), ended_at=NOON + timedelta(seconds=seconds), **more)
+    made = run(outcome, kind=kind)._replace(ended_at=NOON + timedelta(seconds=seconds), **more)
     return PastRun(made, outcome, **past)
 
 
@@ -76,7 +75,7 @@ def test_nothing_that_a_stranger_wrote_steers_the_terminal() -> None:
         evil,
         evil,
     )
-    found = replace(definition("a.x"), help=evil, location=Location(evil))
+    found = definition("a.x")._replace(help=evil, location=Location(evil))
     finding = Finding(Location(evil), "ST003", evil, evil)
     comparison = Comparison("", "", ("--- a", "+++ b", f"+{evil}"), evil)
     for shown in (
@@ -139,7 +138,7 @@ def test_the_whole_of_it() -> None:
         "one\ntwo\n",
         "Traceback\nValueError: boom",
     )
-    kept = replace(record("a.x", "a", last_run=run("failed", "b")), pk=1)
+    kept = record("a.x", "a", last_run=run("failed", "b"))._replace(pk=1)
     made = dossier(
         definition("a.x", "b", rerun="once", atomic=True, tags=("slow", "vat"), unless=("check", "plan")),
         kept,
@@ -233,7 +232,7 @@ def test_of_a_long_output_the_end_is_shown() -> None:
 
 
 def test_code_that_ran_in_another_layout_is_called_that() -> None:
-    found = replace(definition("a.x", "a"), content_digest="another")
+    found = definition("a.x", "a")._replace(content_digest="another")
     made = text(dossier(found, record("a.x", "a"), Past((), 0, (version("a"),))))
     assert "st1:aaaaaaaaaaaa  applied last, the code of the file now, 2x" in made
 
@@ -241,7 +240,7 @@ def test_code_that_ran_in_another_layout_is_called_that() -> None:
 @pytest.mark.parametrize("state", list(State), ids=lambda state: state.value)
 def test_what_needs_action_says_which_command_to_type(state: State) -> None:
     made = dossier(definition("a.x"))
-    made = replace(made, status=replace(made.status, state=state))
+    made = made._replace(status=made.status._replace(state=state))
     assert next_steps(made) or not state.needs_action
 
 
@@ -258,7 +257,7 @@ OFFERS: dict[str, tuple[ScriptDefinition, ScriptRecord, Past, list[str]]] = {
     "other code, and no version at all": (definition("a.x", "b"), record("a.x", "a"), Past(), ["run it"]),
     "other bytes, and no source": (
         definition("a.x", "b"),
-        replace(record("a.x", "a"), bytes_only="its source was not kept"),
+        record("a.x", "a")._replace(bytes_only="its source was not kept"),
         NOT_KEPT,
         [MARK, "run it"],
     ),
@@ -331,8 +330,8 @@ def test_json_is_the_contract_to_the_letter() -> None:
         "printed",
         "trace",
     )
-    made = replace(
-        compared("+x", note="a note"), past=past, required_by=(statuses([definition("b.y")], {})[0],)
+    made = compared("+x", note="a note")._replace(
+        past=past, required_by=(statuses([definition("b.y")], {})[0],)
     )
     document = json.loads(formats.renderer(SCRIPT_FORMATS, "json")(made, PLAIN))
     assert document.pop("script")["script"] == "a.x"

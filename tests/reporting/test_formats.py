@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -116,7 +115,7 @@ def test_a_comparison_of_bytes_alone_is_called_that(
     state: str, case: tuple[str, dict[str, Any], str]
 ) -> None:
     code, options, words = case
-    kept = replace(record("a.x", "a"), bytes_only="no source")
+    kept = record("a.x", "a")._replace(bytes_only="no source")
     made = report([definition("a.x", code, **options)], [kept], show_all=True)
     assert made.statuses[0].state.value == state
     assert words in text(made)
@@ -124,7 +123,7 @@ def test_a_comparison_of_bytes_alone_is_called_that(
 
 
 def test_what_does_not_come_of_a_comparison_says_nothing_of_bytes() -> None:
-    kept = replace(record("a.x", "a", last_run=run("running")), bytes_only="no source")
+    kept = record("a.x", "a", last_run=run("running"))._replace(bytes_only="no source")
     assert "bytes" not in text(report([definition("a.x")], [kept]))
 
 
@@ -342,10 +341,10 @@ def test_the_notice_names_the_module_that_made_a_script_modified() -> None:
 
 
 def test_the_algorithm_of_a_module_is_named_where_only_its_bytes_could_be_compared() -> None:
-    old = replace(
-        module("a.p=a"), fingerprint=replace(fingerprint("a"), algorithm="st0"), content_digest="other bytes"
+    old = module("a.p=a")._replace(
+        fingerprint=fingerprint("a")._replace(algorithm="st0"), content_digest="other bytes"
     )
-    kept = replace(record("a.x", "a"), applied_watched=(old,))
+    kept = record("a.x", "a")._replace(applied_watched=(old,))
     found = text(report([definition("a.x", watches=("a.p=a",))], [kept]))
     assert "only the bytes could be compared: the fingerprint of a.p is by algorithm st0, not st1" in found
 

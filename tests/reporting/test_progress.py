@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from scripts_tracker.reporting.terminal import Output
 from tests.builders import definition, record, run
 
 PLAIN, TERMINAL = Output(no_style()), Output(no_style(), width=40)
-WAITING = replace(run("running"), host="web-2", pid=7)
+WAITING = run("running")._replace(host="web-2", pid=7)
 ERASE = "\r\x1b[K"
 
 

@@ -6,8 +6,7 @@ The code is compared, in its authors' own lines. Where that cannot be done, the 
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scripts_tracker.exceptions import UnreadableSource
 
@@ -27,8 +26,7 @@ ONLY_ENCODING: Final = "The text is the same: only its encoding differs."
 _SCOPE_WIDTH: Final = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """What is to be said of two sources.
 
     Attributes:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from scripts_tracker.core.values import RERUN_VALUES, ScriptOptions
-from scripts_tracker.core.vocabulary import ALGORITHM
+from scripts_tracker.core.values import ALGORITHM, RERUN_VALUES, ScriptOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +28,8 @@ MAX_TEXT: Final = 10_000
 """Longer texts are cut: nobody reads them in a list of scripts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+# Named tuples equal each other where their fields are equal: ``kind`` parts a name from a text that is spelled like it.
+class Ref(NamedTuple):
     """Something named elsewhere.
 
     The path is dotted as in an import statement (``shop.base``, ``..base:Command``), or starts with
@@ -39,18 +37,20 @@ class Ref:
     """
 
     path: str
+    kind: Literal["ref"] = "ref"
 
 
-@dataclass(frozen=True, slots=True)
-class Const:
+class Const(NamedTuple):
     """A literal: text, flag, whole number, None, or a flat tuple of such."""
 
     value: Constant
+    kind: Literal["const"] = "const"
 
 
-@dataclass(frozen=True, slots=True)
-class Opaque:
+class Opaque(NamedTuple):
     """Something that only running the code could tell."""
+
+    kind: Literal["opaque"] = "opaque"
 
 
 class Argument(NamedTuple):
@@ -62,8 +62,7 @@ class Argument(NamedTuple):
     star: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A call, where its function is known by name."""
 
     function: Values

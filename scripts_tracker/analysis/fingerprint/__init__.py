@@ -11,8 +11,7 @@ from scripts_tracker.analysis.fingerprint.literals import InvalidLiteralError
 from scripts_tracker.analysis.fingerprint.tokens import Handler, Known, Stack, Tokens
 from scripts_tracker.analysis.source import limits
 from scripts_tracker.analysis.source.parsing import collector_paused, parse
-from scripts_tracker.core.values import Fingerprint
-from scripts_tracker.core.vocabulary import ALGORITHM
+from scripts_tracker.core.values import ALGORITHM, Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:

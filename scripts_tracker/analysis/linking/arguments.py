@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -13,8 +12,14 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.values import Const, Ref, dotted
 from scripts_tracker.analysis.linking.modules import SKIPPED
 from scripts_tracker.analysis.linking.resolving import Broken, FoundModule, FoundValue, Unknown
-from scripts_tracker.core.values import RERUN_VALUES, Fingerprint, ModuleVersion, ScriptId, ScriptOptions
-from scripts_tracker.core.vocabulary import INSTALLED
+from scripts_tracker.core.values import (
+    INSTALLED,
+    RERUN_VALUES,
+    Fingerprint,
+    ModuleVersion,
+    ScriptId,
+    ScriptOptions,
+)
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
@@ -82,16 +87,16 @@ def _with_option(
     if name == "rerun":
         for known in RERUN_VALUES:
             if value == known:
-                return replace(options, rerun=known)
+                return options._replace(rerun=known)
     elif name == "atomic":
         if isinstance(value, bool):
-            return replace(options, atomic=value)
+            return options._replace(atomic=value)
     elif isinstance(value, tuple) and all(isinstance(item, str) for item in value):
         texts = tuple(item for item in value if isinstance(item, str))
         if name == "watch" and all(texts):
-            return replace(options, watch=tuple(dict.fromkeys(texts)))
+            return options._replace(watch=tuple(dict.fromkeys(texts)))
         if name != "watch":
-            return replace(options, tags=texts) if name == "tags" else replace(options, unless=texts)
+            return options._replace(tags=texts) if name == "tags" else options._replace(unless=texts)
     tell(codes.WRONG_OPTION, f"{name} cannot be {value!r}", _advice(name, value))
     return options
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from scripts_tracker.analysis.facts.values import (
     INSIDE,
@@ -19,7 +18,6 @@ from scripts_tracker.analysis.facts.values import (
     last_name,
 )
 from scripts_tracker.analysis.linking.modules import OURS, Module
-from scripts_tracker.core.equality import ByFields
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
@@ -35,15 +33,14 @@ MAX_STEPS: Final = 500
 """So many names are followed from one; only files made to mislead need more."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class OurDecorator(ByFields):
+class OurDecorator(NamedTuple):
     """``tracked_script`` or ``required_preceding_script``, by name."""
 
     name: str
+    is_ours: Literal[True] = True  # else it would equal an Unknown of that name
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class FoundClass(ByFields):
+class FoundClass(NamedTuple):
     """A class of a file, by its number, and the attributes that are looked up on it."""
 
     module: Module
@@ -51,30 +48,26 @@ class FoundClass(ByFields):
     attributes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class FoundModule(ByFields):
+class FoundModule(NamedTuple):
     """A module."""
 
     module: Module
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class FoundValue(ByFields):
+class FoundValue(NamedTuple):
     """A value of a module that is no class: a constant, a call, or something opaque."""
 
     value: Const | Call | Opaque
     module: Module
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Unknown(ByFields):
+class Unknown(NamedTuple):
     """A name that leads outside of what can be seen."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Broken(ByFields):
+class Broken(NamedTuple):
     """A name that leads into a file that cannot be analysed."""
 
     module: Module
@@ -254,8 +247,7 @@ class OurUse(NamedTuple):
     call_home: Module | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Doubtful:
+class Doubtful(NamedTuple):
     """A decorator called ``tracked_script`` of which nobody can tell where it comes from."""
 
     path: str

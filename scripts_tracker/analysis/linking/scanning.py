@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scripts_tracker.analysis import codes
@@ -300,8 +299,7 @@ def check_requirements(
 ) -> dict[ScriptId, ScriptDefinition]:
     """The definitions with only tracked scripts as requirements; reports untracked ones, itself, and circles."""
     checked = {
-        one: replace(
-            definition,
+        one: definition._replace(
             requires=tuple(_checked(one, each, definitions, findings) for each in definition.requires),
         )
         if definition.requires
@@ -344,7 +342,7 @@ def _checked(
             f"the required command {each.target} is not tracked, so nobody knows whether it has run",
             "Put @tracked_script on its handle(), or take it out of the ignored files.",
         )
-        return replace(each, target=None)
+        return each._replace(target=None)
     return each
 
 
@@ -388,10 +386,10 @@ def analyse(
     files = command_files(dirs, findings, ignored_files, ignored_prefixes)
     key = index_cache.key_of(dirs, root, import_roots) if memory else ""
     known = index_cache.recalled(memory.recall(key), files, since) if memory and not any(findings) else None
-    if known is not None and known.index is not None:
+    if known is not None and known.project is not None:
         if memory and known.fresh is not None:
             memory.remember(key, known.fresh)
-        return known.index
+        return known.project
     # Twenty modules that a check needs only where something is new.
     from scripts_tracker.analysis.linking.modules import Finder
 

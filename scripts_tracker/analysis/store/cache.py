@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from scripts_tracker.analysis.facts.values import ANALYSIS_VERSION
-from scripts_tracker.core.vocabulary import ALGORITHM
+from scripts_tracker.core.values import ALGORITHM
 
 if TYPE_CHECKING:
     from scripts_tracker.analysis.facts.values import FileFacts, Verdict

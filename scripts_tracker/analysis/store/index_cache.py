@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import sys
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
@@ -18,6 +17,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.values import ANALYSIS_VERSION
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.core.values import (
+    ALGORITHM,
     Finding,
     Fingerprint,
     Location,
@@ -28,7 +28,6 @@ from scripts_tracker.core.values import (
     ScriptId,
     ScriptOptions,
 )
-from scripts_tracker.core.vocabulary import ALGORITHM
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
@@ -191,17 +190,16 @@ class Basis(NamedTuple):
     stored: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Recollection:
+class Recollection(NamedTuple):
     """What is remembered: an index as good as a new one, or the outcomes that hold although some files changed.
 
     Attributes:
-        index: None where some files changed.
-        basis: of the index; without the files that changed. None where nothing did.
-        fresh: the text to remember the index by from now on, if it is another.
+        project: None where some files changed.
+        basis: of ``project``; without the files that changed. None where nothing did.
+        fresh: the text to remember it by from now on, if it is another.
     """
 
-    index: ProjectIndex | None
+    project: ProjectIndex | None
     basis: Basis | None = None
     fresh: str | None = None
 

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -351,5 +350,5 @@ def test_a_script_that_is_moved_to_another_label_keeps_its_fingerprint(tmp_path:
     _command(tmp_path, "fix")
     (folder,) = folders(tmp_path)
     (one,) = index_of(tmp_path).definitions
-    (other,) = scanning.analyse([replace(folder, app_label="other")], root=str(tmp_path)).definitions
-    assert other == replace(one, id=ScriptId("other", "fix"))
+    (other,) = scanning.analyse([folder._replace(app_label="other")], root=str(tmp_path)).definitions
+    assert other == one._replace(id=ScriptId("other", "fix"))
