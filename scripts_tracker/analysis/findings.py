@@ -58,7 +58,7 @@ class Findings:
         shown = self.shown(path)
         message = f"the file cannot be analysed: {error.reason}"
         hint = f"Mend the file: `python -m py_compile {shown}` tells what Python makes of it."
-        self.add(Location(shown, error.line, error.column), codes.UNREADABLE, message, hint)
+        self.add(Location(shown, error.line, error.column), codes.UNREADABLE_FILE, message, hint)
 
     def location(self, path: str, place: Place = (1, 1)) -> Location:
         """A place in a file."""

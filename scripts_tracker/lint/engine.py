@@ -209,11 +209,11 @@ class Session(NamedTuple):
     def _run_rules(self, run: Run) -> Iterator[RunRule]:
         """The rules that have something to look at; by their modules, since all rules together import libcst."""
         wants = self.config.wants
-        if run.modules and wants(codes.UNSEEN):
+        if run.modules and wants(codes.UNREACHABLE_SCRIPT):
             from scripts_tracker.lint.rules.st010_unreachable_script import UnreachableScript
 
             yield UnreachableScript()
-        if run.scripts and wants(codes.NOT_IN_GIT):
+        if run.scripts and wants(codes.UNCOMMITTED_SCRIPT):
             from scripts_tracker.lint.rules.st020_uncommitted_script import UncommittedScript
 
             yield UncommittedScript()

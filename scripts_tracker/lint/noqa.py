@@ -24,7 +24,7 @@ _CODE: Final = re.compile(r"ST\d{3}")
 _SEPARATOR: Final = re.compile(r"[,\s]+")
 # These findings depend on more than the files and are not found in every run, so their comments are never unused.
 _NOT_ALWAYS_FOUND: Final = frozenset(
-    {codes.UNREADABLE, codes.NOT_IN_GIT, codes.CHANGED_SILENTLY, codes.UNSEEN}
+    {codes.UNREADABLE_FILE, codes.UNCOMMITTED_SCRIPT, codes.SILENT_CHANGE, codes.UNREACHABLE_SCRIPT}
 )
 
 

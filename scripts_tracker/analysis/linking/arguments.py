@@ -61,13 +61,13 @@ def read_options(
             message = (
                 f"the options of @tracked_script in {argument.star} cannot be read without running the code"
             )
-            tell(codes.NOT_STATIC, message, f"Write the options out, such as {_example('rerun')}.")
+            tell(codes.DYNAMIC_ARGUMENT, message, f"Write the options out, such as {_example('rerun')}.")
         elif name is None:
             message = "@tracked_script takes its options by name only"
-            tell(codes.WRONG_OPTION, message, f"Write the name of the option, such as {_example('rerun')}.")
+            tell(codes.INVALID_OPTION, message, f"Write the name of the option, such as {_example('rerun')}.")
         elif name not in NAMES:
             hint = f"{_nearest(name, NAMES)}The options are {', '.join(NAMES)}."
-            tell(codes.WRONG_OPTION, f"@tracked_script has no option {name!r}", hint)
+            tell(codes.INVALID_OPTION, f"@tracked_script has no option {name!r}", hint)
         else:
             options = _with_option(options, name, constant_of(argument, home, resolver), tell)
     return options
@@ -81,7 +81,7 @@ def _with_option(
         message = (
             f"the value of {name} cannot be known without running the code, so {name}={default!r} is assumed"
         )
-        tell(codes.NOT_STATIC, message, f"Write the value out, such as {_example(name)}.")
+        tell(codes.DYNAMIC_ARGUMENT, message, f"Write the value out, such as {_example(name)}.")
         return options
     value = constant.value
     if name == "rerun":
@@ -97,7 +97,7 @@ def _with_option(
             return options._replace(watch=tuple(dict.fromkeys(texts)))
         if name != "watch":
             return options._replace(tags=texts) if name == "tags" else options._replace(unless=texts)
-    tell(codes.WRONG_OPTION, f"{name} cannot be {value!r}", _advice(name, value))
+    tell(codes.INVALID_OPTION, f"{name} cannot be {value!r}", _advice(name, value))
     return options
 
 
@@ -186,7 +186,7 @@ class RequirementReader:
             self._report(
                 home.file,
                 argument.place,
-                codes.WRONG_OPTION,
+                codes.INVALID_OPTION,
                 f"@required_preceding_script has no option {argument.keyword!r}",
                 f"Give the scripts without a name, {_EXAMPLE}.",
             )
@@ -238,7 +238,7 @@ class RequirementReader:
             self._report(
                 home.file,
                 place,
-                codes.WRONG_OPTION,
+                codes.INVALID_OPTION,
                 f"@required_preceding_script cannot take {value!r}",
                 f"Name the script by its app and name, {_EXAMPLE}.",
             )
@@ -268,7 +268,7 @@ class RequirementReader:
         self._report(
             home.file,
             argument.place,
-            codes.NOT_STATIC,
+            codes.DYNAMIC_ARGUMENT,
             "the required script cannot be known without running the code",
             f"Write it out as a text or a module, {_EXAMPLE}.",
         )
@@ -338,7 +338,7 @@ class WatchReader:
         for name in names:
             wrong = self._wrong(name, own_path)
             if wrong is not None:
-                self._findings.report(home.file, place, codes.WATCHES_NOTHING, *wrong)
+                self._findings.report(home.file, place, codes.INVALID_WATCH, *wrong)
             versions.append(self.version(name))
         return tuple(versions)
 

@@ -163,7 +163,7 @@ class Linker:
                 self._findings.report(
                     implementation.module.file,
                     decoration.place,
-                    codes.NOT_STATIC,
+                    codes.DYNAMIC_ARGUMENT,
                     f"it is not known where {verdict.path} comes from, so it does not count as @tracked_script",
                     "Write `from scripts_tracker import tracked_script`, or rename the other decorator.",
                 )

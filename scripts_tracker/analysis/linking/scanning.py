@@ -215,7 +215,7 @@ class Scan:
             if first is not definition:
                 self._findings.add(
                     definition.location,
-                    codes.SHADOWED,
+                    codes.SHADOWED_COMMAND,
                     f"{definition.id} is hidden by another command of that name in {first.location.path}",
                     "Rename one of the two files, or give one of the apps another label.",
                 )
@@ -316,7 +316,7 @@ def check_requirements(
         path = " -> ".join(map(str, (*circle, first)))
         findings.add(
             place,
-            codes.REQUIREMENT_CYCLE,
+            codes.CIRCULAR_REQUIREMENT,
             f"these scripts require each other in a circle: {path}",
             "Remove one of the @required_preceding_script arguments on this way.",
         )
@@ -427,7 +427,7 @@ def _files(
         files = reading.list_commands(folder, ignored_files, ignored_prefixes)
     except UnreadableSource as error:
         hint = "Create the folder, correct COMMANDS_DIRS in the settings, or remove the app."
-        findings.add(findings.location(folder.path), codes.UNREADABLE, error.reason, hint)
+        findings.add(findings.location(folder.path), codes.UNREADABLE_FILE, error.reason, hint)
         return []
     kept = []
     for file in files:
@@ -436,7 +436,7 @@ def _files(
         except UnicodeEncodeError:
             hint = "Rename the file: letters, digits and underscores are understood everywhere."
             message = "the name of the file is no valid UTF-8"
-            findings.add(findings.location(file.path), codes.UNREADABLE, message, hint)
+            findings.add(findings.location(file.path), codes.UNREADABLE_FILE, message, hint)
         else:
             kept.append(file)
     return kept

@@ -261,7 +261,7 @@ def remembered(index: ProjectIndex, files: Sequence[CommandFile], since: int, ba
         since: when looking at them began, by ``stamps.now()``.
         basis: everything that was looked at.
     """
-    if any(finding.code == codes.UNREADABLE for finding in index.findings):
+    if any(finding.code == codes.UNREADABLE_FILE for finding in index.findings):
         return None
     outcomes = {
         key: basis.stored.get(key) or outcome_to_json(one)

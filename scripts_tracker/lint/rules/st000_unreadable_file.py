@@ -31,4 +31,4 @@ class UnreadableFile(AnalysisRule):
     ```
     """
 
-    code = codes.UNREADABLE
+    code = codes.UNREADABLE_FILE

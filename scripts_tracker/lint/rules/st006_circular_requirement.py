@@ -38,4 +38,4 @@ class CircularRequirement(AnalysisRule):
     ```
     """
 
-    code = codes.REQUIREMENT_CYCLE
+    code = codes.CIRCULAR_REQUIREMENT

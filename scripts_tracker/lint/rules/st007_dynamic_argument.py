@@ -32,4 +32,4 @@ class DynamicArgument(AnalysisRule):
     ```
     """
 
-    code = codes.NOT_STATIC
+    code = codes.DYNAMIC_ARGUMENT

@@ -30,4 +30,4 @@ class InvalidOption(AnalysisRule):
     ```
     """
 
-    code = codes.WRONG_OPTION
+    code = codes.INVALID_OPTION

@@ -51,7 +51,7 @@ class ShadowedCommand(ProjectRule):
     ```
     """
 
-    code = codes.SHADOWED
+    code = codes.SHADOWED_COMMAND
 
     def check(self, project: Project) -> Iterator[Finding]:
         """Yield the scripts that share their name with another command."""

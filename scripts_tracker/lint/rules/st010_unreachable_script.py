@@ -67,7 +67,7 @@ class UnreachableScript(RunRule):
     ```
     """
 
-    code = codes.UNSEEN
+    code = codes.UNREACHABLE_SCRIPT
 
     def check(self, run: Run) -> Iterator[Finding]:
         """Yield the tracked scripts in modules that are neither a command nor a part of one."""

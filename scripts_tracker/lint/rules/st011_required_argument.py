@@ -49,7 +49,7 @@ class RequiredArgument(TreeRule):
     ```
     """
 
-    code = codes.NEEDS_ARGUMENTS
+    code = codes.REQUIRED_ARGUMENT
 
     def check(self, tree: Tree) -> Iterator[Hit]:
         """Yield the arguments that cannot be omitted."""

@@ -49,7 +49,7 @@ class InteractivePrompt(TreeRule):
     ```
     """
 
-    code = codes.ASKS_A_PERSON
+    code = codes.INTERACTIVE_PROMPT
 
     def check(self, tree: Tree) -> Iterator[Hit]:
         """Yield the calls that wait for a person."""

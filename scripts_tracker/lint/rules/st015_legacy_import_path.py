@@ -46,7 +46,7 @@ class LegacyImportPath(TreeRule):
     shown as modified. If it need not run again, type `manage.py check_scripts --mark-applied NAME`.
     """
 
-    code = codes.OLD_IMPORT
+    code = codes.LEGACY_IMPORT_PATH
 
     def check(self, tree: Tree) -> Iterator[Hit]:
         """Yield the imports from these paths."""

@@ -41,7 +41,7 @@ class MissingHelp(ProjectRule):
     ```
     """
 
-    code = codes.NO_HELP
+    code = codes.MISSING_HELP
 
     def check(self, project: Project) -> Iterator[Finding]:
         """Yield the scripts without a help text."""

@@ -40,7 +40,7 @@ class RecurringRequirement(ProjectRule):
     ```
     """
 
-    code = codes.REQUIRES_ALWAYS
+    code = codes.RECURRING_REQUIREMENT
 
     def check(self, project: Project) -> Iterator[Finding]:
         """Yield the requirements that name a recurring script."""

@@ -41,7 +41,7 @@ class UncommittedScript(RunRule):
     ```
     """
 
-    code = codes.NOT_IN_GIT
+    code = codes.UNCOMMITTED_SCRIPT
 
     def check(self, run: Run) -> Iterator[Finding]:
         """Yield the scripts that git ignores or does not know; none if git cannot answer."""
@@ -63,7 +63,7 @@ def _missing(script: ScriptDefinition, pattern: Pattern | None) -> Finding:
     path = shlex.quote(script.location.path)
     if pattern is None:
         message = f"{script.id} is not in git, so it exists only here"
-        return Finding(script.location, codes.NOT_IN_GIT, message, f"Run `git add {path}`.")
+        return Finding(script.location, codes.UNCOMMITTED_SCRIPT, message, f"Run `git add {path}`.")
     message = f"{script.id} is ignored by git, so it exists only here"
     hint = f"Run `git add --force {path}`, or change {pattern.text} in line {pattern.line} of {pattern.file}."
-    return Finding(script.location, codes.NOT_IN_GIT, message, hint)
+    return Finding(script.location, codes.UNCOMMITTED_SCRIPT, message, hint)

@@ -53,7 +53,7 @@ class SilentChange(RunRule):
     ```
     """
 
-    code = codes.CHANGED_SILENTLY
+    code = codes.SILENT_CHANGE
 
     def check(self, run: Run) -> Iterator[Finding]:
         """Yield the scripts whose code changed and whose decorators do not set ``rerun``.
@@ -123,7 +123,7 @@ def _changed(
 def _changed_silently(script: ScriptDefinition, since: str) -> Finding:
     return Finding(
         script.location,
-        codes.CHANGED_SILENTLY,
+        codes.SILENT_CHANGE,
         f"{script.id} changed since {since} without an explicit rerun",
         'Every environment that applied it will run it again. If this is intended, add rerun="on-change" to'
         ' @tracked_script; otherwise add rerun="once".',

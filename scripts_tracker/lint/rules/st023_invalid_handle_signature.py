@@ -54,7 +54,7 @@ class InvalidHandleSignature(TreeRule):
     ```
     """
 
-    code = codes.WRONG_SIGNATURE
+    code = codes.INVALID_HANDLE_SIGNATURE
 
     def check(self, tree: Tree) -> Iterator[Hit]:
         """Yield what is wrong with the parameters."""

@@ -53,7 +53,7 @@ class UnknownUnlessOption(TreeRule):
     ```
     """
 
-    code = codes.UNKNOWN_UNLESS
+    code = codes.UNKNOWN_UNLESS_OPTION
 
     def check(self, tree: Tree) -> Iterator[Hit]:
         """Yield the names that no option has."""

@@ -32,4 +32,4 @@ class InvalidWatch(AnalysisRule):
     ```
     """
 
-    code = codes.WATCHES_NOTHING
+    code = codes.INVALID_WATCH
