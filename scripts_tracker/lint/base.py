@@ -63,9 +63,11 @@ class Rule:
 
     Attributes:
         code: such as ``ST012``.
+        decided_by: functions outside of the rule's file that report findings with its code.
     """
 
     code: ClassVar[str]
+    decided_by: ClassVar[tuple[str, ...]] = ()
 
     @property
     def is_fixable(self) -> bool:
@@ -74,7 +76,19 @@ class Rule:
 
 
 class AnalysisRule(Rule):
-    """A rule that is decided during the analysis, because the tracker needs its findings too."""
+    """A rule without a check of its own: other parts need its findings too, or need to know them anyway.
+
+    Attributes:
+        decided_by: the functions that do.
+        fixed_by: the function that makes the edits for ``--fix``; empty if the rule is not fixable.
+    """
+
+    fixed_by: ClassVar[str] = ""
+
+    @property
+    def is_fixable(self) -> bool:
+        """Whether a function makes edits for ``--fix``."""
+        return bool(self.fixed_by)
 
 
 class TreeRule(Rule):

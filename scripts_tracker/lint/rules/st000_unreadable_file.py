@@ -32,3 +32,7 @@ class UnreadableFile(AnalysisRule):
     """
 
     code = codes.UNREADABLE_FILE
+    decided_by = (
+        "scripts_tracker.analysis.findings.Findings.unreadable",
+        "scripts_tracker.analysis.linking.scanning._files",
+    )

@@ -32,3 +32,4 @@ class EmptyRequirement(AnalysisRule):
     """
 
     code = codes.EMPTY_REQUIREMENT
+    decided_by = ("scripts_tracker.analysis.linking.arguments.RequirementReader.read",)

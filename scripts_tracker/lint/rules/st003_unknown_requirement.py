@@ -31,3 +31,7 @@ class UnknownRequirement(AnalysisRule):
     """
 
     code = codes.UNKNOWN_REQUIREMENT
+    decided_by = (
+        "scripts_tracker.analysis.linking.arguments.RequirementReader.constant",
+        "scripts_tracker.analysis.linking.arguments.RequirementReader._missing_module",
+    )

@@ -33,3 +33,4 @@ class UntrackedRequirement(AnalysisRule):
     """
 
     code = codes.UNTRACKED_REQUIREMENT
+    decided_by = ("scripts_tracker.analysis.linking.scanning._checked",)

@@ -32,3 +32,4 @@ class SelfRequirement(AnalysisRule):
     """
 
     code = codes.SELF_REQUIREMENT
+    decided_by = ("scripts_tracker.analysis.linking.scanning._checked",)

@@ -33,3 +33,9 @@ class DynamicArgument(AnalysisRule):
     """
 
     code = codes.DYNAMIC_ARGUMENT
+    decided_by = (
+        "scripts_tracker.analysis.linking.arguments.read_options",
+        "scripts_tracker.analysis.linking.arguments._with_option",
+        "scripts_tracker.analysis.linking.arguments.RequirementReader._report_computed",
+        "scripts_tracker.analysis.linking.linker.Linker._judged",
+    )

@@ -31,3 +31,9 @@ class InvalidOption(AnalysisRule):
     """
 
     code = codes.INVALID_OPTION
+    decided_by = (
+        "scripts_tracker.analysis.linking.arguments.read_options",
+        "scripts_tracker.analysis.linking.arguments._with_option",
+        "scripts_tracker.analysis.linking.arguments.RequirementReader._argument",
+        "scripts_tracker.analysis.linking.arguments.RequirementReader.constant",
+    )

@@ -33,4 +33,8 @@ class UnusedNoqa(AnalysisRule):
     """
 
     code = codes.UNUSED_NOQA
-    is_fixable = True
+    decided_by = (
+        "scripts_tracker.lint.noqa.Comments.applied",
+        "scripts_tracker.lint.noqa._unused",
+    )
+    fixed_by = "scripts_tracker.lint.fixing._comment_edits"

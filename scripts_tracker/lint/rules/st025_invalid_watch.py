@@ -33,3 +33,4 @@ class InvalidWatch(AnalysisRule):
     """
 
     code = codes.INVALID_WATCH
+    decided_by = ("scripts_tracker.analysis.linking.arguments.WatchReader.read",)
