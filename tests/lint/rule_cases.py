@@ -1,4 +1,4 @@
-"""The cases of the rules, read from ``fixtures/lint``, as projects on disk, and what the lint makes of them."""
+"""Read the cases of the rules from ``fixtures/lint``, write them to disk as projects, and lint them."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def build(case: str, root: Path) -> None:
 
 
 def expected(case: str) -> set[tuple[str, int, str]]:
-    """Path, line and code of what the comments of a case announce."""
+    """Path, line and code of what the comments of a case expect."""
     return {
         (path, number, code)
         for path, text in files(case).items()

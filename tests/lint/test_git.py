@@ -1,4 +1,4 @@
-"""Against real repositories: what is not to be reported comes first."""
+"""The rules ST020 and ST021 in real repositories: first what they must not report, then what they report."""
 
 from __future__ import annotations
 
@@ -122,20 +122,20 @@ def test_a_committed_script_is_fine(repo: Repo) -> None:
     assert repo.missing() == []
 
 
-def test_a_script_that_is_added_and_not_committed_is_fine(repo: Repo) -> None:
+def test_an_added_script_is_fine_before_the_commit(repo: Repo) -> None:
     repo.write()
     repo.git("add", "-A")
     assert repo.missing() == []
 
 
-def test_a_script_that_is_added_against_a_pattern_is_fine(repo: Repo) -> None:
+def test_an_ignored_script_that_was_added_by_force_is_fine(repo: Repo) -> None:
     repo.write()
     (repo.top / ".gitignore").write_text("*.py\n")
     repo.git("add", "--force", "-A")
     assert repo.missing() == []
 
 
-def test_without_a_repository_nothing_is_said(tmp_path: Path) -> None:
+def test_nothing_is_reported_without_a_repository(tmp_path: Path) -> None:
     alone = Repo(tmp_path, tmp_path)
     alone.write()
     assert alone.missing() == []
@@ -143,7 +143,7 @@ def test_without_a_repository_nothing_is_said(tmp_path: Path) -> None:
         alone.changed("HEAD")
 
 
-def test_without_git_nothing_is_said(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_reported_without_git(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     repo.write()
     monkeypatch.setenv("PATH", "/nowhere")
     assert repo.missing() == []
@@ -151,13 +151,13 @@ def test_without_git_nothing_is_said(repo: Repo, monkeypatch: pytest.MonkeyPatch
         repo.changed("HEAD")
 
 
-def test_where_git_takes_too_long_nothing_is_said(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_reported_if_git_takes_too_long(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     repo.write()
     monkeypatch.setattr(git, "_SECONDS", 0)
     assert repo.missing() == []
 
 
-def test_no_script_is_no_question(tmp_path: Path) -> None:
+def test_git_is_not_asked_about_no_scripts(tmp_path: Path) -> None:
     assert list(UncommittedScript().check(run_of(tmp_path, ()))) == []
 
 
@@ -166,14 +166,14 @@ def test_scripts_outside_of_the_repository_are_fine(repo: Repo, tmp_path: Path) 
     assert repo.missing(outside.parent) == []
 
 
-def test_scripts_in_a_submodule_are_its_own_business(repo: Repo, submodule: Repo) -> None:
+def test_scripts_in_a_submodule_are_skipped(repo: Repo, submodule: Repo) -> None:
     repo.write()
     repo.commit()
     submodule.write("new", app="theirs")
     assert repo.missing(submodule.top / "theirs" / "management" / "commands") == []
 
 
-def test_scripts_in_a_repository_that_lies_around_are_its_own_business(repo: Repo) -> None:
+def test_scripts_in_a_nested_repository_are_skipped(repo: Repo) -> None:
     repo.write()
     repo.commit()
     clone = Repo(repo.top / "clone", repo.top / "clone")
@@ -182,12 +182,12 @@ def test_scripts_in_a_repository_that_lies_around_are_its_own_business(repo: Rep
     assert repo.missing(clone.write().parent) == []
 
 
-def test_files_of_which_nobody_can_tell_whether_they_are_scripts_are_left_alone(repo: Repo) -> None:
+def test_unreadable_files_are_skipped(repo: Repo) -> None:
     repo.write().write_text("tracked_script (")
     assert repo.missing() == []
 
 
-def test_a_file_that_is_gone_meanwhile_is_left_alone(repo: Repo) -> None:
+def test_a_file_that_was_deleted_in_the_meantime_is_skipped(repo: Repo) -> None:
     path = repo.write()
     scripts = repo.scripts()
     path.unlink()
@@ -197,7 +197,7 @@ def test_a_file_that_is_gone_meanwhile_is_left_alone(repo: Repo) -> None:
 @pytest.mark.parametrize(
     "name", ["a b", "quo'te\"s", "ünïcödé", "*", "[x]", "back\\slash", "#", "!", ":(top)", "new\nline"]
 )
-def test_names_are_taken_as_they_are(repo: Repo, name: str) -> None:
+def test_names_with_special_characters_are_taken_literally(repo: Repo, name: str) -> None:
     repo.write(name, app=f"{name} app")
     repo.commit()
     assert repo.missing() == []
@@ -206,7 +206,7 @@ def test_names_are_taken_as_they_are(repo: Repo, name: str) -> None:
     assert found.location.path == f"{name} app/management/commands/{name}2.py"
 
 
-def test_a_pattern_that_brings_a_file_back_does_not_ignore_it(repo: Repo) -> None:
+def test_a_file_that_a_later_pattern_includes_again_is_not_ignored(repo: Repo) -> None:
     repo.write()
     (repo.top / ".gitignore").write_text("*.py\n!fix.py\n")
     (found,) = repo.missing()
@@ -216,7 +216,7 @@ def test_a_pattern_that_brings_a_file_back_does_not_ignore_it(repo: Repo) -> Non
 # What is not committed
 
 
-def test_a_script_that_git_does_not_know_is_named_where_it_is_defined(repo: Repo) -> None:
+def test_an_unknown_script_is_reported_where_it_is_defined(repo: Repo) -> None:
     repo.commit()
     repo.write("my fix")
     (found,) = repo.missing()
@@ -225,7 +225,7 @@ def test_a_script_that_git_does_not_know_is_named_where_it_is_defined(repo: Repo
     assert found.hint == "Run `git add 'shop/management/commands/my fix.py'`."
 
 
-def test_a_script_that_git_ignores_is_named_with_the_pattern(repo: Repo) -> None:
+def test_an_ignored_script_is_reported_with_the_pattern(repo: Repo) -> None:
     repo.write()
     (repo.top / ".gitignore").write_text("\nshop/\n")
     (found,) = repo.missing()
@@ -233,14 +233,14 @@ def test_a_script_that_git_ignores_is_named_with_the_pattern(repo: Repo) -> None
     assert found.hint.endswith("or change shop/ in line 2 of .gitignore.")
 
 
-def test_a_script_taken_out_of_the_index_is_told(repo: Repo) -> None:
+def test_a_script_that_was_removed_from_the_index_is_reported(repo: Repo) -> None:
     path = repo.write()
     repo.commit()
     repo.git("rm", "-q", "--cached", str(path))
     assert len(repo.missing()) == 1
 
 
-def test_a_root_in_a_folder_of_the_repository_is_enough(repo: Repo) -> None:
+def test_the_root_may_be_a_folder_of_the_repository(repo: Repo) -> None:
     repo.root = repo.top / "backend"
     repo.write()
     repo.commit()
@@ -252,7 +252,7 @@ def test_a_root_in_a_folder_of_the_repository_is_enough(repo: Repo) -> None:
     ]
 
 
-def test_a_root_reached_by_a_link_is_the_same_root(repo: Repo, tmp_path: Path) -> None:
+def test_the_root_may_be_reached_through_a_link(repo: Repo, tmp_path: Path) -> None:
     repo.write()
     repo.commit()
     repo.write("new")
@@ -261,7 +261,7 @@ def test_a_root_reached_by_a_link_is_the_same_root(repo: Repo, tmp_path: Path) -
     assert [found.location.path for found in repo.missing()] == ["shop/management/commands/new.py"]
 
 
-def test_a_linked_file_counts_as_itself_and_a_linked_folder_as_where_it_leads(repo: Repo) -> None:
+def test_a_linked_file_counts_as_itself_and_a_linked_folder_as_its_target(repo: Repo) -> None:
     real = repo.write(app="shared")
     folder = repo.top / "shop" / "management" / "commands"
     folder.parent.mkdir(parents=True)
@@ -272,13 +272,13 @@ def test_a_linked_file_counts_as_itself_and_a_linked_folder_as_where_it_leads(re
     assert len(repo.missing()) == 1, "one file, however many folders it is in"
 
 
-def test_in_a_submodule_as_root_the_submodule_answers(submodule: Repo) -> None:
+def test_a_submodule_as_root_is_asked_itself(submodule: Repo) -> None:
     assert submodule.missing() == []
     submodule.write("new", app="theirs")
     assert len(submodule.missing()) == 1
 
 
-def test_in_another_worktree_its_own_index_answers(repo: Repo, tmp_path: Path) -> None:
+def test_another_worktree_has_its_own_index(repo: Repo, tmp_path: Path) -> None:
     repo.write()
     repo.commit()
     repo.git("worktree", "add", "-q", str(tmp_path / "tree"))
@@ -290,7 +290,7 @@ def test_in_another_worktree_its_own_index_answers(repo: Repo, tmp_path: Path) -
 
 @pytest.mark.parametrize("folder", [".", "backend"])
 @pytest.mark.parametrize("git_dir", [".git", "absolute"])
-def test_in_a_hook_the_index_that_is_to_be_committed_answers(
+def test_a_commit_hook_uses_the_index_of_the_commit(
     repo: Repo, monkeypatch: pytest.MonkeyPatch, folder: str, git_dir: str
 ) -> None:
     repo.root = repo.top / folder
@@ -311,15 +311,13 @@ def test_in_a_hook_the_index_that_is_to_be_committed_answers(
 # What did not change, or says so
 
 
-def test_a_script_that_did_not_change_is_fine(repo: Repo) -> None:
+def test_an_unchanged_script_is_fine(repo: Repo) -> None:
     repo.write()
     repo.commit()
     assert repo.changed("HEAD") == []
 
 
-def test_a_file_that_was_only_touched_is_fine_and_not_parsed(
-    repo: Repo, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_was_only_touched_is_not_parsed(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     path = repo.write()
     repo.commit()
     os.utime(path, (1, 1))
@@ -350,7 +348,7 @@ def test_a_new_script_is_fine(repo: Repo) -> None:
 
 
 @pytest.mark.parametrize("before", ["print(1)", "print('tracked_script')", "tracked_script ("])
-def test_what_was_no_script_is_new(repo: Repo, before: str) -> None:
+def test_a_file_that_was_no_script_before_is_new(repo: Repo, before: str) -> None:
     repo.write().write_text(f"class Command:\n    def handle(self, **options):\n        {before}\n")
     repo.commit()
     repo.write()
@@ -377,7 +375,7 @@ def test_a_renamed_script_is_new(repo: Repo) -> None:
     assert repo.changed("HEAD") == []
 
 
-def test_a_script_that_says_whether_it_is_to_run_again_is_fine(repo: Repo) -> None:
+def test_a_changed_script_with_an_explicit_rerun_is_fine(repo: Repo) -> None:
     repo.write()
     repo.commit()
     for rerun in ("on-change", "once"):
@@ -392,7 +390,7 @@ def test_scripts_in_a_submodule_are_not_compared(repo: Repo, submodule: Repo) ->
     assert list(found) == []
 
 
-def test_no_script_needs_no_comparison(repo: Repo) -> None:
+def test_no_scripts_need_no_comparison(repo: Repo) -> None:
     repo.commit()
     assert repo.changed("HEAD") == []
 
@@ -400,7 +398,7 @@ def test_no_script_needs_no_comparison(repo: Repo) -> None:
 # What changed silently
 
 
-def test_a_script_that_changed_is_named_with_what_will_happen(repo: Repo) -> None:
+def test_a_changed_script_is_reported_with_the_consequence(repo: Repo) -> None:
     repo.write()
     repo.write("same")
     first = repo.commit()
@@ -415,7 +413,7 @@ def test_a_script_that_changed_is_named_with_what_will_happen(repo: Repo) -> Non
     assert len(repo.changed("HEAD~1")) == 1
 
 
-def test_a_change_is_told_whether_it_is_added_or_not(repo: Repo) -> None:
+def test_a_change_is_reported_whether_it_is_added_or_not(repo: Repo) -> None:
     repo.write()
     repo.commit()
     repo.write(body="print(1)")
@@ -423,7 +421,7 @@ def test_a_change_is_told_whether_it_is_added_or_not(repo: Repo) -> None:
     assert len(repo.changed("HEAD")) == 1
 
 
-def test_many_scripts_each_have_their_own_past(repo: Repo) -> None:
+def test_many_scripts_are_each_compared_with_their_own_past(repo: Repo) -> None:
     for number in range(12):
         repo.write(f"fix {number}", body=f"print({number})", app=f"app{number % 3}")
     repo.commit()
@@ -433,7 +431,7 @@ def test_many_scripts_each_have_their_own_past(repo: Repo) -> None:
     assert names == sorted(f"{number}.py" for number in range(0, 12, 2))
 
 
-def test_a_root_in_a_folder_is_compared_too(repo: Repo) -> None:
+def test_scripts_below_a_root_in_a_folder_are_compared(repo: Repo) -> None:
     repo.root = repo.top / "back end"
     repo.write()
     repo.commit()
@@ -442,7 +440,7 @@ def test_a_root_in_a_folder_is_compared_too(repo: Repo) -> None:
     assert [found.location.path for found in repo.changed("HEAD")] == ["shop/management/commands/fix.py"]
 
 
-def test_a_script_whose_decorator_cannot_be_known_alone_is_compared(repo: Repo) -> None:
+def test_a_script_with_imported_options_is_compared(repo: Repo) -> None:
     decorator = "tracked_script(tags=TAGS)"
     path = repo.write(decorator=decorator)
     path.write_text("from shop.tags import TAGS\n" + path.read_text())
@@ -455,7 +453,7 @@ def test_a_script_whose_decorator_cannot_be_known_alone_is_compared(repo: Repo) 
     "since",
     ["nowhere", "", "-x", "--all", "HEAD:shop", "HEAD^{tree}", "a b", "HEAD\nHEAD", "x commit 5", "@{5}"],
 )
-def test_a_revision_that_git_does_not_know_is_an_error(repo: Repo, since: str) -> None:
+def test_an_unknown_revision_is_an_error(repo: Repo, since: str) -> None:
     repo.write()
     repo.commit()
     with pytest.raises(WrongUseError) as caught:
@@ -464,21 +462,19 @@ def test_a_revision_that_git_does_not_know_is_an_error(repo: Repo, since: str) -
     assert "\n" not in str(caught.value)
 
 
-def test_an_empty_repository_knows_no_revision(repo: Repo) -> None:
+def test_an_empty_repository_has_no_revision(repo: Repo) -> None:
     with pytest.raises(WrongUseError):
         repo.changed("HEAD")
 
 
-def test_git_that_takes_too_long_is_an_error_where_a_revision_was_asked_for(
-    repo: Repo, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_git_taking_too_long_is_an_error_with_a_revision(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     repo.commit()
     monkeypatch.setattr(git, "_SECONDS", 0)
     with pytest.raises(WrongUseError, match="within 0 seconds"):
         repo.changed("HEAD")
 
 
-def test_a_repository_that_git_refuses_is_an_error_only_where_a_revision_was_asked_for(
+def test_a_repository_that_git_refuses_is_an_error_only_with_a_revision(
     repo: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repo.write()
@@ -498,7 +494,7 @@ OVER_GIT = [
 ]
 
 
-def _said(repo: Repo, case: str) -> set[tuple[str, int, str]]:
+def _reported(repo: Repo, case: str) -> set[tuple[str, int, str]]:
     """What is said of a case, whose folder ``REV`` is what the project was before."""
     past = {path: text for path, text in files(case).items() if path.startswith(f"{REVISION}/")}
     for path, text in past.items():
@@ -518,13 +514,13 @@ def _said(repo: Repo, case: str) -> set[tuple[str, int, str]]:
 
 
 @pytest.mark.parametrize(("rule", "case"), parameters(OVER_GIT, passing))
-def test_a_rule_about_revisions_is_silent_where_nothing_is_wrong(repo: Repo, rule: Rule, case: str) -> None:
-    assert _said(repo, case) == expected(case) == set()
+def test_a_rule_over_git_reports_nothing_in_a_passing_case(repo: Repo, rule: Rule, case: str) -> None:
+    assert _reported(repo, case) == expected(case) == set()
 
 
 @pytest.mark.parametrize(("rule", "case"), parameters(OVER_GIT, failing))
-def test_a_rule_about_revisions_names_the_lines_that_its_cases_announce(
+def test_a_rule_over_git_reports_exactly_the_marked_lines_of_a_failing_case(
     repo: Repo, rule: Rule, case: str
 ) -> None:
-    assert _said(repo, case) == expected(case)
+    assert _reported(repo, case) == expected(case)
     assert {found for _, _, found in expected(case)} == {rule.code}

@@ -1,4 +1,4 @@
-"""Every rule says what its cases announce, and nothing more; its fix leaves nothing to fix."""
+"""Every rule reports exactly what its cases expect; its fix leaves nothing to fix."""
 
 from __future__ import annotations
 
@@ -43,48 +43,50 @@ FIXING = [
 HEADINGS = ["What it does", "Why is this bad?", "Example", "Use instead"]
 
 
-def _said(root: Path, wanted: set[str]) -> set[tuple[str, int, str]]:
+def _reported(root: Path, wanted: set[str]) -> set[tuple[str, int, str]]:
     found = linted(root).findings
     return {(one.location.path, one.location.line, one.code) for one in found if one.code in wanted}
 
 
 @pytest.mark.parametrize(("rule", "case"), PASSING)
-def test_a_rule_is_silent_where_nothing_is_wrong(rule: Rule, case: str, tmp_path: Path) -> None:
+def test_a_rule_reports_nothing_in_a_passing_case(rule: Rule, case: str, tmp_path: Path) -> None:
     build(case, tmp_path)
-    assert _said(tmp_path, {rule.code}) == expected(case) == set()
+    assert _reported(tmp_path, {rule.code}) == expected(case) == set()
 
 
 @pytest.mark.parametrize(("rule", "case"), FAILING)
-def test_a_rule_names_the_lines_that_its_cases_announce(rule: Rule, case: str, tmp_path: Path) -> None:
+def test_a_rule_reports_exactly_the_marked_lines_of_a_failing_case(
+    rule: Rule, case: str, tmp_path: Path
+) -> None:
     build(case, tmp_path)
     wanted = expected(case)
     assert rule.code in {code for _, _, code in wanted}
-    assert _said(tmp_path, {code for _, _, code in wanted}) == wanted
+    assert _reported(tmp_path, {code for _, _, code in wanted}) == wanted
 
 
 @pytest.mark.parametrize(("rule", "before", "after"), FIXING)
-def test_a_fix_changes_what_it_says_and_nothing_else(
+def test_a_fix_makes_exactly_the_expected_change_and_a_second_run_none(
     rule: Rule, before: str, after: str, tmp_path: Path
 ) -> None:
     build(before, tmp_path)
     path = tmp_path / ALONE
-    mended = fixed(path.read_bytes(), _fixable(tmp_path, rule))
-    assert mended.decode() == after
-    path.write_bytes(mended)
-    assert fixed(mended, _fixable(tmp_path, rule)) == mended, "a second run changes nothing"
+    repaired = fixed(path.read_bytes(), _fixable(tmp_path, rule))
+    assert repaired.decode() == after
+    path.write_bytes(repaired)
+    assert fixed(repaired, _fixable(tmp_path, rule)) == repaired, "a second run changes nothing"
     assert not _fixable(tmp_path, rule)
 
 
 @pytest.mark.parametrize(("rule", "before", "after"), FIXING)
 @pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8], ids=["plain", "byte order mark"])
-def test_a_fix_keeps_line_ends_and_byte_order_mark(
+def test_a_fix_keeps_line_endings_and_byte_order_mark(
     rule: Rule, before: str, after: str, mark: bytes, tmp_path: Path
 ) -> None:
     build(before, tmp_path)
     path = tmp_path / ALONE
     path.write_bytes(mark + before.replace("\n", "\r\n").encode())
-    mended = fixed(path.read_bytes(), _fixable(tmp_path, rule))
-    assert mended == mark + after.replace("\n", "\r\n").encode()
+    repaired = fixed(path.read_bytes(), _fixable(tmp_path, rule))
+    assert repaired == mark + after.replace("\n", "\r\n").encode()
 
 
 def _fixable(root: Path, rule: Rule) -> list[Finding]:
@@ -92,28 +94,28 @@ def _fixable(root: Path, rule: Rule) -> list[Finding]:
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_a_rule_is_documented_under_four_headings(rule: Rule) -> None:
+def test_the_documentation_of_a_rule_has_four_headings(rule: Rule) -> None:
     doc = type(rule).__doc__ or ""
     assert re.findall(r"^ *## (.+)$", doc, re.MULTILINE) == HEADINGS
     assert re.match(r"[^\n]+\.\n\n", doc), "the first line is a sentence"
 
 
-def test_every_code_is_a_rule() -> None:
+def test_every_code_has_a_rule() -> None:
     assert tuple(RULES) == codes.ALL
 
 
 @pytest.mark.parametrize("code", RULES)
-def test_a_rule_has_cases_that_pass_and_cases_that_fail(code: str) -> None:
+def test_a_rule_has_passing_and_failing_cases(code: str) -> None:
     assert passing(code), f"write a case into fixtures/lint/{code}/passes/"
     assert failing(code), f"write a case into fixtures/lint/{code}/fails/"
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_a_rule_that_is_fixable_has_cases_of_its_fix_and_no_other_has(rule: Rule) -> None:
+def test_exactly_the_fixable_rules_have_cases_of_a_fix(rule: Rule) -> None:
     assert bool(fixing(rule.code)) == rule.is_fixable
 
 
-def test_every_file_of_the_cases_is_read() -> None:
+def test_every_case_file_is_read_by_a_test() -> None:
     read = {CASES / "README.md"}
     for code in RULES:
         read.update(passing(code), failing(code), *fixing(code))

@@ -1,4 +1,4 @@
-"""What ST010 says, and that it says it cheaply."""
+"""ST010 and its messages, and that it parses nothing that it need not parse."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Command:
 """
 
 
-def _unseen(
+def _unreachable(
     root: Path,
     wanted: Request | None = None,
     modules: Iterable[Path] | None = None,
@@ -58,7 +58,7 @@ def _unseen(
     ]
 
 
-def _said(root: Path) -> set[tuple[str, int, str]]:
+def _reported(root: Path) -> set[tuple[str, int, str]]:
     """What a whole run says, which applies the comments."""
     modules = tuple(map(str, root.rglob("*.py")))
     found = Session(request(root), Config(select=("ST010",)), modules).findings()
@@ -66,15 +66,17 @@ def _said(root: Path) -> set[tuple[str, int, str]]:
 
 
 @pytest.mark.parametrize(("rule", "case"), parameters([RULE], passing))
-def test_it_is_silent_where_nothing_is_wrong(rule: Rule, case: str, tmp_path: Path) -> None:
+def test_nothing_is_reported_in_a_passing_case(rule: Rule, case: str, tmp_path: Path) -> None:
     build(case, tmp_path)
-    assert _said(tmp_path) == expected(case) == set()
+    assert _reported(tmp_path) == expected(case) == set()
 
 
 @pytest.mark.parametrize(("rule", "case"), parameters([RULE], failing))
-def test_it_names_the_lines_that_its_cases_announce(rule: Rule, case: str, tmp_path: Path) -> None:
+def test_exactly_the_marked_lines_of_a_failing_case_are_reported(
+    rule: Rule, case: str, tmp_path: Path
+) -> None:
     build(case, tmp_path)
-    assert _said(tmp_path) == expected(case) != set()
+    assert _reported(tmp_path) == expected(case) != set()
 
 
 @pytest.mark.parametrize(
@@ -91,38 +93,38 @@ def test_it_names_the_lines_that_its_cases_announce(rule: Rule, case: str, tmp_p
         ("../fix.py", "fix.py is not in a folder of commands, so Django does not offer it as a command"),
     ],
 )
-def test_the_message_says_why(path: str, message: str, tmp_path: Path) -> None:
+def test_the_message_says_why_the_script_is_unreachable(path: str, message: str, tmp_path: Path) -> None:
     build(f"--- shop/management/commands/good.py\n{TRACKED}", tmp_path)
     build(f"--- shop/management/commands/{path}\n{TRACKED}", tmp_path)
-    (finding,) = _unseen(tmp_path)
+    (finding,) = _unreachable(tmp_path)
     assert finding.message == message
     assert finding.hint.endswith(".")
 
 
-def test_a_package_hides_the_file_of_its_name(tmp_path: Path) -> None:
+def test_a_package_hides_the_file_with_the_same_name(tmp_path: Path) -> None:
     build(f"--- shop/management/commands/fix/__init__.py\n--- {ALONE}\n{TRACKED}", tmp_path)
-    (finding,) = _unseen(tmp_path)
+    (finding,) = _unreachable(tmp_path)
     assert finding.message == "the package fix hides fix.py, so Django does not offer it as a command"
 
 
 @pytest.mark.parametrize(("names", "prefixes"), [(("FIX.py",), ()), ((), ("fi",))])
-def test_an_ignored_script_is_unseen(
+def test_an_ignored_script_is_reported(
     names: tuple[str, ...], prefixes: tuple[str, ...], tmp_path: Path
 ) -> None:
     build(TRACKED, tmp_path)
     wanted = request(tmp_path)._replace(ignored_files=names, ignored_prefixes=prefixes)
-    (finding,) = _unseen(tmp_path, wanted)
+    (finding,) = _unreachable(tmp_path, wanted)
     assert finding.message == "fix.py is an ignored file, so the script is not tracked"
 
 
-def test_a_folder_that_is_not_looked_into_is_named(tmp_path: Path) -> None:
+def test_a_commands_folder_that_is_not_scanned_is_named(tmp_path: Path) -> None:
     build(TRACKED, tmp_path)
     wanted = request(tmp_path)._replace(dirs=())
-    (finding,) = _unseen(tmp_path, wanted)
+    (finding,) = _unreachable(tmp_path, wanted)
     assert finding.message.startswith("shop/management/commands is not scanned, so")
 
 
-def test_relative_imports_lead_from_where_the_file_stands(tmp_path: Path) -> None:
+def test_relative_imports_start_from_the_folder_of_the_file(tmp_path: Path) -> None:
     build(f"--- src/shop/management/commands/good.py\n{TRACKED}", tmp_path)
     build("--- src/shop/ours.py\nfrom scripts_tracker import tracked_script as tracked\n", tmp_path)
     hidden = "{}\n\nclass Command:\n    @tracked  # not tracked_script\n    def handle(self): ...\n"
@@ -134,25 +136,25 @@ def test_relative_imports_lead_from_where_the_file_stands(tmp_path: Path) -> Non
         build(f"--- {path}\n{hidden.format(line)}", tmp_path)
     folder = request(tmp_path).dirs[0]._replace(package="shop.management.commands")
     wanted = request(tmp_path)._replace(dirs=(folder,))
-    assert len(_unseen(tmp_path, wanted)) == 3
+    assert len(_unreachable(tmp_path, wanted)) == 3
 
 
-def test_a_script_that_is_seen_under_another_path_is_seen(tmp_path: Path) -> None:
+def test_a_script_that_is_scanned_under_another_path_is_fine(tmp_path: Path) -> None:
     build(f"--- shared/fix.py\n{TRACKED}", tmp_path)
     (tmp_path / ALONE).parent.mkdir(parents=True)
     (tmp_path / ALONE).symlink_to(tmp_path / "shared" / "fix.py")
-    assert _unseen(tmp_path) == []
+    assert _unreachable(tmp_path) == []
 
 
-def test_what_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
+def test_unreadable_files_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "folder.py").mkdir()
     (tmp_path / "link.py").symlink_to("nowhere")
     (tmp_path / "binary.py").write_bytes(b"tracked_script\x00")
     paths = [*tmp_path.iterdir(), tmp_path / "gone.py", tmp_path / "gone.py"]
-    assert _unseen(tmp_path, modules=paths) == []
+    assert _unreachable(tmp_path, modules=paths) == []
 
 
-def test_a_second_time_nothing_is_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_parsed_a_second_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for case in failing(RULE.code).values():
         build(case, tmp_path)
     store = MemoryStore()
