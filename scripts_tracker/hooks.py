@@ -14,7 +14,7 @@ from django.db import Error, connections
 from django.db.models.signals import post_migrate
 
 from scripts_tracker import conf
-from scripts_tracker.core.events import COULD_NOT_RUN
+from scripts_tracker.core.events import NOT_STARTED
 from scripts_tracker.core.text import printable
 from scripts_tracker.ledger import database
 from scripts_tracker.project.status import take_stock
@@ -112,7 +112,7 @@ def _run(using: str, stdout: Any, verbosity: int) -> None:
             force_color="--force-color" in sys.argv,
         )
     except (CommandError, Error) as error:
-        if isinstance(error, CommandError) and error.returncode != COULD_NOT_RUN:
+        if isinstance(error, CommandError) and error.returncode != NOT_STARTED:
             raise
         logger.warning("The management scripts could not be run: %s", " ".join(str(error).split()))
 

@@ -37,7 +37,7 @@ def test_a_failed_script_makes_migrate_fail_after_the_migrations_are_committed(s
     shop.command("shop.breaks", body="raise ValueError('boom')")
     result = shop.manage("migrate", "--no-color", code=1)
     assert "ValueError: boom" in result.err
-    assert result.err.splitlines()[-1] == "CommandError: Not every management script was run: 1 failed."
+    assert result.err.splitlines()[-1] == "CommandError: Some scripts did not run: 1 failed."
     assert "[ ]" not in shop.manage("showmigrations").out
 
 
@@ -47,7 +47,7 @@ def test_a_script_that_cannot_be_run_does_not_make_migrate_fail(shop: Project) -
     shop.command("shop.second", decorators="@tracked_script\n    @required_preceding_script('shop.nowhere')")
     result = shop.migrate()
     assert "1 done, 0 failed, 2 blocked, 0 skipped." in result.out
-    assert "Not every management script was run: 2 blocked." in result.err
+    assert "Some scripts did not run: 2 blocked." in result.err
     assert shop.states()["shop.first"] == "applied"
 
 

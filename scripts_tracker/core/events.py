@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import RunRecord
 
-# As check_scripts exits: not a script failed, but nothing could be tried.
-COULD_NOT_RUN = 2
+NOT_STARTED = 2
+"""The exit code of a command that tried nothing: wrong use, an unknown script, a ledger that cannot be used."""
 
 
 class End(Enum):

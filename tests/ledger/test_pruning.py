@@ -113,15 +113,18 @@ def test_it_is_kept(history: str, options: dict[str, int], expected: str) -> Non
 
 
 WRONG = {
-    "nothing says what may go": ({}, "say what may go: --keep N, --older-than DAYS, or both."),
-    "less than nothing": ({"keep": -1}, "--keep takes a whole number from 0 to 2147483647, not -1."),
-    "words": ({"keep": "many"}, "not 'many'."),
-    "a fraction": ({"older_than": "1.5"}, "--older-than takes a whole number from 0 to 36500, not '1.5'."),
-    "more than a calendar holds": ({"older_than": "999999999"}, "not '999999999'."),
-    "digits that are none of ours": ({"keep": "²"}, "not '²'."),
-    "a flood of digits": ({"keep": "9" * 5000}, "--keep takes a whole number"),
-    "a truth": ({"keep": True}, "not True."),
-    "an empty text": ({"keep": ""}, "not ''."),
+    "nothing says what may go": ({}, "specify --keep N, --older-than DAYS, or both."),
+    "less than nothing": ({"keep": -1}, "--keep: expected a whole number from 0 to 2147483647, got -1."),
+    "words": ({"keep": "many"}, "got 'many'."),
+    "a fraction": (
+        {"older_than": "1.5"},
+        "--older-than: expected a whole number from 0 to 36500, got '1.5'.",
+    ),
+    "more than a calendar holds": ({"older_than": "999999999"}, "got '999999999'."),
+    "digits that are none of ours": ({"keep": "²"}, "got '²'."),
+    "a flood of digits": ({"keep": "9" * 5000}, "--keep: expected a whole number"),
+    "a truth": ({"keep": True}, "got True."),
+    "an empty text": ({"keep": ""}, "got ''."),
 }
 
 
@@ -219,8 +222,8 @@ def test_on_the_command_line_it_ends_with_a_code_and_the_states_stay(migrated: P
     for _ in range(4):  # the last, and the one applied before it, stay
         migrated.manage("first")
     before = migrated.states()
-    assert "say what may go" in migrated.manage("prune_script_runs", code=2).err
-    assert "not 'x'" in migrated.manage("prune_script_runs", "--keep", "x", code=2).err
+    assert "specify --keep" in migrated.manage("prune_script_runs", code=2).err
+    assert "got 'x'" in migrated.manage("prune_script_runs", "--keep", "x", code=2).err
     dry = migrated.manage("prune_script_runs", "--keep", "1", "--dry-run", "first").out
     assert dry.splitlines()[-1] == "2 runs of 1 of 1 scripts would be deleted, 2 kept."
     done = migrated.manage("prune_script_runs", "--keep=0", "--older-than=0", "--verbosity", "0")
@@ -245,7 +248,7 @@ def test_an_interrupt_ends_it_with_the_code_of_the_signal_and_says_what_went(
     with pytest.raises(SystemExit) as caught:
         call_command("prune_script_runs", keep=1, stdout=io.StringIO(), stderr=err)
     assert caught.value.code == code
-    assert "2 runs of 1 of 1 scripts deleted, 1 kept. To go on, run the same again." in err.getvalue()
+    assert "2 runs of 1 of 1 scripts deleted, 1 kept. Run the command again to continue." in err.getvalue()
 
 
 MANY = """

@@ -125,7 +125,7 @@ def test_mark_applied_and_unmark_change_only_what_is_named(shop: Project) -> Non
 def test_a_script_that_cannot_be_marked_is_named_and_the_rest_is_done(shop: Project) -> None:
     shop.path("shop.first").write_text("from scripts_tracker import tracked_script\ndef broken(:\n")
     result = shop.manage("check_scripts", "--mark-all-applied", code=1)
-    assert "shop.first was left alone: the file cannot be analysed; mend it first" in result.err
+    assert "shop.first skipped: the file cannot be analysed; mend it first" in result.err
     assert shop.states() == {"shop.first": "unreadable", "shop.second": "applied", "stock.third": "applied"}
 
 

@@ -81,13 +81,13 @@ def test_a_name_makes_a_help_text_to_begin_with(name: str, words: str) -> None:
 
 REFUSED = {
     "an app that does not exist": (["shpo", "fix"], "there is no app 'shpo'; did you mean shop?"),
-    "an app that is not the project's": (["contenttypes", "fix"], "the app is not of this project"),
-    "an underscore": (["shop", "_fix"], "'_fix' is no name for a script"),
-    "a path": (["shop", "../fix"], "'../fix' is no name for a script"),
-    "a name with an ending": (["shop", "fix.py"], "'fix.py' is no name for a script"),
+    "an app that is not the project's": (["contenttypes", "fix"], "the app is not part of this project"),
+    "an underscore": (["shop", "_fix"], "'_fix' is not a name for a script"),
+    "a path": (["shop", "../fix"], "'../fix' is not a name for a script"),
+    "a name with an ending": (["shop", "fix.py"], "'fix.py' is not a name for a script"),
     "an ignored prefix": (["shop", "tmp_fix"], "the settings ignore tmp_fix.py"),
-    "a command of Django": (["shop", "migrate"], "there is a command 'migrate' already, of django.core"),
-    "a script that is there": (["stock", "first"], "there is a command 'first' already, of shop"),
+    "a command of Django": (["shop", "migrate"], "django.core already has a command 'migrate'"),
+    "a script that is there": (["stock", "first"], "shop already has a command 'first'"),
     "a requirement that does not exist": (
         ["shop", "fix", "--require", "shop.frist"],
         "there is no tracked script 'shop.frist'; did you mean shop.first?",
@@ -146,7 +146,7 @@ def test_a_script_is_made_runs_and_pleases_the_lint(shop: Project) -> None:
 
 def test_the_project_may_bring_its_own_template(shop: Project) -> None:
     shop.settings('SCRIPTS_TRACKER = {"script_template": "ours.py-tpl"}')
-    assert "cannot be read" in shop.manage("start_script", "shop", "fix", code=1).err
+    assert "cannot read the template" in shop.manage("start_script", "shop", "fix", code=1).err
     shop.write("ours.py-tpl", "# costs $$5\nHELP = $help\n$decorators\n")
     shop.manage("start_script", "shop", "fix")
     assert shop.path("shop.fix").read_text() == '# costs $5\nHELP = "Fix"\n    @tracked_script\n'

@@ -148,9 +148,7 @@ def test_a_failure_stops_what_comes_after_it(jobs: Jobs) -> None:
         "Skipped (1), as jobs.a failed; --continue-on-error goes on:",
         "  jobs.c",
     ]
-    assert result.err.splitlines()[-1] == (
-        "Not every management script was run: 1 failed, 1 blocked, 1 skipped."
-    )
+    assert result.err.splitlines()[-1] == ("Some scripts did not run: 1 failed, 1 blocked, 1 skipped.")
 
 
 def test_with_continue_on_error_only_what_depends_on_it_is_stopped(jobs: Jobs) -> None:
@@ -186,7 +184,7 @@ def test_an_error_that_explains_itself_has_no_traceback_and_is_told_even_when_qu
     jobs.script("a", body)
     result = jobs.run(verbosity=0)
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("Not every management script was run: 1 failed.\nFailed (1):\n  jobs.a: ")
+    assert result.err.startswith("Some scripts did not run: 1 failed.\nFailed (1):\n  jobs.a: ")
     assert result.err.endswith("no stock\n")
 
 
@@ -600,7 +598,7 @@ def test_a_script_that_closes_stdout_has_run_all_the_same(shop: Project) -> None
 
 def test_a_wait_that_is_no_number_of_seconds_is_refused(project: Project) -> None:
     result = project.manage("run_scripts", "--wait=nan", code=2)
-    assert "argument --wait: a number of seconds, not 'nan'" in result.err
+    assert "argument --wait: expected a number of seconds, got 'nan'" in result.err
 
 
 def test_a_child_that_a_script_forks_neither_records_its_end_nor_goes_on_with_the_run(shop: Project) -> None:

@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 class Command(run_scripts.Command):
-    """The same, under the old name."""
+    """The same command under its old name."""
 
-    help = "Runs the management scripts that need action; the same as run_scripts."
+    help = "Run the management scripts that need action; the same as run_scripts."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options of run_scripts, and the old one."""
         super().add_arguments(parser)
-        parser.add_argument("--verbose", action="store_true", help="as --verbosity 2")
+        parser.add_argument("--verbose", action="store_true", help="same as --verbosity 2")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def perform(self, options: dict[str, Any]) -> int:
         """Run what needs action."""
         if options.pop("verbose"):
             options["verbosity"] = max(options["verbosity"], 2)
-        super().handle(*args, **options)
+        return super().perform(options)

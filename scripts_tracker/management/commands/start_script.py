@@ -1,4 +1,4 @@
-"""``manage.py start_script``: a new tracked command in an app, ready to be filled in."""
+"""``manage.py start_script``: write a new tracked command into an app."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core.management import get_commands
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from scripts_tracker import conf
 from scripts_tracker.core import names
 from scripts_tracker.core.values import ScriptId
-from scripts_tracker.exceptions import NotScaffolded, UnknownScript
+from scripts_tracker.management.base import TrackerCommand
 from scripts_tracker.project import scaffold, scan
 from scripts_tracker.project.scaffold import Scaffold
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[^\W\d_]\w*")
 
 
-class Command(BaseCommand):
+class Command(TrackerCommand):
     """Write the file of a new script."""
 
-    requires_system_checks = ("scripts_tracker",)
-    help = "Writes a new management script with the decorators of scripts_tracker into an app."
+    help = "Write a new management script with the decorators of scripts_tracker into an app."
+    error_code = 1
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options of the contract."""
@@ -44,27 +44,24 @@ class Command(BaseCommand):
             metavar="APP.NAME",
             help="a script that must run before",
         )
-        parser.add_argument("--help-text", metavar="TEXT", help="what it does, in a line; default: its name")
+        parser.add_argument("--help-text", metavar="TEXT", help="its help text, one line; default: its name")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Write the file, or say in one line why not."""
-        folder = _folder(options["app_label"])
+    def perform(self, options: dict[str, Any]) -> int:
+        """Write the file and print what to type next."""
+        folder = _find_folder(options["app_label"])
         script_id = ScriptId(folder.app_label, options["name"])
-        _insist_on_a_good_name(script_id)
+        _validate_name(script_id.name)
         about = " ".join((options["help_text"] or scaffold.help_of(script_id.name)).split())
-        try:
-            made = Scaffold(script_id, about, _required(options["require"]))
-            text = scaffold.render(made, _template())
-            created = scaffold.write(os.path.join(folder.path, f"{script_id.name}.py"), text)
-        except (NotScaffolded, UnknownScript) as error:
-            raise CommandError(str(error)) from error
-        for path in created:
-            self.stdout.write(f"created {scan.shown_path(path)}")
+        made = Scaffold(script_id, about, _resolve(options["require"]))
+        text = scaffold.render(made, _read_template())
+        for path in scaffold.write(os.path.join(folder.path, f"{script_id.name}.py"), text):
+            self.write(f"created {scan.shown_path(path)}")
         rehearsal = f"run_scripts {script_id} --plan" if made.requires else f"{script_id.name} --dry-run"
-        self.stdout.write(f"Fill it in, then run it: manage.py {rehearsal}")
+        self.write(f"Fill it in, then run it: manage.py {rehearsal}")
+        return 0
 
 
-def _folder(app_label: str) -> CommandsDir:
+def _find_folder(app_label: str) -> CommandsDir:
     try:
         app = apps.get_app_config(app_label)
     except LookupError as error:
@@ -75,41 +72,38 @@ def _folder(app_label: str) -> CommandsDir:
     folder = scan.folder_of(app)
     if not scan.is_scanned(app):
         raise CommandError(
-            f"the tracker does not look into {scan.shown_path(folder.path)}: the app is not of this project, or"
-            " COMMANDS_DIRS does not name its folder"
+            f"{scan.shown_path(folder.path)} is not scanned: the app is not part of this project, or"
+            " COMMANDS_DIRS does not list its folder"
         )
     return folder
 
 
-def _insist_on_a_good_name(script_id: ScriptId) -> None:
-    name = script_id.name
+def _validate_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise CommandError(
-            f"{name!r} is no name for a script: use letters, digits and _, and begin with a letter"
+            f"{name!r} is not a name for a script: use letters, digits and _, and begin with a letter"
         )
     file = f"{name}.py".lower()
-    ignored = {one.lower() for one in conf.ignored_files()}
-    if file in ignored or any(file.startswith(one.lower()) for one in conf.ignored_prefixes()):
+    ignored = {pattern.lower() for pattern in conf.ignored_files()}
+    if file in ignored or any(file.startswith(prefix.lower()) for prefix in conf.ignored_prefixes()):
         raise CommandError(
             f"the settings ignore {name}.py (IGNORED_FILES, IGNORED_CMD_PREFIXES); choose another name"
         )
     owner = get_commands().get(name)
     if owner is not None:
-        raise CommandError(f"there is a command {name!r} already, of {owner}; choose another name")
+        raise CommandError(f"{owner} already has a command {name!r}; choose another name")
 
 
-def _required(wanted: list[str]) -> tuple[ScriptId, ...]:
-    if not wanted:
-        return ()
-    known = [found.id for found in scan.scan().definitions]
+def _resolve(wanted: list[str]) -> tuple[ScriptId, ...]:
+    known = [found.id for found in scan.scan().definitions] if wanted else []
     return names.resolve_all(wanted, known)
 
 
-def _template() -> str:
+def _read_template() -> str:
     given = conf.tracker_settings().script_template
     path = os.path.join(conf.base_dir(), given) if given else scaffold.TEMPLATE
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"the template {path} cannot be read: {error}") from error
+        raise CommandError(f"cannot read the template {path}: {error}") from error
