@@ -113,7 +113,7 @@ def _versions(dossier: Dossier, output: Output) -> Iterator[str]:
         notes = ", ".join(_version_notes(dossier, version))
         yield from wrapped(f"{fingerprint}  {notes}", "  ", output, hang="  ")
     if not any(map(dossier.is_now, versions)) and dossier.status.definition:
-        yield "  The file now is none of them."
+        yield "  The current file is none of them."
     yield ""
 
 
@@ -125,17 +125,17 @@ def _version_notes(dossier: Dossier, version: PastVersion) -> Iterator[str]:
     if dossier.is_now(version):
         now = dossier.status.definition
         is_same_layout = now is not None and now.content_digest == version.content_digest
-        yield "the file now" if is_same_layout else "the code of the file now"
+        yield "the current file" if is_same_layout else "the current code"
     yield f"{version.runs}x, last {local_time(version.last_at)}"
     if not version.has_source:
-        yield "no source kept"
+        yield "source not stored"
 
 
 def _runs(dossier: Dossier, output: Output) -> Iterator[str]:
     """The history: a line for each entry, with details below it."""
     past = dossier.past
     if not past.total:
-        yield "It has no history here."
+        yield "No history here."
         return
     shown = len(past.runs)
     more = f"{shown} of {past.total}; more: --history" if shown < past.total else f"{shown}"
@@ -163,7 +163,7 @@ def _run(run: PastRun, output: Output) -> Iterator[str]:
 
 def _outcome(run: PastRun) -> str:
     record = run.record
-    words = {"mark": "marked as applied", "unmark": "forgotten", "rehearsal": f"rehearsal {run.outcome}"}
+    words = {"mark": "marked as applied", "unmark": "unmarked", "rehearsal": f"dry run {run.outcome}"}
     text = words.get(record.kind, run.outcome)
     text += "" if run.seconds is None else f" in {duration(run.seconds)}"
     return text + (", applied" if record.applies and record.kind == "run" else "")
@@ -182,7 +182,7 @@ def _last_output(dossier: Dossier, output: Output) -> Iterator[str]:
             continue
         lines = text.rstrip().split("\n")
         cut = len(lines) - _OUTPUT_LINES
-        more = f", its last {_OUTPUT_LINES} lines; all: --format json" if cut > 0 else ""
+        more = f" (last {_OUTPUT_LINES} lines; all: --format json)" if cut > 0 else ""
         yield ""
         yield output.style.MIGRATE_HEADING(f"{label} of the last run{more}:")
         yield from (f"  {escaped(line)}".rstrip() for line in lines[max(cut, 0) :])

@@ -1,4 +1,4 @@
-"""What a run says of itself, as text: a line a step, a line that waits, the plan, the summary. Pure."""
+"""A run as text: a line for each event, the plan, the summary."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from django.core import management
 from django.core.management.base import CommandError
 
+import scripts_tracker
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import local_time
+from scripts_tracker.core.text import duration, local_time
 from scripts_tracker.reporting.report import why
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from scripts_tracker.core.events import Result, RunEvent, Summary
     from scripts_tracker.core.planning import Choice, Plan
@@ -23,58 +24,54 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import RunRecord, ScriptId
     from scripts_tracker.reporting.terminal import Output
 
-# What a traceback begins with: the runner, its way through importlib and Django, the decorators.
+# Where the first frames of a traceback are: the runner, importlib, Django, the decorators.
 _NOT_OF_THE_SCRIPT = (
-    os.path.join(os.path.dirname(os.path.dirname(__file__)), ""),
+    os.path.join(os.path.dirname(scripts_tracker.__file__), ""),
     os.path.join(os.path.dirname(importlib.__file__), ""),
     os.path.join(os.path.dirname(management.__file__), ""),
     "<frozen importlib",
 )
 
-# Where no terminal shows it anew, how many seconds are between two lines that say who is waited for.
+# Seconds between two lines about one wait, where no terminal updates the line.
 _REMIND = 60.0
 
 
 def clock(seconds: float) -> str:
-    """Elapsed time as m:ss, or h:mm:ss."""
+    """Elapsed time as m:ss or h:mm:ss."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _took(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)  # noqa: PLR2004 - a minute
-
-
-def _who(run: RunRecord | None) -> str:
+def _holder(run: RunRecord | None) -> str:
     if run is None:
-        return "for another transaction"
+        return "another transaction"
     process = f", process {run.pid}" if run.pid else ""
-    return f"for {run.host}{process}, which has been running it since {local_time(run.started_at)}"
+    return f"{run.host}{process}, which has been running it since {local_time(run.started_at)}"
 
 
 class Progress:
     """Turns the events of a run into text to write as it is, line ends included.
 
     Args:
-        output: where to draw; at a terminal (it has a width) a line that waits is drawn over.
-        elapsed: seconds since the run began.
+        output: at a terminal (it has a width) the line of a wait is updated in place.
+        elapsed: returns the seconds since the run began.
     """
 
     def __init__(self, output: Output, elapsed: Callable[[], float]) -> None:
         self._output = output
         self._elapsed = elapsed
         self._is_drawn = False
-        self._said_at: float | None = None
+        self._reminded_at: float | None = None
 
     def text(self, event: RunEvent) -> str:
         """What to write at an event; empty for nothing."""
         if event.kind == "waiting":
             return self._waiting(event)
         start = "\r\x1b[K" if self._is_drawn else ""
-        self._said_at, self._is_drawn = None, False
+        self._reminded_at, self._is_drawn = None, False
         if event.kind in {"skipped", "blocked"}:
-            return start  # the summary says it
+            return start  # these are in the summary
         return f"{start}{self._line(event)}\n"
 
     def _head(self, event: RunEvent) -> str:
@@ -82,63 +79,60 @@ class Progress:
         return f"[{event.number:>{width}}/{event.total} {clock(self._elapsed())}] {event.status.id}"
 
     def _line(self, event: RunEvent) -> str:
-        result = event.result
-        if result is None:
+        if event.result is None:
             return self._output.style.MIGRATE_LABEL(self._head(event))
-        return f"{self._head(event)}: {_ending(result, self._output)}"
+        return f"{self._head(event)}: {_outcome(event.result, self._output)}"
 
     def _waiting(self, event: RunEvent) -> str:
-        text = f"{self._head(event)}: waiting {_who(event.holder)}"
+        text = f"{self._head(event)}: waiting for {_holder(event.holder)}"
         if self._output.width is not None:
             self._is_drawn = True
             line = f"{text} ({clock(event.seconds)})"
             return f"\r\x1b[K{line[: self._output.width - 1]}"
-        if self._said_at is not None and event.seconds < self._said_at + _REMIND:
+        if self._reminded_at is not None and event.seconds < self._reminded_at + _REMIND:
             return ""
-        self._said_at = event.seconds
+        self._reminded_at = event.seconds
         return f"{text}\n"
 
 
-def _ending(result: Result, output: Output) -> str:
-    words = {
-        "done": output.style.SUCCESS(f"done in {_took(result.seconds)}"),
-        "elsewhere": output.style.SUCCESS(f"done {result.text}"),
-        "uncounted": output.style.WARNING(
-            f"ran in {_took(result.seconds)}, but does not count as applied: {result.text}"
-        ),
-        "failed": output.style.ERROR(f"failed after {_took(result.seconds)}: {result.text}"),
-        "held": output.style.ERROR(f"not run: {result.text}"),
-        "blocked": output.style.WARNING(f"blocked: {result.text}"),
-        "skipped": output.style.WARNING(f"skipped: {result.text}"),
+def _outcome(result: Result, output: Output) -> str:
+    style, seconds, text = output.style, duration(result.seconds), result.text
+    lines = {
+        "done": (style.SUCCESS, f"done in {seconds}"),
+        "elsewhere": (style.SUCCESS, f"done {text}"),
+        "uncounted": (style.WARNING, f"ran in {seconds} ({text}: not marked as applied)"),
+        "failed": (style.ERROR, f"failed after {seconds}: {text}"),
+        "held": (style.ERROR, f"not run: {text}"),
     }
-    return words[result.end.value]
+    paint, line = lines[result.end.value]
+    return paint(line)
 
 
 def traceback_of(result: Result) -> str:
-    """The traceback of a failure as Python prints it, from the script on; empty for an error that explains itself."""
+    """The traceback of a failure, from the script's first frame on; empty for an error that explains itself."""
     error = result.error
     if error is None or isinstance(error, CommandError | SystemExit):
         return ""
-    told = traceback.TracebackException.from_exception(error)
-    own = [not frame.filename.startswith(_NOT_OF_THE_SCRIPT) for frame in told.stack]
-    told.stack[:] = told.stack[own.index(True) if True in own else 0 :]
-    return "".join(told.format()).rstrip()
+    shown = traceback.TracebackException.from_exception(error)
+    own = [not frame.filename.startswith(_NOT_OF_THE_SCRIPT) for frame in shown.stack]
+    shown.stack[:] = shown.stack[own.index(True) if True in own else 0 :]
+    return "".join(shown.format()).rstrip()
 
 
 def summary(done: Summary, output: Output) -> Iterator[str]:
-    """How the run ended: the counts, and a line for everything that did not run well."""
+    """How the run ended: the counts, then every script that did not run well."""
     counts = {name: done.counted(name) for name in ("done", "failed", "blocked", "skipped")}
     style = output.style.SUCCESS if done.is_good else output.style.ERROR
     yield style(", ".join(f"{len(results)} {name}" for name, results in counts.items()) + ".")
     yield from failures(done, output)
     for text in dict.fromkeys(result.text for result in counts["skipped"]):
         same = [str(result.status.id) for result in counts["skipped"] if result.text == text]
-        yield output.style.MIGRATE_HEADING(f"Skipped ({len(same)}), as {text}:")
+        yield output.style.MIGRATE_HEADING(f"Skipped ({len(same)}): {text}")
         yield from (f"  {name}" for name in same)
 
 
 def failures(done: Summary, output: Output) -> Iterator[str]:
-    """What failed and what could not run, a line each."""
+    """The scripts that failed and those that could not run, a line each."""
     for name in ("failed", "blocked"):
         results = done.counted(name)
         if results:
@@ -147,7 +141,7 @@ def failures(done: Summary, output: Output) -> Iterator[str]:
 
 
 def plan(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
-    """The order, with the reason for each step, and what cannot run."""
+    """The scripts in order with the reason for each, then what cannot run or will not run."""
     yield output.style.MIGRATE_HEADING(f"Plan ({len(made.steps)}):")
     chosen = {status.id for status in choice.chosen}
     width = len(str(len(made.steps)))
@@ -162,31 +156,30 @@ def plan(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
 def _reason(status: ScriptStatus, made: Plan, chosen: set[ScriptId]) -> str:
     reason = f"{status.state.value}, {why(status)}"
     if status.id not in chosen:
-        asking = (one.id for one in made.steps if status.id in _targets(one))
-        reason += f"; required by {', '.join(map(str, asking))}"
+        requiring = (one.id for one in made.steps if status.id in _targets(one))
+        reason += f"; required by {', '.join(map(str, requiring))}"
     required = [str(one.id) for one in made.steps if one.id in _targets(status)]
     return reason + (f"; after {', '.join(required)}" if required else "")
 
 
-def _targets(status: ScriptStatus) -> Sequence[ScriptId | None]:
-    return [one.target for one in status.definition.requires] if status.definition else []
+def _targets(status: ScriptStatus) -> set[ScriptId | None]:
+    return {one.target for one in status.definition.requires} if status.definition else set()
 
 
 def not_planned(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
-    """What is not run although somebody may expect it: named but idle, left to a person; not what blocks others."""
+    """The selected scripts that are not run: up to date, or skipped by --no-retry and not listed as blocked."""
     blocked = {status.id for status, _ in made.blocked}
     for status in choice.idle:
-        absent = status.state is State.MISSING
-        hint = "" if absent else f"; to run it all the same: manage.py {status.id.name}"
-        yield f"{status.id} needs no run: {why(status)}{hint}"
+        verb = "is up to date" if status.state is State.APPLIED else "will not run"
+        hint = "" if status.state is State.MISSING else f" To run it anyway: manage.py {status.id.name}"
+        yield f"{status.id} {verb} ({why(status)}).{hint}"
     for status in choice.spared:
         if status.id not in blocked:
-            words = f"{status.id} is left to a person by --no-retry: {why(status)}"
-            yield output.style.WARNING(words)
+            yield output.style.WARNING(f"{status.id} skipped because of --no-retry: {why(status)}")
 
 
 def heading(made: Plan, output: Output) -> str:
-    """What a run begins with."""
+    """The first line of a run."""
     if not made.steps and not made.blocked:
-        return "No management script is to be run."
+        return "No scripts to run."
     return output.style.MIGRATE_HEADING(f"Running management scripts ({len(made.steps)}):")

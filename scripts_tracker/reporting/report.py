@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import Finding, ScriptId
+    from scripts_tracker.core.values import Finding, RunRecord, ScriptId
 
 # Of ``check_scripts --check``, a contract; the highest that applies.
 EXIT_CODES: Mapping[State, int] = {
@@ -23,7 +23,6 @@ EXIT_CODES: Mapping[State, int] = {
     State.LOST: 3,
     State.UNREADABLE: 4,
 }
-
 
 # The colours of the states that need their own; of the others, ``tone`` decides.
 _TONES = {
@@ -79,28 +78,60 @@ class Report(NamedTuple):
         return max((EXIT_CODES.get(status.state, 0) for status in self.statuses), default=0)
 
 
-def _last_run(status: ScriptStatus) -> str:
-    run = status.record.last_run if status.record else None
-    if run is None:
+def compared_by_bytes(status: ScriptStatus) -> str:
+    """Why the bytes were compared and not the code; empty if the code was compared, or nothing was."""
+    record, definition = status.record, status.definition
+    if record is None or status.state not in {State.APPLIED, State.MODIFIED, State.EDITED}:
         return ""
-    process = f", process {run.pid}" if run.pid else ""
+    return record.bytes_only or watches.bytes_only(
+        definition.watches if definition else (), record.applied_watched
+    )
+
+
+def why(status: ScriptStatus) -> str:
+    """Why the script is in its state, as half a sentence."""
+    applied = local_time(status.record.applied_at) if status.record else ""
+    run = status.record.last_run if status.record else None
+    started = _started(run) if run else ""
+    words = {
+        State.UNREADABLE: _unreadable(status),
+        State.FAILED: f"the last run failed (started {started}){_error(run)}",
+        State.LOST: f"the last run never ended (started {started})",
+        State.NEW: _new(run),
+        State.MODIFIED: _modified(status, applied),
+        State.EDITED: f'{_modified(status, applied)}, and rerun is "once"',
+        State.REVERTED: f"this version was applied earlier, and another one on {applied}",
+        State.MOVED: f"the same code was applied as {status.moved_from}, whose file is gone",
+        State.RUNNING: f"running since {started}",
+        State.RECURRING: f'applied on {applied}, and rerun is "always"',
+        State.APPLIED: f"applied on {applied}",
+        State.MISSING: f"applied on {applied}, {_absence(status)}",
+    }
+    reason = words[status.state]
+    if status.state not in {State.MODIFIED, State.EDITED} and status.definition:
+        missing = watches.missing_words(status.definition.watches)
+        reason += f"; {missing}" if missing else ""
+    by_bytes = compared_by_bytes(status)
+    return f"{reason}; only the bytes could be compared: {by_bytes}" if by_bytes else reason
+
+
+def _started(run: RunRecord) -> str:
     user = f" by {run.user}" if run.user else ""
+    process = f", process {run.pid}" if run.pid else ""
     return f"{local_time(run.started_at)}{user} on {run.host}{process}"
 
 
-def _error(status: ScriptStatus) -> str:
-    run = status.record.last_run if status.record else None
+def _error(run: RunRecord | None) -> str:
     lines = run.reason.splitlines() if run else []
     return f": {lines[0]}" if lines else ""
 
 
-def _new(status: ScriptStatus) -> str:
-    run = status.record.last_run if status.record else None
+def _new(run: RunRecord | None) -> str:
     if run is not None and run.kind == "run" and run.outcome == "succeeded":
-        return f"ran on {local_time(run.started_at)}, which does not count: {run.reason}"
-    if run is None or run.kind != "unmark":
-        return "never applied here"
-    return f"its application was forgotten, {_last_run(status)}"
+        return f"ran on {local_time(run.started_at)} ({run.reason}: not marked as applied)"
+    if run is not None and run.kind == "unmark":
+        return f"unmarked on {_started(run)}"
+    return "never applied here"
 
 
 def _absence(status: ScriptStatus) -> str:
@@ -109,55 +140,18 @@ def _absence(status: ScriptStatus) -> str:
     )
 
 
-def compared_by_bytes(status: ScriptStatus) -> str:
-    """Why not the code but the bytes decided the state; empty where the code did, or nothing was compared."""
-    compared = {State.APPLIED, State.MODIFIED, State.EDITED}
-    record, definition = status.record, status.definition
-    if record is None or status.state not in compared:
-        return ""
-    now = definition.watches if definition else ()
-    return record.bytes_only or watches.bytes_only(now, record.applied_watched)
-
-
 def _modified(status: ScriptStatus, applied: str) -> str:
-    """What differs from what was applied: the script, or modules that it watches, by name."""
+    """What changed since it was applied: the script, or modules that it watches, by name."""
     record, definition = status.record, status.definition
     if record is None or definition is None:
         return ""
     modules = watches.changed_words(definition.watches, record.applied_watched)
     if modules and is_same_code(definition, record):
         return f"{modules}; applied on {applied}"
-    words = f"the {'file' if record.bytes_only else 'code'} differs from what was applied on {applied}"
+    words = f"the {'file' if record.bytes_only else 'code'} changed since it was applied on {applied}"
     return f"{words}; {modules}" if modules else words
 
 
 def _unreadable(status: ScriptStatus) -> str:
     words = watches.unreadable_words(status.definition.watches) if status.definition else ""
     return f"{words or 'the file cannot be analysed'}, see the problems below"
-
-
-def _missing(status: ScriptStatus) -> str:
-    words = watches.missing_words(status.definition.watches) if status.definition else ""
-    return f"; {words}" if words else ""
-
-
-def why(status: ScriptStatus) -> str:
-    """Why the script is in its state, in half a sentence."""
-    applied = local_time(status.record.applied_at) if status.record else ""
-    words = {
-        State.UNREADABLE: _unreadable(status),
-        State.FAILED: f"the last attempt failed, started {_last_run(status)}{_error(status)}",
-        State.LOST: f"the last attempt never ended, started {_last_run(status)}",
-        State.NEW: _new(status),
-        State.MODIFIED: _modified(status, applied),
-        State.EDITED: f'{_modified(status, applied)}, and rerun is "once"',
-        State.REVERTED: f"this version was applied before, another one since, on {applied}",
-        State.MOVED: f"the same code was applied as {status.moved_from}, whose file is gone",
-        State.RUNNING: f"running since {_last_run(status)}",
-        State.RECURRING: f'applied on {applied}, and rerun is "always"',
-        State.APPLIED: f"applied on {applied}",
-        State.MISSING: f"applied on {applied}, {_absence(status)}",
-    }
-    reason = compared_by_bytes(status)
-    missing = "" if status.state in {State.MODIFIED, State.EDITED} else _missing(status)
-    return words[status.state] + missing + (f"; only the bytes could be compared: {reason}" if reason else "")

@@ -99,7 +99,7 @@ def _dependencies(report: Report, output: Output) -> Iterator[str]:
 
         yield from (f"  {line}" for line in charts.tree(report, output))
     else:
-        yield "  No script is to be applied."
+        yield "  No scripts to apply."
 
 
 def _rest(report: Report, output: Output) -> Iterator[str]:

@@ -28,6 +28,7 @@ logger = logging.getLogger("scripts_tracker")
 # How long to try where others write to the ledger at the same moment.
 _PATIENCE = 5.0
 _PAUSE = 0.02
+_DRY_RUN = "dry run"
 
 
 class Held(CommandError):
@@ -55,7 +56,7 @@ class Start(NamedTuple):
     @property
     def is_rehearsal(self) -> bool:
         """Whether nothing is held, as nothing is going to change that counts."""
-        return self.reason == "rehearsal"
+        return self.reason == _DRY_RUN
 
 
 def holder(run: RunRecord | None) -> str:
@@ -79,7 +80,7 @@ def start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticket
     inside = database.is_in_transaction() or conf.is_under_test()
     database.join_transaction()
     is_rehearsal = any(call.options.get(name) for name in options.unless)
-    reason = "rehearsal" if is_rehearsal else _why_not_to_apply(call, identity)
+    reason = _DRY_RUN if is_rehearsal else _why_not_to_apply(call, identity)
     facts = who_and_where(
         "rehearsal" if is_rehearsal else "run",
         given=redaction.shown(call.args, call.options, conf.tracker_settings().secret_pattern),

@@ -221,7 +221,7 @@ def test_what_ran_comes_over_once_and_a_plan_changes_nothing(old: OldTracker) ->
     assert old.execute("SELECT * FROM scripts_tracker_scriptrun") == rows
     assert len(everything(old.project, old.table)) == 5
     words = old.project.manage("check_scripts").out
-    assert "shop.second: the file differs from what was applied on 2020-02-01 20:02" in words
+    assert "shop.second: the file changed since it was applied on 2020-02-01 20:02" in words
     assert "its fingerprint is by algorithm md5" in words
     told = old.project.manage("show_script", "second").out
     assert "what changed:" not in told

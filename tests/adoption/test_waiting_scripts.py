@@ -77,7 +77,7 @@ def test_neither_a_run_of_something_new_nor_a_failed_attempt_lifts_the_protectio
     old.project.manage("fails", code=1)
     insist_on_waiting(old.project)
     old.project.manage("adopt_scripts_tracker")
-    assert run(old.project) == "No management script is to be run.\n"
+    assert run(old.project) == "No scripts to run.\n"
 
 
 @MATRIX
@@ -120,11 +120,11 @@ def test_what_comes_back_after_adopting_waits_even_where_it_moved_and_has_new_im
     old.ran("first", old.write("first"))
     old.ran("comes_back", SOURCE.format(name="comes_back").encode())
     old.project.manage("adopt_scripts_tracker")
-    assert run(old.project) == "No management script is to be run.\n"
+    assert run(old.project) == "No scripts to run.\n"
     old.write("elsewhere", SOURCE.format(name="comes_back").replace(OLD_IMPORT, NEW_IMPORT))
     insist_on_waiting(old.project)
     old.project.manage("adopt_scripts_tracker")
-    assert run(old.project) == "No management script is to be run.\n"
+    assert run(old.project) == "No scripts to run.\n"
 
 
 @MATRIX
@@ -132,7 +132,7 @@ def test_a_renamed_script_that_came_over_waits_for_nothing(old: OldTracker) -> N
     old.ran("first", old.write("first"))
     old.project.manage("adopt_scripts_tracker")
     old.project.path("shop.first").rename(old.project.path("shop.second"))
-    assert run(old.project) == "No management script is to be run.\n"
+    assert run(old.project) == "No scripts to run.\n"
 
 
 def test_what_is_being_run_is_left_alone(old: OldTracker) -> None:

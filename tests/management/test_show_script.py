@@ -107,7 +107,7 @@ def test_a_script_that_ran_is_shown_with_its_past_and_who_requires_it(shop: Proj
         "shop.first: applied\n",
         "tags: slow",
         "Required by  shop.second (new)",
-        "last, the file now",
+        "last, the current file",
     ):
         assert words in text
     assert "Output of the last run:\n  hello" in text
@@ -133,7 +133,7 @@ def test_the_diff_is_empty_while_only_the_layout_of_the_code_differs(shop: Proje
         '+        print("hello")',
         "+        x = 0x2",
     ]
-    assert "The file now is none of them." in text
+    assert "The current file is none of them." in text
 
 
 def test_the_diff_is_empty_exactly_while_the_code_is_what_was_applied_last(shop: Project) -> None:
@@ -210,7 +210,7 @@ def test_without_a_source_it_says_so_and_what_to_do(shop: Project) -> None:
     diff, text, new = show(shop, ["first", "--diff"], ["first"], ["second", "--diff"])
     assert "The ledger keeps no source of what ran here; by its fingerprint the code is the same." in diff
     assert '"store_source" is on' in diff
-    assert "no source kept" in text
+    assert "source not stored" in text
     assert "was never applied here" in new
 
 

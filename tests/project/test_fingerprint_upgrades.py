@@ -113,7 +113,7 @@ def test_an_edited_script_is_modified_and_the_others_are_applied_and_stamped(
     assert algorithms(shop) == ["st1"] * 3
     assert shop.python(RUNS).out == runs
     assert shop.states() == expected
-    assert "the code differs from what was applied" in why(shop, "shop.edited")
+    assert "the code changed since it was applied" in why(shop, "shop.edited")
     found = {one["script"]: one for one in shop.check("--all")["scripts"]}
     assert found["shop.formatted"]["applied_fingerprint"] == found["shop.formatted"]["fingerprint"]
     edit(shop, "shop.edited", "'gone'", '"done"')
@@ -273,10 +273,10 @@ def test_without_a_source_the_bytes_decide_and_the_check_says_so(
     black(shop.path("shop.formatted"))
     reason = f"only the bytes could be compared: its fingerprint is by algorithm st0, not st1, and {words}"
     notice = " ".join(shop.migrate().out.split())
-    assert "the file differs from what was applied on" in notice
+    assert "the file changed since it was applied on" in notice
     assert notice.count(reason) == 2
     assert shop.states() == {"shop.same": "applied", "shop.formatted": "modified", "shop.edited": "modified"}
-    assert "the file differs from what was applied" in why(shop, "shop.formatted")
+    assert "the file changed since it was applied" in why(shop, "shop.formatted")
     assert reason in why(shop, "shop.formatted")
     use_another_algorithm(shop)
     assert reason in why(shop, "shop.same")

@@ -119,7 +119,7 @@ def test_a_new_script_without_a_past_is_short() -> None:
         "\n"
         "Path         a/management/commands/x.py\n"
         "\n"
-        "It has no history here."
+        "No history here."
     )
 
 
@@ -148,8 +148,8 @@ def test_the_whole_of_it() -> None:
     )
     assert text(made, NARROW).splitlines() == [
         "a.x: failed",
-        "  the last attempt failed, started 2026-05-01 12:00 by",
-        "  deploy on web-1, process 42",
+        "  the last run failed (started 2026-05-01 12:00 by deploy on",
+        "  web-1, process 42)",
         "  run it: manage.py run_scripts a.x",
         "  mended by hand: manage.py check_scripts --mark-applied a.x",
         "",
@@ -162,10 +162,10 @@ def test_the_whole_of_it() -> None:
         "Required by  b.y (new)",
         "",
         "Versions that ran or were marked here (2):",
-        "  st1:bbbbbbbbbbbb  never applied, the file now, 2x, last",
-        "    2026-05-01 12:00",
+        "  st1:bbbbbbbbbbbb  never applied, the current file, 2x,",
+        "    last 2026-05-01 12:00",
         "  st1:aaaaaaaaaaaa  applied last, 2x, last 2026-05-01 12:00,",
-        "    no source kept",
+        "    source not stored",
         "",
         "History, newest first (3 of 7; more: --history):",
         "  2026-05-01 12:00  failed in 3.2 s, deploy on web-1",
@@ -228,13 +228,13 @@ def test_a_command_to_be_copied_stands_on_one_line() -> None:
 
 def test_of_a_long_output_the_end_is_shown() -> None:
     made = text(dossier(definition("a.x"), record("a.x"), Past((), 0, (), "\n".join(map(str, range(30))))))
-    assert "Output of the last run, its last 20 lines; all: --format json:\n  10\n" in made
+    assert "Output of the last run (last 20 lines; all: --format json):\n  10\n" in made
 
 
 def test_code_that_ran_in_another_layout_is_called_that() -> None:
     found = definition("a.x", "a")._replace(content_digest="another")
     made = text(dossier(found, record("a.x", "a"), Past((), 0, (version("a"),))))
-    assert "st1:aaaaaaaaaaaa  applied last, the code of the file now, 2x" in made
+    assert "st1:aaaaaaaaaaaa  applied last, the current code, 2x" in made
 
 
 @pytest.mark.parametrize("state", list(State), ids=lambda state: state.value)
@@ -337,7 +337,7 @@ def test_json_is_the_contract_to_the_letter() -> None:
     assert document.pop("script")["script"] == "a.x"
     assert document == {
         "version": 1,
-        "why": "the code differs from what was applied on 2026-05-01 12:00",
+        "why": "the code changed since it was applied on 2026-05-01 12:00",
         "options": {
             "rerun": "on-change",
             "atomic": False,

@@ -64,9 +64,9 @@ def test_the_notice_counts_problems_and_names_the_command_that_shows_them() -> N
     assert words.endswith("1 problem was found in the scripts; to see them: manage.py check_scripts")
 
 
-def test_a_forgotten_script_says_who_forgot_it_and_when() -> None:
+def test_an_unmarked_script_says_who_unmarked_it_and_when() -> None:
     made = text(report([definition("a.x")], [record("a.x", last_run=run("succeeded", kind="unmark"))]))
-    assert "a.x: its application was forgotten, 2026-05-01 12:00 by deploy on web-1" in made
+    assert "a.x: unmarked on 2026-05-01 12:00 by deploy on web-1" in made
 
 
 WHYS = {
@@ -75,12 +75,12 @@ WHYS = {
     "failed": (
         [definition("a.x")],
         [record("a.x", last_run=run("failed"))],
-        "the last attempt failed, started 2026-05-01 12:00 by deploy on web-1, process 42",
+        "the last run failed (started 2026-05-01 12:00 by deploy on web-1, process 42)",
     ),
     "lost": ([definition("a.x")], [record("a.x", last_run=run("running"))], "never ended"),
     "unreadable": ([definition("a.x", None)], [], "cannot be analysed"),
     "edited": ([definition("a.x", "b", rerun="once")], [record("a.x", "a")], 'rerun is "once"'),
-    "reverted": ([definition("a.x", "a")], [record("a.x", "b", before="a")], "applied before"),
+    "reverted": ([definition("a.x", "a")], [record("a.x", "b", before="a")], "applied earlier"),
     "moved": ([definition("b.y")], [record("a.x", "a")], "applied as a.x, whose file is gone"),
 }
 
@@ -100,12 +100,12 @@ BY_BYTES = {
     "modified": (
         "b",
         {},
-        "the file differs from what was applied on 2026-05-01 12:00; only the bytes could be",
+        "the file changed since it was applied on 2026-05-01 12:00; only the bytes could be",
     ),
     "edited": (
         "b",
         {"rerun": "once"},
-        "the file differs from what was applied on 2026-05-01 12:00, and rerun is",
+        "the file changed since it was applied on 2026-05-01 12:00, and rerun is",
     ),
 }
 
@@ -172,7 +172,7 @@ def test_colours_are_djangos_styles() -> None:
 
 
 TREES = {
-    "nothing to apply": ([definition("a.x")], [record("a.x", "a")], ["No script is to be applied."]),
+    "nothing to apply": ([definition("a.x")], [record("a.x", "a")], ["No scripts to apply."]),
     "a chain": (
         [definition("a.x", requires=("b.y",)), definition("b.y", requires=("c.z",)), definition("c.z")],
         [],
@@ -296,7 +296,7 @@ WATCHES = {
     "the script and two modules changed": (
         definition("a.x", "b", watches=("a.p=b", "a.q=b")),
         record("a.x", "a", watched=("a.p=a", "a.q=a")),
-        "a.x: the code differs from what was applied on 2026-05-01 12:00; a.p and a.q, which it watches, changed",
+        "a.x: the code changed since it was applied on 2026-05-01 12:00; a.p and a.q, which it watches, changed",
     ),
     "a module is gone and another was not looked at": (
         definition("a.x", watches=("a.p=", "a.q=a"), rerun="once"),

@@ -47,14 +47,14 @@ def event(kind: str, *, holder: RunRecord | None = None, seconds: float = 0, **r
 LINES = {
     "started": (event("started"), "[ 2/10 0:05] shop.fix\n"),
     "done": (event("done", seconds=1.26), "[ 2/10 0:05] shop.fix: done in 1.3 s\n"),
-    "done after minutes": (event("done", seconds=83), "[ 2/10 0:05] shop.fix: done in 1:23\n"),
+    "done after minutes": (event("done", seconds=83), "[ 2/10 0:05] shop.fix: done in 1 min 23 s\n"),
     "elsewhere": (
         event("elsewhere", text="on web-2, process 7"),
         "[ 2/10 0:05] shop.fix: done on web-2, process 7\n",
     ),
     "uncounted": (
-        event("uncounted", text="rehearsal"),
-        "[ 2/10 0:05] shop.fix: ran in 0.0 s, but does not count as applied: rehearsal\n",
+        event("uncounted", text="dry run"),
+        "[ 2/10 0:05] shop.fix: ran in 0.0 s (dry run: not marked as applied)\n",
     ),
     "failed": (event("failed", text="ValueError"), "[ 2/10 0:05] shop.fix: failed after 0.0 s: ValueError\n"),
     "held": (event("held", text="it runs"), "[ 2/10 0:05] shop.fix: not run: it runs\n"),
@@ -163,7 +163,7 @@ def test_the_summary_counts_and_names_what_did_not_run_well() -> None:
         "  shop.c: it runs",
         "Blocked (1):",
         "  shop.d: requires shop.c",
-        "Skipped (2), as shop.c failed:",
+        "Skipped (2): shop.c failed",
         "  shop.e",
         "  shop.f",
     ]
@@ -196,7 +196,7 @@ def test_a_plan_says_why_and_in_which_order() -> None:
         "  2. a.x: new, never applied here; after b.y",
         "Blocked (1):",
         "  c.z: requires no.such, which does not exist",
-        f"d.w is left to a person by --no-retry: {why(by_id[kept.id])}",
+        f"d.w skipped because of --no-retry: {why(by_id[kept.id])}",
     ]
 
 
@@ -215,6 +215,6 @@ def test_a_named_script_whose_file_is_gone_gets_no_advice_to_run_it() -> None:
     choice = planning.choose(by_id, ["gone"])
     made = planning.make_plan(choice.chosen, by_id)
     (line,) = progress.not_planned(made, choice, PLAIN)
-    assert line.startswith("a.gone needs no run: applied on ")
+    assert line.startswith("a.gone will not run (applied on ")
     assert "manage.py" not in line
-    assert progress.heading(made, PLAIN) == "No management script is to be run."
+    assert progress.heading(made, PLAIN) == "No scripts to run."

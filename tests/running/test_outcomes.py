@@ -173,7 +173,7 @@ def test_finished_work_that_an_interrupt_keeps_from_its_record_has_not_failed(
     assert result.code == 130
     assert f"jobs.a ended well, but that could not be recorded: {words}. If its work is done" in result.out
     assert "check_scripts --mark-applied jobs.a" in result.out
-    assert result.out.endswith("Skipped (1), as the run was interrupted before:\n  jobs.b\n")
+    assert result.out.endswith("Skipped (1): the run was interrupted before\n  jobs.b\n")
     assert jobs.outcomes() == ["a running"]
 
 

@@ -79,7 +79,7 @@ def test_no_tables_are_one_clear_line(project: Project) -> None:
 
 def test_nothing_to_do_is_a_line_and_success(jobs: Jobs) -> None:
     assert jobs.run() == jobs.run(command="run_all_scripts")
-    assert jobs.run().out == "No management script is to be run.\n"
+    assert jobs.run().out == "No scripts to run.\n"
 
 
 def test_what_is_required_runs_first_and_the_rest_by_name(jobs: Jobs) -> None:
@@ -90,7 +90,7 @@ def test_what_is_required_runs_first_and_the_rest_by_name(jobs: Jobs) -> None:
     assert result.code == 0
     assert result.out.splitlines()[-1] == "3 done, 0 failed, 0 blocked, 0 skipped."
     assert jobs.outcomes() == ["b succeeded", "c succeeded", "a succeeded"]
-    assert jobs.run().out == "No management script is to be run.\n"
+    assert jobs.run().out == "No scripts to run.\n"
 
 
 def test_a_name_pulls_in_what_it_requires_and_nothing_else(jobs: Jobs) -> None:
@@ -112,8 +112,8 @@ def test_a_named_script_that_is_applied_is_not_run_again(jobs: Jobs) -> None:
     jobs.script("a")
     jobs.run()
     out = jobs.run("a").out
-    assert "jobs.a needs no run: applied on" in out
-    assert out.splitlines()[0].endswith("to run it all the same: manage.py a")
+    assert "jobs.a is up to date (applied on" in out
+    assert out.splitlines()[0].endswith("). To run it anyway: manage.py a")
     assert jobs.outcomes() == ["a succeeded"]
 
 
@@ -125,7 +125,7 @@ def test_a_plan_gives_the_order_with_reasons_and_runs_nothing(jobs: Jobs) -> Non
     jobs.script("d", requires="no_such")
     lines = jobs.run("a", "b", "d", plan=True).out.splitlines()
     assert lines[0] == "Plan (3):"
-    assert lines[1].startswith("  1. jobs.b: failed, the last attempt failed, started ")
+    assert lines[1].startswith("  1. jobs.b: failed, the last run failed (started ")
     assert lines[2] == "  2. jobs.c: new, never applied here; required by jobs.a"
     assert lines[3] == "  3. jobs.a: new, never applied here; after jobs.c"
     assert lines[4:] == ["Blocked (1):", "  jobs.d: requires no_such, which does not exist"]
@@ -145,7 +145,7 @@ def test_a_failure_stops_what_comes_after_it(jobs: Jobs) -> None:
         "  jobs.a: ValueError: boom",
         "Blocked (1):",
         "  jobs.b: requires jobs.a, which failed",
-        "Skipped (1), as jobs.a failed; --continue-on-error goes on:",
+        "Skipped (1): jobs.a failed; --continue-on-error goes on",
         "  jobs.c",
     ]
     assert result.err.splitlines()[-1] == ("Some scripts did not run: 1 failed, 1 blocked, 1 skipped.")
@@ -276,7 +276,7 @@ def test_a_script_whose_default_is_a_rehearsal_is_not_applied(jobs: Jobs) -> Non
     )
     jobs.script("b", requires="a")
     result = jobs.run()
-    assert " s, but does not count as applied: rehearsal" in result.out
+    assert " s (dry run: not marked as applied)" in result.out
     assert "  jobs.b: requires jobs.a, which was run, which does not count as applied" in result.out
     assert (result.code, jobs.states()) == (1, {"a": "new", "b": "new"})
 
@@ -386,7 +386,7 @@ def test_without_waiting_it_says_who_holds_the_script_since_when(jobs: Jobs) -> 
     assert result.code == 1
     assert "[1/2 0:00] jobs.a: not run: it has been running since " in result.out
     assert " on elsewhere, process 4\n" in result.out
-    assert "Skipped (1), as jobs.a is still run by another process; --continue-on-error" in result.out
+    assert "Skipped (1): jobs.a is still run by another process; --continue-on-error" in result.out
     assert jobs.outcomes() == ["a running"]
 
 
@@ -521,7 +521,7 @@ def test_an_interrupt_is_recorded_as_a_failure_and_ends_the_run(
         signal.signal(signal.SIGTERM, before)
     assert (result.code, jobs.outcomes()) == (code, ["a failed"])
     assert f"  jobs.a: {words}" in result.out
-    assert result.out.endswith("Skipped (1), as the run was interrupted before:\n  jobs.b\n")
+    assert result.out.endswith("Skipped (1): the run was interrupted before\n  jobs.b\n")
     assert ScriptRun.objects.get().reason == words
     assert jobs.states() == {"a": "failed", "b": "new"}
 
