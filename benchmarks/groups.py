@@ -197,7 +197,7 @@ def long_ledger(bench: Bench) -> list[Row]:
     runs = f"a ledger of {sites.runs[1]:,} runs"
     return [
         Row(group, f"overhead of check_scripts, {runs}", against, many.wall, few.wall, 1.5, cpu=many.cpu / few.cpu),
-        Row(group, f"take_stock() in process, {runs}", against, stock[0]["wall"], stock[1]["wall"], 1.5,
+        Row(group, f"load_status() in process, {runs}", against, stock[0]["wall"], stock[1]["wall"], 1.5,
             cpu=stock[0]["cpu"] / stock[1]["cpu"]),
     ]  # fmt: skip
 

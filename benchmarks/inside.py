@@ -108,9 +108,9 @@ def lint(manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
 
 def stock(_manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
     """Files and ledger joined, as check_scripts does it."""
-    from scripts_tracker.project.status import take_stock
+    from scripts_tracker.project.status import load_status
 
-    return {**_in_turn({"stock": take_stock}, rounds), "definitions": len(take_stock().statuses)}
+    return {**_in_turn({"stock": load_status}, rounds), "definitions": len(load_status().statuses)}
 
 
 def admin(_manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def _pattern_trouble(value: object) -> str:
         return ""
     from scripts_tracker.core import redaction  # only for projects with a pattern of their own
 
-    return redaction.trouble(value)
+    return redaction.pattern_error(value)
 
 
 def _are(kinds: type | tuple[type, ...]) -> Callable[[object], bool]:

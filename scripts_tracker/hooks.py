@@ -17,7 +17,7 @@ from scripts_tracker import conf
 from scripts_tracker.core.events import NOT_STARTED
 from scripts_tracker.core.text import printable
 from scripts_tracker.ledger import database
-from scripts_tracker.project.status import take_stock
+from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import terminal, text
 from scripts_tracker.reporting.report import Report
 
@@ -68,7 +68,7 @@ def _is_ours(using: str) -> bool:
 
 def _notify(stdout: Any) -> bool:
     """Say what is to be applied; False where another tracker may have run it already, so that it is not to be run now."""
-    overview = take_stock()
+    overview = load_status()
     output = terminal.output_for(stdout, sys.argv)
     if conf.tracker_settings().notify:
         report = Report(overview.statuses, overview.by_id, overview.findings)

@@ -17,7 +17,7 @@ from django.core.management.base import CommandError
 from scripts_tracker.ledger import leases
 from scripts_tracker.ledger.writing import RunFacts
 from scripts_tracker.models import ScriptRun
-from scripts_tracker.project.status import take_stock
+from scripts_tracker.project.status import load_status
 from scripts_tracker.project.versions import describe, read_source
 from tests.builders import script_id
 from tests.conftest import Result
@@ -84,7 +84,7 @@ class Jobs:
         return out.getvalue()
 
     def states(self) -> dict[str, str]:
-        return {status.id.name: status.state.value for status in take_stock().statuses}
+        return {status.id.name: status.state.value for status in load_status().statuses}
 
     def outcomes(self) -> list[str]:
         """Every run, oldest first, as "name outcome"."""

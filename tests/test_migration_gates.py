@@ -287,7 +287,7 @@ def judge(
 ) -> str:
     """What a gate says in a database in use; empty where it lets pass."""
     by_id = {status.id: status for status in statuses}
-    monkeypatch.setattr(requirements, "take_stock", lambda: SimpleNamespace(by_id=by_id))
+    monkeypatch.setattr(requirements, "load_status", lambda: SimpleNamespace(by_id=by_id))
     monkeypatch.setattr(requirements, "is_empty", lambda *_: False)
     monkeypatch.setattr(conf, "is_under_test", lambda: False)
     editor: Any = SimpleNamespace(connection=SimpleNamespace(alias="default"), atomic_migration=True)

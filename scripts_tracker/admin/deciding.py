@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from scripts_tracker.admin.page import Subject
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.models import Script
-    from scripts_tracker.project.marks import Outcome
-    from scripts_tracker.project.status import Overview
+    from scripts_tracker.project.marks import MarkResult
+    from scripts_tracker.project.status import ProjectStatus
 
 _CHANGED = "The script is not what it was when this page was opened. Look at it again, then decide."
 
@@ -51,7 +51,7 @@ class Decision(NamedTuple):
     done: str
     logged: str
     why_not: Callable[[ScriptStatus], str]
-    carry_out: Callable[[Overview, ScriptStatus, str, str], Outcome]
+    carry_out: Callable[[ProjectStatus, ScriptStatus, str, str], MarkResult]
 
 
 MARK = Decision(
@@ -70,7 +70,7 @@ FORGET = Decision(
     "Forget",
     "The script {} is forgotten.",
     "Forgot that it was applied",
-    marks.why_not_to_forget,
+    marks.why_not_to_unmark,
     lambda _, status, reason, user: marks.unmark([status], reason, user=user),
 )
 

@@ -28,24 +28,24 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.models import Script
-    from scripts_tracker.project.status import Overview
+    from scripts_tracker.project.status import ProjectStatus
 
 _ATTRIBUTE = "_scripts_tracker_overview"
 _ORDER = {state: place for place, state in enumerate(State)}
 
 
-def overview_of(request: HttpRequest) -> Overview:
+def overview_of(request: HttpRequest) -> ProjectStatus:
     """Where every script stands: one check a request, whoever asks; raises LedgerMissing where it cannot be used."""
     if not hasattr(request, _ATTRIBUTE):
         from scripts_tracker.project.status import (
-            take_stock,  # not with every start of a project that has an admin
+            load_status,  # not with every start of a project that has an admin
         )
 
         try:
-            setattr(request, _ATTRIBUTE, take_stock())
+            setattr(request, _ATTRIBUTE, load_status())
         except Error as error:
             raise LedgerMissing(database.unavailable_message(error)) from error
-    return cast("Overview", getattr(request, _ATTRIBUTE))
+    return cast("ProjectStatus", getattr(request, _ATTRIBUTE))
 
 
 def statuses_of(request: HttpRequest) -> tuple[ScriptStatus, ...]:

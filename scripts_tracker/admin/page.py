@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import PastRun, PastVersion, ScriptRecord
-    from scripts_tracker.project.status import Overview
+    from scripts_tracker.project.status import ProjectStatus
     from scripts_tracker.reporting.graph import Node
 
 _RUNS = 25
@@ -33,10 +33,10 @@ class Subject(NamedTuple):
     id: ScriptId
     status: ScriptStatus | None
     record: ScriptRecord | None
-    overview: Overview
+    overview: ProjectStatus
 
 
-def find(script_id: ScriptId, overview: Overview) -> Subject | None:
+def find(script_id: ScriptId, overview: ProjectStatus) -> Subject | None:
     """A script by its name; None where nobody knows it."""
     status = overview.by_id.get(script_id)
     record = status.record if status else queries.record_of(script_id)
@@ -63,7 +63,7 @@ def context(subject: Subject, request: HttpRequest, site: AdminSite, *, runs: bo
         "problems": [one for one in subject.overview.findings if one.location.path == _path(subject)],
         "mark_url": page_of(site, subject.id, "mark") if status and not marks.why_not_to_mark(status) else "",
         "forget_url": page_of(site, subject.id, "forget")
-        if status and not marks.why_not_to_forget(status)
+        if status and not marks.why_not_to_unmark(status)
         else "",
         "history_url": page_of(site, subject.id, "history") if record else "",
         **_requirements(subject, site),

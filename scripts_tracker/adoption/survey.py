@@ -21,7 +21,7 @@ from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.ledger import database, queries, writing
 from scripts_tracker.ledger.writing import Mark, RunFacts, VersionFacts
 from scripts_tracker.project import git, scan, versions
-from scripts_tracker.project.versions import who_and_where
+from scripts_tracker.project.versions import run_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.store.cache import FactStore
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import ScriptDefinition, ScriptId
-    from scripts_tracker.project.status import Overview
+    from scripts_tracker.project.status import ProjectStatus
 
 # For each of the two questions: which files there were, and what was in them.
 _SECONDS: Final = 60
@@ -111,7 +111,7 @@ class Verdict(NamedTuple):
     mark: Mark | None = None
 
 
-def survey(overview: Overview, using: str, tables: Sequence[str]) -> tuple[Account, list[Mark]]:
+def survey(overview: ProjectStatus, using: str, tables: Sequence[str]) -> tuple[Account, list[Mark]]:
     """What is to be said, and to be recorded by ``record``.
 
     Args:
@@ -132,14 +132,14 @@ def survey(overview: Overview, using: str, tables: Sequence[str]) -> tuple[Accou
 
 def record(marks: Sequence[Mark]) -> None:
     """Write them into the history: with the old date, and so not as if who adopts it now had applied it then."""
-    here = who_and_where("mark")
+    here = run_metadata("mark")
     who = "".join(f" {word} {name}" for word, name in (("by", here.user), ("on", here.host)) if name)
     words = f"adopted on {local_time(database.now())}{who}"
     told = [mark._replace(reason=f"{words} {mark.reason}") for mark in marks]
     writing.mark_applied(told, RunFacts("mark"))
 
 
-def is_waiting(overview: Overview) -> bool:
+def is_waiting(overview: ProjectStatus) -> bool:
     """Whether django-scripts-tracker has run a script that could run here now, as nothing in the ledger speaks of it.
 
     The old table is read only where a script was never applied here. Not even a ledger that took the table over
@@ -156,11 +156,11 @@ def is_waiting(overview: Overview) -> bool:
     return any(map(beside.knows, open_ids))
 
 
-def _definitions(overview: Overview) -> dict[ScriptId, ScriptDefinition]:
+def _definitions(overview: ProjectStatus) -> dict[ScriptId, ScriptDefinition]:
     return {status.id: status.definition for status in overview.statuses if status.definition}
 
 
-def _undecided(overview: Overview) -> list[ScriptStatus]:
+def _undecided(overview: ProjectStatus) -> list[ScriptStatus]:
     """The scripts that were never applied here, and of which nobody has said that they were, or were not.
 
     An attempt that failed and a rehearsal say nothing of what ran before.

@@ -16,17 +16,17 @@ NOT_STARTED = 2
 """The exit code of a command that tried nothing: wrong use, an unknown script, a ledger that cannot be used."""
 
 
-class End(Enum):
+class StepOutcome(Enum):
     """How a step ends: its name in events, in half a sentence, and what the summary counts it as."""
 
-    words: str
+    phrase: str
     counts_as: str
 
-    def __new__(cls, name: str, words: str, counts_as: str) -> End:  # noqa: PYI034 - Enum members are no Self
+    def __new__(cls, name: str, phrase: str, counts_as: str) -> StepOutcome:  # noqa: PYI034 - Enum members are no Self
         """Build the member."""
         member = object.__new__(cls)
         member._value_ = name
-        member.words = words
+        member.phrase = phrase
         member.counts_as = counts_as
         return member
 
@@ -41,14 +41,14 @@ class End(Enum):
     @property
     def blocks(self) -> bool:
         """Whether what requires the script cannot run; after one that was skipped it would be skipped itself."""
-        return self not in {End.DONE, End.ELSEWHERE, End.SKIPPED}
+        return self not in {StepOutcome.DONE, StepOutcome.ELSEWHERE, StepOutcome.SKIPPED}
 
 
 class Result(NamedTuple):
     """How one step ended: after how many seconds, the reason in a line, what the script raised."""
 
     status: ScriptStatus
-    end: End
+    outcome: StepOutcome
     seconds: float = 0.0
     text: str = ""
     error: BaseException | None = None
@@ -58,7 +58,7 @@ class RunEvent(NamedTuple):
     """Something that happens to step ``number`` of ``total``.
 
     Attributes:
-        kind: started, waiting, or the value of the ``End``.
+        kind: started, waiting, or the value of the ``StepOutcome``.
         status: the script.
         seconds: how long that has taken so far.
         holder: while waiting, the attempt that holds the script; None where only a lock is seen.
@@ -82,7 +82,7 @@ class Summary(NamedTuple):
 
     def counted(self, counts_as: str) -> tuple[Result, ...]:
         """The results that the summary counts as done, failed, blocked or skipped."""
-        return tuple(result for result in self.results if result.end.counts_as == counts_as)
+        return tuple(result for result in self.results if result.outcome.counts_as == counts_as)
 
     @property
     def is_good(self) -> bool:

@@ -103,14 +103,14 @@ def find_cycles(graph: Mapping[ScriptId, tuple[ScriptId, ...]]) -> tuple[tuple[S
 def make_plan(
     chosen: Iterable[ScriptStatus],
     by_id: Mapping[ScriptId, ScriptStatus],
-    left: Mapping[ScriptId, str] = MappingProxyType({}),
+    excluded: Mapping[ScriptId, str] = MappingProxyType({}),
 ) -> Plan:
     """Order what is to run by requirements, ties by app and name; name what cannot run, and why.
 
     Args:
         chosen: what is to run; what it requires comes with it.
         by_id: every script.
-        left: scripts that are not to run, and why.
+        excluded: scripts that do not run, and why.
     """
     graph = requirement_graph(chosen, by_id)
     cycles = find_cycles(graph)
@@ -120,8 +120,8 @@ def make_plan(
         doomed.update(dict.fromkeys(cycle, (f"a cycle: {text}",)))
     for script_id in graph:
         unknown = unknown_requirements(by_id[script_id], by_id)
-        if script_id in left:
-            doomed.setdefault(script_id, (left[script_id],))
+        if script_id in excluded:
+            doomed.setdefault(script_id, (excluded[script_id],))
         elif by_id[script_id].state is State.UNREADABLE:
             doomed.setdefault(script_id, (_why_unreadable(by_id[script_id]),))
         elif unknown:
@@ -179,15 +179,15 @@ class Choice(NamedTuple):
 
     Attributes:
         chosen: what to run.
-        idle: what somebody named although there is nothing to do.
-        left: what is left to a person, and why; whoever requires it has to know.
-        spared: those of ``left`` that would have been chosen otherwise.
+        up_to_date: what was named although there is nothing to do.
+        not_retried: every failed or lost script where those are not retried, with the reason.
+        skipped_by_no_retry: those of ``not_retried`` that would have been chosen otherwise.
     """
 
     chosen: tuple[ScriptStatus, ...]
-    idle: tuple[ScriptStatus, ...]
-    left: Mapping[ScriptId, str]
-    spared: tuple[ScriptStatus, ...] = ()
+    up_to_date: tuple[ScriptStatus, ...]
+    not_retried: Mapping[ScriptId, str]
+    skipped_by_no_retry: tuple[ScriptStatus, ...] = ()
 
 
 def _is_to_run(status: ScriptStatus) -> bool:
@@ -239,14 +239,14 @@ def choose(
         _insist_on_tagged((by_id[one] for one in named), tags)
     pool = [by_id[one] for one in named if not tags or set(tags) & set(_tags(by_id[one]))]
     words = {State.FAILED: "failed", State.LOST: "never ended"}
-    left = {
+    not_retried = {
         status.id: LEFT.format(words[status.state])
         for status in by_id.values()
         if not retries and status.state in words
     }
     return Choice(
-        chosen=tuple(status for status in pool if _is_to_run(status) and status.id not in left),
-        idle=tuple(status for status in pool if wanted and not _is_to_run(status)),
-        left=left,
-        spared=tuple(status for status in pool if status.id in left),
+        chosen=tuple(status for status in pool if _is_to_run(status) and status.id not in not_retried),
+        up_to_date=tuple(status for status in pool if wanted and not _is_to_run(status)),
+        not_retried=not_retried,
+        skipped_by_no_retry=tuple(status for status in pool if status.id in not_retried),
     )

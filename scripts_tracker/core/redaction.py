@@ -72,7 +72,7 @@ def compiled(given: str | re.Pattern[str] | None) -> re.Pattern[str]:
     return re.compile(given)
 
 
-def trouble(given: object) -> str:
+def pattern_error(given: object) -> str:
     """What is wrong with a setting, empty where it is a pattern of text."""
     if isinstance(given, re.Pattern):
         return "" if isinstance(given.pattern, str) else "it matches bytes, not text"
@@ -130,7 +130,7 @@ def bounded(text: str, limit: int = TEXT_LIMIT) -> str:
     return _end(_storable(text), limit)
 
 
-def printed(text: str, limit: int, secrets: str | re.Pattern[str] | None) -> str:
+def masked_tail(text: str, limit: int, secrets: str | re.Pattern[str] | None) -> str:
     """The end of what a run printed: masked, then cut as ``bounded`` does, at a line end where one is near.
 
     Args:
@@ -160,7 +160,7 @@ def _line_start(text: str, start: int, near: int) -> int:
     return text.find("\n", start - 1, start + near) + 1 or start
 
 
-def shown(
+def arguments_to_json(
     args: Sequence[object], options: Mapping[str, object], secrets: str | re.Pattern[str] | None = None
 ) -> str:
     """The arguments of a run as JSON text, without secrets.
@@ -187,4 +187,4 @@ def _plain(value: object, secrets: str | re.Pattern[str] | None) -> object:
         return [_plain(item, secrets) for item in value]
     text = value if isinstance(value, str) else repr(value)
     # A word by itself, or a date, is not worth the 2 ms that the pattern takes to compile.
-    return bounded(text, 1000) if text.isalnum() else printed(text, 1000, secrets)
+    return bounded(text, 1000) if text.isalnum() else masked_tail(text, 1000, secrets)

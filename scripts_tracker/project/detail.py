@@ -25,10 +25,10 @@ if TYPE_CHECKING:
         ScriptId,
         ScriptRecord,
     )
-    from scripts_tracker.project.status import Overview
+    from scripts_tracker.project.status import ProjectStatus
 
 
-class Base(NamedTuple):
+class BaseVersion(NamedTuple):
     """The version that the file is compared with, and what the script watched then."""
 
     fingerprint: Fingerprint | None
@@ -38,17 +38,17 @@ class Base(NamedTuple):
     is_applied: bool
 
 
-def base_of(record: ScriptRecord | None) -> Base | None:
+def base_version(record: ScriptRecord | None) -> BaseVersion | None:
     """What was applied last; where nothing ever was, what was tried last."""
     if record is None:
         return None
     if record.applied_content is not None:
-        return Base(
+        return BaseVersion(
             record.applied, record.applied_content, record.applied_at, record.applied_watched, is_applied=True
         )
     run = record.last_run
     if run is not None and run.kind in {"run", "rehearsal"} and run.content_digest is not None:
-        return Base(run.version, run.content_digest, run.started_at, run.watched, is_applied=False)
+        return BaseVersion(run.version, run.content_digest, run.started_at, run.watched, is_applied=False)
     return None
 
 
@@ -81,7 +81,7 @@ class Comparison(NamedTuple):
         return tuple(filter(None, (self.about_modules, self.note)))
 
 
-class Dossier(NamedTuple):
+class ScriptDetail(NamedTuple):
     """One script.
 
     Attributes:
@@ -115,7 +115,7 @@ class Dossier(NamedTuple):
     @property
     def has_diff(self) -> bool:
         """Whether a diff has something to show: the code is another one, and the source of what ran is kept."""
-        base, now = base_of(self.status.record), self.status.definition
+        base, now = base_version(self.status.record), self.status.definition
         if base is None or now is None or now.content_digest == base.content_digest:
             return False
         return now.fingerprint != base.fingerprint and any(
@@ -123,12 +123,12 @@ class Dossier(NamedTuple):
         )
 
 
-def next_steps(dossier: Dossier) -> Mapping[str, str]:
+def next_steps(detail: ScriptDetail) -> Mapping[str, str]:
     """What to type next, by what it is for; nothing where there is nothing to do."""
-    name, record = dossier.status.id, dossier.status.record
+    name, record = detail.status.id, detail.status.record
     run = {"run it": f"manage.py run_scripts {name}"}
     mark = f"manage.py check_scripts --mark-applied {name}"
-    diff = {"what changed": f"manage.py show_script {name} --diff"} if dossier.has_diff else {}
+    diff = {"what changed": f"manage.py show_script {name} --diff"} if detail.has_diff else {}
     if record is not None and record.bytes_only:
         diff["if only its formatting changed"] = mark
     steps: Mapping[State, Mapping[str, str]] = {
@@ -141,7 +141,7 @@ def next_steps(dossier: Dossier) -> Mapping[str, str]:
         State.MOVED: {"record it under its new name": mark},
         State.UNREADABLE: {**diff, "when it is mended": f"manage.py check_scripts {name}"},
     }
-    return steps.get(dossier.status.state, {})
+    return steps.get(detail.status.state, {})
 
 
 def compare(status: ScriptStatus, *, raw: bool = False, against: str = "") -> Comparison:
@@ -154,7 +154,7 @@ def compare(status: ScriptStatus, *, raw: bool = False, against: str = "") -> Co
         raw: compare the text, formatting included.
         against: the digest of the content to compare with instead.
     """
-    base, definition = base_of(status.record), status.definition
+    base, definition = base_version(status.record), status.definition
     if against and status.record is not None and (base is None or against != base.content_digest):
         return _compared(f"the version {against[:12]}", against, status, raw=raw)
     if base is None:
@@ -192,7 +192,7 @@ def _with_the_file(name: str, old: bytes, path: str, *, raw: bool) -> Comparison
     return Comparison(name, new, found.lines, found.note, found.is_raw, hides_layout)
 
 
-def _with_modules(found: Comparison, definition: ScriptDefinition, base: Base) -> Comparison:
+def _with_modules(found: Comparison, definition: ScriptDefinition, base: BaseVersion) -> Comparison:
     """The same, with the watched modules that changed: no diff can show them, so that words have to."""
     modules = watches.changed(definition.watches, base.watched)
     if not modules:
@@ -244,7 +244,7 @@ def _adopted_by_checksum(status: ScriptStatus) -> str:
 LAST_RUNS = 5
 
 
-def dossier(overview: Overview, script_id: ScriptId, *, limit: int = LAST_RUNS) -> Dossier:
+def load_detail(overview: ProjectStatus, script_id: ScriptId, *, limit: int = LAST_RUNS) -> ScriptDetail:
     """Everything that is known of a script.
 
     Args:
@@ -256,7 +256,7 @@ def dossier(overview: Overview, script_id: ScriptId, *, limit: int = LAST_RUNS) 
     status = by_id[script_id]
     requires = status.definition.requires if status.definition else ()
     path = path_of(status)
-    return Dossier(
+    return ScriptDetail(
         status,
         {str(one.target or one.text): by_id.get(one.target) if one.target else None for one in requires},
         tuple(other for other in overview.statuses if _requires(other, script_id)),
@@ -265,7 +265,7 @@ def dossier(overview: Overview, script_id: ScriptId, *, limit: int = LAST_RUNS) 
     )
 
 
-def with_comparison(found: Dossier, *, raw: bool = False) -> Dossier:
+def with_comparison(found: ScriptDetail, *, raw: bool = False) -> ScriptDetail:
     """The same, with what changed in the file since it ran here."""
     return found._replace(comparison=compare(found.status, raw=raw))
 

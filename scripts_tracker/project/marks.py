@@ -9,7 +9,7 @@ from scripts_tracker.core.states import State
 from scripts_tracker.ledger import writing
 from scripts_tracker.ledger.writing import Mark
 from scripts_tracker.project import scan, versions
-from scripts_tracker.project.versions import who_and_where
+from scripts_tracker.project.versions import run_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import ScriptDefinition, ScriptId
 
 
-class Outcome(NamedTuple):
+class MarkResult(NamedTuple):
     """What a decision changed, and what it could not change, with the reason as half a sentence."""
 
     done: tuple[ScriptId, ...]
@@ -53,7 +53,7 @@ def why_not_to_mark(status: ScriptStatus) -> str:
     return f"{words}; mend it first" if is_module else _NOT_TO_MARK.get(status.state, "")
 
 
-def why_not_to_forget(status: ScriptStatus) -> str:
+def why_not_to_unmark(status: ScriptStatus) -> str:
     """Why there is nothing to forget of a script, or not now, as half a sentence; empty where there is."""
     if status.state is State.RUNNING:
         return _NOT_TO_MARK[State.RUNNING]
@@ -64,7 +64,7 @@ def why_not_to_forget(status: ScriptStatus) -> str:
 
 def mark_applied(
     statuses: Iterable[ScriptStatus], reason: str, store: FactStore, *, user: str = ""
-) -> Outcome:
+) -> MarkResult:
     """Record that these scripts count as applied at the version their files hold now.
 
     Args:
@@ -81,18 +81,18 @@ def mark_applied(
             marks.append(mark)
         else:
             refused.append((status.id, why or "the file changed while it was being marked; try again"))
-    writing.mark_applied(marks, who_and_where("mark", reason=reason, user=user))
-    return Outcome(tuple(mark.script_id for mark in marks), tuple(refused))
+    writing.mark_applied(marks, run_metadata("mark", reason=reason, user=user))
+    return MarkResult(tuple(mark.script_id for mark in marks), tuple(refused))
 
 
-def unmark(statuses: Iterable[ScriptStatus], reason: str, *, user: str = "") -> Outcome:
+def unmark(statuses: Iterable[ScriptStatus], reason: str, *, user: str = "") -> MarkResult:
     """Forget that these scripts were applied: what still has a file is new again."""
     done, refused = [], []
     for status in statuses:
-        why = why_not_to_forget(status)
+        why = why_not_to_unmark(status)
         if why:
             refused.append((status.id, why))
         else:
             done.append(status.id)
-    writing.unmark(done, who_and_where("unmark", reason=reason, user=user))
-    return Outcome(tuple(done), tuple(refused))
+    writing.unmark(done, run_metadata("unmark", reason=reason, user=user))
+    return MarkResult(tuple(done), tuple(refused))

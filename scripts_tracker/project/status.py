@@ -222,7 +222,7 @@ def _fingerprints(
     return by_bytes.union(stamper.look_up(version)[0] for version in versions)
 
 
-class Overview(NamedTuple):
+class ProjectStatus(NamedTuple):
     """Every script with its state, what is wrong with the files, and the facts read on the way."""
 
     statuses: tuple[ScriptStatus, ...]
@@ -244,7 +244,7 @@ class Overview(NamedTuple):
         )
 
 
-def take_stock(*, use_cache: bool = True) -> Overview:
+def load_status(*, use_cache: bool = True) -> ProjectStatus:
     """Scan the project and read the ledger; raises LedgerMissing where there are no tables.
 
     Args:
@@ -256,7 +256,7 @@ def take_stock(*, use_cache: bool = True) -> Overview:
     index = scan.scan(facts, cache)
     definitions = {definition.id: definition for definition in index.definitions}
     records = comparable(_with_holders(held), definitions, facts)
-    return Overview(states.statuses(index.definitions, records, scan.file_exists), index.findings, facts)
+    return ProjectStatus(states.statuses(index.definitions, records, scan.file_exists), index.findings, facts)
 
 
 def _with_holders(records: Mapping[ScriptId, ScriptRecord]) -> Mapping[ScriptId, ScriptRecord]:

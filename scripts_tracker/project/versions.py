@@ -34,7 +34,7 @@ def describe(source: bytes, content_digest: str, known: KnownVersion | None) -> 
         known: what the ledger has of them.
     """
     if known is not None and known.fingerprint.algorithm == ALGORITHM:
-        return VersionFacts(known.fingerprint, content_digest, known.facts, kept(source))
+        return VersionFacts(known.fingerprint, content_digest, known.facts, stored_source(source))
     try:
         # libcst is needed only where the ledger does not know the fingerprint.
         facts = None if conf.is_under_test() else scan.facts_of(source)
@@ -56,17 +56,17 @@ def read_source(file: str) -> tuple[bytes, str]:
 def version_of(source: bytes, content_digest: str, facts: FileFacts | None) -> VersionFacts:
     """The version that these bytes are; without facts or a command in them, their digest stands in."""
     if facts is None or facts.fingerprint is None:
-        return VersionFacts(Fingerprint.of_bytes(content_digest), content_digest, "", kept(source))
+        return VersionFacts(Fingerprint.of_bytes(content_digest), content_digest, "", stored_source(source))
     fingerprint = Fingerprint.parse(facts.fingerprint)
-    return VersionFacts(fingerprint, content_digest, facts.to_text(), kept(source))
+    return VersionFacts(fingerprint, content_digest, facts.to_text(), stored_source(source))
 
 
-def kept(source: bytes) -> bytes | None:
+def stored_source(source: bytes) -> bytes | None:
     """The source as far as the ledger is to keep it."""
     return source if conf.tracker_settings().store_source else None
 
 
-def who_and_where(kind: Kind, *, given: str = "{}", reason: str = "", user: str = "") -> RunFacts:
+def run_metadata(kind: Kind, *, given: str = "{}", reason: str = "", user: str = "") -> RunFacts:
     """One row's worth of it.
 
     Args:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import PastRun, PastVersion, ScriptDefinition
-    from scripts_tracker.project.detail import Dossier
+    from scripts_tracker.project.detail import ScriptDetail
     from scripts_tracker.reporting.terminal import Output
 
 _LABEL = 13
@@ -26,19 +26,19 @@ _DIGITS = 12
 _BELOW = " " * 20
 
 
-def script(dossier: Dossier, output: Output) -> str:
+def script(detail: ScriptDetail, output: Output) -> str:
     """All about one script, or only the diff if that was asked for."""
-    if dossier.comparison is not None:
-        notes = [line for note in dossier.comparison.notes for line in wrapped(note, "", output)]
-        return "\n".join([_title(dossier.status, output), *notes, *_diff(dossier.comparison.lines, output)])
+    if detail.comparison is not None:
+        notes = [line for note in detail.comparison.notes for line in wrapped(note, "", output)]
+        return "\n".join([_title(detail.status, output), *notes, *_diff(detail.comparison.lines, output)])
     return "\n".join(
         [
-            *_head(dossier, output),
-            *_facts(dossier),
-            *_problems(dossier, output),
-            *_versions(dossier, output),
-            *_runs(dossier, output),
-            *_last_output(dossier, output),
+            *_head(detail, output),
+            *_facts(detail),
+            *_problems(detail, output),
+            *_versions(detail, output),
+            *_runs(detail, output),
+            *_last_output(detail, output),
         ]
     )
 
@@ -49,11 +49,11 @@ def _title(status: ScriptStatus, output: Output) -> str:
     return f"{output.style.MIGRATE_LABEL(str(status.id))}: {style(status.state.value)}"
 
 
-def _head(dossier: Dossier, output: Output) -> Iterator[str]:
-    status = dossier.status
+def _head(detail: ScriptDetail, output: Output) -> Iterator[str]:
+    status = detail.status
     yield _title(status, output)
     yield from wrapped(why(status), "  ", output)
-    for purpose, command in next_steps(dossier).items():
+    for purpose, command in next_steps(detail).items():
         line = f"  {purpose}: {command}"
         fits = output.width is None or len(line) <= output.width
         # A command stays on one line, to be copied.
@@ -64,12 +64,12 @@ def _head(dossier: Dossier, output: Output) -> Iterator[str]:
     yield ""
 
 
-def _facts(dossier: Dossier) -> Iterator[str]:
+def _facts(detail: ScriptDetail) -> Iterator[str]:
     facts = {
-        "Path": path_of(dossier.status),
-        "Options": _options(dossier.status.definition),
-        "Requires": "\n".join(_required(dossier.required)),
-        "Required by": "\n".join(f"{other.id} ({other.state.value})" for other in dossier.required_by),
+        "Path": path_of(detail.status),
+        "Options": _options(detail.status.definition),
+        "Requires": "\n".join(_required(detail.required)),
+        "Required by": "\n".join(f"{other.id} ({other.state.value})" for other in detail.required_by),
     }
     for label, text in facts.items():
         for number, line in enumerate(text.splitlines()):
@@ -96,34 +96,34 @@ def _required(required: Mapping[str, ScriptStatus | None]) -> Iterator[str]:
         yield f"{name} ({status.state.value if status else 'does not exist'})"
 
 
-def _problems(dossier: Dossier, output: Output) -> Iterator[str]:
-    yield from problems(dossier.findings, output)
-    if dossier.findings:
+def _problems(detail: ScriptDetail, output: Output) -> Iterator[str]:
+    yield from problems(detail.findings, output)
+    if detail.findings:
         yield ""
 
 
-def _versions(dossier: Dossier, output: Output) -> Iterator[str]:
+def _versions(detail: ScriptDetail, output: Output) -> Iterator[str]:
     """The contents of the file that ran here, the last one first."""
-    versions = dossier.past.versions
+    versions = detail.past.versions
     if not versions:
         return
     yield output.style.MIGRATE_HEADING(f"Versions that ran or were marked here ({len(versions)}):")
     for version in versions:
         fingerprint = f"{version.fingerprint.algorithm}:{version.fingerprint.digest[:_DIGITS]}"
-        notes = ", ".join(_version_notes(dossier, version))
+        notes = ", ".join(_version_notes(detail, version))
         yield from wrapped(f"{fingerprint}  {notes}", "  ", output, hang="  ")
-    if not any(map(dossier.is_now, versions)) and dossier.status.definition:
+    if not any(map(detail.is_now, versions)) and detail.status.definition:
         yield "  The current file is none of them."
     yield ""
 
 
-def _version_notes(dossier: Dossier, version: PastVersion) -> Iterator[str]:
-    if dossier.is_applied(version):
+def _version_notes(detail: ScriptDetail, version: PastVersion) -> Iterator[str]:
+    if detail.is_applied(version):
         yield "applied last"
     elif not version.applied:
         yield "never applied"
-    if dossier.is_now(version):
-        now = dossier.status.definition
+    if detail.is_now(version):
+        now = detail.status.definition
         is_same_layout = now is not None and now.content_digest == version.content_digest
         yield "the current file" if is_same_layout else "the current code"
     yield f"{version.runs}x, last {local_time(version.last_at)}"
@@ -131,9 +131,9 @@ def _version_notes(dossier: Dossier, version: PastVersion) -> Iterator[str]:
         yield "source not stored"
 
 
-def _runs(dossier: Dossier, output: Output) -> Iterator[str]:
+def _runs(detail: ScriptDetail, output: Output) -> Iterator[str]:
     """The history: a line for each entry, with details below it."""
-    past = dossier.past
+    past = detail.past
     if not past.total:
         yield "No history here."
         return
@@ -175,8 +175,8 @@ def _outcome_style(run: PastRun, output: Output) -> Callable[[str], str]:
     return output.style.SUCCESS if run.record.applies else str
 
 
-def _last_output(dossier: Dossier, output: Output) -> Iterator[str]:
-    past = dossier.past
+def _last_output(detail: ScriptDetail, output: Output) -> Iterator[str]:
+    past = detail.past
     for label, text in (("Output", past.output), ("Traceback", past.traceback)):
         if not text.strip():
             continue

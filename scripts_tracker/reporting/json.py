@@ -11,7 +11,7 @@ from scripts_tracker.reporting.report import why
 if TYPE_CHECKING:
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import PastRun, PastVersion, ScriptDefinition
-    from scripts_tracker.project.detail import Comparison, Dossier
+    from scripts_tracker.project.detail import Comparison, ScriptDetail
     from scripts_tracker.reporting.report import Report
     from scripts_tracker.reporting.terminal import Output
 
@@ -28,24 +28,24 @@ def check(report: Report, output: Output) -> str:
     return json.dumps(document, indent=2, ensure_ascii=not output.unicode)
 
 
-def script(dossier: Dossier, output: Output) -> str:
+def script(detail: ScriptDetail, output: Output) -> str:
     """One script as one JSON document; it has a ``diff`` if that was asked for."""
-    past = dossier.past
+    past = detail.past
     document = {
         "version": 1,
-        "script": _status(dossier.status),
-        "why": why(dossier.status),
-        "options": _options(dossier.status.definition),
-        "required_by": [str(other.id) for other in dossier.required_by],
-        "problems": [finding(found) for found in dossier.findings],
-        "versions": [_version(dossier, version) for version in past.versions],
+        "script": _status(detail.status),
+        "why": why(detail.status),
+        "options": _options(detail.status.definition),
+        "required_by": [str(other.id) for other in detail.required_by],
+        "problems": [finding(found) for found in detail.findings],
+        "versions": [_version(detail, version) for version in past.versions],
         "runs_total": past.total,
         "runs": [_run(run) for run in past.runs],
         "output": past.output,
         "traceback": past.traceback,
     }
-    if dossier.comparison is not None:
-        document["diff"] = _comparison(dossier.comparison)
+    if detail.comparison is not None:
+        document["diff"] = _comparison(detail.comparison)
     return json.dumps(document, indent=2, ensure_ascii=not output.unicode)
 
 
@@ -84,7 +84,7 @@ def _options(definition: ScriptDefinition | None) -> dict[str, Any] | None:
     }
 
 
-def _version(dossier: Dossier, version: PastVersion) -> dict[str, Any]:
+def _version(detail: ScriptDetail, version: PastVersion) -> dict[str, Any]:
     return {
         "fingerprint": str(version.fingerprint),
         "content_digest": version.content_digest,
@@ -93,8 +93,8 @@ def _version(dossier: Dossier, version: PastVersion) -> dict[str, Any]:
         "first_run_at": version.first_at.isoformat(),
         "last_run_at": version.last_at.isoformat(),
         "has_source": version.has_source,
-        "is_applied": dossier.is_applied(version),
-        "is_file": dossier.is_now(version),
+        "is_applied": detail.is_applied(version),
+        "is_file": detail.is_now(version),
     }
 
 

@@ -104,7 +104,7 @@ def _outcome(result: Result, output: Output) -> str:
         "failed": (style.ERROR, f"failed after {seconds}: {text}"),
         "held": (style.ERROR, f"not run: {text}"),
     }
-    paint, line = lines[result.end.value]
+    paint, line = lines[result.outcome.value]
     return paint(line)
 
 
@@ -169,11 +169,11 @@ def _targets(status: ScriptStatus) -> set[ScriptId | None]:
 def not_planned(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
     """The selected scripts that are not run: up to date, or skipped by --no-retry and not listed as blocked."""
     blocked = {status.id for status, _ in made.blocked}
-    for status in choice.idle:
+    for status in choice.up_to_date:
         verb = "is up to date" if status.state is State.APPLIED else "will not run"
         hint = "" if status.state is State.MISSING else f" To run it anyway: manage.py {status.id.name}"
         yield f"{status.id} {verb} ({why(status)}).{hint}"
-    for status in choice.spared:
+    for status in choice.skipped_by_no_retry:
         if status.id not in blocked:
             yield output.style.WARNING(f"{status.id} skipped because of --no-retry: {why(status)}")
 

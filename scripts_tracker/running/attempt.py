@@ -99,7 +99,7 @@ def _captured(command: object) -> Iterator[Callable[[], str]]:
         yield str
         return
     with capture.captured(command, given.output_bytes) as tail:
-        yield lambda: redaction.printed(tail.text(), given.output_bytes, given.secret_pattern)
+        yield lambda: redaction.masked_tail(tail.text(), given.output_bytes, given.secret_pattern)
 
 
 def _attempt(

@@ -275,8 +275,8 @@ def _told(error: BaseException) -> tuple[str, str]:
     """The traceback, and what failed in a line, as they are kept."""
     secrets = conf.tracker_settings().secret_pattern
     trace = "".join(traceback.format_exception(error))
-    summary = redaction.printed(_summary(error), redaction.TEXT_LIMIT, secrets)[:500].strip()
-    return redaction.printed(trace, redaction.TEXT_LIMIT, secrets), summary
+    summary = redaction.masked_tail(_summary(error), redaction.TEXT_LIMIT, secrets)[:500].strip()
+    return redaction.masked_tail(trace, redaction.TEXT_LIMIT, secrets), summary
 
 
 def _summary(error: BaseException) -> str:

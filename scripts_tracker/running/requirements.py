@@ -19,7 +19,7 @@ from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import LedgerMissing, ScriptsTrackerError, UserAbortingExecution
 from scripts_tracker.ledger import database
 from scripts_tracker.project import scan
-from scripts_tracker.project.status import take_stock
+from scripts_tracker.project.status import load_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import Required
-    from scripts_tracker.project.status import Overview
+    from scripts_tracker.project.status import ProjectStatus
 
 
 class Aborted(UserAbortingExecution, CommandError):
@@ -60,7 +60,7 @@ def _target(required: Required, asking: ScriptId) -> ScriptId:
     return ScriptId(app_label or asking.app_label, name)
 
 
-def find_missing(asking: ScriptId, required: Sequence[Required], overview: Overview) -> Missing:
+def find_missing(asking: ScriptId, required: Sequence[Required], overview: ProjectStatus) -> Missing:
     """Which of the required scripts are not applied here."""
     by_id = overview.by_id
     known: dict[ScriptId, ScriptStatus] = {}
@@ -83,7 +83,7 @@ def check(asking: ScriptId, required: Sequence[Required], options: Mapping[str, 
         Aborted: a person at a terminal chose to run the required scripts first.
         CommandError: nobody is there to ask.
     """
-    overview = take_stock()
+    overview = load_status()
     missing = find_missing(asking, required, overview)
     if not missing:
         return
@@ -92,7 +92,7 @@ def check(asking: ScriptId, required: Sequence[Required], options: Mapping[str, 
     _ask(asking, missing, overview)
 
 
-def _advice(missing: Missing, overview: Overview) -> str:
+def _advice(missing: Missing, overview: ProjectStatus) -> str:
     plan = planning.make_plan(missing.known, overview.by_id)
     circles = "".join(f" They require each other: {' -> '.join(map(str, cycle))}." for cycle in plan.cycles)
     held = " ".join(str(status.id) for status in missing.known if status.state is State.RUNNING)
@@ -108,7 +108,7 @@ def _somebody_is_there(options: Mapping[str, Any]) -> bool:
     return not (silenced or os.environ.get("CI")) and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _ask(asking: ScriptId, missing: Missing, overview: Overview) -> None:
+def _ask(asking: ScriptId, missing: Missing, overview: ProjectStatus) -> None:
     """Ask as django-scripts-tracker does; the end of input and Ctrl-C are a yes to aborting."""
     count = len(missing.known) + len(missing.unknown)
     lines = [
@@ -201,7 +201,7 @@ def insist(
 def _missing(scripts: Sequence[str], app_label: str) -> str:
     """What is not applied, and what to type; empty where all is."""
     try:
-        by_id = take_stock().by_id
+        by_id = load_status().by_id
     except LedgerMissing as error:
         return f'{error}; the migration is to depend on ("scripts_tracker", "{database.NEWEST_MIGRATION}")'
     except Error as error:

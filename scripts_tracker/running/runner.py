@@ -14,14 +14,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, close_old_connections
 
 from scripts_tracker import conf
-from scripts_tracker.core.events import End, Result, RunEvent, Summary
+from scripts_tracker.core.events import Result, RunEvent, StepOutcome, Summary
 from scripts_tracker.core.states import State
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import database, leases, processes, queries
 from scripts_tracker.ledger.processes import Terminated
 from scripts_tracker.project import scan
-from scripts_tracker.project import status as overview
 from scripts_tracker.project.scan import Identity
+from scripts_tracker.project.status import load_status
 from scripts_tracker.running import attempt
 from scripts_tracker.running.calls import AFTER_SUCCESS, Ticket, planned
 from scripts_tracker.running.outcome import INTERRUPTED, Unrecorded
@@ -73,7 +73,7 @@ class Runner:
     def carry_out(self) -> Summary:
         """Run every step that can be run; Ctrl-C and SIGTERM end the run and are told in the summary."""
         for status, reasons in self._plan.blocked:
-            self._results[status.id] = Result(status, End.BLOCKED, text="; ".join(reasons))
+            self._results[status.id] = Result(status, StepOutcome.BLOCKED, text="; ".join(reasons))
         interrupt: KeyboardInterrupt | None = None
         inside = database.is_in_transaction()
         for number, status in enumerate(self._plan.steps, start=1):
@@ -94,21 +94,21 @@ class Runner:
                 self._settle(self._interrupted(status, error, time.monotonic() - began))
             except (Error, LedgerMissing) as error:
                 words = f"the ledger cannot be used: {database.error_summary(error)}"
-                self._settle(Result(status, End.FAILED, time.monotonic() - began, words))
+                self._settle(Result(status, StepOutcome.FAILED, time.monotonic() - began, words))
         return Summary(tuple(self._results.values()), interrupt)
 
     def _interrupted(self, status: ScriptStatus, error: KeyboardInterrupt, seconds: float) -> Result:
         """The end of the step that an interrupt hits: where no attempt had begun, the script is as it was."""
         if self._ticket is None or self._ticket.run is None:
-            return Result(status, End.SKIPPED, text=_NOT_TRIED)
+            return Result(status, StepOutcome.SKIPPED, text=_NOT_TRIED)
         if self._ticket.is_recorded:
             return _ended_well(status, self._ticket, seconds)
         words = f"{INTERRUPTED}: {'SIGTERM' if isinstance(error, Terminated) else 'Ctrl-C'}"
-        return Result(status, End.FAILED, seconds, words)
+        return Result(status, StepOutcome.FAILED, seconds, words)
 
     def _settle(self, result: Result) -> None:
         self._results[result.status.id] = result
-        self._tell(result.end.value, result.status, result=result, seconds=result.seconds)
+        self._tell(result.outcome.value, result.status, result=result, seconds=result.seconds)
 
     def _tell(self, kind: str, status: ScriptStatus, **facts: Any) -> None:
         self._report(RunEvent(kind, status, self._number, len(self._plan.steps), **facts))
@@ -118,16 +118,20 @@ class Runner:
         requires = status.definition.requires if status.definition else ()
         for required in requires:
             result = self._results.get(required.target) if required.target else None
-            if result is not None and result.end.blocks:
+            if result is not None and result.outcome.blocks:
                 return Result(
-                    status, End.BLOCKED, text=f"requires {required.target}, which {result.end.words}"
+                    status,
+                    StepOutcome.BLOCKED,
+                    text=f"requires {required.target}, which {result.outcome.phrase}",
                 )
         if is_interrupted:
-            return Result(status, End.SKIPPED, text=_NOT_TRIED)
-        failed = [one for one in self._results.values() if one.end in {End.FAILED, End.HELD}]
+            return Result(status, StepOutcome.SKIPPED, text=_NOT_TRIED)
+        failed = [
+            one for one in self._results.values() if one.outcome in {StepOutcome.FAILED, StepOutcome.HELD}
+        ]
         if failed and not self._options.continue_on_error:
-            words = f"{failed[0].status.id} {failed[0].end.words}; --continue-on-error goes on"
-            return Result(status, End.SKIPPED, text=words)
+            words = f"{failed[0].status.id} {failed[0].outcome.phrase}; --continue-on-error goes on"
+            return Result(status, StepOutcome.SKIPPED, text=words)
         return None
 
     def _step(self, planned_status: ScriptStatus, began: float) -> Result:
@@ -142,14 +146,16 @@ class Runner:
                 pass
             except Held as held:
                 if attempt.is_around(held.run):
-                    return Result(status, End.FAILED, time.monotonic() - began, "it is what started this run")
+                    return Result(
+                        status, StepOutcome.FAILED, time.monotonic() - began, "it is what started this run"
+                    )
                 until = until or time.monotonic() + self._options.wait
                 if not self._wait(status, held.run, until):
-                    return Result(status, End.HELD, time.monotonic() - began, holder(held.run))
+                    return Result(status, StepOutcome.HELD, time.monotonic() - began, holder(held.run))
             left = until - time.monotonic() if until else 0.0
-            self._now = _patiently(overview.take_stock, left).by_id
+            self._now = _patiently(load_status, left).by_id
             if planned_status.id not in self._now:
-                return Result(status, End.FAILED, text="its file or its decorator is gone")
+                return Result(status, StepOutcome.FAILED, text="its file or its decorator is gone")
             status = self._now[planned_status.id]
 
     def _done_elsewhere(self, before: ScriptStatus, now: ScriptStatus) -> Result | None:
@@ -158,10 +164,10 @@ class Runner:
         if run is None or run == _last_run(before):
             return None
         if now.state.satisfies and (now.state is not State.RECURRING or run.applies):
-            return Result(now, End.ELSEWHERE, text=_where(run))
+            return Result(now, StepOutcome.ELSEWHERE, text=_where(run))
         if now.state is State.FAILED and not run.reason.startswith(INTERRUPTED):
             words = f"failed meanwhile {_where(run)}: {' '.join(run.reason.split())}"
-            return Result(now, End.FAILED, text=words)
+            return Result(now, StepOutcome.FAILED, text=words)
         return None
 
     def _try(self, status: ScriptStatus, began: float) -> Result:
@@ -197,7 +203,7 @@ class Runner:
             watch = status.definition.options.watch if status.definition else ()
             attempt.record_failure(ticket.identity, ticket, error, watch)
         words = f"{AFTER_SUCCESS}: {_in_a_line(error)}" if ticket.is_recorded else _in_a_line(error)
-        return Result(status, End.FAILED, time.monotonic() - began, words, error)
+        return Result(status, StepOutcome.FAILED, time.monotonic() - began, words, error)
 
     def _wait(self, status: ScriptStatus, run: RunRecord | None, until: float) -> bool:
         """Wait until nobody holds the script; False where the time is over before."""
@@ -232,7 +238,9 @@ def _patiently(ask: Callable[[], T], seconds: float) -> T:
 
 
 def _ended_well(status: ScriptStatus, ticket: Ticket, seconds: float) -> Result:
-    return Result(status, End.UNCOUNTED if ticket.reason else End.DONE, seconds, ticket.reason)
+    return Result(
+        status, StepOutcome.UNCOUNTED if ticket.reason else StepOutcome.DONE, seconds, ticket.reason
+    )
 
 
 def _interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:

@@ -14,7 +14,7 @@ from scripts_tracker.core import redaction, watches
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.ledger import database, leases
 from scripts_tracker.project import git, scan, versions
-from scripts_tracker.project.versions import who_and_where
+from scripts_tracker.project.versions import run_metadata
 
 if TYPE_CHECKING:
     from scripts_tracker.core.values import RunRecord, ScriptId, ScriptOptions
@@ -81,9 +81,9 @@ def start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticket
     database.join_transaction()
     is_rehearsal = any(call.options.get(name) for name in options.unless)
     reason = _DRY_RUN if is_rehearsal else _why_not_to_apply(call, identity)
-    facts = who_and_where(
+    facts = run_metadata(
         "rehearsal" if is_rehearsal else "run",
-        given=redaction.shown(call.args, call.options, conf.tracker_settings().secret_pattern),
+        given=redaction.arguments_to_json(call.args, call.options, conf.tracker_settings().secret_pattern),
     )
     if options.watch:
         facts = facts._replace(watched=watches.to_text(scan.watched_modules(options.watch)))

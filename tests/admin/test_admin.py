@@ -18,7 +18,7 @@ from django.urls import reverse
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.ledger import processes, writing
 from scripts_tracker.models import Script, ScriptRun
-from scripts_tracker.project.status import take_stock
+from scripts_tracker.project.status import load_status
 from tests.conftest import COMMAND
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def test_the_permission_to_decide_is_enough_to_decide_and_not_to_see_runs(shop: 
     assert decider.get(reverse("admin:scripts_tracker_scriptrun_changelist")).status_code == 403
     path = f"{LIST}shop.first/forget/"
     assert decider.post(path, {**REASON, **seen(decider, path)}).status_code == 302
-    assert take_stock().statuses[0].state.value == "new"
+    assert load_status().statuses[0].state.value == "new"
 
 
 @pytest.mark.parametrize("model", ["script", "scriptrun"])
@@ -163,7 +163,7 @@ def test_forgetting_makes_a_script_new_again(shop: Callable[..., Path], ada: Cli
     applied("shop.first")
     path = f"{LIST}shop.first/forget/"
     ada.post(path, {**REASON, **seen(ada, path)})
-    assert take_stock().statuses[0].state.value == "new"
+    assert load_status().statuses[0].state.value == "new"
     assert ScriptRun.objects.latest("pk").user == "ada"
     assert LogEntry.objects.get().change_message.startswith("Forgot that it was applied")
 
@@ -321,12 +321,12 @@ def test_no_script_and_no_tables_are_said(
 ) -> None:
     assert "No script is tracked yet." in text_of(ada, LIST)
     from scripts_tracker.exceptions import LedgerMissing
-    from scripts_tracker.project import status as overview
+    from scripts_tracker.project import status
 
     def missing() -> None:
         raise LedgerMissing("create them with: manage.py migrate scripts_tracker")
 
-    monkeypatch.setattr(overview, "take_stock", missing)
+    monkeypatch.setattr(status, "load_status", missing)
     assert "manage.py migrate scripts_tracker" in text_of(ada, LIST)
     assert ada.get(f"{LIST}shop.first/change/").status_code == 404
 
@@ -334,12 +334,12 @@ def test_no_script_and_no_tables_are_said(
 def test_a_ledger_before_an_upgrade_is_said(
     shop: Callable[..., Path], ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scripts_tracker.project import status as overview
+    from scripts_tracker.project import status
 
     def outdated() -> None:
         raise OperationalError("no such column: watched")
 
-    monkeypatch.setattr(overview, "take_stock", outdated)
+    monkeypatch.setattr(status, "load_status", outdated)
     told = text_of(ada, LIST)
     assert "cannot be used: no such column: watched" in told
     assert "(after an upgrade: manage.py migrate scripts_tracker)" in told
@@ -534,7 +534,7 @@ def test_a_run_that_never_ended_is_shown_as_a_check_sees_it(
     if is_last:
         assert badge in page.partition("<dt>Last run</dt>")[2].partition("</dd>")[0]
         assert re.search(rf'class="field-tried">.*{badge}', text_of(ada, LIST))
-        assert take_stock().statuses[0].state.label == words
+        assert load_status().statuses[0].state.label == words
     assert badge in text_of(ada, f"{RUNS}?outcome=running").partition('class="results"')[2]
 
 

@@ -24,7 +24,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from scripts_tracker.adoption import survey
 from scripts_tracker.project import status
-found = status.take_stock()
+found = status.load_status()
 with CaptureQueriesContext(connection) as queries:
     print(survey.is_waiting(found), len(queries))
 """

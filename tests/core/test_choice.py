@@ -86,14 +86,14 @@ CHOICES = {
 }
 
 
-@pytest.mark.parametrize(("wanted", "tags", "chosen", "idle"), CHOICES.values(), ids=CHOICES)
-def test_it_picks(wanted: str, tags: str, chosen: str, idle: str) -> None:
+@pytest.mark.parametrize(("wanted", "tags", "chosen", "up_to_date"), CHOICES.values(), ids=CHOICES)
+def test_it_picks(wanted: str, tags: str, chosen: str, up_to_date: str) -> None:
     choice = choose(wanted, tags)
-    assert (names(choice.chosen), names(choice.idle)) == (chosen, idle)
-    assert (choice.left, choice.spared) == ({}, ())
+    assert (names(choice.chosen), names(choice.up_to_date)) == (chosen, up_to_date)
+    assert (choice.not_retried, choice.skipped_by_no_retry) == ({}, ())
 
 
-SPARED = {
+SKIPPED = {
     "all that failed or was lost": ("", "", "new recurring running unreadable", "failed lost"),
     "by tag": ("", "slow", "recurring", "lost"),
     "by name": ("failed new", "", "new", "failed"),
@@ -101,16 +101,16 @@ SPARED = {
 }
 
 
-@pytest.mark.parametrize(("wanted", "tags", "chosen", "spared"), SPARED.values(), ids=SPARED)
-def test_without_retries_it_leaves_to_a_person(wanted: str, tags: str, chosen: str, spared: str) -> None:
+@pytest.mark.parametrize(("wanted", "tags", "chosen", "skipped"), SKIPPED.values(), ids=SKIPPED)
+def test_without_retries_it_leaves_to_a_person(wanted: str, tags: str, chosen: str, skipped: str) -> None:
     choice = choose(wanted, tags, retries=False)
-    assert (names(choice.chosen), names(choice.spared)) == (chosen, spared)
-    assert set(choice.left) == {
+    assert (names(choice.chosen), names(choice.skipped_by_no_retry)) == (chosen, skipped)
+    assert set(choice.not_retried) == {
         script_id("a.failed"),
         script_id("a.lost"),
     }  # whoever requires them has to know
-    assert "failed" in choice.left[script_id("a.failed")]
-    assert "never ended" in choice.left[script_id("a.lost")]
+    assert "failed" in choice.not_retried[script_id("a.failed")]
+    assert "never ended" in choice.not_retried[script_id("a.lost")]
 
 
 def test_the_table_above_has_each_state_that_matters() -> None:

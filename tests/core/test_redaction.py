@@ -7,7 +7,7 @@ import re
 import pytest
 
 from scripts_tracker.core import redaction
-from scripts_tracker.core.redaction import MASK, bounded, compiled, mask, printed
+from scripts_tracker.core.redaction import MASK, bounded, compiled, mask, masked_tail
 from tests.growth import LARGER, grows_in_proportion
 
 ORDINARY = [
@@ -130,7 +130,7 @@ PATTERNS = {
 
 @pytest.mark.parametrize(("given", "masked"), PATTERNS.values(), ids=PATTERNS)
 def test_a_pattern_of_the_users(given: str | re.Pattern[str], masked: str) -> None:
-    assert not redaction.trouble(given)
+    assert not redaction.pattern_error(given)
     assert mask("a card 42 b", compiled(given)) == masked.replace("*", MASK)
 
 
@@ -144,7 +144,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("given", "words"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_with_a_pattern(given: object, words: str) -> None:
-    assert redaction.trouble(given) == words
+    assert redaction.pattern_error(given) == words
 
 
 def test_the_pattern_is_compiled_once() -> None:
@@ -203,20 +203,20 @@ CUTS = {
 
 @pytest.mark.parametrize(("text", "expected"), CUTS.values(), ids=CUTS)
 def test_what_is_left_of_the_output(text: str, expected: str) -> None:
-    assert printed(text, 80, None) == expected
+    assert masked_tail(text, 80, None) == expected
 
 
 @pytest.mark.parametrize("offset", range(0, 120, 3))
 def test_no_part_of_a_secret_survives_wherever_the_cut_falls(offset: int) -> None:
     text = f"{'a' * 100} password={'S' * 50} {'b' * offset}"
-    left = printed(text, 80, None)
+    left = masked_tail(text, 80, None)
     assert "S" not in left
     assert left.endswith("b" * min(offset, 80))
     assert len(left) <= 80
 
 
 def test_what_is_masked_never_exceeds_the_limit() -> None:
-    assert len(printed("token=a\n" * 1000, 800, None)) <= 800
+    assert len(masked_tail("token=a\n" * 1000, 800, None)) <= 800
 
 
 def test_a_text_is_bounded_by_its_bytes() -> None:

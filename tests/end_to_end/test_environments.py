@@ -61,8 +61,8 @@ def test_check_scripts_makes_a_constant_number_of_queries(project: Project) -> N
     count = (
         "from django.db import connection\n"
         "from django.test.utils import CaptureQueriesContext\n"
-        "from scripts_tracker.project.status import take_stock\n"
-        "with CaptureQueriesContext(connection) as queries: found = take_stock()\n"
+        "from scripts_tracker.project.status import load_status\n"
+        "with CaptureQueriesContext(connection) as queries: found = load_status()\n"
         "print(len(found.statuses), len(queries))"
     )
     # The facts in the ledger are asked for where something was written since the last look, its history where it differs.

@@ -90,8 +90,8 @@ def test_many_new_scripts_are_shared_out_beside_an_open_connection(shop: Project
         "started = []\n"
         "popen = subprocess.Popen\n"
         "subprocess.Popen = lambda *args, **options: (started.append(args), popen(*args, **options))[1]\n"
-        "from scripts_tracker.project.status import take_stock\n"
-        "found = take_stock()\n"
+        "from scripts_tracker.project.status import load_status\n"
+        "found = load_status()\n"
         "from scripts_tracker.models import Script\n"
         "print(len(started), len(found.statuses), Script.objects.count())"
     )

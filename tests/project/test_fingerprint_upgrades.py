@@ -49,10 +49,10 @@ STOCK_TAKEN = """
 import sys
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
-from scripts_tracker.project.status import take_stock
+from scripts_tracker.project.status import load_status
 def states():
     with CaptureQueriesContext(connection) as queries:
-        found = {str(one.id): one.state.value for one in take_stock().statuses}
+        found = {str(one.id): one.state.value for one in load_status().statuses}
     print(found, len([1 for query in queries if "SELECT" in query["sql"]]))
 """
 

@@ -252,8 +252,8 @@ QUERIES = """
 import sys
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from scripts_tracker.project.status import take_stock
-with CaptureQueriesContext(connection) as queries: found = take_stock(use_cache={use_cache})
+from scripts_tracker.project.status import load_status
+with CaptureQueriesContext(connection) as queries: found = load_status(use_cache={use_cache})
 print({{one.state.value for one in found.statuses}}, len(queries), 'libcst' in sys.modules)
 """
 

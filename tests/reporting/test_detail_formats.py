@@ -18,7 +18,7 @@ from scripts_tracker.core.values import (
     ScriptDefinition,
     ScriptRecord,
 )
-from scripts_tracker.project.detail import Comparison, Dossier, next_steps
+from scripts_tracker.project.detail import Comparison, ScriptDetail, next_steps
 from scripts_tracker.reporting import formats
 from scripts_tracker.reporting.formats import SCRIPT_FORMATS
 from scripts_tracker.reporting.terminal import Output
@@ -28,9 +28,9 @@ PLAIN = Output(no_style())
 NARROW = Output(no_style(), width=60)
 
 
-def dossier(
+def detail(
     found: ScriptDefinition | None, kept: ScriptRecord | None = None, past: Past | None = None, **more: Any
-) -> Dossier:
+) -> ScriptDetail:
     (status,) = statuses([found] if found else [], {kept.id: kept} if kept else {})
     facts: dict[str, Any] = {
         "required": {},
@@ -39,7 +39,7 @@ def dossier(
         "past": past or Past(),
         **more,
     }
-    return Dossier(status=status, **facts)
+    return ScriptDetail(status=status, **facts)
 
 
 def past_run(outcome: str, seconds: float = 3.21, *, kind: str = "run", **more: Any) -> PastRun:
@@ -53,13 +53,13 @@ def version(letter: str, **more: Any) -> PastVersion:
     return PastVersion(fingerprint(letter), f"content of {letter}", **facts)
 
 
-def text(made: Dossier, output: Output = PLAIN) -> str:
+def text(made: ScriptDetail, output: Output = PLAIN) -> str:
     return formats.renderer(SCRIPT_FORMATS, "text")(made, output)
 
 
-def compared(*lines: str, note: str = "") -> Dossier:
+def compared(*lines: str, note: str = "") -> ScriptDetail:
     comparison = Comparison("applied", "now", ("--- applied", "+++ now", *lines) if lines else (), note)
-    return dossier(definition("a.x", "b"), record("a.x", "a"), comparison=comparison)
+    return detail(definition("a.x", "b"), record("a.x", "a"), comparison=comparison)
 
 
 def test_the_formats_are_found_by_presence_with_text_first() -> None:
@@ -79,8 +79,8 @@ def test_nothing_that_a_stranger_wrote_steers_the_terminal() -> None:
     finding = Finding(Location(evil), "ST003", evil, evil)
     comparison = Comparison("", "", ("--- a", "+++ b", f"+{evil}"), evil)
     for shown in (
-        dossier(found, record("a.x"), past, findings=(finding,), required={evil: None}),
-        dossier(found, record("a.x"), past, comparison=comparison),
+        detail(found, record("a.x"), past, findings=(finding,), required={evil: None}),
+        detail(found, record("a.x"), past, comparison=comparison),
     ):
         for output in (PLAIN, NARROW):
             assert not set(text(shown, output)) & {"\x1b", "\u202e", "\r"}
@@ -110,7 +110,7 @@ def test_a_diff_without_lines_is_its_note() -> None:
 
 
 def test_a_new_script_without_a_past_is_short() -> None:
-    assert text(dossier(definition("a.x"))) == (
+    assert text(detail(definition("a.x"))) == (
         "a.x: new\n"
         "  never applied here\n"
         "  run it: manage.py run_scripts a.x\n"
@@ -139,7 +139,7 @@ def test_the_whole_of_it() -> None:
         "Traceback\nValueError: boom",
     )
     kept = record("a.x", "a", last_run=run("failed", "b"))._replace(pk=1)
-    made = dossier(
+    made = detail(
         definition("a.x", "b", rerun="once", atomic=True, tags=("slow", "vat"), unless=("check", "plan")),
         kept,
         past,
@@ -202,14 +202,14 @@ OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("options", "shown"), OPTIONS.values(), ids=OPTIONS)
 def test_every_option_that_is_no_default_is_shown(options: dict[str, Any], shown: str) -> None:
-    lines = text(dossier(definition("a.x", **options))).splitlines()
+    lines = text(detail(definition("a.x", **options))).splitlines()
     assert [line for line in lines if line.startswith("Options")] == (
         [f"Options      {shown}"] if shown else []
     )
 
 
 def test_json_tells_every_option_and_null_where_no_file_says_any() -> None:
-    made = dossier(definition("a.x", rerun="once", tags=("slow",), unless=(), watches=("shop=a",)))
+    made = detail(definition("a.x", rerun="once", tags=("slow",), unless=(), watches=("shop=a",)))
     assert json.loads(formats.renderer(SCRIPT_FORMATS, "json")(made, PLAIN))["options"] == {
         "rerun": "once",
         "atomic": False,
@@ -217,29 +217,29 @@ def test_json_tells_every_option_and_null_where_no_file_says_any() -> None:
         "unless": [],
         "watch": ["shop"],
     }
-    gone = dossier(None, record("a.x", "a"))
+    gone = detail(None, record("a.x", "a"))
     assert json.loads(formats.renderer(SCRIPT_FORMATS, "json")(gone, PLAIN))["options"] is None
 
 
 def test_a_command_to_be_copied_stands_on_one_line() -> None:
-    made = text(dossier(definition("a.x")), Output(no_style(), width=30))
+    made = text(detail(definition("a.x")), Output(no_style(), width=30))
     assert "\n  run it:\n    manage.py run_scripts a.x\n" in made
 
 
 def test_of_a_long_output_the_end_is_shown() -> None:
-    made = text(dossier(definition("a.x"), record("a.x"), Past((), 0, (), "\n".join(map(str, range(30))))))
+    made = text(detail(definition("a.x"), record("a.x"), Past((), 0, (), "\n".join(map(str, range(30))))))
     assert "Output of the last run (last 20 lines; all: --format json):\n  10\n" in made
 
 
 def test_code_that_ran_in_another_layout_is_called_that() -> None:
     found = definition("a.x", "a")._replace(content_digest="another")
-    made = text(dossier(found, record("a.x", "a"), Past((), 0, (version("a"),))))
+    made = text(detail(found, record("a.x", "a"), Past((), 0, (version("a"),))))
     assert "st1:aaaaaaaaaaaa  applied last, the current code, 2x" in made
 
 
 @pytest.mark.parametrize("state", list(State), ids=lambda state: state.value)
 def test_what_needs_action_says_which_command_to_type(state: State) -> None:
-    made = dossier(definition("a.x"))
+    made = detail(definition("a.x"))
     made = made._replace(status=made.status._replace(state=state))
     assert next_steps(made) or not state.needs_action
 
@@ -289,13 +289,13 @@ OFFERS: dict[str, tuple[ScriptDefinition, ScriptRecord, Past, list[str]]] = {
 def test_a_diff_is_offered_where_there_is_one_to_show(
     now: ScriptDefinition, kept: ScriptRecord, past: Past, offered: list[str]
 ) -> None:
-    assert list(next_steps(dossier(now, kept, past))) == offered
+    assert list(next_steps(detail(now, kept, past))) == offered
 
 
 def test_a_diff_that_cannot_show_a_watched_module_says_which_one_changed() -> None:
     about = "pricing, which it watches, changed."
     comparison = Comparison("", "", (), "The same.", changed_modules=("pricing",), about_modules=about)
-    made = dossier(definition("a.x", "b"), record("a.x", "a"), comparison=comparison)
+    made = detail(definition("a.x", "b"), record("a.x", "a"), comparison=comparison)
     assert text(made).splitlines() == ["a.x: modified", about, "The same."]
     found = json.loads(formats.renderer(SCRIPT_FORMATS, "json")(made, PLAIN))["diff"]
     assert (found["changed_modules"], found["note"]) == (["pricing"], f"{about} The same.")

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.core.management.color import no_style
 
 from scripts_tracker.core import planning
-from scripts_tracker.core.events import End, Result, RunEvent, Summary
+from scripts_tracker.core.events import Result, RunEvent, StepOutcome, Summary
 from scripts_tracker.core.states import ScriptStatus, statuses
 from scripts_tracker.core.values import RunRecord
 from scripts_tracker.reporting import progress
@@ -31,7 +31,7 @@ def status(
 
 
 FIX = status("shop.fix")
-ENDS = {end.value: end for end in End}
+OUTCOMES = {one.value: one for one in StepOutcome}
 
 
 def said(*events: RunEvent, output: Output = PLAIN, elapsed: float = 5) -> str:
@@ -40,7 +40,7 @@ def said(*events: RunEvent, output: Output = PLAIN, elapsed: float = 5) -> str:
 
 
 def event(kind: str, *, holder: RunRecord | None = None, seconds: float = 0, **result: Any) -> RunEvent:
-    made = Result(FIX, ENDS[kind], seconds=seconds, **result) if kind in ENDS else None
+    made = Result(FIX, OUTCOMES[kind], seconds=seconds, **result) if kind in OUTCOMES else None
     return RunEvent(kind, FIX, 2, 10, seconds, holder, made)
 
 
@@ -120,14 +120,14 @@ def error_of(body: str) -> BaseException:
 
 @pytest.mark.parametrize("body", ["raise CommandError('no')", "raise SystemExit(3)"])
 def test_an_error_that_explains_itself_has_no_traceback(body: str) -> None:
-    assert progress.traceback_of(Result(FIX, End.FAILED, error=error_of(body))) == ""
-    assert progress.traceback_of(Result(FIX, End.DONE)) == ""
+    assert progress.traceback_of(Result(FIX, StepOutcome.FAILED, error=error_of(body))) == ""
+    assert progress.traceback_of(Result(FIX, StepOutcome.DONE)) == ""
 
 
 def test_a_traceback_leaves_out_how_the_script_was_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_NOT_OF_THE_SCRIPT", (__file__,))
     text = progress.traceback_of(
-        Result(FIX, End.FAILED, error=error_of("def f(): raise ValueError('boom')\nf()"))
+        Result(FIX, StepOutcome.FAILED, error=error_of("def f(): raise ValueError('boom')\nf()"))
     )
     lines = text.splitlines()
     assert lines[0] == "Traceback (most recent call last):"
@@ -139,7 +139,7 @@ def test_a_traceback_of_which_nothing_is_the_scripts_is_told_whole(monkeypatch: 
     monkeypatch.setattr(progress, "_NOT_OF_THE_SCRIPT", ("/",))
     error = error_of("raise ValueError('boom')")
     assert (
-        progress.traceback_of(Result(FIX, End.FAILED, error=error))
+        progress.traceback_of(Result(FIX, StepOutcome.FAILED, error=error))
         == "".join(traceback.format_exception(error)).rstrip()
     )
 
@@ -148,12 +148,12 @@ def test_the_summary_counts_and_names_what_did_not_run_well() -> None:
     names = {name: status(f"shop.{name}") for name in "abcdef"}
     done = Summary(
         (
-            Result(names["a"], End.DONE),
-            Result(names["b"], End.ELSEWHERE),
-            Result(names["c"], End.HELD, text="it runs"),
-            Result(names["d"], End.BLOCKED, text="requires shop.c"),
-            Result(names["e"], End.SKIPPED, text="shop.c failed"),
-            Result(names["f"], End.SKIPPED, text="shop.c failed"),
+            Result(names["a"], StepOutcome.DONE),
+            Result(names["b"], StepOutcome.ELSEWHERE),
+            Result(names["c"], StepOutcome.HELD, text="it runs"),
+            Result(names["d"], StepOutcome.BLOCKED, text="requires shop.c"),
+            Result(names["e"], StepOutcome.SKIPPED, text="shop.c failed"),
+            Result(names["f"], StepOutcome.SKIPPED, text="shop.c failed"),
         )
     )
     assert not done.is_good
@@ -169,10 +169,12 @@ def test_the_summary_counts_and_names_what_did_not_run_well() -> None:
     ]
 
 
-@pytest.mark.parametrize("end", End)
-def test_a_run_is_good_where_every_step_is_done(end: End) -> None:
-    assert Summary((Result(FIX, end),)).is_good is (end in {End.DONE, End.ELSEWHERE, End.UNCOUNTED})
-    assert end.blocks is (end not in {End.DONE, End.ELSEWHERE, End.SKIPPED})
+@pytest.mark.parametrize("outcome", StepOutcome)
+def test_a_run_is_good_where_every_step_is_done(outcome: StepOutcome) -> None:
+    assert Summary((Result(FIX, outcome),)).is_good is (
+        outcome in {StepOutcome.DONE, StepOutcome.ELSEWHERE, StepOutcome.UNCOUNTED}
+    )
+    assert outcome.blocks is (outcome not in {StepOutcome.DONE, StepOutcome.ELSEWHERE, StepOutcome.SKIPPED})
 
 
 def test_an_empty_run_is_good() -> None:
@@ -189,7 +191,7 @@ def test_a_plan_says_why_and_in_which_order() -> None:
     kept = record("d.w", last_run=run("failed"))
     by_id = {one.id: one for one in statuses(found, {kept.id: kept})}
     choice = planning.choose(by_id, ["a.x", "c.z", "d.w"], retries=False)
-    made = planning.make_plan(choice.chosen, by_id, choice.left)
+    made = planning.make_plan(choice.chosen, by_id, choice.not_retried)
     assert list(progress.plan(made, choice, PLAIN)) == [
         "Plan (2):",
         "  1. b.y: new, never applied here; required by a.x",
@@ -205,7 +207,7 @@ def test_what_blocks_others_is_not_told_twice() -> None:
     kept = record("d.w", last_run=run("failed"))
     by_id = {one.id: one for one in statuses(found, {kept.id: kept})}
     choice = planning.choose(by_id, retries=False)
-    made = planning.make_plan(choice.chosen, by_id, choice.left)
+    made = planning.make_plan(choice.chosen, by_id, choice.not_retried)
     assert list(progress.not_planned(made, choice, PLAIN)) == []
 
 

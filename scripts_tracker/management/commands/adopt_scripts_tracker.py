@@ -10,7 +10,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from scripts_tracker.adoption import legacy_table, survey
 from scripts_tracker.ledger import database
 from scripts_tracker.management.base import TrackerCommand, not_started
-from scripts_tracker.project.status import take_stock
+from scripts_tracker.project.status import load_status
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -33,7 +33,7 @@ class Command(TrackerCommand):
         """Judge, record, report."""
         is_plan, output = options["plan"], self.output
         using, tables = _find_tables(options["database"])
-        account, marks = survey.survey(take_stock(), using, tables)
+        account, marks = survey.survey(load_status(), using, tables)
         if marks and not is_plan:
             survey.record(marks)
         if options["format"] == "json":

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 
 from scripts_tracker.core import names
 from scripts_tracker.management.base import TrackerCommand, add_names, not_started
-from scripts_tracker.project.status import take_stock
+from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import formats
 from scripts_tracker.reporting.report import Report
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
     from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.project.marks import Outcome
-    from scripts_tracker.project.status import Overview
+    from scripts_tracker.project.marks import MarkResult
+    from scripts_tracker.project.status import ProjectStatus
 
 
 class Command(TrackerCommand):
@@ -67,12 +67,12 @@ class Command(TrackerCommand):
 
     def perform(self, options: dict[str, Any]) -> int:
         """Check; mark or unmark; report."""
-        overview = take_stock(use_cache=options["use_cache"])
+        overview = load_status(use_cache=options["use_cache"])
         chosen = _choose(overview, options["names"])
         if self._decide(overview, options):
             if options["format"] == "text":
                 return 0
-            overview = take_stock(use_cache=options["use_cache"])
+            overview = load_status(use_cache=options["use_cache"])
             chosen = _choose(overview, [str(status.id) for status in chosen])
         report = Report(
             chosen, overview.by_id, overview.findings, options["all"], options["show_dependencies"]
@@ -81,7 +81,7 @@ class Command(TrackerCommand):
         self.write(render(report, self.output))
         return report.exit_code if options["check"] else 0
 
-    def _decide(self, overview: Overview, options: dict[str, Any]) -> bool:
+    def _decide(self, overview: ProjectStatus, options: dict[str, Any]) -> bool:
         """Mark or unmark what the options name; False where they name nothing."""
         mark_all, reason = options["mark_all_scripts_as_applied"], options["reason"]
         if not (mark_all or options["mark_applied"] or options["unmark"]):
@@ -102,7 +102,7 @@ class Command(TrackerCommand):
         self._tell(marks.mark_applied(statuses, reason, overview.facts), "Marked as applied", options)
         return True
 
-    def _tell(self, outcome: Outcome, heading: str, options: dict[str, Any]) -> None:
+    def _tell(self, outcome: MarkResult, heading: str, options: dict[str, Any]) -> None:
         """Print what was done; a refusal makes the command fail after the rest is done."""
         lines = [f"{heading} ({len(outcome.done)}):", *(f"  {script_id}" for script_id in outcome.done)]
         stream = self.stdout if options["format"] == "text" else self.stderr
@@ -111,7 +111,7 @@ class Command(TrackerCommand):
             raise CommandError("\n".join(f"{script_id} skipped: {why}" for script_id, why in outcome.refused))
 
 
-def _choose(overview: Overview, wanted: Sequence[str]) -> tuple[ScriptStatus, ...]:
+def _choose(overview: ProjectStatus, wanted: Sequence[str]) -> tuple[ScriptStatus, ...]:
     by_id = overview.by_id
     chosen = tuple(by_id[script_id] for script_id in names.resolve_all(wanted, by_id.keys()))
     return chosen or overview.statuses

@@ -10,7 +10,7 @@ from scripts_tracker.ledger import database, pruning
 from scripts_tracker.ledger.processes import exit_code, sigterm_raises
 from scripts_tracker.ledger.pruning import Policy
 from scripts_tracker.management.base import TrackerCommand, add_names, not_started
-from scripts_tracker.project.status import take_stock
+from scripts_tracker.project.status import load_status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +95,7 @@ def _choose(wanted: Sequence[str]) -> frozenset[ScriptId] | None:
     """The named scripts, with a file or a history; None for all."""
     if not wanted:
         return None
-    return frozenset(names.resolve_all(wanted, {*take_stock().by_id, *pruning.known_scripts()}))
+    return frozenset(names.resolve_all(wanted, {*load_status().by_id, *pruning.known_scripts()}))
 
 
 def _count(runs: int, *, dry_run: bool, of: str = "") -> str:

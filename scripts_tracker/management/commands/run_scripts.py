@@ -16,7 +16,7 @@ from scripts_tracker.core import planning
 from scripts_tracker.core.events import RunOptions
 from scripts_tracker.ledger.processes import exit_code, sigterm_raises
 from scripts_tracker.management.base import TrackerCommand, add_names, not_started, put
-from scripts_tracker.project.status import take_stock
+from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import progress, terminal
 from scripts_tracker.running.runner import Runner
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.events import RunEvent, Summary
     from scripts_tracker.core.planning import Choice, Plan
-    from scripts_tracker.project.status import Overview
+    from scripts_tracker.project.status import ProjectStatus
 
 
 def _seconds(text: str) -> float:
@@ -89,10 +89,10 @@ class Command(TrackerCommand):
             raise not_started(
                 'SCRIPTS_TRACKER["enabled"] is False here: no script was run, because runs are not recorded'
             )
-        overview = take_stock()
+        overview = load_status()
         by_id = overview.by_id
         choice = planning.choose(by_id, options["names"], options["tags"], retries=options["retries"])
-        plan = planning.make_plan(choice.chosen, by_id, choice.left)
+        plan = planning.make_plan(choice.chosen, by_id, choice.not_retried)
         if plan.steps and not options["names"]:
             _require_adoption(overview)
         if options["plan"]:
@@ -100,7 +100,7 @@ class Command(TrackerCommand):
             return 0
         return self._run(plan, choice, overview, options)
 
-    def _run(self, plan: Plan, choice: Choice, overview: Overview, options: dict[str, Any]) -> int:
+    def _run(self, plan: Plan, choice: Choice, overview: ProjectStatus, options: dict[str, Any]) -> int:
         is_quiet = options["verbosity"] < 1
         if not is_quiet:
             left = progress.not_planned(plan, choice, self.output)
@@ -163,7 +163,7 @@ def _say(stream: OutputWrapper, text: str) -> None:
         put(stream, text)
 
 
-def _require_adoption(overview: Overview) -> None:
+def _require_adoption(overview: ProjectStatus) -> None:
     """Run nothing that another tracker may have run already."""
     if not overview.unapplied:
         return

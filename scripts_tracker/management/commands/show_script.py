@@ -8,7 +8,7 @@ from scripts_tracker.core import names
 from scripts_tracker.ledger import queries
 from scripts_tracker.management.base import TrackerCommand, not_started
 from scripts_tracker.project import detail
-from scripts_tracker.project.status import take_stock
+from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import formats
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ class Command(TrackerCommand):
         """Look up and show."""
         if options["raw"] and not options["diff"]:
             raise not_started("--raw goes with --diff.")
-        overview = take_stock()
+        overview = load_status()
         script_id = names.resolve(options["name"], overview.by_id.keys())
         limit = queries.MOST_RUNS if options["history"] else detail.LAST_RUNS
-        found = detail.dossier(overview, script_id, limit=limit)
+        found = detail.load_detail(overview, script_id, limit=limit)
         if options["diff"]:
             found = detail.with_comparison(found, raw=options["raw"])
         render = formats.renderer(formats.SCRIPT_FORMATS, options["format"])
