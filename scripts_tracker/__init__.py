@@ -1,4 +1,7 @@
-"""A ledger for Django management commands that must run once in every environment."""
+"""A ledger for Django management commands that must run once in every environment.
+
+Hands out the two decorators of command files. Imports the standard library only until a tracked command is called.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The ledger in Django's admin: found by its autodiscovery, and imported by nothing else."""
+"""The ledger in Django's admin: the pages of scripts and runs.
+
+Found by Django's autodiscovery and imported by nothing else. Asks the ledger for rows, and never queries the tables itself.
+"""
 
 from __future__ import annotations
 

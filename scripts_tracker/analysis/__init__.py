@@ -1,1 +1,5 @@
-"""The static half: reads command files, never imports them, and knows no Django."""
+"""The static half: reads command files and says what they are, without importing them.
+
+Hands out the fingerprint, the facts of files and the index of a project. Knows no Django, and is the only room with libcst
+beside the lint.
+"""

@@ -1,1 +1,4 @@
-"""The lint: what a reviewer would say of a script, said before it is merged."""
+"""The rules of ``scripts-tracker-lint`` over the facts of a project: config, engine, rules, fixes and formats.
+
+Hands out ``engine`` and ``cli``. Knows neither Django nor the ledger, and imports nothing from the project that it checks.
+"""

@@ -1,4 +1,8 @@
-"""One module per rule. All modules here are loaded; a rule that cannot be imported, or a code used twice, is an error."""
+"""The rules: one module for each, named by its code and the bad pattern.
+
+Hands out all rules, sorted by kind. Every module here is a rule: one that cannot be imported, or a code used twice, is an
+error.
+"""
 
 from __future__ import annotations
 
