@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from django.core import management
 from django.core.management.base import CommandError
 
-import scripts_tracker
 from scripts_tracker.core.states import State
 from scripts_tracker.core.text import duration, local_time
 from scripts_tracker.reporting.report import why
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 # Where the first frames of a traceback are: the runner, importlib, Django, the decorators.
 _NOT_OF_THE_SCRIPT = (
-    os.path.join(os.path.dirname(scripts_tracker.__file__), ""),
+    os.path.join(os.path.dirname(os.path.dirname(__file__)), ""),
     os.path.join(os.path.dirname(importlib.__file__), ""),
     os.path.join(os.path.dirname(management.__file__), ""),
     "<frozen importlib",

@@ -1,4 +1,7 @@
-"""The fingerprint of Python source: what it does, not how it is written."""
+"""The fingerprint of Python source: a digest of what it does, not of how it is written.
+
+Hands out ``fingerprint``; the digests are a contract. Knows libcst's nodes one by one, and nothing of commands.
+"""
 
 from __future__ import annotations
 
