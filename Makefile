@@ -1,9 +1,10 @@
-# make demo: the product at work on a small shop.  make test: the whole test suite.  Both set up what they need.
+# make demo: the product at work on a small shop.  make test: the whole test suite.  make full: its long tests at full length.
+# All set up what they need.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test full lint bench clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/python fixtures/run_demo.py
@@ -11,6 +12,18 @@ demo: $(VENV)/.demo
 # manage.py processes are forked from one that has imported Django; with SCRIPTS_TRACKER_WARM=0 each starts by itself.
 test: $(VENV)/.test
 	SCRIPTS_TRACKER_WARM=$${SCRIPTS_TRACKER_WARM:-1} $(BIN)/python -X dev -m pytest -n auto --dist worksteal
+
+# The long tests at full length, about an hour and a half on two cores: for a change of what they test. .ci/run does a tenth (LENGTH=0.1).
+LENGTH ?= 1
+LONG := SCRIPTS_TRACKER_FULL=$(LENGTH) SCRIPTS_TRACKER_MATRIX=1 SCRIPTS_TRACKER_WARM=1 $(BIN)/python
+full: $(VENV)/.full
+	$(LONG) -m tests.differential
+	$(LONG) -m pytest -q -n auto --dist worksteal \
+	  tests/analysis/fingerprint/test_fingerprint_properties.py tests/analysis/source/test_limits.py tests/analysis/diff tests/analysis/hostile \
+	  tests/end_to_end/test_hostile_project.py tests/end_to_end/test_nothing_is_imported.py tests/end_to_end/test_build.py tests/reporting/test_charts.py
+	# These wait more than they work.
+	$(LONG) -m pytest -q -n 8 --dist worksteal $(addprefix tests/running/test_,$(addsuffix .py,\
+	  races sigkill takeovers held_scripts wrong_clocks lost_connections))
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -34,6 +47,10 @@ $(VENV)/.demo: $(VENV)/.pip pyproject.toml
 
 $(VENV)/.test: $(VENV)/.pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable . --group test
+	@touch $@
+
+$(VENV)/.full: $(VENV)/.pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable . --group differential
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.pip pyproject.toml

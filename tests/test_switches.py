@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -26,3 +27,28 @@ def test_the_table_of_switches_has_every_variable_that_is_read_or_set_and_no_oth
         *(ROOT / name for name in (".ci/run", "Makefile", "tox.ini")), *Path(__file__).parent.rglob("*.py")
     )
     assert sorted(listed) == sorted(used), "mend the table of tests/README.md"
+
+
+def test_make_full_runs_every_test_that_has_a_length() -> None:
+    done = subprocess.run(["make", "-n", "full"], cwd=ROOT, capture_output=True, text=True, check=True)
+    run = [ROOT / word.replace("tests.", "tests/", 1) for word in re.findall(r"\btests[./]\S+", done.stdout)]
+    long = [
+        file
+        for file in Path(__file__).parent.rglob("*.py")
+        if re.search(
+            r"^from tests\.switches import .*\b(FULL|LENGTH|at_length)\b",
+            file.read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
+        and file.name != "conftest.py"
+    ]
+    assert len(long) > 10
+    missing = [file for file in long if not any(file.is_relative_to(one) for one in run)]
+    assert missing == [], "make full in the Makefile does not name them"
+
+
+def test_ci_leaves_to_make_full_what_that_runs() -> None:
+    (waiting,) = re.findall(
+        r'^waiting="([\w ]+)"', (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert waiting in (ROOT / "Makefile").read_text(encoding="utf-8")
