@@ -76,7 +76,7 @@ class SilentChange(RunRule):
             if isinstance(facts, UnreadableSource) or not _differs(script, facts):
                 continue
             if not _says_rerun(os.path.join(root, script.location.path)):
-                yield _changed_silently(script, run.since)
+                yield _finding(script, run.since)
 
 
 def _says_rerun(path: str) -> bool:
@@ -120,7 +120,7 @@ def _changed(
     ]
 
 
-def _changed_silently(script: ScriptDefinition, since: str) -> Finding:
+def _finding(script: ScriptDefinition, since: str) -> Finding:
     return Finding(
         script.location,
         codes.SILENT_CHANGE,
