@@ -16,8 +16,6 @@ def ask(folder: str, *arguments: str, seconds: float = _SECONDS, given: bytes = 
     from scripts_tracker.core import git  # seldom needed, and it starts with subprocess
 
     environment = {name: value for name, value in os.environ.items() if name not in _LEFT_BY_HOOKS}
-    # What a partial clone left on its server is not fetched, object by object, for a question.
-    environment["GIT_NO_LAZY_FETCH"] = "1"
     return git.ask(folder, *arguments, environment=environment, given=given, seconds=seconds)
 
 
