@@ -77,10 +77,10 @@ def _notify(stdout: Any) -> bool:
         return True
     from scripts_tracker.adoption import survey  # for what another tracker may have run
 
-    is_waiting = survey.is_waiting(overview)
-    if is_waiting:
+    is_pending = survey.is_pending(overview)
+    if is_pending:
         stdout.write(output.style.WARNING(printable(stdout, survey.ADOPT_FIRST)) + "\n")
-    return not is_waiting
+    return not is_pending
 
 
 def _at_the_end(sender: AppConfig, action: Callable[[], None]) -> None:

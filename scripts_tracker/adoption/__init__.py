@@ -1,4 +1,4 @@
-"""Everything about the table of django-scripts-tracker: reading it, judging its rows, taking them over.
+"""Everything about the table of django-scripts-tracker: its rows, the files they are about, what the ledger takes over.
 
-Hands out ``survey`` to the commands and the migrate hook. The only room that knows the predecessor.
+Offers ``survey`` to the commands and the migrate hook. No other room knows django-scripts-tracker's table.
 """

@@ -1,9 +1,8 @@
-"""What django-scripts-tracker left behind: its table, read as it is, and its import paths. Nothing is written to it."""
+"""The table of django-scripts-tracker: its rows, and the scripts at the paths in it. Nothing writes to it."""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections import defaultdict
 from datetime import datetime
@@ -25,28 +24,21 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.values import ScriptDefinition, ScriptId
 
-# Under its own name, and as a copy in the project that is called as this package is.
+# The package's own name, and that of a copy in the project that is named like this package.
 TABLES: Final = (
     "django_scripts_tracker_appliedmanagementscripts",
     "scripts_tracker_appliedmanagementscripts",
 )
 _COLUMNS: Final = ("file_path", "file_hash", "applied_date")
 
-_IMPORT: Final = re.compile(
-    rb"^([ \t]*from[ \t]+)((?:django_)?scripts_tracker(?:\.(?:core|dependency)_tracker)?)"
-    rb"([ \t]+import[ \t]+\(?[ \t\r\n]*(tracked_script|required_preceding_script)\b)",
-    re.MULTILINE,
-)
-_MODULES: Final = {b"tracked_script": b"core_tracker", b"required_preceding_script": b"dependency_tracker"}
-
 
 class Row(NamedTuple):
     """One run, as django-scripts-tracker recorded it.
 
     Attributes:
-        path: of the module that holds the decorated handle(), mostly from where Python imports it; posix.
+        path: of the module with the decorated handle(), mostly relative to where Python imports it; posix.
         digest: MD5 of the file's bytes, in hex.
-        applied_at: when it ended; None where the table holds no date.
+        applied_at: when it ended; None if the table has no date.
     """
 
     path: str
@@ -54,24 +46,22 @@ class Row(NamedTuple):
     applied_at: datetime | None
 
 
-def tables(using: str) -> tuple[str, ...]:
-    """Which of its tables are in this database (one query)."""
-    present = database.table_names(using)
-    return tuple(table for table in TABLES if table in present)
-
-
 def find(aliases: Iterable[str]) -> tuple[str, tuple[str, ...]]:
-    """The first of these databases that has a table of it, and its tables; no name where none has."""
+    """The first of these databases with such a table, and its tables; an empty name if none has one."""
     for using in aliases:
-        found = tables(using) if using in connections else ()
+        present = database.table_names(using) if using in connections else ()
+        found = tuple(table for table in TABLES if table in present)
         if found:
             return using, found
     return "", ()
 
 
-def rows(using: str, table: str) -> list[Row]:
-    """All rows of one of them, oldest first."""
-    connection = connections[using]
+def rows(using: str, tables: Iterable[str]) -> list[Row]:
+    """All rows of these tables, one table after the other, oldest first."""
+    return [row for table in tables for row in _rows(connections[using], table)]
+
+
+def _rows(connection: BaseDatabaseWrapper, table: str) -> list[Row]:
     quote = connection.ops.quote_name
     columns = ", ".join(map(quote, _COLUMNS))
     with connection.cursor() as cursor:
@@ -81,14 +71,13 @@ def rows(using: str, table: str) -> list[Row]:
 
 
 def _row(connection: BaseDatabaseWrapper, path: str, digest: str, moment: Any) -> Row:
-    # It joined paths as its operating system does.
-    return Row(
-        path.replace("\\", "/").removeprefix("./"), digest.strip().lower(), _moment(connection, moment)
-    )
+    # Paths were joined as the operating system does.
+    posix = path.replace("\\", "/").removeprefix("./")
+    return Row(posix, digest.strip().lower(), _moment(connection, moment))
 
 
 def _moment(connection: BaseDatabaseWrapper, value: Any) -> datetime | None:
-    """A date as Django's own fields would give it: SQLite may keep text, most drivers give it without a zone."""
+    """A date as Django's own fields return it: SQLite may store text, most drivers return it without a zone."""
     moment = parse_datetime(value) if isinstance(value, str) else value
     if not isinstance(moment, datetime):
         return None
@@ -99,34 +88,23 @@ def _moment(connection: BaseDatabaseWrapper, value: Any) -> datetime | None:
     return moment
 
 
-def with_new_imports(source: bytes) -> bytes:
-    """The source as ``scripts-tracker-lint --fix`` leaves its imports of the decorators."""
-    return _IMPORT.sub(rb"\1scripts_tracker\3", source)
-
-
-def with_old_imports(source: bytes) -> Iterator[bytes]:
-    """What the source may have been before ``scripts-tracker-lint --fix``, by each name of the old package."""
-    for package in (b"django_scripts_tracker", b"scripts_tracker"):
-        yield _IMPORT.sub(lambda m, name=package: m[1] + name + b"." + _MODULES[m[4]] + m[3], source)  # type: ignore[misc]  # a default binds it
-
-
 _TAIL_LENGTH = 4  # app/management/commands/name.py
 
 
-class Owners:
-    """The scripts of the project by the paths that may be theirs."""
+class LegacyPaths:
+    """The scripts of the project by every path that django-scripts-tracker may have stored for them."""
 
     def __init__(self, definitions: Iterable[ScriptDefinition]) -> None:
         self._packages = {os.path.normpath(one.path): one.package for one in scan.commands_dirs()}
         self._by_path: dict[str, ScriptId] = {}
         by_tail: dict[str, set[ScriptId]] = defaultdict(set)
         for definition in definitions:
-            for name in self._names(definition):
-                self._by_path.setdefault(name, definition.id)
-                by_tail[_tail(name)].add(definition.id)
+            for path in self._paths_of(definition):
+                self._by_path.setdefault(path, definition.id)
+                by_tail[_tail(path)].add(definition.id)
         self._by_tail = {tail: next(iter(ids)) for tail, ids in by_tail.items() if len(ids) == 1}
 
-    def _names(self, definition: ScriptDefinition) -> Iterator[str]:
+    def _paths_of(self, definition: ScriptDefinition) -> Iterator[str]:
         shown = definition.location.path
         absolute = scan.absolute_path(shown)
         yield shown
@@ -134,32 +112,25 @@ class Owners:
         if package:
             yield f"{package.replace('.', '/')}/{definition.id.name}.py"
         yield os.path.relpath(absolute).replace(os.sep, "/")
-        # An absolute folder lost its first slash.
+        # Absolute folders were stored without their first slash.
         yield absolute.replace(os.sep, "/").lstrip("/")
 
-    def of(self, path: str) -> ScriptId | None:
-        """The script that was at this path, also where the folder above its app has another name now."""
+    def script_at(self, path: str) -> ScriptId | None:
+        """The script at this path, even if the folder above its app has another name now."""
         return self._by_path.get(path) or self._by_tail.get(_tail(path))
 
-    def why_none(self, path: str) -> str:
-        """Why a path is no script's."""
-        if _is_there(path) and _is_in_commands(path):
-            return "the file is no tracked script: ignored, without the decorator, or in no folder that is looked at"
-        if not _is_in_commands(path):
-            return (
-                "a base class, say: which command ran is not known; for one that did:"
-                " manage.py check_scripts --mark-applied NAME"
-            )
-        return "the file is gone"
+
+def why_no_script(path: str) -> str:
+    """Why there is no script at a path, as half a sentence."""
+    if "/management/commands/" not in f"/{path}" or os.path.basename(path).startswith("_"):
+        return (
+            "probably a base class, so it is unknown which command ran; if you know it:"
+            " manage.py check_scripts --mark-applied NAME"
+        )
+    if any(os.path.isfile(os.path.join(root or ".", path)) for root in (conf.base_dir(), "", *sys.path)):
+        return "the file has no tracked script: it is ignored, has no decorator, or its folder is not scanned"
+    return "the file is gone"
 
 
 def _tail(path: str) -> str:
     return "/".join(path.split("/")[-_TAIL_LENGTH:])
-
-
-def _is_in_commands(path: str) -> bool:
-    return "/management/commands/" in f"/{path}" and not os.path.basename(path).startswith("_")
-
-
-def _is_there(path: str) -> bool:
-    return any(os.path.isfile(os.path.join(root or ".", path)) for root in (conf.base_dir(), "", *sys.path))

@@ -1,4 +1,4 @@
-"""What comes over from django-scripts-tracker, script by script, and in which words. Pure."""
+"""What is adopted from django-scripts-tracker, script by script, as text and JSON."""
 
 from __future__ import annotations
 
@@ -15,66 +15,88 @@ if TYPE_CHECKING:
     from scripts_tracker.reporting.terminal import Output
 
 
-class Fate(Enum):
-    """What becomes of a script: its name in JSON, its heading, whether something is recorded.
+class AdoptionStatus(Enum):
+    """How a script is adopted: its name in JSON, its heading, whether it is recorded in the ledger.
 
-    Members stand in the order in which reports show them.
+    Reports show the members in this order.
     """
 
     heading: str
-    records: bool
+    is_recorded: bool
 
-    def __new__(cls, name: str, heading: str, what: str) -> Fate:  # noqa: PYI034 - Enum members are no Self
-        """Build the member; ``what`` is "record" or "leave"."""
+    def __new__(cls, name: str, heading: str, what: str) -> AdoptionStatus:  # noqa: PYI034 - Enum members are no Self
+        """Build the member; ``what`` is "record" or "skip"."""
         member = object.__new__(cls)
         member._value_ = name
         member.heading = heading
-        member.records = what == "record"
+        member.is_recorded = what == "record"
         return member
 
     UNCHANGED = ("unchanged", "Applied, unchanged since", "record")
-    RESTYLED = ("restyled", "Applied, changed in form only", "record")
+    RESTYLED = ("restyled", "Applied, only the form changed since", "record")
     MODIFIED = ("modified", "Modified since they ran", "record")
-    CHANGED = ("changed", "Changed since they ran, perhaps in form only", "record")
-    UNREADABLE = ("unreadable", "Left alone, as they cannot be analysed", "leave")
-    RUNNING = ("running", "Left alone, as they are being run", "leave")
-    RECORDED = ("recorded", "Left alone, as the ledger has them already", "leave")
-    NEW = ("new", "New: no row tells of them", "leave")
+    CHANGED = ("changed", "Changed since they ran, perhaps only in form", "record")
+    UNREADABLE = ("unreadable", "Skipped: the file cannot be parsed", "skip")
+    RUNNING = ("running", "Skipped: running now", "skip")
+    RECORDED = ("recorded", "Skipped: already in the ledger", "skip")
+    NEW = ("new", "New: no record in the old table", "skip")
 
 
-class Judgement(NamedTuple):
-    """What becomes of one script; ``note`` is the rest of a sentence, ``ran_as`` the path of the row that decided."""
+class AdoptionResult(NamedTuple):
+    """How one script is adopted; ``ran_as`` is the path of the row that decided, ``note`` the rest of a sentence."""
 
     id: ScriptId
     path: str
-    fate: Fate
+    status: AdoptionStatus
     applied_at: datetime | None = None
     ran_as: str = ""
     note: str = ""
 
+    def as_json(self) -> dict[str, Any]:
+        """The script in the document of ``--format json``."""
+        return {
+            "script": str(self.id),
+            "fate": self.status.value,
+            "recorded": self.status.is_recorded,
+            "path": self.path,
+            "applied_at": self.applied_at.isoformat() if self.applied_at else None,
+            "ran_as": self.ran_as or None,
+            "note": self.note,
+        }
 
-class Leftover(NamedTuple):
-    """The rows of a path that is no tracked script's, and why it is none."""
+    def __str__(self) -> str:
+        ran = f": ran on {local_time(self.applied_at)}" if self.ran_as else ""
+        elsewhere = f" as {self.ran_as}" if self.ran_as not in {"", self.path} else ""
+        note = f"{', ' if ran else ': '}{self.note}" if self.note else ""
+        return f"{self.id}{ran}{elsewhere}{note}"
+
+
+class OrphanRow(NamedTuple):
+    """The rows of one path that has no tracked script: how many, the latest date, why there is no script."""
 
     path: str
     rows: int
     applied_at: datetime | None
     why: str
 
+    def as_json(self) -> dict[str, Any]:
+        """The rows in the document of ``--format json``."""
+        return {**self._asdict(), "applied_at": self.applied_at.isoformat() if self.applied_at else None}
 
-class Account(NamedTuple):
-    """All that is to be said: where the rows are, how many, and what becomes of them."""
+
+class AdoptionReport(NamedTuple):
+    """The old tables, the number of their rows, and what becomes of them."""
 
     database: str
     tables: tuple[str, ...]
     rows: int
-    judgements: tuple[Judgement, ...]
-    leftovers: tuple[Leftover, ...]
+    results: tuple[AdoptionResult, ...]
+    orphans: tuple[OrphanRow, ...]
 
     @property
     def recorded(self) -> int:
-        """How many scripts are to be recorded, or were."""
-        return sum(one.fate.records for one in self.judgements)
+        """How many scripts are recorded in the ledger."""
+        return sum(result.status.is_recorded for result in self.results)
 
     def as_json(self, *, is_plan: bool) -> dict[str, Any]:
         """The document of ``--format json``."""
@@ -84,59 +106,34 @@ class Account(NamedTuple):
             "database": self.database,
             "tables": list(self.tables),
             "rows": self.rows,
-            "scripts": [
-                {
-                    "script": str(one.id),
-                    "fate": one.fate.value,
-                    "recorded": one.fate.records,
-                    "path": one.path,
-                    "applied_at": one.applied_at.isoformat() if one.applied_at else None,
-                    "ran_as": one.ran_as or None,
-                    "note": one.note,
-                }
-                for one in self.judgements
-            ],
-            "leftovers": [
-                {
-                    "path": one.path,
-                    "rows": one.rows,
-                    "applied_at": one.applied_at.isoformat() if one.applied_at else None,
-                    "why": one.why,
-                }
-                for one in self.leftovers
-            ],
+            "scripts": [result.as_json() for result in self.results],
+            "leftovers": [orphan.as_json() for orphan in self.orphans],
         }
 
     def as_text(self, output: Output, *, is_plan: bool) -> Iterator[str]:
-        """The lines for people."""
+        """The lines of ``--format text``."""
+        style = output.style
         count = "1 row" if self.rows == 1 else f"{self.rows} rows"
-        yield output.style.MIGRATE_HEADING("Coming over from django-scripts-tracker:")
+        yield style.MIGRATE_HEADING("Migrating from django-scripts-tracker:")
         yield f"  {' and '.join(self.tables)} in database {self.database}: {count}"
-        for fate in Fate:
-            group = [one for one in self.judgements if one.fate is fate]
+        for status in AdoptionStatus:
+            group = [result for result in self.results if result.status is status]
             if group:
-                yield output.style.MIGRATE_HEADING(f"{fate.heading} ({len(group)}):")
-            for one in group:
-                yield f"  {output.style.SUCCESS(one.path)}"
-                yield f"    {one.id}{_story(one)}"
-        if self.leftovers:
-            yield output.style.MIGRATE_HEADING(f"Rows of no tracked script ({len(self.leftovers)}):")
-        for left in self.leftovers:
-            yield f"  {output.style.SUCCESS(left.path)}"
-            yield f"    ran on {local_time(left.applied_at)}; {left.why}"
-        yield self._sum(is_plan=is_plan)
+                yield style.MIGRATE_HEADING(f"{status.heading} ({len(group)}):")
+            for result in group:
+                yield f"  {style.SUCCESS(result.path)}"
+                yield f"    {result}"
+        if self.orphans:
+            yield style.MIGRATE_HEADING(f"Rows without a tracked script ({len(self.orphans)}):")
+        for orphan in self.orphans:
+            yield f"  {style.SUCCESS(orphan.path)}"
+            yield f"    ran on {local_time(orphan.applied_at)}; {orphan.why}"
+        yield self._summary(is_plan=is_plan)
 
-    def _sum(self, *, is_plan: bool) -> str:
+    def _summary(self, *, is_plan: bool) -> str:
         scripts = "1 script" if self.recorded == 1 else f"{self.recorded} scripts"
         if not self.recorded:
-            return "There is nothing to record."
+            return "Nothing to record."
         if is_plan:
             return f"Without --plan, {scripts} would be recorded with these dates. Nothing was changed."
-        return f"Recorded {scripts} with these dates. The old table is as it was."
-
-
-def _story(one: Judgement) -> str:
-    ran = f": ran on {local_time(one.applied_at)}" if one.ran_as else ""
-    elsewhere = f" as {one.ran_as}" if one.ran_as not in {"", one.path} else ""
-    note = f"{', ' if ran else ': '}{one.note}" if one.note else ""
-    return f"{ran}{elsewhere}{note}"
+        return f"Recorded {scripts} with these dates. The old table is unchanged."

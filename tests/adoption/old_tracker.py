@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts_tracker.adoption.survey import md5
+from scripts_tracker.adoption.legacy_sources import md5
 from tests.conftest import Project
 from tests.databases.kinds import Rows, SQLite
 

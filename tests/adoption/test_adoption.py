@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from scripts_tracker.adoption import legacy_table, survey
-from scripts_tracker.adoption.survey import line_endings, md5
+from scripts_tracker.adoption import legacy_sources
+from scripts_tracker.adoption.legacy_sources import line_endings, md5
 from tests.adoption.old_tracker import (
     COPY,
     NEW_IMPORT,
@@ -28,8 +28,8 @@ from tests.conftest import MATRIX, Project
 from tests.databases.fixtures import HostedProject
 
 WHEN = "2019-03-04T10:22:33.123456+00:00"
-ELSEWHERE = "and since then it only imports the decorators from elsewhere"
-SAME_CODE = "by the history of git the code is the same"
+ELSEWHERE = "only the imports of the decorators changed"
+SAME_CODE = "same code according to git history"
 
 
 REHEARSING = (
@@ -154,12 +154,12 @@ CASES = (
     (forgotten_and_tried_again, "recorded", "failed", ""),
     (never_ran, "new", "new", ""),
     (cannot_be_analysed, "unreadable", "unreadable", ""),
-    (edited, "modified", "modified", "other code than now"),
+    (edited, "modified", "modified", "the code has changed since"),
     (
         edited_and_not_in_git,
         "changed",
         "modified",
-        "if only its formatting changed: manage.py check_scripts --mark-applied shop.script",
+        "if only the formatting changed: manage.py check_scripts --mark-applied shop.script",
     ),
     (in_the_ledger, "recorded", "applied", ""),
     (unchanged, "unchanged", "applied", ""),
@@ -211,13 +211,13 @@ def test_what_ran_comes_over_once_and_a_plan_changes_nothing(old: OldTracker) ->
         "shop.fourth": "new",
     }
     assert {one["path"]: one["why"].partition(":")[0] for one in plan["leftovers"]} == {
-        "shop/base.py": "a base class, say",
+        "shop/base.py": "probably a base class, so it is unknown which command ran; if you know it",
         "shop/management/commands/long_ago.py": "the file is gone",
     }
     rows = old.execute("SELECT * FROM scripts_tracker_scriptrun")
     text = old.project.manage("adopt_scripts_tracker").out
-    assert "Left alone, as the ledger has them already (3):" in text
-    assert text.endswith("There is nothing to record.\n")
+    assert "Skipped: already in the ledger (3):" in text
+    assert text.endswith("Nothing to record.\n")
     assert old.execute("SELECT * FROM scripts_tracker_scriptrun") == rows
     assert len(everything(old.project, old.table)) == 5
     words = old.project.manage("check_scripts").out
@@ -347,8 +347,8 @@ def test_every_kind_of_database_is_taken_over_once(hosted: HostedProject, kind_n
     ],
 )
 def test_other_imports_are_left_alone(source: bytes) -> None:
-    assert legacy_table.with_new_imports(source) == source
-    assert set(legacy_table.with_old_imports(source)) == {source}
+    assert legacy_sources.with_new_imports(source) == source
+    assert set(legacy_sources.with_old_imports(source)) == {source}
 
 
 def test_imports_are_exchanged_as_the_lint_does() -> None:
@@ -359,8 +359,8 @@ def test_imports_are_exchanged_as_the_lint_does() -> None:
     now = was.replace(b"django_scripts_tracker.core_tracker", b"scripts_tracker").replace(
         b"django_scripts_tracker.dependency_tracker", b"scripts_tracker"
     )
-    assert legacy_table.with_new_imports(was) == now
-    assert was in legacy_table.with_old_imports(now)
+    assert legacy_sources.with_new_imports(was) == now
+    assert was in legacy_sources.with_old_imports(now)
 
 
 def test_git_is_asked_for_every_content_on_every_branch(tmp_path: Path) -> None:
@@ -374,11 +374,11 @@ def test_git_is_asked_for_every_content_on_every_branch(tmp_path: Path) -> None:
     (tmp_path / "other.py").write_bytes(b"elsewhere")
     commit(tmp_path, "gone")
     wanted = {md5(one) for one in (b"one\r\n", b"two\r\n", b"elsewhere", b"never")}
-    found, trouble = survey.contents(str(file.parents[3]), wanted)
+    found, trouble = legacy_sources.contents_in_git(str(file.parents[3]), wanted)
     assert (set(found.values()), trouble) == ({b"one\r\n", b"two\r\n"}, "")
 
 
 def test_where_git_cannot_be_asked_it_says_why(tmp_path: Path) -> None:
-    found, trouble = survey.contents(str(tmp_path), {"x"})
+    found, trouble = legacy_sources.contents_in_git(str(tmp_path), {"x"})
     assert found == {}
     assert "not a git repository" in trouble

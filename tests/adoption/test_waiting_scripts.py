@@ -15,7 +15,7 @@ from tests.waiting import wait_for
 BROKEN = SOURCE.format(name="broken") + "    def ("
 FAILING = SOURCE.format(name="fails").replace("self.stdout.write('fails done')", "raise ValueError")
 HINT = (
-    "django-scripts-tracker ran scripts here before; to take over what it recorded:"
+    "django-scripts-tracker ran scripts here before. To adopt its records:"
     " manage.py adopt_scripts_tracker --plan\n"
 )
 
@@ -26,7 +26,7 @@ from scripts_tracker.adoption import survey
 from scripts_tracker.project import status
 found = status.load_status()
 with CaptureQueriesContext(connection) as queries:
-    print(survey.is_waiting(found), len(queries))
+    print(survey.is_pending(found), len(queries))
 """
 
 

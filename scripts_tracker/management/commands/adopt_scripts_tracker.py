@@ -33,13 +33,13 @@ class Command(TrackerCommand):
         """Judge, record, report."""
         is_plan, output = options["plan"], self.output
         using, tables = _find_tables(options["database"])
-        account, marks = survey.survey(load_status(), using, tables)
+        report, marks = survey.survey(load_status(), using, tables)
         if marks and not is_plan:
             survey.record(marks)
         if options["format"] == "json":
-            text = json.dumps(account.as_json(is_plan=is_plan), indent=2, ensure_ascii=not output.unicode)
+            text = json.dumps(report.as_json(is_plan=is_plan), indent=2, ensure_ascii=not output.unicode)
         else:
-            text = "\n".join(account.as_text(output, is_plan=is_plan))
+            text = "\n".join(report.as_text(output, is_plan=is_plan))
         self.write(text)
         return 0
 

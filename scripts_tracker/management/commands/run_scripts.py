@@ -169,7 +169,7 @@ def _require_adoption(overview: ProjectStatus) -> None:
         return
     from scripts_tracker.adoption import survey  # for what another tracker may have run
 
-    if survey.is_waiting(overview):
+    if survey.is_pending(overview):
         raise not_started(f"Nothing was run: {survey.ADOPT_FIRST}")
 
 
