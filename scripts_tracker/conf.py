@@ -58,20 +58,36 @@ class Problem(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What a setting may be: the test, its words, a value to type, and the reason why a value is none."""
+    """What a setting may be: the test, its words, a value to type, and the reason why a value is none.
+
+    ``nearest`` gives the valid value that is nearest to a wrong one, empty where the example does as well.
+    """
 
     accepts: Callable[[object], bool]
     words: str
     example: str
     reason: Callable[[object], str] = lambda _: ""
+    nearest: Callable[[object], str] = lambda _: ""
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+def _number(least: float, most: float, what: str, example: str, *, or_none: bool = False) -> Kind:
+    """A number within bounds, a whole one where the bounds are; neither a boolean nor a NaN is a number."""
+    numbers = int if isinstance(least, int) else (int, float)
 
+    def accepts(value: object) -> bool:
+        if value is None or isinstance(value, bool):
+            return value is None and or_none
+        return isinstance(value, numbers) and least <= value <= most
 
-def _is_size(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    def nearest_to(value: object) -> str:
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN
+            return ""
+        if least <= value <= most:  # a fraction of something whole
+            return str(round(value))
+        return f"{most if value > most else least:.15g}"
+
+    words = f"{what} from {least:.15g} to {most:.15g}{', or None' if or_none else ''}"
+    return Kind(accepts, words, example, nearest=nearest_to)
 
 
 def _pattern_trouble(value: object) -> str:
@@ -92,23 +108,23 @@ def _are(kinds: type | tuple[type, ...]) -> Callable[[object], bool]:
 
 
 _BOOL = Kind(lambda value: isinstance(value, bool), "True or False", "True")
-_SECONDS = Kind(_is_number, "a number of seconds above 0", "60")
+_WEEK = 7 * 86400.0
 _KEYS: Mapping[str, Kind] = {
     "enabled": _BOOL,
     "notify": _BOOL,
     "auto_run": _BOOL,
     "store_source": _BOOL,
     "capture_output": _BOOL,
-    "output_bytes": Kind(_is_size, "a number of bytes above 0", "65536"),
+    "output_bytes": _number(1, 4 * 1024 * 1024, "a whole number of bytes", "65536"),
     "secret_pattern": Kind(
         lambda value: not _pattern_trouble(value),
         "a regular expression",
         r'r"card=(?P<secret>\d+)"',
         _pattern_trouble,
     ),
-    "lease_seconds": _SECONDS,
-    "heartbeat_seconds": Kind(lambda value: value is None or _is_number(value), _SECONDS.words, "15"),
-    "wait_seconds": Kind(lambda value: value == 0 or _is_number(value), "a number of seconds", "600"),
+    "lease_seconds": _number(0.1, _WEEK, "a number of seconds", "60"),
+    "heartbeat_seconds": _number(0.01, _WEEK, "a number of seconds", "15", or_none=True),
+    "wait_seconds": _number(0.0, _WEEK, "a number of seconds", "600"),
     "script_template": Kind(
         lambda value: value is None or (isinstance(value, str) and bool(value)), "a path", '"script.py-tpl"'
     ),
@@ -127,6 +143,7 @@ _TOP_LEVEL: Mapping[str, Kind] = {
     "IGNORED_CMD_PREFIXES": _PREFIXES,
     "CHECK_SCRIPT_GIT_STATUS": _BOOL,
 }
+_LONGEST = 100  # characters of a wrong value that a message shows
 TOP_LEVEL_NAMES = ("SCRIPTS_TRACKER", *_TOP_LEVEL)
 
 
@@ -198,7 +215,7 @@ def problems() -> Iterator[Problem]:
     if not isinstance(given, dict):
         yield Problem(
             "SCRIPTS_TRACKER",
-            f"SCRIPTS_TRACKER must be a dictionary, not {given!r}.",
+            f"SCRIPTS_TRACKER must be a dictionary, not {_shown(given)}.",
             'Write SCRIPTS_TRACKER = {"notify": True}, or leave it out.',
         )
         return
@@ -206,19 +223,29 @@ def problems() -> Iterator[Problem]:
         if key not in _KEYS:
             yield _unknown(key)
         elif not _KEYS[key].accepts(value):
-            yield _wrong(f'SCRIPTS_TRACKER["{key}"]', value, _KEYS[key], f'"{key}": {_KEYS[key].example}')
+            example = _KEYS[key].nearest(value) or _KEYS[key].example
+            yield _wrong(f'SCRIPTS_TRACKER["{key}"]', value, _KEYS[key], f'"{key}": {example}')
 
 
 def _wrong(name: str, value: object, kind: Kind, example: str) -> Problem:
     reason = kind.reason(value)
     because = f": {reason}" if reason else ""
-    return Problem(name, f"{name} must be {kind.words}, not {value!r}{because}.", f"Write {example}.")
+    return Problem(name, f"{name} must be {kind.words}, not {_shown(value)}{because}.", f"Write {example}.")
+
+
+def _shown(value: object) -> str:
+    """A wrong value in a message; Python refuses to print an integer of thousands of digits."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - any object may stand in the settings
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _unknown(key: object) -> Problem:
     like = nearest(str(key), tuple(_KEYS))
     hint = f'Did you mean "{like}"?' if like else f"The keys are: {', '.join(sorted(_KEYS))}."
-    return Problem("SCRIPTS_TRACKER", f"SCRIPTS_TRACKER has an unknown key {key!r}.", hint)
+    return Problem("SCRIPTS_TRACKER", f"SCRIPTS_TRACKER has an unknown key {_shown(key)}.", hint)
 
 
 def is_under_test() -> bool:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
+from scripts_tracker import conf
 from tests.conftest import ROOT, Project
 
 WRONG = {
@@ -13,10 +15,14 @@ WRONG = {
     "a number that is none": (
         'SCRIPTS_TRACKER = {"lease_seconds": True}',
         "E001",
-        "a number of seconds above 0",
+        "must be a number of seconds from 0.1 to 604800, not True.",
     ),
-    "a size that is none": ('SCRIPTS_TRACKER = {"output_bytes": 1.5}', "E001", "a number of bytes above 0"),
-    "a size of nothing": ('SCRIPTS_TRACKER = {"output_bytes": 0}', "E001", 'Write "output_bytes": 65536.'),
+    "a size that is none": (
+        'SCRIPTS_TRACKER = {"output_bytes": 1.5}',
+        "E001",
+        "must be a whole number of bytes from 1 to 4194304, not 1.5.",
+    ),
+    "a size of nothing": ('SCRIPTS_TRACKER = {"output_bytes": 0}', "E001", 'Write "output_bytes": 1.'),
     "a pattern that is none": (
         'SCRIPTS_TRACKER = {"secret_pattern": "card=("}',
         "E001",
@@ -47,6 +53,91 @@ WRONG = {
     "a misspelt setting": ("COMMAND_DIRS = []", "W002", "Did you mean COMMANDS_DIRS?"),
     "a misspelt dictionary": ("SCRIPT_TRACKER = {}", "W002", "Did you mean SCRIPTS_TRACKER?"),
 }
+
+
+ABSURD = {
+    "lease_seconds": {
+        "0": "0.1",
+        "-1": "0.1",
+        "0.09": "0.1",
+        "1e12": "604800",
+        "604801": "604800",
+        "10**400": "604800",
+        "10**5000": "604800",
+        "float('inf')": "604800",
+        "float('-inf')": "0.1",
+        "float('nan')": "60",
+        "True": "60",
+        "'60'": "60",
+        "None": "60",
+    },
+    "heartbeat_seconds": {
+        "0": "0.01",
+        "-1": "0.01",
+        "10**400": "604800",
+        "float('nan')": "15",
+        "False": "15",
+    },
+    "wait_seconds": {"-1": "0", "1e12": "604800", "10**400": "604800", "float('nan')": "600", "False": "600"},
+    "output_bytes": {
+        "-1": "1",
+        "0.5": "1",
+        "1.5": "2",
+        "65536.0": "65536",
+        "10**400": "4194304",
+        "float('inf')": "4194304",
+        "float('nan')": "65536",
+        "True": "65536",
+    },
+}
+BOUNDS = {
+    "lease_seconds": (0.1, 1, 604800),
+    "heartbeat_seconds": (None, 0.01, 1, 604800),
+    "wait_seconds": (0, 0.5, 604800),
+    "output_bytes": (1, 4194304),
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "nearest"), [(key, *pair) for key, pairs in ABSURD.items() for pair in pairs.items()]
+)
+def test_an_absurd_number_is_an_error_that_names_the_nearest_valid_one(
+    settings: Any, key: str, value: str, nearest: str
+) -> None:
+    settings.SCRIPTS_TRACKER = {key: eval(value)}  # noqa: S307 - from the table above
+    (problem,) = conf.problems()
+    assert problem.setting == f'SCRIPTS_TRACKER["{key}"]'
+    assert problem.hint == f'Write "{key}": {nearest}.'
+    assert len(problem.message) < 250
+    assert conf.tracker_settings() == conf.TrackerSettings()
+    settings.SCRIPTS_TRACKER = {key: eval(nearest)}  # noqa: S307 - a number that we have written
+    assert not list(conf.problems())
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key in BOUNDS for value in BOUNDS[key]])
+def test_a_number_within_its_bounds_counts(settings: Any, key: str, value: float | None) -> None:
+    settings.SCRIPTS_TRACKER = {key: value}
+    assert not list(conf.problems())
+    assert getattr(conf.tracker_settings(), key) == value
+
+
+def test_the_reference_names_the_bounds_of_every_number() -> None:
+    text = (ROOT / "docs/reference.md").read_text()
+    for key, values in BOUNDS.items():
+        numbers = [value for value in values if value is not None]
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{key}` |"))
+        assert re.findall(r"[\d.,]*\d", row) == [f"{number:,}" for number in (numbers[0], numbers[-1])]
+
+
+class _Unprintable:
+    def __repr__(self) -> str:
+        raise ValueError("no words for it")
+
+
+def test_a_value_that_cannot_be_printed_is_an_error_too(settings: Any) -> None:
+    settings.SCRIPTS_TRACKER = {"lease_seconds": _Unprintable()}
+    (problem,) = conf.problems()
+    assert problem.message.endswith("not a value of type _Unprintable.")
 
 
 @pytest.mark.parametrize(("line", "number", "words"), WRONG.values(), ids=WRONG)
