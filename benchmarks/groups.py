@@ -153,7 +153,7 @@ def unseen(bench: Bench) -> list[Row]:
     count = bench.sites.shape.tracked_count
     sides = _sides(bench, root, (count, 0), *_no_cache(bench, root), before=lambda: forget_cache(root))
     if "their check" in sides:
-        # A file that nobody has seen has no bytecode either.
+        # A file that was never checked has no bytecode either.
         sides["their cold check"] = replace(sides["their check"], before=lambda: forget_bytecode(root))
     series = side_by_side(sides, bench.rounds)
     inside = _inside(bench, "unseen", root)
@@ -203,7 +203,7 @@ def long_ledger(bench: Bench) -> list[Row]:
 
 
 def lint_cold(bench: Bench) -> list[Row]:
-    """The lint of files that nobody has seen, without a cache."""
+    """The lint of files that were never checked, without a cache."""
     inside = _inside(bench, "lint", bench.sites.unseen)
     lint, parse = inside["lint"], inside["parse"]
     return [

@@ -1,6 +1,6 @@
 """Measurements within one process, run as a script in a project's folder: prints JSON.
 
-A file on its own: sys.path is to be what manage.py would make it.
+A file on its own, so that sys.path is what manage.py would make it.
 """
 
 from __future__ import annotations

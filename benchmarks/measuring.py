@@ -82,7 +82,7 @@ def run(subject: Subject) -> tuple[Sample, str]:
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-        # Not Popen.wait(): only wait4() tells what this one child has used.
+        # Not Popen.wait(): only wait4() gives the resources of this one child.
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)

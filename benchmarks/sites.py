@@ -173,13 +173,13 @@ def fill(database: str, count: int) -> None:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN")
         columns = [row[1] for row in connection.execute(f"PRAGMA table_info({_RUNS})") if row[1] != "id"]
-        told = {
+        values_of = {
             "kind": "'run'",
             "started_at": "datetime('2020-01-01', '+' || (n.i * 60) || ' seconds')",
             "ended_at": "datetime('2020-01-01', '+' || (n.i * 60 + 30) || ' seconds')",
-            "output": "'went through ' || n.i || ' rows, nothing else to tell'",
+            "output": "'went through ' || n.i || ' rows'",
         }
-        values = ", ".join(told.get(column, f"model.{column}") for column in columns)
+        values = ", ".join(values_of.get(column, f"model.{column}") for column in columns)
         connection.execute(f"CREATE TEMP TABLE model AS SELECT * FROM {_RUNS}")
         (models,) = connection.execute("SELECT COUNT(*) FROM model").fetchone()
         if not models:

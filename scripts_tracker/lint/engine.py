@@ -1,4 +1,4 @@
-"""The findings of a whole project: what the analysis says anyway, what the rules say of files, and of all of them."""
+"""The findings of a project: those of the analysis, of the rules over single files, and of the rules over all files."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def project_findings(
     memory: IndexMemory | None = None,
     listing: Listing | None = None,
 ) -> ProjectIndex:
-    """The scripts of a project, and everything that its files tell is wrong with them, but for what ``# noqa`` hides.
+    """The scripts of a project, and everything that is wrong with their files, except what ``# noqa`` hides.
 
     Args:
         request: what to lint.
@@ -173,7 +173,7 @@ class Session(NamedTuple):
     since: str = ""
 
     def findings(self, cache: FactCache | None = None) -> list[Finding]:
-        """What is to be reported, sorted, each once.
+        """The findings to report, sorted, each once.
 
         Args:
             cache: knows facts and whole results from before; takes new ones.

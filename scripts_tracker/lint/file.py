@@ -81,7 +81,7 @@ def read_classes(scope: Scope, evaluator: Evaluator) -> tuple[Class, ...]:
 
     Args:
         scope: the names of the module.
-        evaluator: tells what they stand for.
+        evaluator: says what they stand for.
     """
     found = []
     for binding in scope.classes:
@@ -101,7 +101,7 @@ def read_lineages(scope: Scope, evaluator: Evaluator, classes: Sequence[Class]) 
 
     Args:
         scope: the names of the module.
-        evaluator: tells what they stand for.
+        evaluator: says what they stand for.
         classes: what ``read_classes`` found.
     """
     if not scope.lookup(COMMAND, END)[0]:
@@ -167,7 +167,7 @@ class Names:
 
     Args:
         scope: the names of the module.
-        evaluator: tells what they stand for.
+        evaluator: says what they stand for.
     """
 
     def __init__(self, scope: Scope, evaluator: Evaluator) -> None:
@@ -195,7 +195,7 @@ class Names:
         return self._evaluator.name(name, self._scope, END)
 
     def _bound(self, binding: Binding, scope: Scope) -> Values:
-        # Calls are not looked into: that would cost places, of which only so many are told apart.
+        # Calls are not followed: that would use up places, and only so many can be kept apart.
         is_known = binding.values is not None or (binding.expression and dotted_name(binding.expression))
         return self._evaluator.bound(binding, scope) if is_known else OPAQUE
 
@@ -351,7 +351,7 @@ class Tree:
         return (name for name, node in one.methods.items() if not self._goes_on(node))
 
     def _goes_on(self, method: cst.FunctionDef) -> bool:
-        """Whether a method calls the one of a base class; most are told by the text of the file alone."""
+        """Whether a method calls the one of a base class; for most the text of the file is enough."""
         known = self._onward.get(id(method))
         if known is None:
             may_go_on = "super" in self.text or f".{method.name.value}(self" in self.text
