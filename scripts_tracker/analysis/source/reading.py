@@ -1,4 +1,4 @@
-"""The files: which commands a folder offers, their bytes, and whether the bytes are worth a parse."""
+"""The files: which commands a folder offers, their bytes, whether they are worth a parse, and whether they changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from scripts_tracker.core.values import CommandsDir
 
@@ -21,17 +21,23 @@ MARKER: Final = b"tracked_script"
 REQUIREMENT_MARKER: Final = b"required_preceding_script"
 MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_ATTEMPTS: Final = 3
-"""So often a file is read anew that changed while it was being read."""
+"""How often a file is read that changes while it is being read."""
 _SUFFIX: Final = ".py"
 _WIDE_MARKERS: Final = tuple(
     MARKER.decode().encode(name) for name in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 )
-_REASONS: Final = {
-    errno.ENOENT: "the file does not exist, or is a link that leads nowhere",
-    errno.ENOTDIR: "the file does not exist, or is a link that leads nowhere",
-    errno.ELOOP: "the file is a link that leads in a circle",
-    errno.EACCES: "the permissions do not allow to read the file",
-    errno.EPERM: "the permissions do not allow to read the file",
+_FILE_REASONS: Final = {
+    errno.ENOENT: "the file does not exist, or is a broken link",
+    errno.ENOTDIR: "the file does not exist, or is a broken link",
+    errno.ELOOP: "the file is part of a cycle of links",
+    errno.EACCES: "no permission to read the file",
+    errno.EPERM: "no permission to read the file",
+}
+_FOLDER_REASONS: Final = {
+    errno.ENOENT: "the folder of commands does not exist",
+    errno.ENOTDIR: "the folder of commands is a file",
+    errno.EACCES: "no permission to list the folder of commands",
+    errno.EPERM: "no permission to list the folder of commands",
 }
 
 
@@ -65,7 +71,8 @@ def list_commands(
     try:
         entries = os.listdir(folder.path)
     except (OSError, ValueError) as error:
-        raise UnreadableSource(_folder_reason(error)) from error
+        reason = _reason(error, _FOLDER_REASONS, "the folder of commands cannot be listed")
+        raise UnreadableSource(reason) from error
     found = []
     start = os.path.join(folder.path, "")
     others = {entry for entry in entries if not entry.endswith(_SUFFIX)}
@@ -82,25 +89,16 @@ def list_commands(
     return tuple(sorted(found, key=lambda one: one.name))
 
 
-def _folder_reason(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "the folder of commands does not exist"
-    if isinstance(error, NotADirectoryError):
-        return "the folder of commands is a file"
-    if isinstance(error, PermissionError):
-        return "the permissions do not allow to list the folder of commands"
-    return f"the folder of commands cannot be listed ({_system_reason(error)})"
-
-
-def _system_reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+def _reason(error: OSError | ValueError, known: Mapping[int, str], otherwise: str) -> str:
+    number, text = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
+    return known.get(number or 0) or f"{otherwise} ({text or error})"
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a regular file; returns at once whatever stands there.
+    """The bytes of a regular file; never waits, whatever the path leads to.
 
     Raises:
-        UnreadableSource: there is no such file, it may not be read, it is a folder, pipe or device, or it is huge.
+        UnreadableSource: the file does not exist, must not be read, is a folder, pipe or device, or is huge.
     """
     try:
         _refuse_irregular(os.stat(path).st_mode)
@@ -111,16 +109,15 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         else:
             raise UnreadableSource("the file changes while it is being read")
     except (OSError, ValueError) as error:
-        known = _REASONS.get(error.errno) if isinstance(error, OSError) and error.errno else None
-        raise UnreadableSource(known or f"the file cannot be read ({_system_reason(error)})") from error
+        raise UnreadableSource(_reason(error, _FILE_REASONS, "the file cannot be read")) from error
     if len(source) > MAX_BYTES:
         raise UnreadableSource(f"the file is larger than {MAX_BYTES // 1024 // 1024} MB")
     return source
 
 
 def _read_once(path: str | os.PathLike[str]) -> tuple[bytes, bool]:
-    """A file's bytes, and whether nobody wrote to it meanwhile: half of one version and half of another is neither."""
-    # A pipe could take the file's place in between: O_NONBLOCK keeps the open from waiting for a writer.
+    """A file's bytes, and whether it stayed unchanged meanwhile: half of one version and half of another is neither."""
+    # A pipe could have replaced the file by now: O_NONBLOCK keeps the open from waiting for a writer.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         before = os.fstat(descriptor)
@@ -134,7 +131,7 @@ def _read_once(path: str | os.PathLike[str]) -> tuple[bytes, bool]:
 
 
 def _up_to(descriptor: int, size: int) -> bytes:
-    """So many bytes, or all there are; a buffer of MAX_BYTES for every small file would take longer than the file."""
+    """At most so many bytes; a buffer of MAX_BYTES for every small file would take longer than the file."""
     source = os.read(descriptor, size)
     while 0 < len(source) < size and (more := os.read(descriptor, size - len(source))):
         source += more
@@ -143,9 +140,9 @@ def _up_to(descriptor: int, size: int) -> bytes:
 
 def _refuse_irregular(mode: int) -> None:
     if stat.S_ISDIR(mode):
-        raise UnreadableSource("it is a folder, not a file")
+        raise UnreadableSource("this is a folder, not a file")
     if not stat.S_ISREG(mode):
-        raise UnreadableSource("it is a pipe, socket or device, not a file")
+        raise UnreadableSource("this is a pipe, socket or device, not a file")
 
 
 def content_digest(source: bytes) -> str:
@@ -161,32 +158,32 @@ def has_marker(source: bytes) -> bool:
 
 
 SETTLED_NS: Final = 2_000_000_000
-"""So long before a look a file must have been written to be trusted: FAT counts in steps of two seconds."""
-_TELLS_CHANGES: Final = os.name == "posix"  # elsewhere st_ctime is the time of creation
+"""A file is trusted only if it was written so long before it was read: FAT counts in steps of two seconds."""
+_HAS_CHANGE_TIME: Final = os.name == "posix"  # elsewhere st_ctime is the time of creation
 
 
 def now() -> int:
-    """When a look begins, in nanoseconds; to be asked for before anything is read."""
+    """The time in nanoseconds, for ``since`` below; ask before anything is read."""
     return time.time_ns()
 
 
-def stamps(paths: Iterable[str], since: int | None = None) -> list[str]:
-    """What the file system says of some files; empty for those of which that is not to be trusted.
+def stat_signatures(paths: Iterable[str], since: int | None = None) -> list[str]:
+    """What changes whenever a file does, without reading it; empty for files where that is not certain.
 
     Args:
         paths: the files; links are followed.
-        since: when reading them began, by ``now()``; None where they are only compared with earlier stamps.
+        since: when reading them began, by ``now()``; None where they are only compared with earlier signatures.
     """
     limit = None if since is None else since - SETTLED_NS
-    return [_stamp(path, limit) for path in paths]
+    return [_stat_signature(path, limit) for path in paths]
 
 
-def _stamp(path: str, limit: int | None) -> str:
+def _stat_signature(path: str, limit: int | None) -> str:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except (OSError, ValueError):
         return ""
-    changed, written = found.st_ctime_ns, found.st_mtime_ns
-    if not _TELLS_CHANGES or (limit is not None and (changed > limit or written > limit)):
+    changed, written = status.st_ctime_ns, status.st_mtime_ns
+    if not _HAS_CHANGE_TIME or (limit is not None and (changed > limit or written > limit)):
         return ""
-    return f"{found.st_mode:o} {found.st_ino} {found.st_size} {written} {changed}"
+    return f"{status.st_mode:o} {status.st_ino} {status.st_size} {written} {changed}"

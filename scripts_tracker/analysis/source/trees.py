@@ -1,4 +1,4 @@
-"""The nodes below a node, without recursion and without libcst's visitors, which rebuild what they visit."""
+"""The nodes of a tree and their places, without libcst's visitors, which recurse and rebuild what they visit."""
 
 from __future__ import annotations
 
@@ -16,16 +16,9 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import Place
 
 _LAYOUT: Final = frozenset(
-    {
-        "leading_lines",
-        "lines_after_decorators",
-        "header",
-        "footer",
-        "trailing_whitespace",
-        "comma",
-        "semicolon",
-    }
-    | {"lpar", "rpar", "lbracket", "rbracket", "lbrace", "rbrace", "dot", "equal", "colon", "operator"}
+    {"leading_lines", "lines_after_decorators", "header", "footer", "trailing_whitespace"}
+    | {"comma", "semicolon", "dot", "equal", "colon", "operator"}
+    | {"lpar", "rpar", "lbracket", "rbracket", "lbrace", "rbrace"}
 )
 _LINES: Final = frozenset({cst.SimpleStatementLine, cst.Decorator})
 _LEAVES: Final = frozenset({str, bool, type(None), cst.MaybeSentinel})
@@ -41,7 +34,7 @@ def descendants(
 
     Args:
         root: where to start; always entered.
-        enter: whether to go on below a node.
+        enter: whether to continue below a node.
     """
     return _walk(root, enter, _children)
 
@@ -49,12 +42,7 @@ def descendants(
 def in_suites(
     root: cst.CSTNode, enter: Callable[[cst.CSTNode], bool] = lambda _: True
 ) -> Iterator[cst.CSTNode]:
-    """The node, and the compound statements and decorators below it; expressions are not looked into.
-
-    Args:
-        root: where to start; always entered.
-        enter: whether to go on below a node.
-    """
+    """The node, and the statements and decorators below it, likewise; expressions are not entered."""
     return _walk(root, enter, _suites)
 
 
@@ -93,7 +81,7 @@ def _suites(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 def called(expression: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
-    """The expression, and where it is a call, what is called: of ``a(1)(2)`` also ``a(1)`` and ``a``."""
+    """The expression and, if it is a call, what it calls: for ``a(1)(2)`` also ``a(1)`` and ``a``."""
     yield expression
     while isinstance(expression, cst.Call):
         expression = expression.func
@@ -103,7 +91,7 @@ def called(expression: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
 def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
     known = _fields_of.get(kind)
     if known is None:
-        names = (one.name for one in fields(kind))
+        names = (field.name for field in fields(kind))
         known = tuple(name for name in names if name not in _LAYOUT and "whitespace" not in name)
         _fields_of[kind] = known
     return known
@@ -112,13 +100,13 @@ def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
 _INDENTATION: Final = " \t\f"
 _SENTINEL: Final = "scripts_tracker_was_here"
 MAX_GENERATIONS: Final = 20
-"""So many nodes of one file are told apart exactly; a file that needs more gets the first place that fits."""
+"""How many nodes of one file are located exactly among equal ones; further ones get the first place that fits."""
 MAX_GENERATED: Final = 150_000
-"""Characters that may be generated for that: a generation costs as much as a parse."""
+"""How many characters may be generated for that: a generation costs as much as a parse."""
 MAX_SEARCHED: Final = 30_000_000
-"""Characters that may be looked through; after that, a node gets the place of what is around it."""
+"""How many characters may be searched; after that, a node gets the place of what is around it."""
 MAX_WORDS: Final = 200
-"""Of a long node, its beginning is looked for: patterns take long to compile."""
+"""How much of a long node is searched for: patterns take long to compile."""
 
 
 class Positions:
@@ -137,12 +125,9 @@ class Positions:
 
         Args:
             node: a class, function, decorator, argument, simple statement or expression of the module.
-            within: a node around it that stands in the text fewer times.
+            within: a node around it that occurs fewer times in the text.
         """
-        return self._place_at(self._offset(node, within))
-
-    def _place_at(self, offset: int) -> Place:
-        return limits.place(self._text, offset)
+        return limits.place(self._text, self._offset(node, within))
 
     def _offset(self, node: cst.CSTNode, within: cst.CSTNode | None) -> int:
         known = self._offsets.get(id(node))
@@ -168,16 +153,14 @@ class Positions:
         if len(candidates) == 1:
             return candidates[0]
         exact = self._generate(node)
-        if exact is not None:
-            return exact
-        return candidates[0] if candidates else start
+        return exact if exact is not None else next(iter(candidates), start)
 
     def _starts_line(self, offset: int) -> bool:
         line = self._text.rfind("\n", 0, offset) + 1
         return not self._text[line:offset].strip(_INDENTATION)
 
     def _end(self, node: cst.CSTNode, start: int) -> int:
-        """Where a node that starts there ends; the end of the text where that is not known."""
+        """Where a node that starts there ends; the end of the text where that is unknown."""
         known = self._ends.get(id(node))
         if known is None:
             code = self._code(node)
@@ -192,7 +175,7 @@ class Positions:
 
     def _code(self, node: cst.CSTNode) -> str:
         if type(node) is cst.Name and not node.lpar:
-            return node.value  # half of all nodes that are asked for, in a tenth of the time
+            return node.value  # half of all nodes, in a tenth of the time
         code = self._module.code_for_node
         try:
             if isinstance(node, cst.ClassDef):
@@ -209,7 +192,7 @@ class Positions:
             return ""
 
     def _generate(self, node: cst.CSTNode) -> int | None:
-        """The offset of a node, by exchanging it for a name that stands nowhere else; None where that fails."""
+        """The offset of a node, by replacing it with a name that occurs nowhere else; None where that fails."""
         self._generations += 1
         if self._generations > min(MAX_GENERATIONS, MAX_GENERATED // (len(self._text) + 1)):
             return None
@@ -236,12 +219,12 @@ def _pattern(code: str) -> re.Pattern[str]:
     del words[MAX_WORDS:]
     before = r"(?<![\w.])" if words[0][0].isidentifier() else ""
     after = r"(?!\w)" if words[-1][-1].isidentifier() else ""
-    # Continuation lines carry an indentation that the code of the lone node lacks.
+    # Continuation lines have an indentation that the code of the lone node lacks.
     return re.compile(before + r"\s+".join(map(re.escape, words)) + after)
 
 
 def _occurrences(code: str, text: str, start: int, end: int) -> Iterator[int]:
-    """Where a line of code stands in a text, not as a part of longer names."""
+    """Where a line of code occurs in a text, not as a part of longer names."""
     if not code:
         return
     offset = text.find(code, start, end)
@@ -258,7 +241,7 @@ def _is_word(character: str) -> bool:
 
 
 def _anchor(node: cst.CSTNode) -> tuple[cst.CSTNode, str]:  # noqa: PLR0911 - one return a kind of node
-    """An expression of the node that a name can take the place of, and the text before it where the node starts."""
+    """An expression of the node that a name can replace, and the text before it where the node starts."""
     if isinstance(node, cst.ClassDef):
         return node.name, "class"
     if isinstance(node, cst.Decorator):

@@ -218,7 +218,7 @@ def recalled(content: str | None, files: Sequence[CommandFile], since: int) -> R
         if names != _names(files) or not _holds(probes):
             return None
         paths = [*_paths(files), *read]
-        current = reading.stamps(paths)
+        current = reading.stat_signatures(paths)
         same = {
             one: now for one, then, now in zip(paths, before, current, strict=True) if then and then == now
         }
@@ -276,7 +276,7 @@ def _text(files: Sequence[CommandFile], since: int, basis: Basis, index: str, re
     """Three texts: what tells whether all is as it was, the index for that case, and what helps in the other."""
     paths = [*_paths(files), *basis.read]
     touched = [path for path in paths if path not in basis.stamps]
-    fresh = {**basis.stamps, **dict(zip(touched, reading.stamps(touched, since), strict=True))}
+    fresh = {**basis.stamps, **dict(zip(touched, reading.stat_signatures(touched, since), strict=True))}
     said = [fresh[path] for path in paths]
     head = _dumped([_names(files), said, basis.probes, basis.read])
     return f"{head}\t{index}\t{rest}"

@@ -13,7 +13,7 @@ from tests.analysis.hostile.shapes import TRACKED
 Make = Callable[[Path], object]
 
 
-def _circle_of_two(path: Path) -> None:
+def _cycle_of_two(path: Path) -> None:
     other = path.with_suffix(".other")
     other.symlink_to(path.name)
     path.symlink_to(other.name)
@@ -56,10 +56,10 @@ def _through_a_file(path: Path) -> None:
 PLACES: dict[str, tuple[Make, str]] = {
     "a folder": (Path.mkdir, "is a folder"),
     "a package": (_package, "is a folder"),
-    "a link that leads nowhere": (lambda path: path.symlink_to("nowhere"), "leads nowhere"),
-    "a link through a file": (_through_a_file, "leads nowhere"),
-    "a link to itself": (lambda path: path.symlink_to(path.name), "in a circle"),
-    "two links in a circle": (_circle_of_two, "in a circle"),
+    "a link that leads nowhere": (lambda path: path.symlink_to("nowhere"), "broken link"),
+    "a link through a file": (_through_a_file, "broken link"),
+    "a link to itself": (lambda path: path.symlink_to(path.name), "cycle of links"),
+    "two links in a cycle": (_cycle_of_two, "cycle of links"),
     "a link to a folder": (_link_to_a_folder, "is a folder"),
     "a pipe": (os.mkfifo, "pipe, socket or device"),
     "a link to a pipe": (_link_to_a_pipe, "pipe, socket or device"),

@@ -36,15 +36,15 @@ def _running() -> bool:
 
 def test_what_is_raised_there_is_raised_here() -> None:
     with pytest.raises(KeyError, match="x"):
-        parsing.call(_raise, "x")
-    assert parsing.call(str.upper, "x") == "X"
+        parsing.on_deep_stack(_raise, "x")
+    assert parsing.on_deep_stack(str.upper, "x") == "X"
 
 
 def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(parsing, "_current", [])
+    monkeypatch.setattr(parsing, "_idle", [])
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with pytest.raises(UnreadableSource, match="no thread"):
         parse(b"x = 1\n")
@@ -52,15 +52,17 @@ def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_thread_ends_when_nobody_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parsing, "IDLE_SECONDS", 0.01)
-    parsing.call(str.upper, "x")
+    parsing.on_deep_stack(str.upper, "x")
     wait_for(lambda: not _running(), "the thread ends")
-    assert parsing.call(str.upper, "y") == "Y"
+    assert parsing.on_deep_stack(str.upper, "y") == "Y"
 
 
 def test_many_threads_call_at_once() -> None:
     found: list[object] = []
     callers = [
-        threading.Thread(target=lambda text=str(number): found.append(parsing.call(str.upper, f"x{text}")))
+        threading.Thread(
+            target=lambda text=str(number): found.append(parsing.on_deep_stack(str.upper, f"x{text}"))
+        )
         for number in range(20)
     ]
     for caller in callers:

@@ -29,7 +29,7 @@ def _dangling(path: Path) -> None:
     path.symlink_to("nowhere")
 
 
-def _circle(path: Path) -> None:
+def _cycle(path: Path) -> None:
     path.symlink_to(path.name)
 
 
@@ -60,14 +60,14 @@ def _huge(path: Path) -> None:
     [
         pytest.param(_pipe, "pipe, socket or device", id="a pipe"),
         pytest.param(_folder, "is a folder", id="a folder"),
-        pytest.param(_dangling, "leads nowhere", id="a link that leads nowhere"),
-        pytest.param(_circle, "in a circle", id="a link to itself"),
+        pytest.param(_dangling, "broken link", id="a link that leads nowhere"),
+        pytest.param(_cycle, "cycle of links", id="a link to itself"),
         pytest.param(_device, "pipe, socket or device", id="a device"),
         pytest.param(_endless, "pipe, socket or device", id="a device without end"),
         pytest.param(_nothing, "does not exist", id="a file that has vanished"),
         pytest.param(
             _forbidden,
-            "permissions",
+            "permission",
             id="a file that may not be read",
             marks=pytest.mark.skipif(AS_ROOT, reason="root may read everything"),
         ),
@@ -155,7 +155,7 @@ def test_ignored_files_are_marked(tmp_path: Path) -> None:
     [
         pytest.param(_nothing, "does not exist", id="nothing"),
         pytest.param(lambda path: path.touch(), "is a file", id="a file"),
-        pytest.param(_circle, "cannot be listed", id="a circle of links"),
+        pytest.param(_cycle, "cannot be listed", id="a cycle of links"),
     ],
 )
 def test_a_folder_that_cannot_be_listed(make: Callable[[Path], None], reason: str, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def trust(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     if request.param == "settled":
         request.getfixturevalue("settled")
     elif request.param == "no times of change":
-        monkeypatch.setattr(reading, "_TELLS_CHANGES", False)
+        monkeypatch.setattr(reading, "_HAS_CHANGE_TIME", False)
 
 
 @pytest.mark.usefixtures("trust")
