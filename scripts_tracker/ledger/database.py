@@ -212,33 +212,29 @@ def now() -> datetime:
     return datetime.now(tz=timezone.utc if settings.USE_TZ else None)
 
 
+# The seconds since 1970 by the database's clock, as it is while the statement runs.
+_EPOCHS = {
+    # CURRENT_TIMESTAMP would be the start of the transaction.
+    "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS double precision)",
+    # Not UNIX_TIMESTAMP(NOW(6)): NOW() is ambiguous in the hour that a local time zone has twice.
+    "mysql": "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1e6)",
+    # unixepoch('subsec') needs SQLite 3.42; every version has julianday.
+    "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
+    "oracle": "((CAST(SYS_EXTRACT_UTC(SYSTIMESTAMP) AS DATE) - DATE '1970-01-01') * 86400)",
+}
+
+
+def epoch_sql(connection: BaseDatabaseWrapper) -> str:
+    """The database's clock in seconds since 1970, as SQL."""
+    return _EPOCHS.get(connection.vendor, "EXTRACT(EPOCH FROM CURRENT_TIMESTAMP)")
+
+
 class DatabaseEpoch(Func):
-    """Now, as the database sees it while the statement runs (not when its transaction began)."""
+    """The same as an expression for querysets."""
 
     output_field = FloatField()
     arity = 0
-    template = "EXTRACT(EPOCH FROM CURRENT_TIMESTAMP)"
 
-    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
-        """CURRENT_TIMESTAMP is the start of the transaction; clock_timestamp() is now."""
-        return self.as_sql(
-            compiler,
-            connection,
-            template="CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS double precision)",
-            **extra,
-        )
-
-    def as_mysql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
-        """Not UNIX_TIMESTAMP(NOW(6)): in the hour that a local time zone has twice, NOW() does not tell which it is."""
-        template = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1e6)"
-        return self.as_sql(compiler, connection, template=template, **extra)
-
-    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
-        """unixepoch('subsec') needs SQLite 3.42; julianday is there in all."""
-        template = "((julianday('now') - 2440587.5) * 86400.0)"
-        return self.as_sql(compiler, connection, template=template, **extra)
-
-    def as_oracle(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
-        """The days since 1970 in UTC, as seconds."""
-        template = "((CAST(SYS_EXTRACT_UTC(SYSTIMESTAMP) AS DATE) - DATE '1970-01-01') * 86400)"
-        return self.as_sql(compiler, connection, template=template, **extra)
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any) -> Any:  # type: ignore[override]  # the template is ours
+        """The clock of this kind of database."""
+        return super().as_sql(compiler, connection, template=epoch_sql(connection), **extra)

@@ -12,18 +12,14 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections, transaction
-from django.db.models import Case, F, FilteredRelation, Q, TextField, Value, When
+from django.db.models import Case, F, Q, TextField, Value, When
 
 from scripts_tracker import conf
 from scripts_tracker.core.values import Fingerprint, RunRecord
 from scripts_tracker.exceptions import Overtaken
-from scripts_tracker.ledger import database, processes, writing
-from scripts_tracker.ledger.database import (
-    DatabaseEpoch,
-    alias,
-    is_in_transaction,
-    needs_tables,
-)
+from scripts_tracker.ledger import database, processes, statements, writing
+from scripts_tracker.ledger.database import DatabaseEpoch, alias, is_in_transaction, needs_tables
+from scripts_tracker.ledger.statements import IS_HELD, RUN, SCRIPTS, columns, run_record
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 
 if TYPE_CHECKING:
@@ -37,9 +33,10 @@ R = TypeVar("R")
 
 TAKEN_OVER: Final = "another process took the script over before this one ended"
 
-_SCRIPT = ("pk", "applied_run", "lease_live", "last_run")
-_RUN = ("kind", "outcome", "started_at", "ended_at", "host", "pid", "user", "reason", "applies", "process")
-_VERSION = ("known__pk", "known__algorithm", "known__digest", "known__facts", "lacks_source")
+_LOOK: Final = f"""SELECT {columns("s", "id", "applied_run_id")}, {IS_HELD}, {columns("l", *RUN)},
+{columns("v", "id", "algorithm", "digest", "facts")}, CASE WHEN v."source" IS NULL THEN 1 ELSE 0 END
+{SCRIPTS} LEFT JOIN "scripts_tracker_scriptversion" v ON v."script_id" = s."id" AND v."content_digest" = %s
+WHERE s."identity" = %s"""
 # MySQL and MariaDB: an invalid or incorrect string, a conversion that is impossible.
 _CHARACTER_ERRORS = frozenset({1300, 1366, 1977, 3988})
 # What people and machines are called.
@@ -86,33 +83,17 @@ def is_held_unrenewed(run: RunRecord | None, using: str) -> bool:
     return processes.is_running(run.pid, run.process, run.host, run.started_at)
 
 
-def live() -> Q:
-    """The scripts whose last run holds them by its lease."""
-    return Q(lease_expires__gt=DatabaseEpoch(), last_run__outcome="running")
-
-
 @needs_tables
 def look_up(script_id: ScriptId, content_digest: str) -> Entry:
     """A script and one content of its file, as the ledger has them (one query)."""
-    known = FilteredRelation("versions", condition=Q(versions__content_digest=content_digest))
-    scripts = Script.objects.using(alias()).filter(identity=writing.identity_of(script_id))
-    scripts = scripts.annotate(known=known, lease_live=live(), lacks_source=Q(known__source__isnull=True))
-    row = scripts.values_list(*_SCRIPT, *(f"last_run__{name}" for name in _RUN), *_VERSION).first()
-    if row is None:
+    rows = statements.select(_LOOK, content_digest, writing.identity_of(script_id))
+    if not rows:
         return Entry()
-    pk, applied_run, lease_live, last_run = row[: len(_SCRIPT)]
-    run = None if last_run is None else _run(last_run, row[len(_SCRIPT) : -len(_VERSION)])
-    version = _known(row[-len(_VERSION) :])
-    return Entry(pk, last_run if run and run.applies else applied_run, run, bool(lease_live), version)
-
-
-def _run(pk: int, row: tuple[Any, ...]) -> RunRecord:
-    return RunRecord(pk=pk, version=None, content_digest=None, **dict(zip(_RUN, row, strict=True)))
-
-
-def _known(row: tuple[Any, ...]) -> KnownVersion | None:
-    pk, algorithm, digest, facts, lacks_source = row
-    return None if pk is None else KnownVersion(pk, Fingerprint(algorithm, digest), facts, bool(lacks_source))
+    script_pk, applied_run, is_held, *run, pk, algorithm, digest, facts, lacks_source = rows[0]
+    last_run = run_record(run, connections[alias()].timezone)
+    applied_run = last_run.pk if last_run and last_run.applies else applied_run
+    known = KnownVersion(pk, Fingerprint(algorithm, digest), facts, bool(lacks_source)) if pk else None
+    return Entry(script_pk, applied_run, last_run, bool(is_held), known)
 
 
 @needs_tables

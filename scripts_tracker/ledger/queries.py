@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
+from django.db import connections
 from django.db.models import (
     BinaryField,
     BooleanField,
@@ -12,13 +13,10 @@ from django.db.models import (
     Exists,
     ExpressionWrapper,
     F,
-    FilteredRelation,
     Max,
     Min,
     OuterRef,
     Q,
-    TextField,
-    Value,
     When,
 )
 
@@ -34,14 +32,15 @@ from scripts_tracker.core.values import (
     ScriptRecord,
     StoredVersion,
 )
-from scripts_tracker.ledger import processes
+from scripts_tracker.ledger import processes, statements
 from scripts_tracker.ledger.database import alias, needs_tables
-from scripts_tracker.ledger.leases import live
+from scripts_tracker.ledger.statements import IS_HELD, RUN, SCRIPTS, columns, moment, run_record
 from scripts_tracker.ledger.writing import identity_of
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from datetime import tzinfo
 
     from django.db.models import Model, QuerySet
 
@@ -52,53 +51,46 @@ if TYPE_CHECKING:
 # Databases bound the number of parameters; above this, all rows are read instead of the wanted ones.
 _MOST_PARAMETERS = 500
 
-_SCRIPT = ("pk", "app_label", "name", "path", "lease_live", "last_run")
-_RUN = ("kind", "outcome", "host", "pid", "user", "reason", "applies", "process")
-_VERSION = (
-    *("started_at", "ended_at", "watched"),
-    *("version__algorithm", "version__digest", "version__content_digest"),
-)
-_FIELDS = (
-    *_SCRIPT,
-    *(f"last_run__{name}" for name in (*_RUN, *_VERSION)),
-    *(f"other__{name}" for name in _VERSION),
-)
-_RUN_AT = len(_SCRIPT)
-_LAST_AT = _RUN_AT + len(_RUN)
-_OTHER_AT = _LAST_AT + len(_VERSION)
+# With the run that applied it, where that is not the last one: mostly it is. A last run that applies is newer.
+_SCRIPTS: Final = f"""{SCRIPTS}
+LEFT JOIN "scripts_tracker_scriptrun" o
+ON o."id" = s."applied_run_id" AND (s."last_run_id" IS NULL OR o."id" <> s."last_run_id")
+LEFT JOIN "scripts_tracker_scriptversion" ov ON ov."id" = o."version_id"
+"""
+_OTHER: Final = (*RUN[3:6], "started_at", "ended_at", "watched")
+_RECORDS: Final = f"""SELECT {columns("s", "id", "app_label", "name", "path")}, {IS_HELD},
+{columns("l", *RUN)}, {columns("o", *_OTHER)} {_SCRIPTS}"""
 _STORED = ("pk", "script", "algorithm", "digest", "content_digest")
-# Mostly the last run is the applied one: what is the same comes once. A last run that applies is newer than the other.
-_OTHER = FilteredRelation("applied_run", condition=~Q(applied_run=F("last_run")))
 
 
 @needs_tables
 def records() -> Mapping[ScriptId, ScriptRecord]:
     """Every script with what was applied and tried last, in one query."""
-    return _records(Script.objects.using(alias()))
+    return _records(_RECORDS)
 
 
 @needs_tables
 def record_of(script_id: ScriptId) -> ScriptRecord | None:
     """One script with what was applied and tried last, None where the ledger does not know it (one query)."""
-    return _records(Script.objects.using(alias()).filter(identity=identity_of(script_id))).get(script_id)
+    return _records(f'{_RECORDS} WHERE s."identity" = %s', identity_of(script_id)).get(script_id)
 
 
-def _records(scripts: QuerySet[Script]) -> Mapping[ScriptId, ScriptRecord]:
-    scripts = scripts.annotate(lease_live=live(), other=_OTHER)
-    records = (_record(row) for row in scripts.values_list(*_FIELDS))
+def _records(statement: str, *params: str) -> Mapping[ScriptId, ScriptRecord]:
+    zone = connections[alias()].timezone
+    records = (_record(row, zone) for row in statements.select(statement, *params))
     return {record.id: record for record in records}
 
 
 @needs_tables
 def known_facts() -> Mapping[str, str]:
     """The facts of what was applied and tried last, by content digest, where they are by our algorithm (one query)."""
-    last, other = "last_run__version", "other__version"
-    is_same = When(**{other: F(last)}, then=Value(""))
-    text = Case(is_same, default=F(f"{other}__facts"), output_field=TextField())
-    scripts = Script.objects.using(alias()).annotate(other=_OTHER, other_facts=text)
-    columns = [f"{one}__{name}" for one in (last, other) for name in ("algorithm", "content_digest")]
-    rows = scripts.values_list(*columns, f"{last}__facts", "other_facts")
-    versions = (version for row in rows for version in (row[0:2] + row[4:5], row[2:4] + row[5:6]))
+    columns_of_other = columns("ov", "algorithm", "content_digest")
+    # The facts of one version come once.
+    facts = """CASE WHEN ov."id" = lv."id" THEN '' ELSE ov."facts" END"""
+    rows = statements.select(
+        f"SELECT {columns('lv', 'algorithm', 'content_digest', 'facts')}, {columns_of_other}, {facts} {_SCRIPTS}"
+    )
+    versions = (version for row in rows for version in (row[:3], row[3:]))
     return {digest: known for algorithm, digest, known in versions if known and algorithm == ALGORITHM}
 
 
@@ -113,36 +105,26 @@ def watched_fingerprints(records: Iterable[ScriptRecord]) -> Mapping[str, str]:
     }
 
 
-def _record(row: tuple[Any, ...]) -> ScriptRecord:
-    pk, app_label, name, path, live, last_run = row[:_RUN_AT]
-    version_at = _LAST_AT if row[_RUN_AT + _RUN.index("applies")] else _OTHER_AT
-    started_at, ended_at, watched, algorithm, digest, content_digest = row[
-        version_at : version_at + len(_VERSION)
-    ]
-    applied = Fingerprint(algorithm, digest) if algorithm else None
+def _record(row: tuple[Any, ...], zone: tzinfo | None) -> ScriptRecord:
+    pk, app_label, name, path, is_held, *columns = row
+    run = run_record(columns[: len(RUN)], zone)
+    if run is not None and run.applies:
+        applied, content_digest, watched = run.version, run.content_digest, run.watched
+        started_at, ended_at = run.started_at, run.ended_at
+    else:
+        algorithm, digest, content_digest, started_at, ended_at, text = columns[len(RUN) :]
+        applied = Fingerprint(algorithm, digest) if algorithm else None
+        watched = watches.from_text(text) if text else ()
     return ScriptRecord(
         id=ScriptId(app_label, name),
         path=path,
         applied=applied,
         applied_content=content_digest,
-        applied_at=ended_at or started_at,
-        last_run=None if last_run is None else _last_run(last_run, row[_RUN_AT:_OTHER_AT]),
-        lease_live=bool(live),
+        applied_at=moment(ended_at or started_at, zone),
+        last_run=run,
+        lease_live=bool(is_held),
         pk=pk,
-        applied_watched=watches.from_text(watched) if watched else (),
-    )
-
-
-def _last_run(pk: int, row: tuple[Any, ...]) -> RunRecord:
-    started_at, ended_at, watched, algorithm, digest, content_digest = row[len(_RUN) :]
-    return RunRecord(
-        pk=pk,
-        version=Fingerprint(algorithm, digest) if algorithm else None,
-        content_digest=content_digest,
-        started_at=started_at,
-        ended_at=ended_at,
-        watched=watches.from_text(watched) if watched else (),
-        **dict(zip(_RUN, row, strict=False)),
+        applied_watched=watched,
     )
 
 
@@ -204,9 +186,7 @@ MOST_RUNS: Final = 10_000
 """More of them nobody reads, and a command does not print."""
 MOST_VERSIONS: Final = 100
 
-_RECORD = ("kind", "outcome", "started_at", "ended_at", "host", "pid", "user", "reason", "applies", "process")
-_PAST_VERSION = ("version__algorithm", "version__digest", "version__content_digest")
-_PAST_RUN = ("pk", *_RECORD, "arguments", "git_revision", *_PAST_VERSION)
+_PAST_RUN: Final = (*RUN, "arguments", "git_revision")
 
 
 @needs_tables
@@ -227,12 +207,9 @@ def past_of(record: ScriptRecord, limit: int) -> Past:
 
 
 def _run(row: tuple[Any, ...], record: ScriptRecord) -> PastRun:
-    pk, *rest = row
-    arguments, git_revision, algorithm, digest, content_digest = rest[len(_RECORD) :]
-    facts = dict(zip(_RECORD, rest, strict=False))
-    version = Fingerprint(algorithm, digest) if algorithm else None
-    run = RunRecord(pk=pk, version=version, content_digest=content_digest, **facts)
-    holds = record.lease_live and record.last_run is not None and record.last_run.pk == pk
+    *columns, arguments, git_revision = row
+    run = cast("RunRecord", run_record(columns, None))
+    holds = record.lease_live and record.last_run is not None and record.last_run.pk == run.pk
     return PastRun(run, outcome_of(run, holds=holds), arguments, git_revision)
 
 
@@ -280,7 +257,7 @@ def versions_of(script_pk: int) -> tuple[PastVersion, ...]:
     """What was run or marked of a script, what was run last first (one query)."""
     runs = ScriptRun.objects.using(alias()).filter(script=script_pk, version__isnull=False)
     kept = ExpressionWrapper(Q(version__source__isnull=False), output_field=BooleanField())
-    rows = runs.annotate(kept=kept).values_list(*_PAST_VERSION, "kept").order_by()
+    rows = runs.annotate(kept=kept).values_list(*RUN[3:6], "kept").order_by()
     counted = rows.annotate(
         all_runs=Count("pk"),
         applied=Count("pk", filter=Q(applies=True)),

@@ -1,0 +1,88 @@
+"""SQL for what every check and every run of a script reads.
+
+The ORM would take longer to build these statements and to turn their rows into values than the database to answer.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import connections
+from django.utils.dateparse import parse_datetime
+
+from scripts_tracker.core import watches
+from scripts_tracker.core.values import Fingerprint, RunRecord
+from scripts_tracker.ledger.database import alias, epoch_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import tzinfo
+
+_QUOTED = re.compile(r'"(\w+)"')
+
+RUN: Final = (
+    *("id", "kind", "outcome", "version__algorithm", "version__digest", "version__content_digest"),
+    *("started_at", "ended_at", "host", "pid", "user", "reason", "applies", "process", "watched"),
+)
+"""What ``run_record`` takes, as a queryset of runs names it."""
+
+
+def columns(table: str, *names: str) -> str:
+    """Some columns of a table in a SELECT; those of its version are in the table of that letter and ``v``."""
+    parts = (name.rpartition("__") for name in names)
+    return ", ".join(f'{table}{version[:1]}."{name}"' for version, _, name in parts)
+
+
+# Each script with its last run.
+SCRIPTS: Final = """FROM "scripts_tracker_script" s
+LEFT JOIN "scripts_tracker_scriptrun" l ON l."id" = s."last_run_id"
+LEFT JOIN "scripts_tracker_scriptversion" lv ON lv."id" = l."version_id"
+"""
+IS_HELD: Final = """CASE WHEN s."lease_expires" > {now} AND l."outcome" = 'running' THEN 1 ELSE 0 END"""
+
+
+def select(statement: str, *params: str) -> list[tuple[Any, ...]]:
+    """Run a SELECT on the ledger; its rows are as the driver gives them, so read dates with ``moment``.
+
+    Args:
+        statement: names in double quotes are quoted as the database needs it; ``{now}`` is its clock.
+        params: the values of ``%s``.
+    """
+    connection = connections[alias()]
+    quote = connection.ops.quote_name
+    sql = _QUOTED.sub(lambda name: quote(name[1]), statement.replace("{now}", epoch_sql(connection)))
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
+
+
+def moment(value: Any, zone: tzinfo | None) -> Any:
+    """A date of ``select`` as a model's field would have it, None for None.
+
+    Args:
+        value: what the driver gave.
+        zone: the connection's ``timezone``; None where dates have no time zone.
+    """
+    if isinstance(value, str):
+        value = parse_datetime(value)
+    return value if value is None or zone is None or value.tzinfo else value.replace(tzinfo=zone)
+
+
+def run_record(row: Sequence[Any], zone: tzinfo | None) -> RunRecord | None:
+    """A run, None where all of its columns are NULL: the script has no run.
+
+    Args:
+        row: the columns ``RUN``.
+        zone: for ``moment``; None for the row of a queryset.
+    """
+    pk, kind, outcome, algorithm, digest, content, started_at, ended_at, *_ = row
+    if pk is None:
+        return None
+    host, pid, user, reason, applies, process, text = row[8:]
+    version = Fingerprint(algorithm, digest) if algorithm else None
+    times = moment(started_at, zone), moment(ended_at, zone)
+    watched = watches.from_text(text) if text else ()
+    return RunRecord(
+        pk, kind, outcome, version, content, *times, host, pid, user, reason, bool(applies), process, watched
+    )
