@@ -1,6 +1,6 @@
-"""The list of scripts: Django's own change list, over what a check finds instead of over rows.
+"""The list of scripts: Django's change list over the statuses of a check, not over rows.
 
-New scripts have no row, and a state is derived; so filters, search and order work on the statuses in memory.
+New scripts have no row, and states are not stored, so filters, search and order work in memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.core.paginator import InvalidPage
 from django.db import Error
 
-from scripts_tracker.admin.reading import page_of
+from scripts_tracker.admin.base import page_of
 from scripts_tracker.core.states import State
 from scripts_tracker.core.text import path_of
 from scripts_tracker.exceptions import LedgerMissing
@@ -35,21 +35,19 @@ _ORDER = {state: place for place, state in enumerate(State)}
 
 
 def overview_of(request: HttpRequest) -> ProjectStatus:
-    """Where every script stands: one check a request, whoever asks; raises LedgerMissing where it cannot be used."""
+    """The status of every script, from one check per request; raises LedgerMissing if the ledger cannot be used."""
     if not hasattr(request, _ATTRIBUTE):
-        from scripts_tracker.project.status import (
-            load_status,  # not with every start of a project that has an admin
-        )
+        from scripts_tracker.project import status  # only when a page is shown
 
         try:
-            setattr(request, _ATTRIBUTE, load_status())
+            setattr(request, _ATTRIBUTE, status.load_status())
         except Error as error:
             raise LedgerMissing(database.unavailable_message(error)) from error
     return cast("ProjectStatus", getattr(request, _ATTRIBUTE))
 
 
 def statuses_of(request: HttpRequest) -> tuple[ScriptStatus, ...]:
-    """The statuses of all scripts; none where the ledger has no tables, which the page says."""
+    """The statuses of all scripts; none if the ledger cannot be used, which the page says."""
     try:
         return overview_of(request).statuses
     except LedgerMissing:
@@ -57,98 +55,98 @@ def statuses_of(request: HttpRequest) -> tuple[ScriptStatus, ...]:
 
 
 def status_of(row: Script) -> ScriptStatus:
-    """The status that a row of the list stands for."""
-    return cast("ScriptStatus", getattr(row, "status"))  # noqa: B009 - no attribute that the model knows of
+    """The status behind a row of the list."""
+    return cast("ScriptStatus", getattr(row, "status"))  # noqa: B009 - the model does not have it
 
 
 def _row(status: ScriptStatus) -> Script:
-    """A row for Django's change list to show; it is never saved."""
+    """A row that Django's change list can show; it is never saved."""
     row = rows.unsaved_row(status.id, path_of(status))
     setattr(row, "status", status)  # noqa: B010 - as above
     return row
 
 
 def tags_of(status: ScriptStatus) -> tuple[str, ...]:
-    """The tags of a script; none where its file is gone."""
+    """The tags of a script; none if its file is gone."""
     return status.definition.options.tags if status.definition else ()
 
 
 class StatusFilter(SimpleListFilter):
-    """A filter over statuses: what values each has, and in which words they are shown."""
+    """A filter over statuses: the values of each, their labels and order."""
 
     def values(self, status: ScriptStatus) -> Iterable[str]:
-        """What a script is found by."""
+        """The values of one script."""
         raise NotImplementedError
 
-    def words(self, value: str) -> str:
-        """How a value is shown."""
+    def label(self, value: str) -> str:
+        """The label of a value."""
         return value
 
     def order(self, value: str) -> Any:
-        """Where a value stands among the others."""
+        """What values are sorted by."""
         return value
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002 - Django's signature
-        """The values that there are, and the one that is asked for."""
+        """The existing values, and the selected one."""
         found = {value for status in statuses_of(request) for value in self.values(status)}
         found.update(self.used_parameters.values())
-        return [(value, self.words(value)) for value in sorted(found, key=self.order)]
+        return [(value, self.label(value)) for value in sorted(found, key=self.order)]
 
     def has_output(self) -> bool:
-        """Whether there is anything to choose."""
+        """Whether there is a choice."""
         return bool(self.lookup_choices)
 
-    def chosen(self, statuses: Iterable[ScriptStatus]) -> list[ScriptStatus]:
-        """Those that have the value that is asked for."""
+    def matching(self, statuses: Iterable[ScriptStatus]) -> list[ScriptStatus]:
+        """Those with the selected value."""
         value = self.value()
         return [status for status in statuses if value is None or value in self.values(status)]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:  # noqa: ARG002 - as above
-        """Django asks every filter; the list of scripts asks ``chosen``."""
+        """Django calls this; the list of scripts calls ``matching``."""
         return queryset
 
     def get_facet_queryset(self, changelist: Any) -> dict[str, int]:
-        """How many scripts each choice would leave, in the form that Django asks for."""
+        """How many scripts each choice would leave, as Django wants it."""
         counts: Counter[str] = Counter()
-        for status in changelist.chosen(apart_from=self):
+        for status in changelist.matching(apart_from=self):
             counts.update(set(self.values(status)))
         return {f"{place}__c": counts[value] for place, (value, _) in enumerate(self.lookup_choices)}
 
 
 class StateFilter(StatusFilter):
-    """By state, or by whether somebody has to act."""
+    """By state, or by whether it needs action."""
 
     title = "state"
     parameter_name = "state"
     _ACTION = "needs-action"
 
     def values(self, status: ScriptStatus) -> Iterable[str]:
-        """The state, and that it needs action."""
+        """The state, and whether it needs action."""
         return (status.state.value, self._ACTION) if status.state.needs_action else (status.state.value,)
 
-    def words(self, value: str) -> str:
+    def label(self, value: str) -> str:
         """The label of the state."""
         if value == self._ACTION:
             return "Needs action"
         return next((state.label for state in State if state.value == value), value)
 
     def order(self, value: str) -> Any:
-        """What needs action first, then as reports have it."""
+        """What needs action first, then as in reports."""
         return next((place for state, place in _ORDER.items() if state.value == value), -1)
 
 
 class AppFilter(StatusFilter):
-    """By the app that owns the script."""
+    """By app."""
 
     title = "app"
     parameter_name = "app"
 
     def values(self, status: ScriptStatus) -> Iterable[str]:
-        """Its label."""
+        """The label of the app."""
         return (status.id.app_label,)
 
-    def words(self, value: str) -> str:
-        """The app as the admin calls it."""
+    def label(self, value: str) -> str:
+        """The name of the app in the admin."""
         return app_name(value)
 
 
@@ -159,18 +157,18 @@ class TagFilter(StatusFilter):
     parameter_name = "tag"
 
     def values(self, status: ScriptStatus) -> Iterable[str]:
-        """All of them."""
+        """All tags."""
         return tags_of(status)
 
 
 def app_name(label: str) -> str:
-    """What the admin calls an app; its label where there is no such app."""
+    """The name of an app in the admin; its label if there is no such app."""
     app = apps.app_configs.get(label)
     return str(app.verbose_name) if app else label
 
 
-def _found_by(status: ScriptStatus) -> str:
-    """The text that a search looks into."""
+def _search_text(status: ScriptStatus) -> str:
+    """The text that a search looks at."""
     text = status.definition.help if status.definition else ""
     return "\n".join((str(status.id), path_of(status), text, *tags_of(status))).casefold()
 
@@ -180,11 +178,11 @@ def _last_run(status: ScriptStatus) -> Any:
     return run.started_at if run else None
 
 
-# By what the columns of the list are sorted; None stands at the end, whichever way.
+# What the columns of the list are sorted by; None comes last in both directions.
 _KEYS: dict[str, Callable[[ScriptStatus], Any]] = {
     "script": lambda status: status.id,
     "state": lambda status: _ORDER[status.state],
-    "tried": _last_run,
+    "latest_run": _last_run,
     "app": lambda status: app_name(status.id.app_label),
 }
 
@@ -197,21 +195,23 @@ def _sorted(statuses: list[ScriptStatus], column: str, *, backwards: bool) -> li
 
 
 class ScriptList(ChangeList):
-    """Django's change list over statuses: what needs action comes first, unless a column is asked for."""
+    """Django's change list over statuses: what needs action comes first, unless a column is selected."""
 
-    def chosen(self, apart_from: StatusFilter | None = None) -> list[ScriptStatus]:
-        """What the filters and the search leave.
+    def matching(self, apart_from: StatusFilter | None = None) -> list[ScriptStatus]:
+        """The scripts that match the filters and the search.
 
         Args:
-            apart_from: a filter that is not to count.
+            apart_from: a filter to ignore.
         """
         statuses = list(self._statuses)
         for spec in self.filter_specs:
             if spec is not apart_from:
-                statuses = cast("StatusFilter", spec).chosen(statuses)
+                statuses = cast("StatusFilter", spec).matching(statuses)
         words = self.query.casefold().split()
         return (
-            [one for one in statuses if all(word in _found_by(one) for word in words)] if words else statuses
+            [one for one in statuses if all(word in _search_text(one) for word in words)]
+            if words
+            else statuses
         )
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:  # noqa: ARG002 - Django's signature
@@ -221,7 +221,7 @@ class ScriptList(ChangeList):
         if rest:
             raise IncorrectLookupParameters
         self.clear_all_filters_qs = self.get_query_string(remove=list(self.get_filters_params()))
-        statuses = _sorted(self.chosen(), "state", backwards=False)
+        statuses = _sorted(self.matching(), "state", backwards=False)
         if ORDER_VAR in self.params:
             for column, direction in reversed(self.get_ordering_field_columns().items()):
                 key = self._key_of(int(column))
@@ -233,7 +233,7 @@ class ScriptList(ChangeList):
         return name if isinstance(name, str) and name in _KEYS else None
 
     def get_results(self, request: HttpRequest) -> None:
-        """The page that is asked for, as rows that Django's templates know how to show."""
+        """The selected page, as rows that Django's templates can show."""
         statuses = cast("Sequence[ScriptStatus]", self.queryset)
         paginator = self.model_admin.get_paginator(request, cast("Any", statuses), self.list_per_page)
         self.result_count = len(statuses)

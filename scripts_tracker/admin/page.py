@@ -1,11 +1,12 @@
-"""What the page of one script shows."""
+"""The page of one script: what the template shows."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scripts_tracker.admin import listing, texts
-from scripts_tracker.admin.reading import key_of, page_of, page_of_run
+from scripts_tracker.admin import html, listing
+from scripts_tracker.admin.base import key_of, page_of, page_of_run
 from scripts_tracker.core import text
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.ledger import queries
@@ -28,7 +29,7 @@ _DIFF_CLASSES = {"+": "st-added", "-": "st-removed", "@": "st-place"}
 
 
 class Subject(NamedTuple):
-    """A script that files or ledger know; without a status where it is neither tracked nor applied."""
+    """A script in the files or the ledger; without a status if it is neither tracked nor applied."""
 
     id: ScriptId
     status: ScriptStatus | None
@@ -37,32 +38,32 @@ class Subject(NamedTuple):
 
 
 def find(script_id: ScriptId, overview: ProjectStatus) -> Subject | None:
-    """A script by its name; None where nobody knows it."""
+    """A script by its name; None if there is none."""
     status = overview.by_id.get(script_id)
     record = status.record if status else queries.record_of(script_id)
     return Subject(script_id, status, record, overview) if status or record else None
 
 
 def context(subject: Subject, request: HttpRequest, site: AdminSite, *, runs: bool) -> dict[str, Any]:
-    """Everything that the template asks for.
+    """All variables of the template.
 
     Args:
         subject: the script.
-        request: its query may say ``before`` which run, and ``against`` which version.
+        request: its query may have ``before``, the key of a run, and ``against``, the digest of a version.
         site: the admin site, for links.
-        runs: whether to show the history of runs.
+        runs: whether to show the runs.
     """
     status, record = subject.status, subject.record
     found = {
         "subject": subject,
-        "badge": texts.state_badge(status.state if status else None),
-        "why": texts.plain(report.why(status))
+        "badge": html.state_badge(status.state if status else None),
+        "why": html.plain(report.why(status))
         if status
-        else "no tracked script is in its file, and it is not applied",
+        else "its file has no tracked script, and it is not applied",
         "rows": [(words, value) for words, value in _rows(subject) if value],
         "problems": [one for one in subject.overview.findings if one.location.path == _path(subject)],
         "mark_url": page_of(site, subject.id, "mark") if status and not marks.why_not_to_mark(status) else "",
-        "forget_url": page_of(site, subject.id, "forget")
+        "unmark_url": page_of(site, subject.id, "unmark")
         if status and not marks.why_not_to_unmark(status)
         else "",
         "history_url": page_of(site, subject.id, "history") if record else "",
@@ -83,37 +84,37 @@ def _path(subject: Subject) -> str:
 
 
 def _rows(subject: Subject) -> Iterator[tuple[str, Any]]:
-    """What there is to know in a line each."""
+    """The facts in one line each."""
     definition, record = subject.status.definition if subject.status else None, subject.record
     yield "File", _path(subject)
     yield "App", listing.app_name(subject.id.app_label)
     if record and record.applied_at:
-        yield "Applied", texts.moment(record.applied_at)
+        yield "Applied", html.moment(record.applied_at)
     if record and record.last_run:
         run = record.last_run
         who = f" by {run.user}" if run.user else ""
         where = f"{who} on {run.host}" if run.host else who
-        yield "Last run", texts.run_in_brief(run, queries.last_outcome(record), where)
-        yield "Reason", texts.plain(run.reason)
+        yield "Last run", html.run_line(run, queries.last_outcome(record), where)
+        yield "Reason", html.plain(run.reason)
     if definition:
         options = definition.options
         yield "Tags", ", ".join(options.tags)
         yield "Rerun", options.rerun
         yield "Atomic", "yes, in one transaction" if options.atomic else ""
         yield "Watches", ", ".join(options.watch)
-        yield "Rehearsal with", ", ".join(options.unless)
+        yield "Dry run with", ", ".join(options.unless)
         yield "Fingerprint", str(definition.fingerprint or "")
 
 
 def _node(node: Node, subject: Subject, site: AdminSite) -> dict[str, Any]:
     status = subject.overview.by_id.get(node) if isinstance(node, ScriptId) else None
     if status is None:
-        return {"name": str(node), "badge": texts.badge("trouble", "does not exist")}
-    return {"name": str(node), "badge": texts.state_badge(status.state), "url": page_of(site, status.id)}
+        return {"name": str(node), "badge": html.badge("trouble", "does not exist")}
+    return {"name": str(node), "badge": html.state_badge(status.state), "url": page_of(site, status.id)}
 
 
 def _requirements(subject: Subject, site: AdminSite) -> dict[str, Any]:
-    """The picture, and the same in lists."""
+    """The requirements as a picture and as lists."""
     if not subject.status:
         return {}
     around = graph.requirement_graph_of(subject.id, subject.overview.by_id)
@@ -131,14 +132,14 @@ def _picture(
 ) -> str:
     number = {node: place for place, node in enumerate(nodes)}
     drawn = [(number[one], number[to]) for one, to in edges]
-    label = f"What {subject.id} requires, and what requires it"
-    return texts.trusted(graph.draw([_box(node, subject, site) for node in nodes], drawn, label))
+    label = f"The requirements of {subject.id}, and the scripts that require it"
+    return html.trusted(graph.draw([_box(node, subject, site) for node in nodes], drawn, label))
 
 
 def _box(node: Node, subject: Subject, site: AdminSite) -> graph.Box:
     status = subject.overview.by_id.get(node) if isinstance(node, ScriptId) else None
     if status is None:
-        return graph.Box(texts.plain(str(node)), "does not exist", "trouble")
+        return graph.Box(html.plain(str(node)), "does not exist", "trouble")
     words = status.state.label.lower()
     return graph.Box(
         str(node),
@@ -150,7 +151,7 @@ def _box(node: Node, subject: Subject, site: AdminSite) -> graph.Box:
 
 
 def _versions(status: ScriptStatus | None, record: ScriptRecord, request: HttpRequest) -> dict[str, Any]:
-    """The versions that were run here, and how the file differs from one of them: from what was applied last."""
+    """The versions that ran here, and the changes since one of them, by default since the one applied last."""
     kept = queries.versions_of(record.pk)
     against, raw = request.GET.get("against", ""), "raw" in request.GET
     against = against if any(one.content_digest == against for one in kept) else ""
@@ -160,17 +161,22 @@ def _versions(status: ScriptStatus | None, record: ScriptRecord, request: HttpRe
         "against": against,
         "is_raw": raw,
         "diff": compared,
-        # The note speaks to who types commands; here a link stands beside it.
-        "note": texts.plain(compared.note).removesuffix(" To see that: --raw") if compared else "",
+        "note": _note(compared.note) if compared else "",
         "lines": _lines(compared.lines) if compared else [],
     }
 
 
+def _note(note: str) -> str:
+    """The note of a diff without the sentence about an option; the page has a link for that."""
+    sentences = re.split(r"(?<=\.) ", html.plain(note))
+    return " ".join(one for one in sentences if "--raw" not in one)
+
+
 def _lines(lines: Sequence[str]) -> list[tuple[str, str]]:
-    """The lines of a diff, each with its class; the first two name what is compared."""
+    """The lines of a diff with their classes; the first two name what is compared."""
     names, rest = lines[:2], lines[2:]
     classes = ["st-head"] * len(names) + [_DIFF_CLASSES.get(line[:1], "") for line in rest]
-    return [(css, texts.plain(line)) for css, line in zip(classes, lines, strict=True)]
+    return [(css, html.plain(line)) for css, line in zip(classes, lines, strict=True)]
 
 
 def _version(version: PastVersion, status: ScriptStatus | None, record: ScriptRecord) -> dict[str, Any]:
@@ -178,15 +184,15 @@ def _version(version: PastVersion, status: ScriptStatus | None, record: ScriptRe
     is_file = definition is not None and version.content_digest == definition.content_digest
     words = [
         "applied last" if version.content_digest == record.applied_content else "",
-        "the file now" if is_file else "",
-        "the code now"
+        "current file" if is_file else "",
+        "current code"
         if not is_file and definition and version.fingerprint == definition.fingerprint
         else "",
     ]
     return {
         "version": version,
-        "words": ", ".join(filter(None, words)) or texts.NO_VALUE,
-        "last": texts.moment(version.last_at),
+        "words": ", ".join(filter(None, words)) or html.NO_VALUE,
+        "last": html.moment(version.last_at),
         "can_compare": version.has_source and definition is not None and not is_file,
     }
 
@@ -195,10 +201,10 @@ def _run(run: PastRun, site: AdminSite) -> dict[str, Any]:
     record = run.record
     return {
         "url": page_of_run(site, record.pk),
-        "when": texts.moment(record.started_at),
-        "kind": texts.kind(record.kind),
-        "outcome": texts.outcome_badge(run.outcome),
-        "duration": texts.NO_VALUE if run.seconds is None else text.duration(run.seconds),
+        "when": html.moment(record.started_at),
+        "kind": html.kind(record.kind),
+        "outcome": html.outcome_badge(run.outcome),
+        "duration": html.NO_VALUE if run.seconds is None else text.duration(run.seconds),
         "by": text.who(record),
-        "reason": texts.plain(record.reason).split("\n", 1)[0],
+        "reason": html.plain(record.reason).split("\n", 1)[0],
     }

@@ -1,4 +1,4 @@
-"""The admin: who may see and decide what, what is found, what is escaped, what it costs."""
+"""The admin: permissions, decisions, the list, the page of a script, escaping, the number of queries."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def shop(tmp_path: Path, settings: Any) -> Callable[..., Path]:
 
 @pytest.fixture
 def ada(client: Client) -> Client:
-    """Somebody who may do everything."""
+    """A user who may do everything."""
     client.force_login(User.objects.create_superuser("ada"))
     return client
 
 
-def somebody(*codenames: str) -> Client:
-    """Somebody of the staff with these permissions."""
+def staff(*codenames: str) -> Client:
+    """A member of the staff with these permissions."""
     user = User.objects.create_user("rosa", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     assert user.user_permissions.count() == len(codenames)
@@ -91,19 +91,19 @@ def seen(client: Client, path: str) -> dict[str, str]:
     return {"seen": value[1]}
 
 
-# Who may
+# Permissions
 
 
-@pytest.mark.parametrize("path", ["", "shop.first/change/", "shop.first/mark/", "shop.first/forget/", "add/"])
-def test_nobody_without_a_permission_gets_in(shop: Callable[..., Path], path: str) -> None:
+@pytest.mark.parametrize("path", ["", "shop.first/change/", "shop.first/mark/", "shop.first/unmark/", "add/"])
+def test_without_a_permission_no_page_opens(shop: Callable[..., Path], path: str) -> None:
     shop("shop.first")
     assert Client().get(LIST + path).status_code == 302
-    assert somebody("view_user").get(LIST + path).status_code == 403
+    assert staff("view_user").get(LIST + path).status_code == 403
 
 
-def test_who_may_only_look_is_offered_no_decision_and_cannot_make_one(shop: Callable[..., Path]) -> None:
+def test_a_reader_is_offered_no_decision_and_cannot_make_one(shop: Callable[..., Path]) -> None:
     shop("shop.first")
-    reader = somebody("view_script")
+    reader = staff("view_script")
     page = text_of(reader, f"{LIST}shop.first/change/")
     assert "/mark/" not in page
     assert reader.get(f"{LIST}shop.first/mark/").status_code == 403
@@ -114,12 +114,12 @@ def test_who_may_only_look_is_offered_no_decision_and_cannot_make_one(shop: Call
 def test_the_permission_to_decide_is_enough_to_decide_and_not_to_see_runs(shop: Callable[..., Path]) -> None:
     shop("shop.first")
     applied("shop.first")
-    decider = somebody("view_script", "decide_script")
+    decider = staff("view_script", "decide_script")
     page = text_of(decider, f"{LIST}shop.first/change/")
-    assert f"{LIST}shop.first/forget/" in page
+    assert f"{LIST}shop.first/unmark/" in page
     assert 'id="st-runs"' not in page
     assert decider.get(reverse("admin:scripts_tracker_scriptrun_changelist")).status_code == 403
-    path = f"{LIST}shop.first/forget/"
+    path = f"{LIST}shop.first/unmark/"
     assert decider.post(path, {**REASON, **seen(decider, path)}).status_code == 302
     assert load_status().statuses[0].state.value == "new"
 
@@ -149,7 +149,7 @@ def test_marking_leaves_a_run_an_entry_in_the_admins_history_and_a_message(
     shop("shop.first")
     path = f"{LIST}shop.first/mark/"
     response = ada.post(path, {**REASON, **seen(ada, path)}, follow=True)
-    assert "The script shop.first is marked as applied." in response.content.decode()
+    assert "Marked shop.first as applied." in response.content.decode()
     run = ScriptRun.objects.get()
     assert (run.kind, run.applies, run.user, run.reason) == ("mark", True, "ada", REASON["reason"])
     entry = LogEntry.objects.get()
@@ -158,14 +158,14 @@ def test_marking_leaves_a_run_an_entry_in_the_admins_history_and_a_message(
     assert ada.get(str(entry.get_admin_url())).headers["Location"] == f"{LIST}shop.first/change/"
 
 
-def test_forgetting_makes_a_script_new_again(shop: Callable[..., Path], ada: Client) -> None:
+def test_unmarking_makes_a_script_new_again(shop: Callable[..., Path], ada: Client) -> None:
     shop("shop.first")
     applied("shop.first")
-    path = f"{LIST}shop.first/forget/"
+    path = f"{LIST}shop.first/unmark/"
     ada.post(path, {**REASON, **seen(ada, path)})
     assert load_status().statuses[0].state.value == "new"
     assert ScriptRun.objects.latest("pk").user == "ada"
-    assert LogEntry.objects.get().change_message.startswith("Forgot that it was applied")
+    assert LogEntry.objects.get().change_message.startswith("Unmarked: ")
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 1001])
@@ -180,7 +180,7 @@ def test_a_decision_needs_a_reason_of_a_sensible_length(
     assert not ScriptRun.objects.exists()
 
 
-def test_a_decision_about_what_changed_meanwhile_is_asked_again(
+def test_a_decision_about_a_script_that_changed_meanwhile_is_asked_again(
     shop: Callable[..., Path], ada: Client
 ) -> None:
     shop("shop.first")
@@ -188,7 +188,7 @@ def test_a_decision_about_what_changed_meanwhile_is_asked_again(
     old = seen(ada, path)
     shop("shop.first", body="print(1)")
     page = ada.post(path, {**REASON, **old}).content.decode()
-    assert "not what it was" in page
+    assert "has changed since you opened this page" in page
     assert REASON["reason"] in page
     assert not ScriptRun.objects.exists()
     new = re.search(r'name="seen" value="([^"]*)"', page)
@@ -200,10 +200,10 @@ def test_a_decision_about_what_changed_meanwhile_is_asked_again(
     ("script", "view", "words"),
     [
         ("shop.applied", "mark", "it is applied already"),
-        ("shop.new", "forget", "there is nothing to forget"),
+        ("shop.new", "unmark", "there is nothing to forget"),
         ("shop.broken", "mark", "cannot be analysed"),
         ("shop.held", "mark", "it is being run"),
-        ("shop.held", "forget", "it is being run"),
+        ("shop.held", "unmark", "it is being run"),
     ],
 )
 def test_what_cannot_be_decided_is_refused_with_the_reason(
@@ -252,7 +252,7 @@ def test_a_log_that_cannot_be_written_undoes_the_mark(
     assert not ScriptRun.objects.exists()
 
 
-# What is found
+# The list
 
 
 @pytest.fixture
@@ -316,10 +316,10 @@ def test_a_list_longer_than_a_page_has_pages(shop: Callable[..., Path], ada: Cli
     assert ada.get(f"{LIST}?p=9").status_code == 302
 
 
-def test_no_script_and_no_tables_are_said(
+def test_the_list_says_that_there_are_no_scripts_or_no_tables(
     shop: Callable[..., Path], ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "No script is tracked yet." in text_of(ada, LIST)
+    assert "No scripts are tracked yet." in text_of(ada, LIST)
     from scripts_tracker.exceptions import LedgerMissing
     from scripts_tracker.project import status
 
@@ -331,7 +331,7 @@ def test_no_script_and_no_tables_are_said(
     assert ada.get(f"{LIST}shop.first/change/").status_code == 404
 
 
-def test_a_ledger_before_an_upgrade_is_said(
+def test_the_list_says_that_the_ledger_needs_an_upgrade(
     shop: Callable[..., Path], ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from scripts_tracker.project import status
@@ -358,7 +358,7 @@ def test_a_script_with_a_name_that_no_module_has_is_shown(shop: Callable[..., Pa
     assert "import_kingston-upon-hull" in text_of(ada, link[1])
 
 
-def test_a_script_that_failed_and_is_gone_still_tells_its_runs(
+def test_a_script_that_failed_and_is_gone_still_shows_its_runs(
     shop: Callable[..., Path], ada: Client
 ) -> None:
     row = Script.objects.create(
@@ -426,7 +426,7 @@ def test_without_a_stored_source_the_page_says_so(
     assert "keeps no source of what ran here" in text_of(ada, f"{LIST}shop.first/change/")
 
 
-def test_a_file_that_only_its_formatting_changed_is_still_applied(
+def test_a_file_of_which_only_the_formatting_changed_is_still_applied(
     shop: Callable[..., Path], ada: Client
 ) -> None:
     file = shop("shop.first")
@@ -455,7 +455,7 @@ def test_the_requirements_are_drawn_and_listed_with_their_states(
     assert page.count('class="st-arrow"') == 3
 
 
-def test_a_circle_is_named(shop: Callable[..., Path], ada: Client) -> None:
+def test_a_cycle_is_named(shop: Callable[..., Path], ada: Client) -> None:
     shop("shop.egg", '@tracked_script\n    @required_preceding_script("chicken")')
     shop("shop.chicken", '@tracked_script\n    @required_preceding_script("egg")')
     page = text_of(ada, f"{LIST}shop.egg/change/")
@@ -488,7 +488,7 @@ def test_on_another_admin_site_every_link_stays_there(shop: Callable[..., Path],
     pages = [
         text_of(ada, f"{base}script/"),
         text_of(ada, f"{base}script/shop.first/change/"),
-        text_of(ada, f"{base}script/shop.first/forget/"),
+        text_of(ada, f"{base}script/shop.first/unmark/"),
         text_of(ada, f"{base}script/shop.first/history/"),
         text_of(ada, f"{base}scriptrun/{ScriptRun.objects.get().pk}/change/"),
     ]
@@ -496,7 +496,7 @@ def test_on_another_admin_site_every_link_stays_there(shop: Callable[..., Path],
         assert f'href="{base}' in page
         assert 'href="/admin/' not in page
     response = ada.post(
-        f"{base}script/shop.first/forget/", {**REASON, **seen(ada, f"{base}script/shop.first/forget/")}
+        f"{base}script/shop.first/unmark/", {**REASON, **seen(ada, f"{base}script/shop.first/unmark/")}
     )
     assert response.headers["Location"] == f"{base}script/shop.first/change/"
 
@@ -508,8 +508,8 @@ UNENDED: dict[str, tuple[dict[str, Any], float, bool, str]] = {
     "a run whose lease is over": ({}, OVER, True, "Lost"),
     "a run that is not the last": ({}, HELD, False, "Lost"),
     "a run of this machine that nobody renews, but that lives": ({"alive": True}, OVER, True, "Running"),
-    "a rehearsal that lives": ({"kind": "rehearsal", "alive": True}, OVER, False, "Running"),
-    "a rehearsal of which nothing is known": ({"kind": "rehearsal"}, HELD, False, "Lost"),
+    "a dry run that lives": ({"kind": "rehearsal", "alive": True}, OVER, False, "Running"),
+    "a dry run of which nothing is known": ({"kind": "rehearsal"}, HELD, False, "Lost"),
 }
 
 
@@ -533,7 +533,7 @@ def test_a_run_that_never_ended_is_shown_as_a_check_sees_it(
     assert badge in page.partition('id="st-runs"')[2]
     if is_last:
         assert badge in page.partition("<dt>Last run</dt>")[2].partition("</dd>")[0]
-        assert re.search(rf'class="field-tried">.*{badge}', text_of(ada, LIST))
+        assert re.search(rf'class="field-latest_run">.*{badge}', text_of(ada, LIST))
         assert load_status().statuses[0].state.label == words
     assert badge in text_of(ada, f"{RUNS}?outcome=running").partition('class="results"')[2]
 
@@ -567,7 +567,7 @@ def test_to_count_a_million_runs_nothing_is_joined(
 # Escaping
 
 
-def test_nothing_that_scripts_or_people_wrote_becomes_markup(shop: Callable[..., Path], ada: Client) -> None:
+def test_no_text_of_scripts_or_users_becomes_markup(shop: Callable[..., Path], ada: Client) -> None:
     tags = f"@tracked_script(tags=({ATTACK!r},))\n    @required_preceding_script({ATTACK!r})"
     shop("shop.first", tags, text=ATTACK.replace('"', ""))
     applied("shop.first", reason=ATTACK)
@@ -598,7 +598,7 @@ def test_nothing_that_scripts_or_people_wrote_becomes_markup(shop: Callable[...,
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
-# What it costs
+# The number of queries
 
 
 def queries(client: Client, path: str, django_assert_max_num_queries: Any) -> int:

@@ -1,4 +1,4 @@
-"""The pages of the admin as people meet them: light, dark, narrow, without JavaScript, by keyboard, by screen reader."""
+"""The pages of the admin in a browser: light, dark, narrow, without JavaScript, by keyboard, by screen reader."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ PAGES = {
     "filtered": f"{LIST}?state=needs-action&o=3",
     "script": f"{LIST}shop.renumber_invoices/change/",
     "new": f"{LIST}billing.fix_totals/change/",
-    "circle": f"{LIST}billing.chicken/change/",
+    "cycle": f"{LIST}billing.chicken/change/",
     "hostile": f"{LIST}billing.hostile/change/",
     "unreadable": f"{LIST}billing.broken/change/",
     "reverted": f"{LIST}stock.count_again/change/",
     "missing": f"{LIST}stock.leaves/change/",
     "mark": f"{LIST}billing.fix_totals/mark/",
-    "forget": f"{LIST}shop.renumber_invoices/forget/",
+    "unmark": f"{LIST}shop.renumber_invoices/unmark/",
     "runs": "scripts_tracker/scriptrun/",
     "run": "scripts_tracker/scriptrun/10/change/",
     "history": f"{LIST}shop.renumber_invoices/history/",
@@ -61,7 +61,7 @@ def test_without_javascript_everything_can_be_read(
     words = {
         "list": ["billing.hostile", "Unreadable", "Missing", "By state", "Needs action"],
         "new": ["shop.import_orders", "failed", "Required by", "catalog.import_vat_rates"],
-        "reverted": ["Reverted", "Versions", "the file now", "Runs", "Succeeded"],
+        "reverted": ["Reverted", "Versions", "current file", "Runs", "Succeeded"],
         "run": ["Failed", "row 39: ok", "<b>bold?</b>", "ValueError: <script>alert(1)</script> is no amount"],
     }
     for text in words[name]:
@@ -84,7 +84,7 @@ def test_the_list_is_filtered_searched_and_sorted_without_javascript(look: Calla
     ]
 
 
-def test_a_script_is_marked_and_forgotten_with_the_keyboard_alone(
+def test_a_script_is_marked_and_unmarked_with_the_keyboard_alone(
     look: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:
     page = look(f"{LIST}billing.hostile/change/")
@@ -96,14 +96,14 @@ def test_a_script_is_marked_and_forgotten_with_the_keyboard_alone(
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_url("**/change/")
-    assert "is marked as applied" in page.inner_text(".messagelist")
+    assert "Marked billing.hostile as applied" in page.inner_text(".messagelist")
     assert "Looked at by hand" in page.inner_text("#st-runs + *")
     keep(page, "marked-light")
-    page.click("text=Forget")
-    page.click("[type=submit][value=Forget]")
-    assert page.url.endswith("/forget/"), "without a reason the browser or the server refuses"
+    page.click("text=Unmark")
+    page.click("[type=submit][value=Unmark]")
+    assert page.url.endswith("/unmark/"), "without a reason the browser or the server refuses"
     page.fill("[name=reason]", "It was a mistake.")
-    page.click("[type=submit][value=Forget]")
+    page.click("[type=submit][value=Unmark]")
     page.wait_for_url("**/change/")
     assert page.inner_text(".st-state").startswith("New")
 
@@ -124,9 +124,7 @@ def test_the_keyboard_reaches_the_boxes_of_the_picture_and_the_focus_can_be_seen
     page.wait_for_url(f"**/{name}/change/")
 
 
-def test_who_may_only_look_sees_no_buttons(
-    look: Callable[..., Any], keep: Callable[[Any, str], None]
-) -> None:
+def test_a_reader_sees_no_buttons(look: Callable[..., Any], keep: Callable[[Any, str], None]) -> None:
     page = look(PAGES["script"], name="rosa")
     keep(page, "reader-light")
     assert page.locator("text=Mark as applied").count() == 0

@@ -1,4 +1,4 @@
-"""What both lists have in common: they are read, never edited; and where a script's own pages are."""
+"""What both lists share: nothing in them can be edited; and the addresses of the pages."""
 
 from __future__ import annotations
 
@@ -25,50 +25,50 @@ else:
 
 
 class ReadOnlyAdmin(_ModelAdmin):
-    """A model that is shown as it is in the ledger's database, to those who may view it."""
+    """A table of the ledger, to read."""
 
     actions = None
 
     class Media:
-        """What the pages look like beyond Django's own style."""
+        """The style sheet."""
 
         css: ClassVar = {"all": ["scripts_tracker/admin.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """The rows, wherever the ledger is."""
+        """The rows, from the ledger's database."""
         return rows.in_ledger(super().get_queryset(request))
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
-        """Rows come from what happens."""
+        """Never: rows come from runs and decisions."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - as above
-        """What happened does not change."""
+        """Never: the past does not change."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - as above
-        """The history is kept; to forget that a script was applied is a decision, with a reason."""
+        """Never: the history is kept; to unmark a script is a decision with a reason."""
         return False
 
 
 def key_of(text: str | None) -> int | None:
-    """The key of a row; None where the text is none. Keys are 64 bits wide, and databases refuse more."""
+    """The key of a row, None if the text is none. Keys have 64 bits; databases refuse larger numbers."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None  # noqa: PLR2004 - the digits of 64 bits
 
 
 def page_of(site: AdminSite, script_id: ScriptId, view: str = "change") -> str:
-    """Where a script's page is, or the page of a decision about it: by its name, as new scripts have no row."""
+    """The address of a script's page, or of a decision about it: by its name, as new scripts have no row."""
     name = f"admin:scripts_tracker_script_{view}"
     return reverse(name, args=[quote(str(script_id))], current_app=site.name)
 
 
 def page_of_run(site: AdminSite, pk: int) -> str:
-    """Where one run is shown."""
+    """The address of a run's page."""
     return reverse("admin:scripts_tracker_scriptrun_change", args=[pk], current_app=site.name)
 
 
 def shows_runs(site: AdminSite, request: HttpRequest) -> bool:
-    """Whether this person may see runs here: what a script printed may be for fewer eyes than its state."""
+    """Whether this user may see runs here: fewer people may read a script's output than its state."""
     from scripts_tracker.models import ScriptRun
 
     return site.is_registered(ScriptRun) and site.get_model_admin(ScriptRun).has_view_permission(request)

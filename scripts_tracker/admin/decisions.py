@@ -1,4 +1,4 @@
-"""The two decisions that the admin offers: a page that asks for the reason, then one call, then the admin's history."""
+"""The two decisions in the admin: a page asks for the reason, then the ledger and the admin's history record it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from django.db import transaction
 from django.http import HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
-from scripts_tracker.admin import texts
-from scripts_tracker.admin.reading import page_of
+from scripts_tracker.admin import html
+from scripts_tracker.admin.base import page_of
 from scripts_tracker.ledger import rows
 from scripts_tracker.ledger.database import alias
 from scripts_tracker.project import marks
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
     from scripts_tracker.project.marks import MarkResult
     from scripts_tracker.project.status import ProjectStatus
 
-_CHANGED = "The script is not what it was when this page was opened. Look at it again, then decide."
+_CHANGED = "The script has changed since you opened this page. Check it again, then decide."
 
 
 class Decision(NamedTuple):
-    """One of the two, in words and deed.
+    """One of the two.
 
     Attributes:
         question: the title of the page; {} is the script.
-        consequence: what will be so afterwards.
-        button: what the button says.
+        consequence: what it changes.
+        button: the label of the button.
         done: the message afterwards; {} is the script.
-        logged: what the admin's history says before the reason.
-        why_not: why it cannot be done, as half a sentence.
+        logged: the entry in the admin's history, before the reason.
+        why_not: returns why it cannot be done, as half a sentence; empty if it can.
         carry_out: does it, with a reason and a user.
     """
 
@@ -54,34 +54,39 @@ class Decision(NamedTuple):
     carry_out: Callable[[ProjectStatus, ScriptStatus, str, str], MarkResult]
 
 
-MARK = Decision(
-    "Mark {} as applied",
-    "The version that the file holds now will count as applied here, although it was not run.",
-    "Mark as applied",
-    "The script {} is marked as applied.",
-    "Marked as applied",
-    marks.why_not_to_mark,
-    lambda overview, status, reason, user: marks.mark_applied([status], reason, overview.facts, user=user),
-)
-FORGET = Decision(
-    "Forget that {} was applied",
-    "Nothing will count as applied here any more: if the script has a file, it is new again and will be run."
-    " The history keeps every run.",
-    "Forget",
-    "The script {} is forgotten.",
-    "Forgot that it was applied",
-    marks.why_not_to_unmark,
-    lambda _, status, reason, user: marks.unmark([status], reason, user=user),
-)
+# By the name of their view.
+DECISIONS = {
+    "mark": Decision(
+        "Mark {} as applied",
+        "The script will be applied here at the current version of its file, without being run.",
+        "Mark as applied",
+        "Marked {} as applied.",
+        "Marked as applied",
+        marks.why_not_to_mark,
+        lambda overview, status, reason, user: marks.mark_applied(
+            [status], reason, overview.facts, user=user
+        ),
+    ),
+    "unmark": Decision(
+        "Unmark {}",
+        "The script will not be applied here any more. If it has a file, it will be new and run again."
+        " The history keeps every run.",
+        "Unmark",
+        "Unmarked {}: it is no longer applied.",
+        "Unmarked",
+        marks.why_not_to_unmark,
+        lambda _, status, reason, user: marks.unmark([status], reason, user=user),
+    ),
+}
 
 
 class DecisionForm(forms.Form):
-    """A reason, and what the script was like when the page was opened."""
+    """A reason, and the script as it was when the page was opened."""
 
     reason = forms.CharField(
         max_length=1_000,
         widget=forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"}),
-        help_text="Kept in the ledger and in the admin's history, with your name.",
+        help_text="Stored in the ledger and in the admin's history, with your name.",
     )
     seen = forms.CharField(widget=forms.HiddenInput)
 
@@ -102,13 +107,13 @@ def view(
     subject: Subject,
     context: dict[str, Any],
 ) -> HttpResponse:
-    """Ask, or do what was asked; what cannot be done is said on the script's own page."""
+    """Ask for the reason, or decide; if that is impossible, say why on the script's own page."""
     status = subject.status
     assert status is not None  # noqa: S101 - for mypy: scripts.py offers no other
     back = page_of(admin.admin_site, subject.id)
     refusal = decision.why_not(status)
     if refusal:
-        messages.error(request, f"The script {subject.id} was left alone: {refusal}.")
+        messages.error(request, f"The script {subject.id} was not changed: {refusal}.")
         return HttpResponseRedirect(back)
     form = DecisionForm(request.POST if request.method == "POST" else None, initial={"seen": _seen(status)})
     if form.is_valid() and form.cleaned_data["seen"] != _seen(status):
@@ -126,8 +131,8 @@ def view(
             "form": form,
             "decision": decision,
             "subject": subject,
-            "badge": texts.state_badge(status.state),
-            "why": texts.plain(report.why(status)),
+            "badge": html.state_badge(status.state),
+            "why": html.plain(report.why(status)),
             "back": back,
         },
     )
@@ -136,15 +141,15 @@ def view(
 def _carry_out(
     admin: ModelAdmin[Script], request: HttpRequest, decision: Decision, subject: Subject, reason: str
 ) -> None:
-    """Decide, and leave an entry in the admin's history: both or neither, where one database holds them."""
+    """Decide and log it in the admin's history: both or neither, if one database has both."""
     user: Any = request.user
     assert subject.status is not None  # noqa: S101 - as above
     with transaction.atomic(using=alias()):
-        outcome = decision.carry_out(subject.overview, subject.status, reason, user.get_username())
-        row = rows.script_row(subject.id) if outcome.done else None
+        result = decision.carry_out(subject.overview, subject.status, reason, user.get_username())
+        row = rows.script_row(subject.id) if result.done else None
         if row is not None:
             admin.log_change(request, row, f"{decision.logged}: {reason}")
-    for script_id, why in outcome.refused:
-        messages.error(request, f"The script {script_id} was left alone: {why}.")
-    for script_id in outcome.done:
+    for script_id, why in result.refused:
+        messages.error(request, f"The script {script_id} was not changed: {why}.")
+    for script_id in result.done:
         messages.success(request, decision.done.format(script_id))

@@ -1,4 +1,4 @@
-"""Pieces of the pages. Whatever scripts and people wrote is escaped here, or by the templates."""
+"""Pieces of HTML for the pages. Text from scripts and users is escaped here or by the templates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils.safestring import mark_safe
 from django.utils.timezone import template_localtime  # type: ignore[attr-defined]  # the stubs lack it
 
 from scripts_tracker.core import text
-from scripts_tracker.reporting import report
+from scripts_tracker.reporting.report import tone
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,33 +22,33 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import RunRecord
     from scripts_tracker.models import ScriptRun
 
-# Orders to a terminal, and what no font shows, in tracebacks and reasons; output comes without them.
+# Control sequences of terminals and characters without a glyph, in tracebacks and reasons; output is stored without.
 _UNSHOWN = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])|[^\S\n\t ]|[\x00-\x08\x0e-\x1f\x7f]"
 )
 NO_VALUE = "-"
 
 _OUTCOMES = {"failed": "trouble", "lost": "trouble", "running": "busy"}
-_KINDS = {"run": "Run", "rehearsal": "Rehearsal", "mark": "Marked as applied", "unmark": "Forgotten"}
+_KINDS = {"run": "Run", "rehearsal": "Dry run", "mark": "Marked as applied", "unmark": "Unmarked"}
 
 
 def badge(tone: str, words: str) -> SafeString:
-    """A state or an outcome, in a colour and in words."""
+    """A state or an outcome, in colour and in words."""
     return format_html('<span class="st-badge st-{}">{}</span>', tone, words)
 
 
 def state_badge(state: State | None) -> SafeString:
-    """A script's state; None where the ledger knows a script that is neither tracked nor applied."""
-    return badge("odd", "Not tracked") if state is None else badge(report.tone(state), state.label)
+    """A script's state; None if the ledger has a script that is neither tracked nor applied."""
+    return badge("odd", "Not tracked") if state is None else badge(tone(state), state.label)
 
 
 def outcome_badge(outcome: str) -> SafeString:
-    """How a run ended."""
+    """The outcome of a run."""
     return badge(_OUTCOMES.get(outcome, "done"), outcome.capitalize())
 
 
 def kind(name: str) -> str:
-    """What a row of the history is, in words."""
+    """The kind of a row of the history, in words."""
     return _KINDS.get(name, name)
 
 
@@ -57,18 +57,17 @@ def moment(value: datetime | None) -> str:
     return NO_VALUE if value is None else formats.localize(template_localtime(value))
 
 
-def run_in_brief(run: RunRecord, ended: str, where: str = "") -> SafeString:
-    """One row of the history in a line: when, by whom, what, how it ended.
+def run_line(run: RunRecord, outcome: str, where: str = "") -> SafeString:
+    """A row of the history in one line: when, by whom, what, the outcome.
 
     Args:
         run: the row.
-        ended: its outcome, as it is to be read now.
-        where: who did it and where, to stand after the moment.
+        outcome: its outcome as of now.
+        where: user and host, to stand after the moment.
     """
-    words = kind(run.kind).lower()
-    outcome = "" if run.kind in {"mark", "unmark"} else outcome_badge(ended)
+    ended = "" if run.kind in {"mark", "unmark"} else outcome_badge(outcome)
     when = format_html('<span class="st-moment">{}</span>', moment(run.started_at))
-    return format_html("{}{}: {} {}", when, where, words, outcome)
+    return format_html("{}{}: {} {}", when, where, kind(run.kind).lower(), ended)
 
 
 def duration(run: ScriptRun) -> str:
@@ -79,12 +78,12 @@ def duration(run: ScriptRun) -> str:
 
 
 def plain(text: str) -> str:
-    """A text without what steers a terminal."""
+    """A text without control sequences of terminals."""
     return _UNSHOWN.sub("", text.replace("\r\n", "\n"))
 
 
 def block(text: str, label: str) -> SafeString:
-    """A long text that scrolls within the page, with the keyboard too."""
+    """A long text that scrolls inside the page, also with the keyboard."""
     if not text:
         return format_html("{}", NO_VALUE)
     return format_html(
@@ -93,5 +92,5 @@ def block(text: str, label: str) -> SafeString:
 
 
 def trusted(svg: str) -> SafeString:
-    """A picture that ``drawing`` has escaped."""
-    return mark_safe(svg)  # noqa: S308 - every text in it went through html.escape
+    """A picture from ``graph.draw``, which escapes every text."""
+    return mark_safe(svg)  # noqa: S308 - as the docstring says
