@@ -64,7 +64,9 @@ def _misspelt() -> Iterator[CheckMessage]:
     for name in dir(settings):
         if name in conf.TOP_LEVEL_NAMES or not any(part in name for part in _OURS):
             continue
-        like = conf.nearest(name, conf.TOP_LEVEL_NAMES)
+        from scripts_tracker.core.names import nearest  # only for what is wrong already
+
+        like = nearest(name, conf.TOP_LEVEL_NAMES)
         if like:
             yield CheckWarning(
                 f"The setting {name} is not one of scripts_tracker's.",

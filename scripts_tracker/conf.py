@@ -198,13 +198,6 @@ def checks_git_status() -> bool:
     return bool(_top_level("CHECK_SCRIPT_GIT_STATUS", False))  # noqa: FBT003 - a setting's default
 
 
-def nearest(word: str, words: Mapping[str, object] | tuple[str, ...]) -> str | None:
-    """The valid word most like a wrong one, None where none is like it."""
-    import difflib  # only for what is wrong already
-
-    return next(iter(difflib.get_close_matches(word, list(words), n=1)), None)
-
-
 def problems() -> Iterator[Problem]:
     """Everything that is wrong with the settings, for the system checks."""
     for name, kind in _TOP_LEVEL.items():
@@ -243,7 +236,9 @@ def _shown(value: object) -> str:
 
 
 def _unknown(key: object) -> Problem:
-    like = nearest(str(key), tuple(_KEYS))
+    from scripts_tracker.core.names import nearest  # only for what is wrong already
+
+    like = nearest(str(key), _KEYS)
     hint = f'Did you mean "{like}"?' if like else f"The keys are: {', '.join(sorted(_KEYS))}."
     return Problem("SCRIPTS_TRACKER", f"SCRIPTS_TRACKER has an unknown key {_shown(key)}.", hint)
 

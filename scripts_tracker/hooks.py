@@ -15,7 +15,7 @@ from django.db.models.signals import post_migrate
 
 from scripts_tracker import conf
 from scripts_tracker.core.events import NOT_STARTED
-from scripts_tracker.core.text import printable
+from scripts_tracker.core.text import encodable
 from scripts_tracker.ledger import database
 from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import terminal, text
@@ -72,14 +72,14 @@ def _notify(stdout: Any) -> bool:
     output = terminal.output_for(stdout, sys.argv)
     if conf.tracker_settings().notify:
         report = Report(overview.statuses, overview.by_id, overview.findings)
-        stdout.write(printable(stdout, text.notice(report, output)) + "\n")
+        stdout.write(encodable(stdout, text.notice(report, output)) + "\n")
     if not overview.unapplied:
         return True
     from scripts_tracker.adoption import survey  # for what another tracker may have run
 
     is_pending = survey.is_pending(overview)
     if is_pending:
-        stdout.write(output.style.WARNING(printable(stdout, survey.ADOPT_FIRST)) + "\n")
+        stdout.write(output.style.WARNING(encodable(stdout, survey.ADOPT_FIRST)) + "\n")
     return not is_pending
 
 

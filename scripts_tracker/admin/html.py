@@ -11,6 +11,7 @@ from django.utils.safestring import mark_safe
 from django.utils.timezone import template_localtime  # type: ignore[attr-defined]  # the stubs lack it
 
 from scripts_tracker.core import text
+from scripts_tracker.core.redaction import ESCAPES
 from scripts_tracker.reporting.report import tone
 
 if TYPE_CHECKING:
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
     from scripts_tracker.models import ScriptRun
 
 # Control sequences of terminals and characters without a glyph, in tracebacks and reasons; output is stored without.
-_UNSHOWN = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])|[^\S\n\t ]|[\x00-\x08\x0e-\x1f\x7f]"
-)
+_UNSHOWN = re.compile(rf"{ESCAPES}|[^\S\n\t ]|[\x00-\x08\x0e-\x1f\x7f]")
 NO_VALUE = "-"
 
 _OUTCOMES = {"failed": "trouble", "lost": "trouble", "running": "busy"}

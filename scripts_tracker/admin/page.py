@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
     from django.http import HttpRequest
 
+    from scripts_tracker.core.history import PastRun, PastVersion
     from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import PastRun, PastVersion, ScriptRecord
+    from scripts_tracker.core.values import ScriptRecord
     from scripts_tracker.project.status import ProjectStatus
     from scripts_tracker.reporting.graph import Node
 
@@ -92,8 +93,7 @@ def _rows(subject: Subject) -> Iterator[tuple[str, Any]]:
         yield "Applied", html.moment(record.applied_at)
     if record and record.last_run:
         run = record.last_run
-        who = f" by {run.user}" if run.user else ""
-        where = f"{who} on {run.host}" if run.host else who
+        where = text.by_whom(run.user, run.host)
         yield "Last run", html.run_line(run, queries.last_outcome(record), where)
         yield "Reason", html.plain(run.reason)
     if definition:
@@ -205,6 +205,6 @@ def _run(run: PastRun, site: AdminSite) -> dict[str, Any]:
         "kind": html.kind(record.kind),
         "outcome": html.outcome_badge(run.outcome),
         "duration": html.NO_VALUE if run.seconds is None else text.duration(run.seconds),
-        "by": text.who(record),
+        "by": text.who(record.user, record.host),
         "reason": html.plain(record.reason).split("\n", 1)[0],
     }

@@ -20,7 +20,7 @@ from scripts_tracker.adoption.legacy_sources import (
 )
 from scripts_tracker.adoption.report import AdoptionReport, AdoptionResult, AdoptionStatus, OrphanRow
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import local_time
+from scripts_tracker.core.text import by_whom, local_time
 from scripts_tracker.core.values import Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.ledger import database, queries, writing
@@ -60,8 +60,7 @@ def survey(overview: ProjectStatus, using: str, tables: Sequence[str]) -> tuple[
 def record(marks: Sequence[Mark]) -> None:
     """Add them to the history with the old dates; only the reason names who adopts them, and when."""
     here = versions.run_metadata("mark")
-    who = "".join(f" {word} {name}" for word, name in (("by", here.user), ("on", here.host)) if name)
-    prefix = f"adopted on {local_time(database.now())}{who}"
+    prefix = f"adopted on {local_time(database.now())}{by_whom(here.user, here.host)}"
     writing.mark_applied(
         [mark._replace(reason=f"{prefix} {mark.reason}") for mark in marks], RunFacts("mark")
     )

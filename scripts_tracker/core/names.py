@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from scripts_tracker.exceptions import UnknownScript
@@ -12,22 +11,31 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.values import ScriptId
 
-
-# difflib's default of 0.6 takes "third" for a slip of "frist".
+# For names of scripts, which share words: difflib's default of 0.6 takes "third" for a slip of "frist".
 _LIKENESS = 0.65
 
 
-def suggestion(text: str, known: Collection[ScriptId]) -> str:
-    """``did you mean a.b or c.d?``, empty where nothing is near."""
-    full = {str(script_id): script_id for script_id in known}
-    short: dict[str, list[str]] = {}
-    for script_id in known:
-        short.setdefault(script_id.name, []).append(str(script_id))
-    near = difflib.get_close_matches(text, full, n=3, cutoff=_LIKENESS)
-    for name in difflib.get_close_matches(text.rpartition(".")[2], short, n=3, cutoff=_LIKENESS):
-        near.extend(short[name])
-    chosen = list(dict.fromkeys(near))[:3]
-    return f"did you mean {' or '.join(chosen)}?" if chosen else ""
+def close_matches(word: str, known: Iterable[str], most: int = 1, likeness: float = 0.6) -> list[str]:
+    """The known words most like a misspelt one, the likest first; empty where none is."""
+    import difflib  # needed only where something is misspelt
+
+    return difflib.get_close_matches(word, list(known), n=most, cutoff=likeness)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word most like a misspelt one; empty where none is."""
+    return next(iter(close_matches(word, known)), "")
+
+
+def nearest_scripts(text: str, known: Iterable[ScriptId]) -> str:
+    """The scripts whose full or short name is most like what was written, as ``a.b or c.d``; empty where none is."""
+    by_short_name: dict[str, list[str]] = {}
+    for script_id in sorted(known):
+        by_short_name.setdefault(script_id.name, []).append(str(script_id))
+    near = close_matches(text, (one for several in by_short_name.values() for one in several), 3, _LIKENESS)
+    for name in close_matches(text.rpartition(".")[2], by_short_name, 3, _LIKENESS):
+        near.extend(by_short_name[name])
+    return " or ".join(list(dict.fromkeys(near))[:3])
 
 
 def resolve(text: str, known: Collection[ScriptId]) -> ScriptId:
@@ -37,10 +45,10 @@ def resolve(text: str, known: Collection[ScriptId]) -> ScriptId:
     if exact or len(found) == 1:
         return (exact or found)[0]
     if found:
-        choices = ", ".join(map(str, found))
-        raise UnknownScript(f"{text!r} is the name of several scripts; type one of: {choices}")
-    near = suggestion(text, known) or "manage.py check_scripts --all lists the scripts."
-    raise UnknownScript(f"there is no tracked script {text!r}; {near}")
+        raise UnknownScript(f"several scripts are named {text!r}; use one of: {', '.join(map(str, found))}")
+    near = nearest_scripts(text, known)
+    hint = f"did you mean {near}?" if near else "manage.py check_scripts --all lists the scripts."
+    raise UnknownScript(f"there is no tracked script {text!r}; {hint}")
 
 
 def resolve_all(texts: Iterable[str], known: Collection[ScriptId]) -> tuple[ScriptId, ...]:

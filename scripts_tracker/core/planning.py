@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import heapq
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
@@ -202,10 +201,10 @@ def _tags(status: ScriptStatus) -> tuple[str, ...]:
 def _insist_on_tags(wanted: Sequence[str], known: set[str]) -> None:
     for tag in wanted:
         if tag not in known:
-            near = difflib.get_close_matches(tag, known, n=1)
+            near = names.nearest(tag, known)
             there = f"the tags are: {', '.join(sorted(known))}" if known else "no script has a tag"
             raise UnknownScript(
-                f"no tracked script has the tag {tag!r}; {f'did you mean {near[0]}?' if near else there}"
+                f"no tracked script has the tag {tag!r}; {f'did you mean {near}?' if near else there}"
             )
 
 

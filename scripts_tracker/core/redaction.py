@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 MASK = "********************"
 
+# Colours and other commands to a terminal; between a name and its value they would hide a secret from the mask. A text,
+# as most runs print none and need not compile it.
+ESCAPES = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])"
+
 # Every search starts at a literal word or where a word starts, and no repetition can be split in two ways:
 # so hostile text costs time in proportion to its length.
 

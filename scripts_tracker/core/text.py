@@ -8,10 +8,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import (
-        Finding,
-        RunRecord,
-    )
+    from scripts_tracker.core.values import Finding, RunRecord
 
 
 def path_of(status: ScriptStatus) -> str:
@@ -22,17 +19,17 @@ def path_of(status: ScriptStatus) -> str:
 
 
 def local_time(moment: datetime | None) -> str:
-    """A moment as people of the project read it, to the minute."""
+    """A moment in the project's time zone, to the minute."""
     if moment is None:
         return "an unknown date"
-    # Django sets the process's time zone to TIME_ZONE, so this is the project's own time.
+    # Django sets the time zone of the process to TIME_ZONE.
     local = moment.astimezone() if moment.tzinfo else moment
     return f"{local:%Y-%m-%d %H:%M}"
 
 
 def duration(seconds: float) -> str:
     """A time span as people say it: 0.4 s, 12 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
-    if seconds < 10:  # noqa: PLR2004 - tenths say nothing of more
+    if seconds < 10:  # noqa: PLR2004 - tenths of a second matter up to here
         return f"{max(seconds, 0):.1f} s"
     total = round(seconds)
     for size, unit, smaller, small_unit in (
@@ -46,13 +43,29 @@ def duration(seconds: float) -> str:
     return f"{total} s"
 
 
-def who(record: RunRecord) -> str:
-    """``deploy on web-1``; empty where nothing is known."""
-    return " on ".join(part for part in (record.user, record.host) if part)
+def who(user: str, host: str) -> str:
+    """``deploy on web-1``; empty where neither is known."""
+    return " on ".join(filter(None, (user, host)))
 
 
-def finding(found: Finding) -> dict[str, Any]:
-    """One finding, as the lint's JSON and this one have it."""
+def by_whom(user: str, host: str) -> str:
+    """`` by deploy on web-1``, to follow a verb or a moment; empty where neither is known."""
+    return "".join(f" {word} {name}" for word, name in (("by", user), ("on", host)) if name)
+
+
+def describe_start(run: RunRecord) -> str:
+    """When a run started, who started it and where: ``2026-07-01 12:00 by deploy on web-1, process 7``."""
+    process = f", process {run.pid}" if run.pid else ""
+    return f"{local_time(run.started_at)}{by_whom(run.user, run.host)}{process}"
+
+
+def describe_holder(run: RunRecord | None) -> str:
+    """Why a script is held, as half a sentence; without a run, only the lock of another transaction is known."""
+    return f"running since {describe_start(run)}" if run else "locked by another transaction"
+
+
+def finding_to_json(found: Finding) -> dict[str, Any]:
+    """One finding, as in the JSON of the lint and of ``check_scripts``."""
     return {
         "path": found.location.path,
         "line": found.location.line,
@@ -64,7 +77,20 @@ def finding(found: Finding) -> dict[str, Any]:
     }
 
 
-def printable(stream: Any, text: str) -> str:
+def escaped(text: str) -> str:
+    """The text with ``^[`` or ``<U+202E>`` in place of characters that control a terminal, hide text or end a line."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each == "\t" else _escape(each) for each in text)
+
+
+def _escape(character: str) -> str:
+    """As git and less show it, and unlike an escape that an author wrote."""
+    code = ord(character)
+    return f"^{chr(code + 64)}" if code < 32 else f"<U+{code:04X}>"  # noqa: PLR2004 - the controls of ASCII
+
+
+def encodable(stream: Any, text: str) -> str:
     """The text with escapes in place of what the stream's encoding cannot write."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:

@@ -21,12 +21,10 @@ from django.db.models import (
 )
 
 from scripts_tracker.core import watches
+from scripts_tracker.core.history import Past, PastRun, PastVersion
 from scripts_tracker.core.values import (
     ALGORITHM,
     Fingerprint,
-    Past,
-    PastRun,
-    PastVersion,
     RunRecord,
     ScriptId,
     ScriptRecord,

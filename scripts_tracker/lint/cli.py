@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
+from scripts_tracker.core.text import encodable
 from scripts_tracker.lint import config as lint_config
 from scripts_tracker.lint.config import WrongUseError
 
@@ -242,8 +243,7 @@ def _write(text: str) -> None:
     if sys.stdout is None:
         raise WrongUseError("standard output is closed")
     text = f"{text}\n" if text and not text.endswith("\n") else text
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stdout.write(encodable(sys.stdout, text))
 
 
 def _let_go_of_output() -> None:
@@ -253,9 +253,7 @@ def _let_go_of_output() -> None:
 
 
 def _complain(text: str) -> None:
-    encoding = sys.stderr.encoding or "utf-8"
-    line = f"scripts-tracker-lint: {text}\n"
-    sys.stderr.write(line.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stderr.write(encodable(sys.stderr, f"scripts-tracker-lint: {text}\n"))
 
 
 if __name__ == "__main__":

@@ -82,10 +82,10 @@ def checked_codes(chosen: Iterable[str], origin: str) -> tuple[str, ...]:
     for one in chosen:
         name = one.strip().upper()
         if not name or (name != _EVERYTHING and not any(code.startswith(name) for code in codes.ALL)):
-            import difflib
+            from scripts_tracker.core.names import nearest  # only for what is wrong already
 
-            near = difflib.get_close_matches(name, codes.ALL, n=1, cutoff=0.5)
-            advice = f"did you mean {near[0]}?" if near else "see --list-rules."
+            near = nearest(name, codes.ALL)
+            advice = f"did you mean {near}?" if near else "see --list-rules."
             raise WrongUseError(f"{origin}: unknown rule {one!r}; {advice}")
         found.append(name)
     return tuple(found)
@@ -114,10 +114,10 @@ def read(root: str) -> Config:
     for key, value in table.items():
         name = str(key).replace("-", "_").lower()
         if name not in known:
-            import difflib
+            from scripts_tracker.core.names import nearest  # as above
 
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            advice = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}."
+            near = nearest(name, known)
+            advice = f"did you mean {near}?" if near else f"known keys: {', '.join(known)}."
             raise WrongUseError(f"{FILE}: unknown key {key!r} in [tool.{TABLE}]; {advice}")
         values[name] = _value(name, value, root)
     return Config(**values)

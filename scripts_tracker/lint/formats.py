@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from scripts_tracker.core.text import escaped, finding_to_json
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Protocol
@@ -35,17 +37,6 @@ class LintCanvas(NamedTuple):
     width: int | None = None
 
 
-def visible(text: str) -> str:
-    """The text with escapes for everything that is not printable, so that it cannot steer a terminal or end a line."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else _escape(each) for each in text)
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
-
-
 def render_text(findings: Sequence[Finding], canvas: LintCanvas) -> str:
     """For people, and for editors that follow ``path:line:column``: each finding with its hint, and the count."""
     lines = [line for finding in findings for line in _lines(finding, canvas)]
@@ -54,10 +45,10 @@ def render_text(findings: Sequence[Finding], canvas: LintCanvas) -> str:
 
 def _lines(finding: Finding, canvas: LintCanvas) -> Iterator[str]:
     # Never wrapped: terminals turn it into a link, and people grep for it.
-    place = _styled(visible(str(finding.location)), _BOLD, canvas)
-    yield f"{place}: {_styled(finding.code, _RED, canvas)} {visible(finding.message)}"
+    place = _styled(escaped(str(finding.location)), _BOLD, canvas)
+    yield f"{place}: {_styled(finding.code, _RED, canvas)} {escaped(finding.message)}"
     if finding.hint:
-        first, *rest = _wrapped(visible(finding.hint), canvas)
+        first, *rest = _wrapped(escaped(finding.hint), canvas)
         yield _styled(_HELP, _CYAN, canvas) + first
         yield from (" " * len(_HELP) + line for line in rest)
 
@@ -85,9 +76,7 @@ def _styled(text: str, style: str, canvas: LintCanvas) -> str:
 
 def render_json(findings: Sequence[Finding], _canvas: LintCanvas) -> str:
     """Version 1 of the contract, as one document in ASCII, which every stream can take."""
-    from scripts_tracker.core.text import finding
-
-    return json.dumps({"version": 1, "findings": [finding(one) for one in findings]}, indent=2)
+    return json.dumps({"version": 1, "findings": [finding_to_json(one) for one in findings]}, indent=2)
 
 
 def render_github(findings: Sequence[Finding], _canvas: LintCanvas) -> str:
@@ -103,7 +92,7 @@ def _command(finding: Finding) -> str:
 
 
 def _data(text: str) -> str:
-    return visible(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
+    return escaped(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
 
 
 def _property(text: str) -> str:

@@ -18,7 +18,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
 from scripts_tracker.core.events import NOT_STARTED
-from scripts_tracker.core.text import printable
+from scripts_tracker.core.text import encodable
 from scripts_tracker.exceptions import ScriptsTrackerError
 from scripts_tracker.ledger import database
 from scripts_tracker.reporting import terminal
@@ -72,7 +72,7 @@ class TrackerCommand(BaseCommand):
 
 def put(stream: OutputWrapper, text: str, ending: str = "") -> None:
     """Write a text with escapes for what the stream cannot encode, and flush it."""
-    stream.write(printable(stream, text), ending=ending)
+    stream.write(encodable(stream, text), ending=ending)
     stream.flush()
 
 

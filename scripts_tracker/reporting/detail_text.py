@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from scripts_tracker.core.text import duration, local_time, path_of, who
+from scripts_tracker.core.text import duration, escaped, local_time, path_of, who
 from scripts_tracker.core.values import ScriptOptions
 from scripts_tracker.project.detail import next_steps
 from scripts_tracker.reporting.report import tone, why
-from scripts_tracker.reporting.terminal import escaped, wrapped
+from scripts_tracker.reporting.terminal import wrapped
 from scripts_tracker.reporting.text import problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from scripts_tracker.core.history import PastRun, PastVersion
     from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import PastRun, PastVersion, ScriptDefinition
+    from scripts_tracker.core.values import ScriptDefinition
     from scripts_tracker.project.detail import ScriptDetail
     from scripts_tracker.reporting.terminal import Output
 
@@ -146,7 +147,7 @@ def _runs(detail: ScriptDetail, output: Output) -> Iterator[str]:
 
 def _run(run: PastRun, output: Output) -> Iterator[str]:
     record, outcome = run.record, _outcome(run)
-    by = escaped(who(record))
+    by = escaped(who(record.user, record.host))
     line = f"  {local_time(record.started_at)}  {outcome}"
     fits = output.width is None or len(f"{line}, {by}") <= output.width
     coloured = line.replace(outcome, _outcome_style(run, output)(outcome))

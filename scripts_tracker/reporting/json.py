@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from scripts_tracker.core.text import finding, path_of
+from scripts_tracker.core.text import finding_to_json, path_of
 from scripts_tracker.reporting.report import why
 
 if TYPE_CHECKING:
+    from scripts_tracker.core.history import PastRun, PastVersion
     from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import PastRun, PastVersion, ScriptDefinition
+    from scripts_tracker.core.values import ScriptDefinition
     from scripts_tracker.project.detail import Comparison, ScriptDetail
     from scripts_tracker.reporting.report import Report
     from scripts_tracker.reporting.terminal import Output
@@ -23,7 +24,7 @@ def check(report: Report, output: Output) -> str:
         "counts": {state.value: count for state, count in report.counts.items()},
         "needs_action": any(status.state.needs_action for status in report.statuses),
         "scripts": [_status(status) for status in report.listed],
-        "problems": [finding(found) for found in report.findings],
+        "problems": [finding_to_json(found) for found in report.findings],
     }
     return json.dumps(document, indent=2, ensure_ascii=not output.unicode)
 
@@ -37,7 +38,7 @@ def script(detail: ScriptDetail, output: Output) -> str:
         "why": why(detail.status),
         "options": _options(detail.status.definition),
         "required_by": [str(other.id) for other in detail.required_by],
-        "problems": [finding(found) for found in detail.findings],
+        "problems": [finding_to_json(found) for found in detail.findings],
         "versions": [_version(detail, version) for version in past.versions],
         "runs_total": past.total,
         "runs": [_run(run) for run in past.runs],

@@ -11,7 +11,7 @@ from django.core import management
 from django.core.management.base import CommandError
 
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import duration, local_time
+from scripts_tracker.core.text import describe_holder, duration
 from scripts_tracker.reporting.report import why
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scripts_tracker.core.events import Result, RunEvent, Summary
     from scripts_tracker.core.planning import Choice, Plan
     from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import RunRecord, ScriptId
+    from scripts_tracker.core.values import ScriptId
     from scripts_tracker.reporting.terminal import Output
 
 # Where the first frames of a traceback are: the runner, importlib, Django, the decorators.
@@ -40,13 +40,6 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _holder(run: RunRecord | None) -> str:
-    if run is None:
-        return "another transaction"
-    process = f", process {run.pid}" if run.pid else ""
-    return f"{run.host}{process}, which has been running it since {local_time(run.started_at)}"
 
 
 class Progress:
@@ -83,7 +76,7 @@ class Progress:
         return f"{self._head(event)}: {_outcome(event.result, self._output)}"
 
     def _waiting(self, event: RunEvent) -> str:
-        text = f"{self._head(event)}: waiting for {_holder(event.holder)}"
+        text = f"{self._head(event)}: waiting: {describe_holder(event.holder)}"
         if self._output.width is not None:
             self._is_drawn = True
             line = f"{text} ({clock(event.seconds)})"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scripts_tracker.core import watches
 from scripts_tracker.core.states import State, is_same_code
-from scripts_tracker.core.text import local_time
+from scripts_tracker.core.text import describe_holder, describe_start, local_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +92,7 @@ def why(status: ScriptStatus) -> str:
     """Why the script is in its state, as half a sentence."""
     applied = local_time(status.record.applied_at) if status.record else ""
     run = status.record.last_run if status.record else None
-    started = _started(run) if run else ""
+    started = describe_start(run) if run else ""
     words = {
         State.UNREADABLE: _unreadable(status),
         State.FAILED: f"the last run failed (started {started}){_error(run)}",
@@ -102,7 +102,7 @@ def why(status: ScriptStatus) -> str:
         State.EDITED: f'{_modified(status, applied)}, and rerun is "once"',
         State.REVERTED: f"this version was applied earlier, and another one on {applied}",
         State.MOVED: f"the same code was applied as {status.moved_from}, whose file is gone",
-        State.RUNNING: f"running since {started}",
+        State.RUNNING: describe_holder(run),
         State.RECURRING: f'applied on {applied}, and rerun is "always"',
         State.APPLIED: f"applied on {applied}",
         State.MISSING: f"applied on {applied}, {_absence(status)}",
@@ -115,12 +115,6 @@ def why(status: ScriptStatus) -> str:
     return f"{reason}; only the bytes could be compared: {by_bytes}" if by_bytes else reason
 
 
-def _started(run: RunRecord) -> str:
-    user = f" by {run.user}" if run.user else ""
-    process = f", process {run.pid}" if run.pid else ""
-    return f"{local_time(run.started_at)}{user} on {run.host}{process}"
-
-
 def _error(run: RunRecord | None) -> str:
     lines = run.reason.splitlines() if run else []
     return f": {lines[0]}" if lines else ""
@@ -130,7 +124,7 @@ def _new(run: RunRecord | None) -> str:
     if run is not None and run.kind == "run" and run.outcome == "succeeded":
         return f"ran on {local_time(run.started_at)} ({run.reason}: not marked as applied)"
     if run is not None and run.kind == "unmark":
-        return f"unmarked on {_started(run)}"
+        return f"unmarked on {describe_start(run)}"
     return "never applied here"
 
 

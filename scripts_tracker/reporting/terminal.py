@@ -84,16 +84,3 @@ def wrapped(text: str, indent: str, output: Output, hang: str = "") -> Iterator[
                 break_long_words=False,
                 break_on_hyphens=False,
             )
-
-
-def escaped(text: str) -> str:
-    """A line with ``^[`` or ``<U+202E>`` in place of characters that control the terminal or hide text."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() or each == "\t" else _escape(each) for each in text)
-
-
-def _escape(character: str) -> str:
-    """As git and less show it, and unlike an escape that an author wrote."""
-    code = ord(character)
-    return f"^{chr(code + 64)}" if code < 32 else f"<U+{code:04X}>"  # noqa: PLR2004 - the controls of ASCII

@@ -16,15 +16,13 @@ from threading import RLock
 from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Any
 
+from scripts_tracker.core import redaction
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 # Kept beyond the limit, so that no secret is cut in half before it is masked; a large private key has 6 KiB.
 SLACK = 8 * 1024
-
-# Colours and other orders to a terminal; between a name and its value they would hide a secret from the mask. Compiled
-# when the first one is printed.
-_ESCAPES = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])"
 
 # Short writes are joined when there are so many of them.
 _PIECES = 4096
@@ -80,7 +78,7 @@ def _end(text: str, room: int) -> str:
 def _as_seen(text: str) -> str:
     """Without colours, and without what a progress bar has overwritten, which would push out all else."""
     if "\x1b" in text:
-        text = re.sub(_ESCAPES, "", text)
+        text = re.sub(redaction.ESCAPES, "", text)
     if "\r" in text:
         text = "\n".join(_overwritten(line) for line in text.split("\n"))
     return text

@@ -14,7 +14,7 @@ from django.db.migrations import Migration
 from scripts_tracker import conf
 from scripts_tracker.core import names, planning
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import printable
+from scripts_tracker.core.text import encodable
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import LedgerMissing, ScriptsTrackerError, UserAbortingExecution
 from scripts_tracker.ledger import database
@@ -69,8 +69,8 @@ def find_missing(asking: ScriptId, required: Sequence[Required], overview: Proje
         target = _target(one, asking)
         status = by_id.get(target)
         if status is None:
-            near = names.suggestion(str(target), by_id.keys())
-            unknown[f"{target} (no such tracked script{'; ' + near if near else ''})"] = None
+            near = names.nearest_scripts(str(target), by_id)
+            unknown[f"{target} (no such tracked script{f'; did you mean {near}?' if near else ''})"] = None
         elif not status.state.satisfies:
             known[target] = status
     return Missing(tuple(known.values()), tuple(unknown))
@@ -118,7 +118,7 @@ def _ask(asking: ScriptId, missing: Missing, overview: ProjectStatus) -> None:
         *(f"    {text}" for text in missing.unknown),
         "It is advised to abort this script and to apply the ones it requires first.",
     ]
-    sys.stdout.write(printable(sys.stdout, "\n".join(lines)) + "\n")
+    sys.stdout.write(encodable(sys.stdout, "\n".join(lines)) + "\n")
     if _answer(f"Do you want to abort the execution of {asking}? [Y/N] ") in {"y", "yes"}:
         raise Aborted(f"{asking} was not run, as you chose.{_advice(missing, overview)}")
 
@@ -223,8 +223,10 @@ def _gate_target(name: str, app_label: str) -> ScriptId:
 
 
 def _unknown(script_id: ScriptId, by_id: Mapping[ScriptId, ScriptStatus]) -> str:
-    near = names.suggestion(str(script_id), by_id.keys())
-    return "never applied here, and there is no such tracked script" + (f"; {near}" if near else "")
+    near = names.nearest_scripts(str(script_id), by_id)
+    return "never applied here, and there is no such tracked script" + (
+        f"; did you mean {near}?" if near else ""
+    )
 
 
 def _gate_advice(known: Sequence[ScriptStatus], unknown: Sequence[ScriptId]) -> str:

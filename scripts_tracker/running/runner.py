@@ -16,6 +16,7 @@ from django.db import Error, close_old_connections
 from scripts_tracker import conf
 from scripts_tracker.core.events import Result, RunEvent, StepOutcome, Summary
 from scripts_tracker.core.states import State
+from scripts_tracker.core.text import describe_holder
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import database, leases, processes, queries
 from scripts_tracker.ledger.processes import Terminated
@@ -25,7 +26,7 @@ from scripts_tracker.project.status import load_status
 from scripts_tracker.running import attempt
 from scripts_tracker.running.calls import AFTER_SUCCESS, Ticket, planned
 from scripts_tracker.running.outcome import INTERRUPTED, Unrecorded
-from scripts_tracker.running.start import Changed, Held, holder
+from scripts_tracker.running.start import Changed, Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -151,7 +152,9 @@ class Runner:
                     )
                 until = until or time.monotonic() + self._options.wait
                 if not self._wait(status, held.run, until):
-                    return Result(status, StepOutcome.HELD, time.monotonic() - began, holder(held.run))
+                    return Result(
+                        status, StepOutcome.HELD, time.monotonic() - began, describe_holder(held.run)
+                    )
             left = until - time.monotonic() if until else 0.0
             self._now = _patiently(load_status, left).by_id
             if planned_status.id not in self._now:

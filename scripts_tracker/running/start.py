@@ -35,7 +35,9 @@ class Held(CommandError):
     """Somebody else runs the script; ``run`` is their attempt, None where only a lock of theirs is seen."""
 
     def __init__(self, script_id: ScriptId, run: RunRecord | None) -> None:
-        super().__init__(f"{script_id} was not run: {holder(run)}. Wait until that ends.")
+        from scripts_tracker.core.text import describe_holder  # seldom needed
+
+        super().__init__(f"{script_id} was not run: {describe_holder(run)}. Wait until that ends.")
         self.run = run
 
 
@@ -57,16 +59,6 @@ class Start(NamedTuple):
     def is_rehearsal(self) -> bool:
         """Whether nothing is held, as nothing is going to change that counts."""
         return self.reason == _DRY_RUN
-
-
-def holder(run: RunRecord | None) -> str:
-    """Who runs a script, as half a sentence."""
-    if run is None:
-        return "another transaction keeps it locked in the ledger"
-    from scripts_tracker.core.text import local_time  # seldom needed
-
-    process = f", process {run.pid}" if run.pid else ""
-    return f"it has been running since {local_time(run.started_at)} on {run.host}{process}"
 
 
 def start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticket | None) -> Start:

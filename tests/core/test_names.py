@@ -15,7 +15,7 @@ WRONG = {
     "a slip gets the nearest name": ("recout", "did you mean stock.recount?"),
     "a slip in a full name gets the nearest full name": ("stock.recont", "did you mean stock.recount?"),
     "the right name in the wrong app gets the right app": ("shop.recount", "did you mean stock.recount?"),
-    "a name of two scripts gets both": ("fix_totals", "type one of: shop.fix_totals, stock.fix_totals"),
+    "a name of two scripts gets both": ("fix_totals", "use one of: shop.fix_totals, stock.fix_totals"),
     "a name like nothing gets the list": ("qqqqqq", "manage.py check_scripts --all"),
     "an empty name gets the list": ("", "manage.py check_scripts --all"),
 }

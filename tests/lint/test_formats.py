@@ -93,7 +93,7 @@ def test_nothing_in_a_file_steers_the_terminal() -> None:
     lines = text(EVIL).split("\n")
     assert len(lines) == 3
     assert all(line.isprintable() for line in lines)
-    assert lines[0] == r"a\x1b[2J\n:,%.py:1:1: ST003 it\x07 is\r\n100% \u202egnorw"
+    assert lines[0] == "a^[[2J^J:,%.py:1:1: ST003 it^G is^M^J100% <U+202E>gnorw"
 
 
 def test_json_is_version_1_with_every_finding_in_full() -> None:
@@ -142,7 +142,7 @@ def test_github_gets_a_command_a_line() -> None:
 
 def test_nothing_in_a_file_ends_a_github_command() -> None:
     assert github(EVIL) == (
-        r"::error file=a\x1b[2J%0A%3A%2C%25.py,line=1,col=1,title=ST003::it\x07 is%0D%0A100%25 \u202egnorw%0Aa%0Ab"
+        "::error file=a^[[2J%0A%3A%2C%25.py,line=1,col=1,title=ST003::it^G is%0D%0A100%25 <U+202E>gnorw%0Aa%0Ab"
     )
 
 

@@ -12,8 +12,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from scripts_tracker.core.history import Past
 from scripts_tracker.core.states import ScriptStatus, State
-from scripts_tracker.core.values import Past, ScriptId, ScriptRecord
+from scripts_tracker.core.values import ScriptId, ScriptRecord
 from scripts_tracker.ledger import processes
 from scripts_tracker.ledger import queries as history
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
@@ -80,7 +81,7 @@ def document(text: str) -> dict[str, Any]:
 WRONG = {
     "an unknown name": (["frist"], "did you mean shop.first?"),
     "an untracked command": (["ordinary"], "there is no tracked script 'ordinary'"),
-    "a name that two apps have": (["second"], "type one of: shop.second, stock.second"),
+    "a name that two apps have": (["second"], "use one of: shop.second, stock.second"),
     "raw without a diff": (["shop.first", "--raw"], "--raw goes with --diff"),
 }
 

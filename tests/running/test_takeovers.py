@@ -91,7 +91,7 @@ def test_an_open_transaction_on_sqlite_keeps_the_others_out(shop: Shop) -> None:
     wait_for(lambda: shop.lease_ends() <= 0, "the lease runs out")
     second = shop.run("run_scripts", "--wait", "1")
     assert second.code == 1
-    assert "another transaction keeps it locked in the ledger" in second.out
+    assert "locked by another transaction" in second.out
     assert "database is locked" not in second.out + second.err
     (third,) = shop.start(("run_scripts", "--wait", "600"))
     first.signal(signal.SIGCONT)

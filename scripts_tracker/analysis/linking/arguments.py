@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from functools import partial
@@ -12,6 +11,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.values import Const, Ref, dotted
 from scripts_tracker.analysis.linking.modules import SKIPPED
 from scripts_tracker.analysis.linking.resolving import Broken, FoundModule, FoundValue, Unknown
+from scripts_tracker.core.names import close_matches, nearest, nearest_scripts
 from scripts_tracker.core.values import (
     INSTALLED,
     RERUN_VALUES,
@@ -23,7 +23,7 @@ from scripts_tracker.core.values import (
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from scripts_tracker.analysis.facts.values import Argument, Call, Constant
     from scripts_tracker.analysis.findings import Findings
@@ -66,7 +66,7 @@ def read_options(
             message = "@tracked_script takes its options by name only"
             tell(codes.INVALID_OPTION, message, f"Write the name of the option, such as {_example('rerun')}.")
         elif name not in NAMES:
-            hint = f"{_nearest(name, NAMES)}The options are {', '.join(NAMES)}."
+            hint = f"{_did_you_mean(name, NAMES)}The options are {', '.join(NAMES)}."
             tell(codes.INVALID_OPTION, f"@tracked_script has no option {name!r}", hint)
         else:
             options = _with_option(options, name, constant_of(argument, home, resolver), tell)
@@ -103,7 +103,7 @@ def _with_option(
 
 def _advice(name: str, value: Constant) -> str:
     if name == "rerun":
-        near = _nearest(value, RERUN_VALUES) if isinstance(value, str) else ""
+        near = _did_you_mean(value, RERUN_VALUES) if isinstance(value, str) else ""
         return f"{near}The values of rerun are {', '.join(map(repr, RERUN_VALUES))}."
     if name == "atomic":
         return "Write atomic=True or atomic=False."
@@ -122,9 +122,9 @@ def _example(name: str) -> str:
     return examples.get(name, 'unless=("dry_run",)')
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"Did you mean {near[0]!r}? " if near else ""
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    near = nearest(name, known)
+    return f"Did you mean {near!r}? " if near else ""
 
 
 _EXAMPLE = 'such as @required_preceding_script("app.name")'
@@ -247,7 +247,7 @@ class RequirementReader:
         target = ScriptId(label or app_label, name)
         if target in self._commands.by_id:
             return target, str(target)
-        hint = self._other_spelling(value) or self._nearest(target)
+        hint = self._other_spelling(value) or self._nearest(str(target))
         self._report(
             home.file,
             place,
@@ -259,7 +259,7 @@ class RequirementReader:
 
     def _missing_module(self, path: str, argument: Argument, home: Module) -> tuple[None, str]:
         name = path.rpartition(".")[2]
-        hint = self._other_spelling(name) or self._nearest(ScriptId("", name))
+        hint = self._other_spelling(name) or self._nearest(name)
         message = f"the required module {path} is no management command of this project"
         self._report(home.file, argument.place, codes.UNKNOWN_REQUIREMENT, message, hint)
         return None, path
@@ -280,21 +280,13 @@ class RequirementReader:
         names = sorted(f'"{one.folder.app_label}.{one.name}"' for one in fitting)
         return f"Write {' or '.join(names)}." if names else ""
 
-    def _nearest(self, target: ScriptId) -> str:
-        return nearest(target, self._commands.by_id)
-
-
-def nearest(target: ScriptId, known: Mapping[ScriptId, object]) -> str:
-    """A hint that names the scripts whose names are most like one that does not exist."""
-    wanted = str(target) if target.app_label else target.name
-    texts = {str(one): str(one) for one in sorted(known)}
-    near = difflib.get_close_matches(wanted, texts, n=3, cutoff=0.7)
-    if not near:
-        names = {one.name: str(one) for one in sorted(known, reverse=True)}
-        near = [names[name] for name in difflib.get_close_matches(target.name, names, n=3, cutoff=0.7)]
-    if near:
-        return f"Did you mean {' or '.join(near)}?"
-    return "`manage.py check_scripts --all` lists the scripts that exist."
+    def _nearest(self, wanted: str) -> str:
+        near = nearest_scripts(wanted, self._commands.by_id)
+        return (
+            f"Did you mean {near}?"
+            if near
+            else "`manage.py check_scripts --all` lists the scripts that exist."
+        )
 
 
 _ONLY_OURS: Final = "Remove it from watch: what is installed beside the project is none of its modules."
@@ -400,7 +392,7 @@ def _near(name: str, finder: Finder) -> list[str]:
         longer = []
         for prefix in prefixes:
             names = _below(finder.folders_of(prefix))
-            fitting = [part] if part in names else difflib.get_close_matches(part, names, n=3)
+            fitting = [part] if part in names else close_matches(part, names, 3)
             longer += [f"{prefix}.{one}".lstrip(".") for one in fitting]
         prefixes = longer[:3]
     return prefixes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Final
 
 import libcst as cst
@@ -10,6 +9,7 @@ import libcst as cst
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.analysis.linking.resolving import TRACKED
+from scripts_tracker.core.names import nearest
 from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.parsers import DJANGOS, declared, keyword
 from scripts_tracker.lint.values import Hit, Where
@@ -89,8 +89,8 @@ def _texts(given: cst.BaseExpression | None) -> list[str]:
 
 
 def _hint(name: str, known: frozenset[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
+    near = nearest(name, known)
     if near:
-        return f"Did you mean {near[0]!r}?"
+        return f"Did you mean {near!r}?"
     options = f"The command has {', '.join(sorted(known))}." if known else "The command has no options."
     return f"{options} Add the option in add_arguments(), or remove the name."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from typing import TYPE_CHECKING, Any
@@ -66,8 +65,8 @@ def _find_folder(app_label: str) -> CommandsDir:
         app = apps.get_app_config(app_label)
     except LookupError as error:
         labels = [config.label for config in apps.get_app_configs()]
-        near = difflib.get_close_matches(app_label, labels, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"the apps are: {', '.join(sorted(labels))}"
+        near = names.nearest(app_label, labels)
+        hint = f"did you mean {near}?" if near else f"the apps are: {', '.join(sorted(labels))}"
         raise CommandError(f"there is no app {app_label!r}; {hint}") from error
     folder = scan.folder_of(app)
     if not scan.is_scanned(app):
