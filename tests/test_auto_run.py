@@ -81,19 +81,19 @@ def test_a_setting_turns_it_off(shop: Project, key: str) -> None:
     assert not (shop.root / "ran").exists()
 
 
-def test_without_the_notice_it_runs_all_the_same(shop: Project) -> None:
+def test_it_runs_without_the_notice_too(shop: Project) -> None:
     shop.settings('SCRIPTS_TRACKER["notify"] = False')
     shop.command("shop.first", body=RAN)
     assert "Checking management scripts" not in shop.migrate().out
     assert (shop.root / "ran").exists()
 
 
-def test_nobody_is_asked(shop: Project) -> None:
+def test_there_is_no_prompt(shop: Project) -> None:
     shop.command("shop.asks", body="input('name? ')")
     assert "EOFError" in shop.manage("migrate", code=1).err
 
 
-def test_a_trouble_of_the_ledger_does_not_make_migrate_fail(shop: Project) -> None:
+def test_an_error_of_the_ledger_does_not_make_migrate_fail(shop: Project) -> None:
     shop.python(
         "from django.db import connection\n"
         "connection.cursor().execute('ALTER TABLE scripts_tracker_scriptrun RENAME COLUMN host TO lost')"

@@ -25,7 +25,7 @@ def test_the_first_migrate_ends_with_the_notice(shop: Project) -> None:
     ]
 
 
-def test_it_speaks_once_and_again_at_the_next_migrate(shop: Project) -> None:
+def test_the_notice_is_printed_once_per_migrate(shop: Project) -> None:
     assert shop.migrate().out.count(NOTICE) == 1
     assert shop.migrate().out.count(NOTICE) == 1
 
@@ -87,7 +87,7 @@ def test_a_setting_silences_it(shop: Project, key: str) -> None:
     assert NOTICE not in shop.migrate().text
 
 
-def test_a_trouble_of_the_tracker_does_not_make_migrate_fail(shop: Project) -> None:
+def test_an_error_of_the_tracker_does_not_make_migrate_fail(shop: Project) -> None:
     shop.migrate()
     shop.python(
         "from django.db import connection\n"

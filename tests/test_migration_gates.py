@@ -108,7 +108,7 @@ def test_migrate_stops_until_the_script_has_run(used: Project) -> None:
     assert ask(used, "SELECT * FROM shop_order") == [(1, 1)]
 
 
-def test_what_only_shows_or_skips_the_migration_is_not_stopped(used: Project) -> None:
+def test_showing_or_faking_the_migration_is_not_stopped(used: Project) -> None:
     assert "Require that scripts are applied: shop.fix_totals" in used.manage("migrate", "--plan").out
     assert (
         "-- Require that scripts are applied: shop.fix_totals"
@@ -176,7 +176,7 @@ def test_servers_stop_before_what_follows(hosted: HostedProject) -> None:
 @MATRIX
 @pytest.mark.parametrize("kind_name", ["sqlite", "postgresql", "mariadb"])
 @pytest.mark.parametrize("atomic", ["", "atomic = False"])
-def test_what_stands_before_the_gate_is_taken_back_or_told(
+def test_operations_before_the_gate_are_rolled_back_or_reported(
     hosted: HostedProject, kind_name: str, atomic: str
 ) -> None:
     add_gate(hosted, before='migrations.RenameField("order", "total", "sum"), ', atomic=atomic)
@@ -202,12 +202,12 @@ def test_an_empty_server_passes(hosted: HostedProject) -> None:
     [(), ("",), ("shop.",), ("shop.commands.fix",), ("shop fix",), (print,), ("shop.fix", None)],
     ids=str,
 )
-def test_what_is_no_name_is_refused_where_it_is_written(arguments: Any) -> None:
+def test_an_invalid_name_is_refused_when_it_is_written(arguments: Any) -> None:
     with pytest.raises(TypeError, match="RequireScripts takes names"):
         RequireScripts(*arguments)
 
 
-def test_one_text_for_the_list_is_refused() -> None:
+def test_a_string_instead_of_a_list_is_refused() -> None:
     with pytest.raises(TypeError, match="RequireScripts takes names"):
         RequireScripts(scripts="shop.fix")
 
@@ -231,7 +231,7 @@ def test_what_django_writes_is_what_was_read(gate: RequireScripts) -> None:
     assert RequireScripts(**gate.deconstruct()[2]).scripts == gate.scripts
 
 
-def test_its_name_and_description_tell_the_scripts() -> None:
+def test_its_name_and_description_list_the_scripts() -> None:
     gate = RequireScripts("shop.fix", "import_kingston-upon-hull")
     assert gate.migration_name_fragment == "require_fix_import_kingston_upon_hull"
     assert (
@@ -313,7 +313,7 @@ def test_a_gate_opens_for_what_satisfies_scripts_too(state: State, monkeypatch: 
     assert ("Mend the file first: shop.a." in said) is (state is State.UNREADABLE)
 
 
-def test_a_script_that_nobody_knows_is_told_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_script_gets_the_nearest_name(monkeypatch: pytest.MonkeyPatch) -> None:
     said = judge(monkeypatch, in_state(State.NEW, "fix_totals"), names=("fix_total", "gone.long_ago"))
     assert (
         "shop.fix_total (never applied here, and there is no such tracked script; did you mean shop.fix_totals?)"

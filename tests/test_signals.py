@@ -49,7 +49,7 @@ def heard() -> Iterator[Heard]:
         getattr(signals, name).disconnect(receiver)
 
 
-def test_a_success_is_told_when_it_is_recorded(jobs: Jobs, heard: Heard) -> None:
+def test_a_success_is_signalled_when_it_is_recorded(jobs: Jobs, heard: Heard) -> None:
     jobs.script("a")
     jobs.run()
     assert heard.names == ["started while running", "succeeded while succeeded"]
@@ -63,7 +63,7 @@ def test_a_success_is_told_when_it_is_recorded(jobs: Jobs, heard: Heard) -> None
     assert started["run"] == ScriptRun.objects.get().pk
 
 
-def test_a_success_of_one_transaction_is_told_when_that_is_committed(jobs: Jobs, heard: Heard) -> None:
+def test_an_atomic_success_is_signalled_after_the_commit(jobs: Jobs, heard: Heard) -> None:
     jobs.script("a", decorators="@tracked_script(atomic=True)")
     jobs.run()
     assert heard.names == ["started while running", "succeeded while succeeded"]
@@ -82,7 +82,7 @@ def test_a_failure_carries_its_error(jobs: Jobs, heard: Heard, body: str) -> Non
 
 
 @pytest.mark.parametrize("body", ["pass", "raise ValueError"])
-def test_the_end_of_a_rehearsal_is_told_as_such(jobs: Jobs, heard: Heard, body: str) -> None:
+def test_the_end_of_a_dry_run_is_signalled_as_one(jobs: Jobs, heard: Heard, body: str) -> None:
     argument = "def add_arguments(self, parser): parser.add_argument('--dry-run', action='store_true')"
     jobs.script("a", body, attributes=argument)
     with contextlib.suppress(ValueError):
@@ -90,7 +90,7 @@ def test_the_end_of_a_rehearsal_is_told_as_such(jobs: Jobs, heard: Heard, body: 
     assert (heard.facts[-1]["kind"], heard.facts[-1]["applies"]) == ("rehearsal", False)
 
 
-def test_a_run_that_does_not_count_is_told_as_such(
+def test_a_run_that_does_not_apply_is_signalled_as_one(
     jobs: Jobs, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(start, "_why_not_to_apply", lambda *_: "uncommitted changes")
@@ -112,7 +112,7 @@ def test_a_hook_that_fails_after_the_commit_does_not_make_it_a_failure(
     assert heard.names == ["started while running", "succeeded while succeeded"]
 
 
-def test_a_script_whose_handle_is_not_reached_is_told_as_failed_alone(jobs: Jobs, heard: Heard) -> None:
+def test_a_script_whose_handle_is_not_reached_is_signalled_as_failed_only(jobs: Jobs, heard: Heard) -> None:
     jobs.write("a", "raise ImportError\nfrom scripts_tracker import tracked_script\nclass Command:\n"
                "    @tracked_script\n    def handle(self): pass\n")  # fmt: skip
     jobs.run()
@@ -120,7 +120,7 @@ def test_a_script_whose_handle_is_not_reached_is_told_as_failed_alone(jobs: Jobs
     assert isinstance(heard.facts[0]["error"], ImportError)
 
 
-def test_a_lost_attempt_is_told_by_the_next_one(jobs: Jobs, heard: Heard) -> None:
+def test_a_lost_attempt_is_signalled_by_the_next_one(jobs: Jobs, heard: Heard) -> None:
     jobs.script("a")
     lost = jobs.begin_elsewhere("a")
     began = ScriptRun.objects.get().started_at
@@ -138,7 +138,7 @@ def test_a_lost_attempt_is_told_by_the_next_one(jobs: Jobs, heard: Heard) -> Non
     }
 
 
-def test_a_script_that_is_not_run_is_told_of_by_nobody(jobs: Jobs, heard: Heard) -> None:
+def test_a_script_that_is_not_run_sends_no_signal(jobs: Jobs, heard: Heard) -> None:
     jobs.script("a")
     jobs.begin_elsewhere("a")
     jobs.run(wait=0)
@@ -146,7 +146,7 @@ def test_a_script_that_is_not_run_is_told_of_by_nobody(jobs: Jobs, heard: Heard)
     assert heard.names == []
 
 
-def test_a_receiver_that_raises_does_not_hurt_the_run(
+def test_a_receiver_that_raises_does_not_break_the_run(
     jobs: Jobs, heard: Heard, caplog: pytest.LogCaptureFixture
 ) -> None:
     heard.then = ValueError("no network")

@@ -110,7 +110,7 @@ NOT_IDEMPOTENT = {
 @pytest.mark.parametrize(
     ("work", "words"), NOT_IDEMPOTENT.items(), ids=lambda one: getattr(one, "__name__", "")
 )
-def test_a_second_run_that_changes_rows_is_told_of(
+def test_a_second_run_that_changes_rows_is_reported(
     run: Callable[..., None], work: Callable[..., Any], words: str
 ) -> None:
     with pytest.raises(testing.NotIdempotentError, match="it is not idempotent; its second run") as error:
@@ -123,7 +123,7 @@ def test_rows_of_relations_count(run: Callable[..., None]) -> None:
         run(joins)
 
 
-def test_only_the_first_differences_are_told(run: Callable[..., None]) -> None:
+def test_only_the_first_differences_are_reported(run: Callable[..., None]) -> None:
     with pytest.raises(testing.NotIdempotentError, match="and 15 more"):
         run(adds_many)
 
@@ -137,7 +137,7 @@ def test_a_second_run_that_finds_all_done_is_fine_and_both_are_recorded(run: Cal
 @pytest.mark.parametrize(
     "ignore", [["auth.Group"], ["auth.Group.name"], ["auth.group"], ["auth.group.name"], "auth.Group"]
 )
-def test_what_is_to_be_ignored_is(run: Callable[..., None], ignore: Any) -> None:
+def test_ignored_models_and_fields_are_ignored(run: Callable[..., None], ignore: Any) -> None:
     run(appends, ignore=ignore)
 
 

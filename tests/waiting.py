@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-PATIENCE: Final = 300
+PATIENCE: Final = 600
 """Seconds until a test gives up; what it waits for takes a hundredth of that on an idle machine."""
 
 

@@ -111,7 +111,7 @@ def test_a_reader_is_offered_no_decision_and_cannot_make_one(shop: Callable[...,
     assert not Script.objects.exists()
 
 
-def test_the_permission_to_decide_is_enough_to_decide_and_not_to_see_runs(shop: Callable[..., Path]) -> None:
+def test_the_permission_to_decide_allows_decisions_but_not_to_see_runs(shop: Callable[..., Path]) -> None:
     shop("shop.first")
     applied("shop.first")
     decider = staff("view_script", "decide_script")
@@ -143,9 +143,7 @@ def test_even_a_superuser_adds_changes_and_deletes_nothing(
 # Decisions
 
 
-def test_marking_leaves_a_run_an_entry_in_the_admins_history_and_a_message(
-    shop: Callable[..., Path], ada: Client
-) -> None:
+def test_marking_adds_a_run_a_history_entry_and_a_message(shop: Callable[..., Path], ada: Client) -> None:
     shop("shop.first")
     path = f"{LIST}shop.first/mark/"
     response = ada.post(path, {**REASON, **seen(ada, path)}, follow=True)
@@ -169,7 +167,7 @@ def test_unmarking_makes_a_script_new_again(shop: Callable[..., Path], ada: Clie
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 1001])
-def test_a_decision_needs_a_reason_of_a_sensible_length(
+def test_a_decision_needs_a_reason_of_limited_length(
     shop: Callable[..., Path], ada: Client, reason: str
 ) -> None:
     shop("shop.first")
@@ -206,7 +204,7 @@ def test_a_decision_about_a_script_that_changed_meanwhile_is_asked_again(
         ("shop.held", "unmark", "it is being run"),
     ],
 )
-def test_what_cannot_be_decided_is_refused_with_the_reason(
+def test_an_impossible_decision_is_refused_with_the_reason(
     shop: Callable[..., Path], ada: Client, script: str, view: str, words: str
 ) -> None:
     for name in ("applied", "new", "held"):
@@ -229,14 +227,14 @@ def test_what_cannot_be_decided_is_refused_with_the_reason(
     assert not LogEntry.objects.exists()
 
 
-def test_a_decision_is_protected_from_other_sites(shop: Callable[..., Path]) -> None:
+def test_a_decision_is_protected_against_cross_site_requests(shop: Callable[..., Path]) -> None:
     shop("shop.first")
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(User.objects.create_superuser("ada"))
     assert strict.post(f"{LIST}shop.first/mark/", {**REASON, "seen": "x"}).status_code == 403
 
 
-def test_a_log_that_cannot_be_written_undoes_the_mark(
+def test_a_mark_is_rolled_back_if_the_log_entry_fails(
     shop: Callable[..., Path], ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop("shop.first")
@@ -294,7 +292,7 @@ def test_filters_search_and_order(ada: Client, query: str, names: list[str]) -> 
 
 
 @pytest.mark.usefixtures("many")
-def test_filters_count_what_each_choice_would_leave(ada: Client) -> None:
+def test_filters_show_how_many_scripts_each_choice_leaves(ada: Client) -> None:
     page = text_of(ada, f"{LIST}?app=stock")
     counts = re.findall(r">([^<>]+ \(\d+\))</a>", page)
     states = ["Needs action (1)", "New (1)", "Applied (0)", "Missing (1)"]
@@ -302,12 +300,12 @@ def test_filters_count_what_each_choice_would_leave(ada: Client) -> None:
 
 
 @pytest.mark.usefixtures("many")
-def test_an_unknown_parameter_and_a_page_too_far_lead_back_to_the_list(ada: Client) -> None:
+def test_an_unknown_parameter_or_page_redirects_to_the_list(ada: Client) -> None:
     assert ada.get(f"{LIST}?nonsense=1").status_code == 302
     assert ada.get(f"{LIST}?p=9").status_code in {200, 302}
 
 
-def test_a_list_longer_than_a_page_has_pages(shop: Callable[..., Path], ada: Client) -> None:
+def test_a_long_list_is_paginated(shop: Callable[..., Path], ada: Client) -> None:
     for number in range(101):
         shop(f"shop.one{number:03}")
     assert len(found(ada)) == 100
@@ -351,7 +349,7 @@ def test_an_unknown_script_is_not_found(shop: Callable[..., Path], ada: Client) 
         assert ada.get(f"{LIST}{name}/change/").status_code == 404
 
 
-def test_a_script_with_a_name_that_no_module_has_is_shown(shop: Callable[..., Path], ada: Client) -> None:
+def test_a_script_with_an_impossible_module_name_is_shown(shop: Callable[..., Path], ada: Client) -> None:
     shop("shop.import_kingston-upon-hull")
     link = re.search(r'<a href="([^"]*kingston[^"]*)">', text_of(ada, LIST))
     assert link is not None
@@ -416,7 +414,7 @@ def test_the_page_names_the_watched_modules_that_changed(shop: Callable[..., Pat
     assert "own file is the same, byte for byte." in page
 
 
-def test_without_a_stored_source_the_page_says_so(
+def test_the_page_says_that_no_source_is_stored(
     shop: Callable[..., Path], ada: Client, settings: Any
 ) -> None:
     settings.SCRIPTS_TRACKER = {"store_source": False}
@@ -462,7 +460,7 @@ def test_a_cycle_is_named(shop: Callable[..., Path], ada: Client) -> None:
     assert "shop.chicken → shop.egg → shop.chicken" in page
 
 
-def test_a_long_history_comes_page_by_page(shop: Callable[..., Path], ada: Client) -> None:
+def test_a_long_history_is_paginated(shop: Callable[..., Path], ada: Client) -> None:
     shop("shop.first")
     applied("shop.first")
     row = Script.objects.get()
@@ -480,7 +478,7 @@ def test_a_long_history_comes_page_by_page(shop: Callable[..., Path], ada: Clien
     assert [number for page in reasons for number in page] == [str(number) for number in reversed(range(60))]
 
 
-def test_on_another_admin_site_every_link_stays_there(shop: Callable[..., Path], ada: Client) -> None:
+def test_links_on_another_admin_site_stay_on_it(shop: Callable[..., Path], ada: Client) -> None:
     shop("shop.first")
     shop("shop.other", '@tracked_script\n    @required_preceding_script("first")')
     applied("shop.first")
@@ -514,7 +512,7 @@ UNENDED: dict[str, tuple[dict[str, Any], float, bool, str]] = {
 
 
 @pytest.mark.parametrize(("facts", "lease", "is_last", "words"), UNENDED.values(), ids=UNENDED)
-def test_a_run_that_never_ended_is_shown_as_a_check_sees_it(
+def test_an_unfinished_run_has_the_state_that_a_check_reports(
     shop: Callable[..., Path], ada: Client, facts: dict[str, Any], lease: float, *, is_last: bool, words: str
 ) -> None:
     shop("shop.first")
@@ -538,7 +536,7 @@ def test_a_run_that_never_ended_is_shown_as_a_check_sees_it(
     assert badge in text_of(ada, f"{RUNS}?outcome=running").partition('class="results"')[2]
 
 
-def test_many_runs_that_never_ended_ask_no_more_queries(
+def test_many_unfinished_runs_need_no_more_queries(
     shop: Callable[..., Path], ada: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(40):
@@ -552,7 +550,7 @@ def test_many_runs_that_never_ended_ask_no_more_queries(
     assert queries(ada, RUNS, django_assert_max_num_queries) == before
 
 
-def test_to_count_a_million_runs_nothing_is_joined(
+def test_counting_runs_joins_no_other_table(
     ada: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_max_num_queries(20) as captured:
@@ -609,7 +607,7 @@ def queries(client: Client, path: str, django_assert_max_num_queries: Any) -> in
     return sum("SAVEPOINT" not in query["sql"] for query in captured)
 
 
-def test_the_list_and_a_page_make_a_constant_number_of_queries(
+def test_the_list_and_a_page_need_a_constant_number_of_queries(
     shop: Callable[..., Path], ada: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     counts = []

@@ -92,7 +92,7 @@ def test_the_pages_work_and_a_decision_is_recorded(shop: Project, name: str) -> 
         assert "Suchen" in page
 
 
-def test_without_the_admin_nothing_of_it_is_imported(project: Project) -> None:
+def test_a_project_without_the_admin_imports_none_of_it(project: Project) -> None:
     project.migrate()
     out = project.python(
         "import sys\n"
@@ -103,7 +103,7 @@ def test_without_the_admin_nothing_of_it_is_imported(project: Project) -> None:
     assert out.splitlines()[-1] == "[]"
 
 
-def test_with_the_admin_a_start_reads_no_scripts_and_imports_no_libcst(shop: Project) -> None:
+def test_a_start_with_the_admin_reads_no_scripts_and_imports_no_libcst(shop: Project) -> None:
     out = shop.python(
         "import sys\n"
         "heavy = ('libcst', 'scripts_tracker.analysis', 'scripts_tracker.project.status', 'scripts_tracker.project.marks')\n"
@@ -136,9 +136,7 @@ for page in ("scriptrun/", "scriptrun/1/change/"):
         ("zero", "create them with: manage.py migrate scripts_tracker"),
     ],
 )
-def test_no_page_is_an_error_before_an_upgrade_is_finished(
-    migrated: Project, migration: str, words: str
-) -> None:
+def test_no_page_fails_while_an_upgrade_is_unfinished(migrated: Project, migration: str, words: str) -> None:
     add_admin(migrated)
     migrated.command("shop.first")
     migrated.migrate()

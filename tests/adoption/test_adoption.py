@@ -177,7 +177,7 @@ CASES = (
 @pytest.mark.parametrize(
     ("situation", "fate", "state", "note"), CASES, ids=[case[0].__name__ for case in CASES]
 )
-def test_a_script_comes_over_as_what_it_is(
+def test_an_adopted_script_gets_the_right_status(
     situation: Any, fate: str, state: str, note: str, old: OldTracker
 ) -> None:
     situation(old)
@@ -190,7 +190,7 @@ def test_a_script_comes_over_as_what_it_is(
         assert script["applied_at"] == WHEN
 
 
-def test_what_ran_comes_over_once_and_a_plan_changes_nothing(old: OldTracker) -> None:
+def test_runs_are_adopted_once_and_a_plan_changes_nothing(old: OldTracker) -> None:
     for name in ("first", "third"):
         old.ran(name, old.write(name))
     old.write("second")
@@ -231,7 +231,7 @@ def test_what_ran_comes_over_once_and_a_plan_changes_nothing(old: OldTracker) ->
     assert "until then, git has it" not in diff
 
 
-def test_the_history_does_not_say_that_who_adopts_a_script_applied_it_then(old: OldTracker) -> None:
+def test_an_adopted_run_is_not_attributed_to_the_user_who_adopts_it(old: OldTracker) -> None:
     old.ran("first", old.write("first"))
     old.project.manage("adopt_scripts_tracker")
     document = json.loads(old.project.manage("show_script", "first", "--history", "--format", "json").out)
@@ -246,7 +246,7 @@ def test_the_history_does_not_say_that_who_adopts_a_script_applied_it_then(old: 
     )
 
 
-def test_where_there_is_nothing_to_read_or_to_write_it_says_so(project: Project) -> None:
+def test_a_missing_table_or_database_is_one_clear_line(project: Project) -> None:
     missing = project.manage("adopt_scripts_tracker", code=2).err
     assert missing.startswith(
         "CommandError: there is no table django_scripts_tracker_appliedmanagementscripts or"
@@ -260,7 +260,7 @@ def test_where_there_is_nothing_to_read_or_to_write_it_says_so(project: Project)
 
 
 @MATRIX
-def test_dates_come_over_without_time_zones_and_from_another_database(migrated: Project) -> None:
+def test_dates_are_adopted_without_time_zones_and_from_another_database(migrated: Project) -> None:
     migrated.settings("USE_TZ = False")
     migrated.settings("DATABASES['old'] = {**DATABASES['default'], 'NAME': BASE_DIR / 'old.sqlite3'}")
     old = OldTracker(migrated, database="old.sqlite3")
@@ -302,7 +302,9 @@ def as_a_copy_left_it(project: HostedProject, kind_name: str) -> None:
 @pytest.mark.parametrize(
     "kind_name", ["sqlite", *(pytest.param(name, marks=MATRIX) for name in ("postgresql", "mariadb"))]
 )
-def test_a_copy_called_scripts_tracker_makes_room(hosted: HostedProject, kind_name: str) -> None:
+def test_a_copy_named_scripts_tracker_does_not_prevent_adoption(
+    hosted: HostedProject, kind_name: str
+) -> None:
     as_a_copy_left_it(hosted, kind_name)
     hosted.migrate()
     hosted.manage("adopt_scripts_tracker")
@@ -312,7 +314,7 @@ def test_a_copy_called_scripts_tracker_makes_room(hosted: HostedProject, kind_na
     assert hosted.execute(f"SELECT COUNT(*) FROM {COPY}") == [(1,)]  # noqa: S608 - as above
 
 
-def test_every_kind_of_database_is_taken_over_once(hosted: HostedProject, kind_name: str) -> None:
+def test_every_kind_of_database_is_adopted_once(hosted: HostedProject, kind_name: str) -> None:
     hosted.execute(DIALECTS[kind_name].format(table=TABLE))
     for name in ("first", "second"):
         hosted.command(f"shop.{name}")
@@ -346,12 +348,12 @@ def test_every_kind_of_database_is_taken_over_once(hosted: HostedProject, kind_n
         b"x = 'from scripts_tracker import tracked_script'\n",
     ],
 )
-def test_other_imports_are_left_alone(source: bytes) -> None:
+def test_other_imports_are_unchanged(source: bytes) -> None:
     assert legacy_sources.with_new_imports(source) == source
     assert set(legacy_sources.with_old_imports(source)) == {source}
 
 
-def test_imports_are_exchanged_as_the_lint_does() -> None:
+def test_imports_are_replaced_as_the_lint_replaces_them() -> None:
     was = (
         b"from django_scripts_tracker.core_tracker import tracked_script\r\n"
         b"from  django_scripts_tracker.dependency_tracker  import (\r\n  required_preceding_script,\r\n)\r\n"
@@ -363,7 +365,7 @@ def test_imports_are_exchanged_as_the_lint_does() -> None:
     assert was in legacy_sources.with_old_imports(now)
 
 
-def test_git_is_asked_for_every_content_on_every_branch(tmp_path: Path) -> None:
+def test_git_finds_every_content_on_every_branch(tmp_path: Path) -> None:
     file = tmp_path / "backend" / "shop" / "management" / "commands" / "a b.py"
     file.parent.mkdir(parents=True)
     versions = [b"one\n", b"two\r\n", b"three"]
@@ -378,7 +380,7 @@ def test_git_is_asked_for_every_content_on_every_branch(tmp_path: Path) -> None:
     assert (set(found.values()), trouble) == ({b"one\r\n", b"two\r\n"}, "")
 
 
-def test_where_git_cannot_be_asked_it_says_why(tmp_path: Path) -> None:
+def test_the_reason_is_given_if_git_cannot_answer(tmp_path: Path) -> None:
     found, trouble = legacy_sources.contents_in_git(str(tmp_path), {"x"})
     assert found == {}
     assert "not a git repository" in trouble

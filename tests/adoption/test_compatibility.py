@@ -54,7 +54,7 @@ def shop(project: Project, request: pytest.FixtureRequest) -> Project:
     return project
 
 
-def test_the_whole_way_from_migrate_to_applied(shop: Project) -> None:
+def test_a_script_is_new_after_migrate_and_applied_after_its_run(shop: Project) -> None:
     out = shop.migrate().out
     assert (
         "Checking management scripts:\n"
@@ -72,7 +72,7 @@ def test_the_whole_way_from_migrate_to_applied(shop: Project) -> None:
     assert shop.states() == {"shop.first": "applied", "shop.second": "applied"}
 
 
-def test_the_old_options_do_what_they_did(shop: Project) -> None:
+def test_the_old_options_still_work(shop: Project) -> None:
     shop.migrate()
     assert "└── shop.first" in shop.manage("check_scripts", "--show-dependencies").out
     shop.manage("check_scripts", "--mark-all-applied")
@@ -90,7 +90,7 @@ def test_every_old_name_can_be_imported(shop: Project) -> None:
     )
 
 
-def test_a_django_scripts_tracker_left_in_the_environment_is_not_asked(shop: Project) -> None:
+def test_an_installed_django_scripts_tracker_is_not_used(shop: Project) -> None:
     shop.write("django_scripts_tracker/__init__.py", "raise RuntimeError('the old one was imported')\n")
     shop.migrate()
     shop.manage("first")

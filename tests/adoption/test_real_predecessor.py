@@ -35,7 +35,7 @@ def install(project: Project, real: Tool, package: str) -> None:
 
 @MATRIX
 @pytest.mark.parametrize("package", ["django_scripts_tracker", "scripts_tracker"])
-def test_a_team_comes_over(package: str, project: Project, real: Tool) -> None:
+def test_a_team_migrates(package: str, project: Project, real: Tool) -> None:
     install(project, real, package)
     for name in ("ran", "marked", "formatted", "edited"):
         text = SOURCE.format(name=name).replace("django_scripts_tracker", package)

@@ -49,7 +49,7 @@ def run(project: Project, *, code: int = 0) -> str:
     return project.manage("run_scripts", code=code).out
 
 
-def test_what_another_tracker_ran_is_not_run_again(old: OldTracker) -> None:
+def test_a_script_that_the_old_tracker_ran_is_not_run_again(old: OldTracker) -> None:
     old.project.settings("SCRIPTS_TRACKER = {'auto_run': True}")
     old.ran("first", old.write("first"))
     insist_on_waiting(old.project)
@@ -61,13 +61,13 @@ def test_what_another_tracker_ran_is_not_run_again(old: OldTracker) -> None:
 
 
 @MATRIX
-def test_what_no_other_tracker_ran_is_run(old: OldTracker) -> None:
+def test_a_script_that_the_old_tracker_never_ran_is_run(old: OldTracker) -> None:
     old.write("first")
     old.ran("gone", b"something else")
     assert "first done" in run(old.project)
 
 
-def test_neither_a_run_of_something_new_nor_a_failed_attempt_lifts_the_protection(old: OldTracker) -> None:
+def test_neither_another_run_nor_a_failure_ends_the_protection(old: OldTracker) -> None:
     old.ran("first", old.write("first"))
     old.write("brand_new")
     old.project.manage("brand_new")
@@ -81,7 +81,7 @@ def test_neither_a_run_of_something_new_nor_a_failed_attempt_lifts_the_protectio
 
 
 @MATRIX
-def test_who_decides_by_hand_has_nothing_to_adopt(old: OldTracker) -> None:
+def test_scripts_that_were_marked_by_hand_need_no_adoption(old: OldTracker) -> None:
     old.ran("first", old.write("first"))
     old.project.manage("check_scripts", "--mark-applied", "first")
     assert "first done" not in run(old.project)
@@ -89,7 +89,7 @@ def test_who_decides_by_hand_has_nothing_to_adopt(old: OldTracker) -> None:
     assert "first done" in run(old.project)
 
 
-def test_after_adopting_nothing_waits_whatever_became_of_the_scripts(old: OldTracker) -> None:
+def test_nothing_waits_after_adoption(old: OldTracker) -> None:
     old.ran("edited", b"what nobody knows any more")
     for name in ("edited", "new"):
         old.write(name)
@@ -104,7 +104,7 @@ def test_after_adopting_nothing_waits_whatever_became_of_the_scripts(old: OldTra
 
 
 @MATRIX
-def test_what_could_not_be_analysed_waits_once_it_is_mended(old: OldTracker) -> None:
+def test_an_unreadable_script_waits_after_it_is_fixed(old: OldTracker) -> None:
     old.ran("broken", old.write("broken", BROKEN))
     old.project.manage("adopt_scripts_tracker")
     assert HINT not in old.project.migrate().text
@@ -114,7 +114,7 @@ def test_what_could_not_be_analysed_waits_once_it_is_mended(old: OldTracker) -> 
     assert "broken done" in run(old.project)
 
 
-def test_what_comes_back_after_adopting_waits_even_where_it_moved_and_has_new_imports(
+def test_a_script_that_comes_back_after_adoption_waits_even_if_it_moved_and_has_new_imports(
     old: OldTracker,
 ) -> None:
     old.ran("first", old.write("first"))
@@ -128,14 +128,14 @@ def test_what_comes_back_after_adopting_waits_even_where_it_moved_and_has_new_im
 
 
 @MATRIX
-def test_a_renamed_script_that_came_over_waits_for_nothing(old: OldTracker) -> None:
+def test_a_renamed_adopted_script_does_not_wait(old: OldTracker) -> None:
     old.ran("first", old.write("first"))
     old.project.manage("adopt_scripts_tracker")
     old.project.path("shop.first").rename(old.project.path("shop.second"))
     assert run(old.project) == "No scripts to run.\n"
 
 
-def test_what_is_being_run_is_left_alone(old: OldTracker) -> None:
+def test_a_running_script_is_not_adopted(old: OldTracker) -> None:
     wait = "import time; open('began', 'w').close(); time.sleep(600)"
     old.ran("script", old.write("script", FAILING.replace("raise ValueError", wait)))
     began = old.project.root / "began"
@@ -152,7 +152,7 @@ def test_what_is_being_run_is_left_alone(old: OldTracker) -> None:
             process.kill()
 
 
-def test_a_ledger_in_which_everything_was_applied_never_asks_for_the_old_table(old: OldTracker) -> None:
+def test_the_old_table_is_not_queried_if_everything_was_applied(old: OldTracker) -> None:
     old.ran("first", old.write("first"))
     old.project.manage("first")
     assert old.project.python(QUERIES).out == "False 0\n"

@@ -62,7 +62,7 @@ def test_it_refuses(wanted: str, tags: str, words: str) -> None:
     assert words in str(error.value)
 
 
-def test_no_tags_at_all_are_told_so() -> None:
+def test_a_project_without_tags_is_reported() -> None:
     with pytest.raises(UnknownScript, match="no script has a tag"):
         planning.choose({}, (), ["x"])
 
@@ -102,7 +102,7 @@ SKIPPED = {
 
 
 @pytest.mark.parametrize(("wanted", "tags", "chosen", "skipped"), SKIPPED.values(), ids=SKIPPED)
-def test_without_retries_it_leaves_to_a_person(wanted: str, tags: str, chosen: str, skipped: str) -> None:
+def test_without_retries_it_skips(wanted: str, tags: str, chosen: str, skipped: str) -> None:
     choice = choose(wanted, tags, retries=False)
     assert (names(choice.chosen), names(choice.skipped_by_no_retry)) == (chosen, skipped)
     assert set(choice.not_retried) == {

@@ -105,7 +105,7 @@ def test_what_is_blocked_says_why() -> None:
     }
 
 
-def test_what_is_left_to_a_person_and_required_by_nobody_is_not_in_the_plan() -> None:
+def test_a_skipped_script_that_nothing_requires_is_not_in_the_plan() -> None:
     by_id = status_of({"a.x": "", "a.y": ""})
     plan = planning.make_plan([by_id[script_id("a.x")]], by_id, {script_id("a.y"): "left"})
     assert (len(plan.steps), plan.blocked) == (1, ())

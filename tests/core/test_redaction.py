@@ -111,7 +111,7 @@ def test_ordinary_words_stay(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", SECRET)
-def test_a_secret_goes_and_what_tells_of_it_stays(text: str) -> None:
+def test_a_secret_is_masked_and_its_name_stays(text: str) -> None:
     masked = mask(text.replace("«", "").replace("»", ""), compiled(None))
     assert masked == re.sub("«.*?»", MASK, text, flags=re.DOTALL)
     assert mask(masked, compiled(None)) == masked
@@ -202,7 +202,7 @@ CUTS = {
 
 
 @pytest.mark.parametrize(("text", "expected"), CUTS.values(), ids=CUTS)
-def test_what_is_left_of_the_output(text: str, expected: str) -> None:
+def test_the_end_of_the_output_is_kept(text: str, expected: str) -> None:
     assert masked_tail(text, 80, None) == expected
 
 

@@ -28,7 +28,7 @@ def test_a_generated_project_has_the_scripts_it_was_asked_for(tmp_path: Path) ->
     assert found["problems"] == []
 
 
-def test_an_edit_changes_the_code_of_as_many_files_as_it_was_told(tmp_path: Path) -> None:
+def test_an_edit_changes_the_code_of_the_given_number_of_files(tmp_path: Path) -> None:
     planned = projects.generate(str(tmp_path), SHAPE)
     before = {command: ast.dump(ast.parse((tmp_path / command.path).read_text())) for command in planned}
     projects.edit(str(tmp_path), planned, 3)
@@ -73,7 +73,7 @@ def test_a_row_knows_whether_its_target_is_met(
     assert line.split("|")[6].strip() == cell
 
 
-def test_a_machine_without_an_old_python_is_told_why_a_row_is_missing(
+def test_a_row_that_is_missing_for_want_of_an_old_python_is_explained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tools, "_interpreters", lambda: iter(()))

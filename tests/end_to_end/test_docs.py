@@ -89,11 +89,11 @@ def test_the_commands_of_the_quickstart_print_what_it_shows(typed: list[str], tm
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_what_a_page_tells_to_type_is_typed_by_a_test(page: Path) -> None:
+def test_every_command_of_a_page_is_run_by_a_test(page: Path) -> None:
     assert page.name in PLAYED or not any(block.is_typed for block in blocks(page))
 
 
-def test_what_the_readme_tells_to_type_is_in_the_blocks_that_the_demo_plays() -> None:
+def test_every_command_of_the_readme_is_run_by_the_demo() -> None:
     assert {block.language for block in blocks(ROOT / "README.md") if block.is_typed} == {"console"}
 
 

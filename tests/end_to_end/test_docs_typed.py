@@ -82,7 +82,7 @@ def test_the_gate_stops_migrate_until_the_script_has_run(typed: list[str], migra
 
 
 @plays("rules.md")
-def test_git_knows_the_script_after_what_the_page_tells_to_type(typed: list[str], migrated: Project) -> None:
+def test_git_tracks_the_script_after_the_commands_of_the_page(typed: list[str], migrated: Project) -> None:
     example, instead = typed
     migrated.settings("INSTALLED_APPS += ['orders']")
     migrated.app("orders")
@@ -112,7 +112,7 @@ def command_of(block: str) -> list[str]:
 
 
 @plays("deploying.md")
-def test_the_lint_tells_a_pull_request_what_it_changed_silently(typed: list[str], project: Project) -> None:
+def test_the_lint_reports_silent_changes_of_a_pull_request(typed: list[str], project: Project) -> None:
     lint, _, _, _ = typed
     (line,) = steps(lint)
     project.command("shop.fix_totals")
@@ -131,7 +131,7 @@ def test_the_lint_tells_a_pull_request_what_it_changed_silently(typed: list[str]
 
 
 @plays("deploying.md")
-def test_the_gate_before_a_release_tells_what_is_new(typed: list[str], migrated: Project) -> None:
+def test_the_gate_before_a_release_lists_what_is_new(typed: list[str], migrated: Project) -> None:
     _, gate, _, _ = typed
     (line,) = steps(gate)
     assert by_shell(migrated, line).code == 0
@@ -190,7 +190,7 @@ def test_a_pod_that_is_evicted_leaves_a_record_of_its_interrupted_script(
 
 
 @plays("upgrading.md")
-def test_after_an_upgrade_nothing_runs_before_what_the_page_tells_to_type(
+def test_after_an_upgrade_nothing_runs_before_the_command_of_the_page(
     typed: list[str], migrated: Project
 ) -> None:
     assert not typed

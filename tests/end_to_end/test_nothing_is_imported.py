@@ -155,7 +155,7 @@ def test_no_way_to_look_at_scripts_imports_them(way: str, trap: Project) -> None
     assert _executed(trap) == ""
 
 
-def test_what_is_not_imported_is_read_all_the_same(trap: Project) -> None:
+def test_files_that_are_not_imported_are_still_read(trap: Project) -> None:
     assert trap.states() == {**READABLE, **UNREADABLE}
     assert _executed(trap) == ""
 

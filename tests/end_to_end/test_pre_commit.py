@@ -104,7 +104,7 @@ def _published(root: Path, home: Path) -> tuple[str, str]:
 
 @NEWCOMER
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
-def test_the_hook_fails_passes_and_mends(tmp_path: Path) -> None:
+def test_the_hook_fails_passes_and_fixes(tmp_path: Path) -> None:
     home = tmp_path / "pre-commit"
     repo, rev = _published(tmp_path / "published", home)
     work = Repository(tmp_path / "work", home)

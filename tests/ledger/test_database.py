@@ -51,17 +51,13 @@ TROUBLE: dict[str, tuple[Error, str]] = {
 
 
 @pytest.mark.parametrize(("error", "vendor"), CONTENTION.values(), ids=CONTENTION)
-def test_another_process_only_was_in_the_way(
-    error: Error, vendor: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_contention_is_recognised(error: Error, vendor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "vendor", vendor)
     assert database.is_contention(error)
 
 
 @pytest.mark.parametrize(("error", "vendor"), TROUBLE.values(), ids=TROUBLE)
-def test_trying_again_at_once_would_not_help(
-    error: Error, vendor: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_errors_are_not_contention(error: Error, vendor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "vendor", vendor)
     assert not database.is_contention(error)
 
@@ -111,7 +107,7 @@ class TestInsist:
         assert database.retry(raising(LOCKED, LOCKED, LOCKED, None), 5) == "answer"
         assert 0 < clock.now < 1
 
-    def test_it_gives_up_when_the_time_is_over(self, clock: Clock) -> None:
+    def test_it_gives_up_when_the_time_is_up(self, clock: Clock) -> None:
         with pytest.raises(OperationalError, match="locked"):
             database.retry(raising(LOCKED), 5)
         assert 5 <= clock.now < 7
@@ -121,7 +117,7 @@ class TestInsist:
             database.retry(raising(LOCKED, None), 0)
         assert clock.now == 0
 
-    def test_any_other_trouble_is_raised_at_once(self, clock: Clock) -> None:
+    def test_any_other_error_is_raised_at_once(self, clock: Clock) -> None:
         with pytest.raises(OperationalError, match="gone"):
             database.retry(raising(OperationalError("gone"), None), 5)
         assert clock.now == 0
@@ -131,14 +127,14 @@ class TestInsist:
             database.retry(raising(LOCKED, None), 5)
         assert clock.now == 0
 
-    def test_a_lost_connection_is_replaced_where_somebody_is_told(self, discarded: list[object]) -> None:
+    def test_a_lost_connection_is_replaced_and_reported(self, discarded: list[object]) -> None:
         told: list[str] = []
         gone = InterfaceError("connection\nalready closed")
         assert database.retry(raising(gone, gone, None), 5, told.append) == "answer"
         assert len(discarded) == 2
         assert told == ["connection already closed"], "the first new connection mostly does: no word of it"
 
-    def test_what_a_new_connection_does_not_mend_is_raised(
+    def test_an_error_that_a_new_connection_does_not_fix_is_raised(
         self, clock: Clock, discarded: list[object]
     ) -> None:
         with pytest.raises(DatabaseError, match="no such column"):
@@ -162,13 +158,13 @@ def ask(error: Error) -> None:
 
 
 @pytest.mark.django_db
-def test_an_error_with_the_tables_there_is_raised_as_it_is() -> None:
+def test_an_error_is_unchanged_if_the_tables_exist() -> None:
     with pytest.raises(ProgrammingError, match="x"):
         ask(ProgrammingError("x"))
 
 
 @pytest.mark.django_db
-def test_missing_tables_are_told_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_tables_are_reported_with_the_command_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "tables_exist", lambda: False)
     with pytest.raises(LedgerMissing) as error:
         ask(OperationalError("no such table"))
@@ -177,7 +173,7 @@ def test_missing_tables_are_told_with_what_to_type(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.django_db
-def test_a_database_that_is_gone_altogether_says_so_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_a_missing_database_is_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "tables_exist", raising(OperationalError("second")))
     with pytest.raises(OperationalError, match="first"):
         ask(OperationalError("first"))

@@ -44,7 +44,7 @@ def rows() -> list[str]:
     return [f"{row.outcome}{' applies' if row.applies else ''}" for row in ScriptRun.objects.order_by("pk")]
 
 
-def test_a_script_that_nobody_knows_has_no_holder() -> None:
+def test_an_unknown_script_has_no_holder() -> None:
     assert look() == Entry()
     assert look().holder is None
 
@@ -76,7 +76,7 @@ BEFORE = {
 
 
 @pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
-def test_of_two_that_look_at_once_one_begins_where_the_script_is(before: Any) -> None:
+def test_of_two_that_look_at_once_only_one_begins(before: Any) -> None:
     before()
     first, second = look(), look()
     assert (first.holder, second.holder) == (None, None)
@@ -97,7 +97,7 @@ def test_of_two_that_look_at_once_the_second_is_too_late_even_where_the_first_ha
     assert rows()[-1] == "succeeded applies"
 
 
-def test_a_holder_is_seen_by_whoever_looks() -> None:
+def test_a_holder_is_visible_to_others() -> None:
     run = begin()
     found = look().holder
     assert found is not None
@@ -116,7 +116,7 @@ def test_a_lease_that_was_renewed_after_the_look_is_not_taken() -> None:
     assert rows() == ["running"]
 
 
-def test_an_attempt_without_a_sign_of_life_is_buried_by_the_next_one() -> None:
+def test_an_attempt_with_an_expired_lease_is_marked_lost_by_the_next_one() -> None:
     first = begin()
     expire()
     second = begin()
@@ -127,7 +127,7 @@ def test_an_attempt_without_a_sign_of_life_is_buried_by_the_next_one() -> None:
     assert rows() == ["lost", "succeeded applies"]
 
 
-def test_one_that_ended_between_look_and_burial_is_not_buried() -> None:
+def test_an_attempt_that_ended_in_the_meantime_is_not_marked_lost() -> None:
     first = begin()
     expire()
     entry = look()
@@ -138,7 +138,7 @@ def test_one_that_ended_between_look_and_burial_is_not_buried() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["succeeded", "failed"])
-def test_whoever_comes_back_after_a_takeover_records_nothing_but_that(outcome: str) -> None:
+def test_an_attempt_that_was_taken_over_records_only_that(outcome: str) -> None:
     first = begin()
     expire()
     second = begin()
@@ -153,7 +153,7 @@ def test_whoever_comes_back_after_a_takeover_records_nothing_but_that(outcome: s
 
 
 @pytest.mark.parametrize("outcome", ["succeeded", "failed"])
-def test_an_end_that_is_told_again_as_its_answer_was_lost_is_the_end(outcome: str) -> None:
+def test_recording_the_same_outcome_twice_changes_nothing(outcome: str) -> None:
     run = begin()
     assert end(run, outcome, reason="first")
     before = ScriptRun.objects.values().get()
@@ -169,7 +169,7 @@ def test_a_failure_after_a_recorded_success_changes_nothing() -> None:
     assert ScriptRun.objects.values().get() == before
 
 
-def test_a_rehearsal_takes_nothing_and_buries_nothing() -> None:
+def test_a_dry_run_takes_no_lease_and_marks_nothing_lost() -> None:
     held = begin()
     rehearsal = begin(look(), facts=RUN._replace(kind="rehearsal"))
     assert rehearsal.lost is None
@@ -179,7 +179,7 @@ def test_a_rehearsal_takes_nothing_and_buries_nothing() -> None:
     assert Script.objects.get().last_run_id == held.pk
 
 
-def test_what_was_applied_is_kept_while_other_attempts_fail() -> None:
+def test_the_applied_version_stays_while_other_attempts_fail() -> None:
     first = begin()
     end(first)
     for version in (TWO, TWO, ONE):

@@ -87,7 +87,7 @@ def test_facts_of_one_version_come_over_the_wire_once(tried_again: bool) -> None
     assert found == {made.content_digest: made.facts}
 
 
-def test_a_record_tells_what_was_applied_and_what_was_tried() -> None:
+def test_a_record_has_the_applied_version_and_the_last_attempt() -> None:
     applied, tried = version(b"a"), version(b"b")
     mark("shop.x", applied)
     attempt("shop.x", tried)
@@ -123,7 +123,7 @@ def test_sources_are_read_only_where_they_are_needed(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(queries, "_MOST_PARAMETERS", 1)  # as if there were too many to name
 
 
-def test_a_stamp_that_another_process_wrote_meanwhile_is_taken_over() -> None:
+def test_a_fingerprint_that_another_process_upgraded_in_the_meantime_is_used() -> None:
     mark("shop.x", version(SOURCE, "st0", keeps_source=False))
     records = queries.records()
     stamped = Fingerprint("st1", "5" * 64)
@@ -158,14 +158,14 @@ def test_a_reformatted_source_has_the_fingerprint_of_the_stored_one() -> None:
     assert comparable([definition("shop.x")])[script_id("shop.x")] == today(REWRITTEN)
 
 
-def test_inside_a_transaction_nothing_is_stamped() -> None:
+def test_inside_a_transaction_no_fingerprint_is_upgraded() -> None:
     mark("shop.x", version(SOURCE, "st0"))
     comparable([definition("shop.x")])
     assert ScriptVersion.objects.get().algorithm == "st0"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_stamp_that_is_too_late_changes_nothing() -> None:
+def test_a_late_fingerprint_upgrade_changes_nothing() -> None:
     mark("shop.x", version(b"a"))
     row = ScriptVersion.objects.get()
     writing.refingerprint(
@@ -178,7 +178,7 @@ def test_a_stamp_that_is_too_late_changes_nothing() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_stamp_changes_fingerprint_and_facts_and_nothing_else() -> None:
+def test_a_fingerprint_upgrade_changes_fingerprint_and_facts_only() -> None:
     for number in range(120):
         mark(f"shop.x{number}", version(str(number).encode(), "st0"))
     before = list(ScriptRun.objects.order_by("pk").values_list())

@@ -72,7 +72,7 @@ def test_a_child_is_seen_until_it_ends(child: subprocess.Popen[bytes]) -> None:
     assert not processes.is_running(child.pid, name, HERE, NOW)
 
 
-def test_one_that_is_stopped_does_not_hold_anything(child: subprocess.Popen[bytes]) -> None:
+def test_a_stopped_process_does_not_count_as_running(child: subprocess.Popen[bytes]) -> None:
     name = name_of(child.pid)
     child.send_signal(signal.SIGSTOP)
     while (processes._stat(child.pid) or " ")[0] != "T":
@@ -81,7 +81,7 @@ def test_one_that_is_stopped_does_not_hold_anything(child: subprocess.Popen[byte
     child.send_signal(signal.SIGCONT)
 
 
-def test_of_another_user_a_process_is_seen_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_of_another_user_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(pid: int, number: int) -> None:
         raise PermissionError
 
@@ -90,13 +90,13 @@ def test_of_another_user_a_process_is_seen_too(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.usefixtures("blind")
-def test_where_the_system_does_not_tell_host_and_number_have_to_do() -> None:
+def test_without_proc_the_host_and_the_pid_decide() -> None:
     assert processes.own() == ""
     assert processes.is_running(os.getpid(), "", HERE, NOW)
     assert not processes.is_running(os.getpid(), "", "elsewhere", NOW)
 
 
-def test_the_start_of_a_process_is_near_the_truth(child: subprocess.Popen[bytes]) -> None:
+def test_the_start_time_of_a_process_is_about_right(child: subprocess.Popen[bytes]) -> None:
     stat = processes._stat(child.pid)
     assert stat is not None
     born = datetime.fromtimestamp(processes._born(stat[1]), timezone.utc)
@@ -104,7 +104,7 @@ def test_the_start_of_a_process_is_near_the_truth(child: subprocess.Popen[bytes]
     assert NOW - about < born < datetime.now(timezone.utc) + about
 
 
-def test_a_name_with_blanks_and_brackets_confuses_nobody(
+def test_a_process_name_with_blanks_and_brackets_is_read_correctly(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stat = "7 (my) S (job)) T " + " ".join(map(str, range(4, 53)))

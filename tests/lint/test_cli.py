@@ -198,7 +198,7 @@ def test_a_broken_file_hides_nothing_else(lint: Lint, tmp_path: Path) -> None:
     assert [code for _, _, code in lint("--format", "json").found] == ["ST003", "ST000"]
 
 
-def test_fix_mends_and_a_second_run_changes_nothing(lint: Lint, tmp_path: Path) -> None:
+def test_fix_changes_the_file_and_a_second_run_changes_nothing(lint: Lint, tmp_path: Path) -> None:
     build(OLD, tmp_path)
     done = lint("--fix")
     assert done.code == 0, done.out
@@ -311,7 +311,7 @@ def test_no_django_is_needed_and_no_libcst_where_nothing_is_new(tmp_path: Path) 
     assert _process(tmp_path, before="")[-1] == "code 1 False False"
 
 
-def test_a_reader_that_goes_away_is_no_trouble(tmp_path: Path) -> None:
+def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").touch()
     case = "".join(f"--- shop/management/commands/fix{n}.py\n{BROKEN}" for n in range(200))
     build(case, tmp_path)
@@ -327,7 +327,7 @@ def test_a_reader_that_goes_away_is_no_trouble(tmp_path: Path) -> None:
     assert done.stdout.count("\n") == 1
 
 
-def test_a_narrow_encoding_is_no_trouble(tmp_path: Path) -> None:
+def test_a_narrow_encoding_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").touch()
     build(BROKEN.replace("gone", "g\xf6ne"), tmp_path)
     done = subprocess.run(

@@ -45,7 +45,7 @@ def _linted(request: Request, root: Path) -> ProjectIndex:
     return found
 
 
-def test_of_two_files_with_one_identity_each_has_its_own_classes(tmp_path: Path) -> None:
+def test_two_files_with_the_same_identity_keep_their_own_classes(tmp_path: Path) -> None:
     build(
         f"--- shop/base.py\n{BASE}--- new/commands/fix.py\n{INHERITS}--- old/commands/fix.py\n{OWN}", tmp_path
     )
@@ -55,7 +55,7 @@ def test_of_two_files_with_one_identity_each_has_its_own_classes(tmp_path: Path)
     assert _linted(request, tmp_path).findings == project_findings(request).findings == ()
 
 
-def test_what_the_rules_said_is_looked_for_again_where_it_is_lost(tmp_path: Path) -> None:
+def test_lost_findings_are_computed_again(tmp_path: Path) -> None:
     build(f"--- shop/base.py\n{BASE}--- c/fix.py\n{INHERITS}--- c/other.py\n{OWN}", tmp_path)
     request = _request(tmp_path, "c")
     before = _linted(request, tmp_path)

@@ -267,7 +267,7 @@ def test_the_options_of_a_command_are_known_or_not(body: str, dests: set[str] | 
         "class Base: ...\n",
     ],
 )
-def test_the_options_of_a_command_that_others_have_a_hand_in_are_not_known(source: str) -> None:
+def test_the_options_of_a_command_that_other_code_may_change_are_unknown(source: str) -> None:
     tree = tree_of(source)
     assert declared(tree, tree.lineages[0]) is None
 

@@ -227,7 +227,7 @@ def test_paths_become_uris(path: str, uri: str) -> None:
     assert ("uriBaseId" in artifact) == (not uri.startswith("file:"))
 
 
-def test_fingerprints_in_sarif_outlive_a_move_and_tell_twins_apart() -> None:
+def test_fingerprints_in_sarif_survive_a_move_and_distinguish_twins() -> None:
     moved = Finding(Location(PATH, 40, 2), HELP.code, HELP.message, HELP.hint)
     first, second = (one["partialFingerprints"] for one in results(HELP, moved))
     assert first == results(moved)[0]["partialFingerprints"]

@@ -117,12 +117,12 @@ CONFIG = "from django.apps import AppConfig\nclass {name}Config(AppConfig):\n   
         ),
     ],
 )
-def test_an_app_config_tells_the_label(text: str, label: str, package: str, tmp_path: Path) -> None:
+def test_the_label_comes_from_the_app_config(text: str, label: str, package: str, tmp_path: Path) -> None:
     _make(tmp_path, "shop/management/commands/fix.py", "shop/__init__.py", shop__apps=text)
     assert _found(tmp_path) == {"shop/management/commands": (label, f"{package}.management.commands")}
 
 
-def test_links_are_followed_once_and_circles_end(tmp_path: Path) -> None:
+def test_links_are_followed_once_and_loops_end(tmp_path: Path) -> None:
     _make(tmp_path, "real/shop/management/commands/fix.py", "outside/", "project/")
     (tmp_path / "project" / "apps").symlink_to(tmp_path / "real")
     (tmp_path / "project" / "again").symlink_to(tmp_path / "project")

@@ -56,7 +56,7 @@ def test_before_the_first_migrate_it_names_the_command_to_type(project: Project)
     )
 
 
-def test_a_database_that_is_gone_is_one_clear_line(project: Project) -> None:
+def test_a_missing_database_is_one_clear_line(project: Project) -> None:
     project.settings('DATABASES["default"]["NAME"] = "/proc/no/such/folder/db.sqlite3"')
     result = project.manage("check_scripts", code=2)
     assert "Traceback" not in result.text
@@ -129,7 +129,7 @@ def test_a_script_that_cannot_be_marked_is_named_and_the_rest_is_done(shop: Proj
     assert shop.states() == {"shop.first": "unreadable", "shop.second": "applied", "stock.third": "applied"}
 
 
-def test_an_unmarked_script_whose_file_is_gone_is_forgotten(shop: Project) -> None:
+def test_an_unmarked_script_without_a_file_is_dropped(shop: Project) -> None:
     shop.manage("check_scripts", "--mark-applied", "first")
     shop.path("shop.first").unlink()
     assert shop.states()["shop.first"] == "missing"
@@ -250,7 +250,7 @@ def test_a_stream_that_knows_only_ascii_gets_escapes(shop: Project, form: str) -
     assert "Gr\\xf6\\xdfe" in shop.manage("migrate", PYTHONIOENCODING="ascii").out
 
 
-def test_a_reader_that_goes_away_is_no_error(shop: Project) -> None:
+def test_a_closed_pipe_is_no_error(shop: Project) -> None:
     for number in range(300):
         shop.command(f"shop.many{number}")
     result = shop.run("sh", "-c", f"{sys.executable} manage.py check_scripts | true")

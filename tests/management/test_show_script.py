@@ -249,7 +249,7 @@ def test_a_reader_that_goes_away_is_no_error_and_ascii_gets_escapes(shop: Projec
 
 
 @SERVERS
-def test_every_kind_of_database_tells_the_past(hosted: HostedProject) -> None:
+def test_every_kind_of_database_shows_the_past(hosted: HostedProject) -> None:
     hosted.command("shop.first", body="x = 1")
     hosted.manage("first")
     edit(hosted, "x = 1", "raise ValueError('boom')")
@@ -288,7 +288,7 @@ OUTCOMES = {
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("columns", "lease_live", "outcome"), OUTCOMES.values(), ids=OUTCOMES)
-def test_what_still_says_running_is_read_by_who_holds_the_script(
+def test_a_row_that_says_running_is_judged_by_its_lease(
     columns: dict[str, Any], *, lease_live: bool, outcome: str
 ) -> None:
     alive = columns.pop("alive", False)

@@ -39,9 +39,7 @@ SCAFFOLDS = {
 
 
 @pytest.mark.parametrize("made", SCAFFOLDS.values(), ids=SCAFFOLDS)
-def test_what_is_made_is_left_alone_by_black_and_is_the_script_that_was_asked_for(
-    made: Scaffold, tmp_path: Path
-) -> None:
+def test_the_new_script_is_formatted_and_as_requested(made: Scaffold, tmp_path: Path) -> None:
     from scripts_tracker.analysis.linking.scanning import analyse
     from scripts_tracker.core.values import CommandsDir
 
@@ -59,7 +57,7 @@ def test_what_is_made_is_left_alone_by_black_and_is_the_script_that_was_asked_fo
 
 
 @pytest.mark.parametrize("text", ["$nothing", "$", "${help", "100 $% of it"])
-def test_a_template_that_asks_for_what_there_is_not_is_refused(text: str) -> None:
+def test_a_template_with_an_unknown_variable_is_refused(text: str) -> None:
     with pytest.raises(NotScaffolded, match=r"it may use \$app_label, \$name"):
         scaffold.render(Scaffold(ABOUT, "x"), text)
 
@@ -104,7 +102,7 @@ def shop(project: Project) -> Project:
     return project
 
 
-def test_what_cannot_be_made_is_one_line_and_leaves_nothing(shop: Project) -> None:
+def test_an_invalid_request_is_one_line_and_leaves_nothing(shop: Project) -> None:
     code = (
         "from django.core.management import CommandError, call_command\n"
         f"for arguments in {[arguments for arguments, _ in REFUSED.values()]!r}:\n"

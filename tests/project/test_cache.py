@@ -50,7 +50,7 @@ def test_with_no_cache_nothing_is_written_or_read(shop: Project) -> None:
     assert "You have 2 new" in shop.manage("check_scripts", "--no-cache").out
 
 
-def test_what_stands_in_the_way_of_the_cache_is_no_error(shop: Project) -> None:
+def test_a_cache_that_cannot_be_written_is_no_error(shop: Project) -> None:
     (shop.root / ".scripts_tracker_cache").write_text("in the way")
     for _ in range(2):
         result = shop.manage("check_scripts", "--check", code=1)

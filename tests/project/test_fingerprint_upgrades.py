@@ -99,9 +99,7 @@ def black(file: Path) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["st0", pytest.param("st9", marks=MATRIX)])
-def test_an_edited_script_is_modified_and_the_others_are_applied_and_stamped(
-    shop: Project, algorithm: str
-) -> None:
+def test_an_edited_script_is_modified_and_the_others_are_upgraded(shop: Project, algorithm: str) -> None:
     for name in ("same", "formatted", "edited"):
         shop.manage(name)
     use_another_algorithm(shop, algorithm)
@@ -132,7 +130,7 @@ def test_the_first_check_after_an_upgrade_has_done_all_the_work(shop: Project) -
     assert [line[-3:] for line in out.splitlines()] == ["} 2", "} 1", "[]"]
 
 
-def test_the_number_of_queries_does_not_grow_with_what_is_to_be_stamped(shop: Project) -> None:
+def test_the_number_of_queries_does_not_grow_with_the_fingerprints_to_upgrade(shop: Project) -> None:
     shop.manage("check_scripts", "--mark-all-applied")
     for name in ("same", "formatted", "edited"):
         edit(shop, f"shop.{name}")
@@ -203,7 +201,7 @@ def test_rerun_keeps_its_meaning(migrated: Project) -> None:
     assert algorithms(migrated) == ["st1"] * 3
 
 
-def test_the_migrate_notice_is_right_and_stamps(shop: Project) -> None:
+def test_the_migrate_notice_is_right_and_upgrades_fingerprints(shop: Project) -> None:
     shop.manage("check_scripts", "--mark-all-applied")
     use_another_algorithm(shop)
     black(shop.path("shop.formatted"))
@@ -230,7 +228,7 @@ def test_a_requirement_is_met_by_a_reformatted_script_and_not_by_an_edited_one(s
 
 
 @MATRIX
-def test_a_run_and_a_mark_stamp_the_version_that_they_meet(shop: Project) -> None:
+def test_a_run_and_a_mark_upgrade_the_current_version(shop: Project) -> None:
     shop.settings('SCRIPTS_TRACKER = {"notify": False}')
     shop.manage("same")
     use_another_algorithm(shop)
@@ -244,7 +242,7 @@ def test_a_run_and_a_mark_stamp_the_version_that_they_meet(shop: Project) -> Non
 
 
 @MATRIX
-def test_what_could_not_be_analysed_once_is_stamped_when_it_can_be(shop: Project) -> None:
+def test_an_unreadable_version_is_upgraded_once_it_can_be_read(shop: Project) -> None:
     shop.manage("same")
     shop.python(
         "from scripts_tracker.models import ScriptVersion as V\n"
@@ -284,7 +282,7 @@ def test_without_a_source_the_bytes_decide_and_the_check_says_so(
 
 
 @MATRIX
-def test_bytes_that_are_still_the_same_are_stamped_by_the_file(shop: Project) -> None:
+def test_equal_bytes_are_upgraded_from_the_file(shop: Project) -> None:
     shop.settings('SCRIPTS_TRACKER = {"store_source": False}')
     shop.manage("check_scripts", "--mark-all-applied")
     use_another_algorithm(shop)
@@ -311,7 +309,7 @@ def test_a_stored_source_that_cannot_be_analysed_any_more_leaves_the_bytes(shop:
 
 
 @pytest.mark.parametrize("trouble", ["a failing write", pytest.param("a read-only database", marks=MATRIX)])
-def test_a_check_that_cannot_write_is_right_all_the_same(shop: Project, trouble: str) -> None:
+def test_a_check_that_cannot_write_is_still_right(shop: Project, trouble: str) -> None:
     shop.manage("check_scripts", "--mark-all-applied")
     use_another_algorithm(shop)
     black(shop.path("shop.formatted"))

@@ -87,7 +87,7 @@ REPOSITORIES: list[Callable[[Path], Path]] = [
 
 
 @pytest.mark.parametrize("make", REPOSITORIES, ids=lambda make: make.__name__.replace("_", " "))
-def test_the_commit_is_what_git_says(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+def test_the_commit_is_the_one_that_git_reports(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     folder = make(tmp_path)
     assert git.head_revision(str(folder)) == run(folder, "rev-parse", "HEAD")
 
@@ -114,6 +114,6 @@ def a_file_that_leads_nowhere(tmp_path: Path) -> None:
     [no_repository, no_commit_yet, a_damaged_head, a_file_that_leads_nowhere],
     ids=lambda make: make.__name__.replace("_", " "),
 )
-def test_nothing_is_told_of(tmp_path: Path, make: Callable[[Path], None]) -> None:
+def test_no_commit_is_reported_for(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path)
     assert git.head_revision(str(tmp_path)) == ""

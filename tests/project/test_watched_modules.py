@@ -191,7 +191,9 @@ def test_a_module_that_cannot_be_analysed_stands_in_the_way_of_its_watcher_alone
     assert found(shop, "shop.other") == ("applied", [])
 
 
-def test_a_module_that_never_existed_is_a_problem_and_no_reason_to_run_for_ever(shop: Project) -> None:
+def test_a_module_that_never_existed_is_a_problem_but_does_not_run_the_script_again_and_again(
+    shop: Project,
+) -> None:
     shop.command("shop.fix", decorators='@tracked_script(watch=("shop.pricng",))')
     assert "never applied here; shop.pricng, which it watches, does not exist" in why(shop)
     shop.manage("fix")
@@ -231,7 +233,7 @@ for run in ScriptRun.objects.exclude(watched=""):
 """
 
 
-def test_after_an_upgrade_of_the_algorithm_equal_bytes_are_equal_and_stamped(shop: Project) -> None:
+def test_after_an_upgrade_of_the_algorithm_equal_bytes_are_equal_and_upgraded(shop: Project) -> None:
     shop.manage("fix")
     shop.python(FOREIGN)
     assert found(shop) == ("applied", [])

@@ -201,7 +201,7 @@ def test_every_option_that_is_no_default_is_shown(options: dict[str, Any], shown
     )
 
 
-def test_json_tells_every_option_and_null_where_no_file_says_any() -> None:
+def test_json_has_every_option_and_null_without_a_file() -> None:
     made = detail(definition("a.x", rerun="once", tags=("slow",), unless=(), watches=("shop=a",)))
     assert json.loads(formats.renderer(SCRIPT_FORMATS, "json")(made, PLAIN))["options"] == {
         "rerun": "once",
@@ -299,7 +299,7 @@ DURATIONS |= {7500: "2 h 5 min", 86400: "1 d", 100_000: "1 d 3 h"}
 
 
 @pytest.mark.parametrize(("seconds", "words"), DURATIONS.items(), ids=DURATIONS.values())
-def test_a_duration_is_said_as_people_do(seconds: float, words: str) -> None:
+def test_a_duration_is_readable(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 

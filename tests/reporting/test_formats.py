@@ -122,7 +122,7 @@ def test_a_comparison_of_bytes_alone_is_called_that(
     assert (words in notice(made, PLAIN)) == (state == "modified")
 
 
-def test_what_does_not_come_of_a_comparison_says_nothing_of_bytes() -> None:
+def test_without_a_comparison_bytes_are_not_mentioned() -> None:
     kept = record("a.x", "a", last_run=run("running"))._replace(bytes_only="no source")
     assert "bytes" not in text(report([definition("a.x")], [kept]))
 

@@ -64,7 +64,7 @@ def test_the_nearest_are_kept_and_the_rest_is_counted() -> None:
     assert found.omitted == 25
 
 
-def test_circles_and_a_script_that_requires_itself_are_found() -> None:
+def test_cycles_and_a_script_that_requires_itself_are_found() -> None:
     found = requirement_graph_of(script_id("a.a"), by_id(a="b", b="a"))
     assert [names(cycle) for cycle in found.cycles] == [["a", "b", "a"]]
     itself = requirement_graph_of(script_id("a.a"), by_id(a="a"))
@@ -98,7 +98,7 @@ def test_every_node_has_one_place_and_every_arrow_leads_one_column_at_a_time(
         assert all(isinstance(bend, Bend) for bend in path[1:-1])
 
 
-def test_without_a_circle_no_arrow_leads_back_and_a_chain_is_straight() -> None:
+def test_without_a_cycle_no_arrow_leads_back_and_a_chain_is_straight() -> None:
     layout = arrange("abc", [("a", "b"), ("b", "c"), ("a", "c")])
     assert not layout.backward
     assert layout.columns == (("a",), ("b", Bend(2, 0)), ("c",))
@@ -212,9 +212,7 @@ def test_nothing_that_needs_action_is_drawn_as_done_anywhere(state: State) -> No
     ("action", "tones"),
     [("needed", ("action", "action")), ("shown", ("odd", "done")), ("none", ("done", "done"))],
 )
-def test_a_state_that_is_not_named_here_has_the_colours_of_who_is_to_act(
-    action: str, tones: tuple[str, str]
-) -> None:
+def test_any_other_state_has_the_colours_of_its_kind(action: str, tones: tuple[str, str]) -> None:
     state = object.__new__(State)
     state._name_, state.needs_action, state.shown = "TOMORROW", action == "needed", action != "none"
     assert (tone(state), chart_tone(state)) == tones

@@ -68,7 +68,7 @@ def test_the_line_of(one: RunEvent, text: str) -> None:
     assert said(one) == text
 
 
-def test_an_hour_is_told_as_such() -> None:
+def test_an_hour_is_shown_as_an_hour() -> None:
     assert [progress.clock(seconds) for seconds in (0, 59.9, 60, 3599, 3661)] == [
         "0:00",
         "0:59",
@@ -85,7 +85,7 @@ def test_without_a_terminal_a_wait_is_a_line_once_a_minute() -> None:
     assert lines[0].startswith("[ 2/10 0:05] shop.fix: waiting: running since 2026-")
 
 
-def test_every_script_that_is_waited_for_is_told() -> None:
+def test_every_script_that_is_waited_for_is_named() -> None:
     wait = event("waiting", holder=WAITING)
     assert said(wait, event("started"), wait).count("waiting") == 2
 
@@ -133,7 +133,7 @@ def test_a_traceback_leaves_out_how_the_script_was_reached(monkeypatch: pytest.M
     assert lines[-1] == "ValueError: boom"
 
 
-def test_a_traceback_of_which_nothing_is_the_scripts_is_told_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_traceback_without_frames_of_the_script_is_shown_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_NOT_OF_THE_SCRIPT", ("/",))
     error = error_of("raise ValueError('boom')")
     assert (
@@ -200,7 +200,7 @@ def test_a_plan_says_why_and_in_which_order() -> None:
     ]
 
 
-def test_what_blocks_others_is_not_told_twice() -> None:
+def test_a_blocking_script_is_named_once() -> None:
     found = [definition("a.x", requires=("d.w",)), definition("d.w")]
     kept = record("d.w", last_run=run("failed"))
     by_id = {one.id: one for one in statuses(found, {kept.id: kept})}

@@ -11,9 +11,7 @@ from tests.running.shops import Shop
 
 @pytest.mark.parametrize("options", ["", "atomic=True"], ids=["plain", "atomic"])
 @pytest.mark.parametrize("holding", ["run_scripts", "slow"])
-def test_it_is_refused_with_who_holds_the_script_and_since_when(
-    shop: Shop, options: str, holding: str
-) -> None:
+def test_the_refusal_names_the_holder_and_since_when(shop: Shop, options: str, holding: str) -> None:
     shop.script("shop.slow", "effect('slow'); hold('slow')", options=options)
     holder = shop.hold("slow", holding)
     assert shop.states() == {"shop.slow": "running"}
@@ -28,7 +26,7 @@ def test_it_is_refused_with_who_holds_the_script_and_since_when(
     assert shop.outcomes() == ["succeeded"]
 
 
-def test_a_runner_waits_for_it_and_finds_the_work_done(shop: Shop) -> None:
+def test_a_runner_waits_and_then_finds_the_script_applied(shop: Shop) -> None:
     shop.script("shop.slow", "effect('slow'); hold('slow')")
     shop.script("shop.later", "effect('later')", requires=("shop.slow",))
     holder = shop.hold("slow", "slow")
@@ -38,7 +36,7 @@ def test_a_runner_waits_for_it_and_finds_the_work_done(shop: Shop) -> None:
     assert shop.effects() == {"slow": 1, "later": 1}
 
 
-def test_what_requires_a_running_script_is_told_to_wait(shop: Shop) -> None:
+def test_a_script_that_requires_a_running_one_has_to_wait(shop: Shop) -> None:
     shop.script("shop.slow", "hold('slow')")
     shop.script("shop.later", "effect('later')", requires=("shop.slow",))
     holder = shop.hold("slow", "slow")

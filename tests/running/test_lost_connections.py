@@ -51,7 +51,7 @@ def assert_it_failed_and_runs_again(shop: Shop) -> None:
 
 @SERVERS
 @EVERY_WAY
-def test_the_server_ends_the_session(shop: Shop, options: str) -> None:
+def test_a_session_that_the_server_ends_is_a_failed_run(shop: Shop, options: str) -> None:
     shop.script("shop.long", "effect('before'); hold('long'); effect('after')", options=options)
     runner = shop.hold("long", "run_scripts")
     end_sessions(shop.project)
@@ -72,7 +72,7 @@ def way(shop: Shop) -> Iterator[Proxy]:
 
 @SERVERS
 @EVERY_WAY
-def test_the_network_is_away_for_a_while(shop: Shop, way: Proxy, options: str) -> None:
+def test_a_short_network_failure_is_a_failed_run(shop: Shop, way: Proxy, options: str) -> None:
     shop.script("shop.long", "effect('before'); hold('long'); effect('after')", options=options)
     runner = shop.hold("long", "run_scripts")
     way.cut()
@@ -100,7 +100,6 @@ def test_work_that_was_done_is_recorded_when_the_network_is_back(shop: Shop, way
 
 @SERVERS
 def test_a_runner_that_waits_for_another_goes_on_waiting(shop: Shop) -> None:
-    shop.lease(20)  # the holder is to outlive the loss of its connection
     shop.script("shop.long", "effect('before'); hold('long')")
     holder = shop.hold("long", "run_scripts")
     (waiter,) = shop.start(("run_scripts", "--wait", "600"))

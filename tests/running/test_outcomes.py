@@ -75,7 +75,7 @@ def _in_earnest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_in_earnest")
-def test_a_takeover_is_told_and_nothing_is_applied(jobs: Jobs) -> None:
+def test_a_takeover_is_reported_and_nothing_is_applied(jobs: Jobs) -> None:
     take = (
         "from scripts_tracker.models import ScriptRun\n"
         "        ScriptRun.objects.update(outcome='lost')  # as whoever takes over does first"
@@ -89,7 +89,7 @@ def test_a_takeover_is_told_and_nothing_is_applied(jobs: Jobs) -> None:
 
 
 @pytest.mark.usefixtures("_in_earnest")
-def test_a_success_that_cannot_be_recorded_says_what_to_type(
+def test_a_success_that_cannot_be_recorded_names_the_command_to_run(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     def gone(*_: object, **__: object) -> None:

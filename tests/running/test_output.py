@@ -140,7 +140,7 @@ SEEN: dict[str, tuple[Callable[[], object], str]] = {
 
 
 @pytest.mark.parametrize("act", UNSEEN.values(), ids=UNSEEN)
-def test_what_no_stream_of_python_prints_is_not_kept(act: Callable[[], object]) -> None:
+def test_output_that_bypasses_python_streams_is_not_kept(act: Callable[[], object]) -> None:
     assert kept(act) == ""
 
 
@@ -150,7 +150,7 @@ def test_what_a_script_prints_is_kept(act: Callable[[], object], text: str) -> N
 
 
 @pytest.mark.parametrize("act", [act for act, _ in SEEN.values()], ids=SEEN)
-def test_the_user_sees_the_same(act: Callable[[], object], capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_user_sees_the_same_output(act: Callable[[], object], capfd: pytest.CaptureFixture[str]) -> None:
     act()
     without = capfd.readouterr()
     kept(act)
@@ -164,7 +164,7 @@ def test_the_streams_are_the_same_objects() -> None:
         assert sys.stdout.write("four") == 4
 
 
-def test_output_is_there_at_once(tmp_path: Path) -> None:
+def test_output_is_not_delayed(tmp_path: Path) -> None:
     with (tmp_path / "out").open("w", buffering=1) as stream, captured(Command(stream), 10) as tail:
         print("line", file=stream)
         assert (tmp_path / "out").read_text() == tail.text() == "line\n"
@@ -233,7 +233,7 @@ def test_only_what_was_written_counts() -> None:
     assert kept(act, Command(stream)) == "early\n"
 
 
-def test_what_somebody_put_in_the_place_of_write_stays() -> None:
+def test_a_replaced_write_method_stays() -> None:
     stream = io.StringIO()
     shout = mock.Mock(side_effect=stream.write)
     vars(stream)["write"] = shout  # before the run

@@ -25,7 +25,7 @@ def twenty_scripts(shop: Shop) -> list[str]:
 
 
 @shared_out(SHARDS)
-def test_each_effect_happens_exactly_once_and_every_process_is_content(shop: Shop, shard: int) -> None:
+def test_each_effect_happens_exactly_once_and_every_process_succeeds(shop: Shop, shard: int) -> None:
     names = twenty_scripts(shop)
     for _ in range(ROUNDS):
         shop.forget_everything()

@@ -146,13 +146,13 @@ def test_at_a_terminal_the_end_of_input_aborts(shop: Project) -> None:
     assert code == 1
 
 
-def test_in_ci_nobody_is_asked_even_at_a_terminal(shop: Project) -> None:
+def test_in_ci_there_is_no_prompt_even_at_a_terminal(shop: Project) -> None:
     code, screen = at_a_terminal(shop, "second", answers="n\n", CI="true")
     assert code == 1
     assert "[Y/N]" not in screen
 
 
-def test_no_input_is_not_asked_even_at_a_terminal(shop: Project) -> None:
+def test_with_no_input_there_is_no_prompt_even_at_a_terminal(shop: Project) -> None:
     file = shop.path("shop.second")
     file.write_text(
         file.read_text()
@@ -183,7 +183,7 @@ def test_at_a_terminal_ctrl_c_aborts(shop: Project) -> None:
     assert shop.states()["shop.second"] == "new"
 
 
-def test_scripts_that_require_each_other_are_named_as_a_circle(shop: Project) -> None:
+def test_scripts_that_require_each_other_are_named_as_a_cycle(shop: Project) -> None:
     shop.command("shop.first", decorators='@tracked_script\n    @required_preceding_script("second")')
     words = "They require each other: shop.first -> shop.second -> shop.first."
     assert words in shop.manage("second", code=1).err

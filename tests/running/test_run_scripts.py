@@ -178,9 +178,7 @@ def test_the_traceback_begins_at_the_script(jobs: Jobs) -> None:
 
 
 @pytest.mark.parametrize("body", ["raise CommandError('no stock')", "raise SystemExit('no stock')"])
-def test_an_error_that_explains_itself_has_no_traceback_and_is_told_even_when_quiet(
-    jobs: Jobs, body: str
-) -> None:
+def test_a_command_error_has_no_traceback_and_is_shown_even_when_quiet(jobs: Jobs, body: str) -> None:
     jobs.script("a", body)
     result = jobs.run(verbosity=0)
     assert (result.code, result.out) == (1, "")
@@ -590,7 +588,7 @@ def test_a_reader_that_has_gone_does_not_keep_a_silent_script_from_running(shop:
     assert shop.states() == {"shop.silent": "applied"}
 
 
-def test_a_script_that_closes_stdout_has_run_all_the_same(shop: Project) -> None:
+def test_a_script_that_closes_stdout_still_counts_as_run(shop: Project) -> None:
     shop.command("shop.closes", body="self.stdout._out.close()")
     assert shop.manage("run_scripts").err == ""
     assert shop.states() == {"shop.closes": "applied"}
@@ -639,7 +637,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def test_at_a_terminal_it_is_coloured_and_ctrl_c_is_told_without_a_traceback(shop: Project) -> None:
+def test_at_a_terminal_it_is_coloured_and_ctrl_c_has_no_traceback(shop: Project) -> None:
     shop.command("shop.slow", body="self.stdout.write('now'); import time; time.sleep(600)")
     said = at_terminal(shop, "run_scripts")
     assert "\x1b[" in said

@@ -45,7 +45,9 @@ def how_long_it_takes(shop: Shop) -> float:
 
 
 @shared_out(SHARDS)
-def test_whenever_it_is_killed_the_ledger_is_true_and_the_next_run_mends_all(shop: Shop, shard: int) -> None:
+def test_after_a_kill_at_any_moment_the_ledger_is_true_and_the_next_run_completes(
+    shop: Shop, shard: int
+) -> None:
     moments = random.Random(shard)  # noqa: S311 - to be had again
     scripts(shop)
     shop.lease(1)

@@ -23,7 +23,7 @@ EACH = [(kind, "") for kind in KINDS] + [(kind, "atomic=True") for kind in KINDS
 
 
 @pytest.mark.parametrize(("kind_name", "options"), EACH)
-def test_what_was_taken_over_is_recorded_once_and_the_loser_says_so(shop: Shop, options: str) -> None:
+def test_a_takeover_is_recorded_once_and_the_frozen_process_reports_it(shop: Shop, options: str) -> None:
     shop.script("shop.frozen", "effect('frozen'); hold('frozen')", options=options)
     first = shop.hold("frozen", "run_scripts")
     first.signal(signal.SIGSTOP)
@@ -49,7 +49,7 @@ REPEATABLE_READ = {
 
 @MATRIX
 @SERVERS
-def test_where_a_transaction_sees_only_what_was_there_when_it_began_the_loser_says_so_as_well(
+def test_under_repeatable_read_the_frozen_process_reports_the_takeover_too(
     shop: Shop,
 ) -> None:
     shop.project.settings(REPEATABLE_READ[shop.project.kind.engine])
@@ -67,7 +67,7 @@ def test_where_a_transaction_sees_only_what_was_there_when_it_began_the_loser_sa
 
 
 @MATRIX
-def test_by_hand_the_loser_says_so_as_well(shop: Shop) -> None:
+def test_by_hand_the_frozen_process_reports_the_takeover_too(shop: Shop) -> None:
     shop.script("shop.frozen", "hold('frozen')")
     first = shop.hold("frozen", "frozen")
     first.signal(signal.SIGSTOP)
@@ -81,7 +81,7 @@ def test_by_hand_the_loser_says_so_as_well(shop: Shop) -> None:
 
 @MATRIX
 @pytest.mark.parametrize("kind_name", ["sqlite"])
-def test_an_open_transaction_on_sqlite_keeps_the_others_out(shop: Shop) -> None:
+def test_an_open_transaction_on_sqlite_prevents_a_takeover(shop: Shop) -> None:
     """There is one writer at a time: nobody can take over what nobody can write."""
     shop.lease(0.5)
     shop.project.settings("DATABASES['default']['OPTIONS'] = {'timeout': 0.2}")

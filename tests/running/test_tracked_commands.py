@@ -55,7 +55,7 @@ def test_a_failure_is_recorded_with_its_traceback_and_raised(shop: Project, body
     shop.manage("check_scripts", "--check", code=3)
 
 
-def test_a_mended_script_is_new_and_a_second_success_is_applied(shop: Project) -> None:
+def test_a_fixed_script_is_new_and_a_second_success_is_applied(shop: Project) -> None:
     shop.command("shop.breaks", body="raise ValueError")
     shop.manage("breaks", code=1)
     shop.command("shop.breaks")

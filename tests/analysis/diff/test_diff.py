@@ -132,9 +132,7 @@ SAID = {
 
 
 @pytest.mark.parametrize(("old", "new", "note", "line"), SAID.values(), ids=SAID)
-def test_what_is_said_where_the_code_cannot_be_or_need_not_be_compared(
-    old: bytes, new: bytes, note: str, line: str
-) -> None:
+def test_the_note_says_why_code_was_not_compared(old: bytes, new: bytes, note: str, line: str) -> None:
     found = compare(old, new)
     assert note in found.note
     assert line in found.lines if line else found.lines == ()
@@ -161,7 +159,7 @@ def test_the_raw_diff_is_of_the_text(old: bytes, new: bytes, lines: list[str]) -
     assert found.is_raw
 
 
-def test_bytes_that_differ_where_no_text_does_are_said_to_do_so() -> None:
+def test_a_difference_in_bytes_only_is_explained() -> None:
     old = b"# coding: iso2022_jp\nx = 1\n"
     found = compare(old, old.replace(b"=", b"=\x1b(B"), raw=True)
     assert found == Difference((), diffing.ONLY_ENCODING, is_raw=True)

@@ -86,7 +86,7 @@ def test_every_form_of_every_syntax_node_has_a_case(folder: str) -> None:
     assert sorted(expected - found) == []
 
 
-def test_what_is_called_impossible_never_occurs() -> None:
+def test_the_forms_called_impossible_never_occur() -> None:
     assert set(_expected()) >= IMPOSSIBLE
     found = {
         form for name in FOLDERS for tree in _trees(name) for node in ast.walk(tree) for form in _forms(node)

@@ -72,7 +72,7 @@ def _attempt(rewrite: Callable[[str, random.Random], str], text: str, dice: rand
         return None
 
 
-def test_random_programs_out_of_the_cases_are_told_apart_as_cpython_does() -> None:
+def test_random_programs_from_the_cases_are_distinguished_as_by_cpython() -> None:
     judge = Judge()
 
     @settings(_settings, max_examples=at_length(500, sample=50))
@@ -85,7 +85,7 @@ def test_random_programs_out_of_the_cases_are_told_apart_as_cpython_does() -> No
     assert judge.verdicts["different"] > 50
 
 
-def test_random_programs_by_the_grammar_are_told_apart_as_cpython_does() -> None:
+def test_random_programs_from_the_grammar_are_distinguished_as_by_cpython() -> None:
     judge = Judge()
 
     @settings(_settings, max_examples=at_length(200, sample=20))
@@ -97,7 +97,7 @@ def test_random_programs_by_the_grammar_are_told_apart_as_cpython_does() -> None
     assert judge.verdicts["equal"] + judge.verdicts["different"] > 10
 
 
-def test_random_programs_by_the_nodes_of_libcst_are_told_apart_as_cpython_does() -> None:
+def test_random_programs_from_libcst_nodes_are_distinguished_as_by_cpython() -> None:
     judge = Judge()
 
     @settings(_settings, max_examples=at_length(50, sample=5))

@@ -34,7 +34,7 @@ def _write(root: Path, path: Path, source: bytes) -> None:
 
 # By make test every second one; all of them at full length, and by tox.
 @pytest.mark.parametrize("case", list(CASES.values())[::EVERY], ids=list(CASES)[::EVERY])
-def test_a_hostile_file_is_read_or_named_and_hides_nothing(
+def test_a_hostile_file_is_read_or_reported_and_hides_nothing(
     case: Hostile, limited: Limited, tmp_path: Path
 ) -> None:
     _write(tmp_path, COMMANDS / "good.py", TRACKED.encode())
@@ -69,7 +69,9 @@ def test_the_lint_survives_a_hostile_file(name: str, limited: Limited, tmp_path:
 
 
 @pytest.mark.parametrize("name", list(CASES)[:: 1 if FULL else 15])
-def test_a_hostile_base_class_is_named_and_hides_nothing(name: str, limited: Limited, tmp_path: Path) -> None:
+def test_a_hostile_base_class_is_reported_and_hides_nothing(
+    name: str, limited: Limited, tmp_path: Path
+) -> None:
     case = CASES[name]
     _write(tmp_path, COMMANDS / "good.py", TRACKED.encode())
     _write(
@@ -86,9 +88,7 @@ def test_a_hostile_base_class_is_named_and_hides_nothing(name: str, limited: Lim
 
 
 @pytest.mark.parametrize("piece", UNMARKED.values(), ids=UNMARKED)
-def test_a_file_without_the_marker_is_looked_through_at_once(
-    piece: str, limited: Limited, tmp_path: Path
-) -> None:
+def test_a_file_without_the_marker_is_searched_fast(piece: str, limited: Limited, tmp_path: Path) -> None:
     source = (piece * (SIZE // len(piece))).encode("utf-8", "surrogateescape")
     _write(tmp_path, COMMANDS / "good.py", TRACKED.encode())
     _write(tmp_path, COMMANDS / "bad.py", source)
@@ -98,7 +98,7 @@ def test_a_file_without_the_marker_is_looked_through_at_once(
 
 
 @pytest.mark.parametrize("files", PROJECTS.values(), ids=PROJECTS)
-def test_a_hostile_way_from_file_to_file_comes_to_an_end(
+def test_hostile_links_between_files_come_to_an_end(
     files: dict[str, str], limited: Limited, tmp_path: Path
 ) -> None:
     _write(tmp_path, COMMANDS / "good.py", TRACKED.encode())
@@ -109,7 +109,7 @@ def test_a_hostile_way_from_file_to_file_comes_to_an_end(
     assert answer.definitions["shop.good"].startswith("st1:")
 
 
-def test_every_hostile_file_holds_the_marker() -> None:
+def test_every_hostile_file_contains_the_marker() -> None:
     for name, case in CASES.items():
         source = case.source()
         assert b"tracked_script" in source.replace(b"\0", b""), name

@@ -34,7 +34,7 @@ def _project(root: Path) -> Path:
 
 
 @pytest.mark.parametrize(("make", "reason"), PLACES.values(), ids=PLACES)
-def test_what_is_no_file_is_named_and_hides_nothing(
+def test_a_path_that_is_not_a_file_is_reported_and_hides_nothing(
     make: Make, reason: str, limited: Limited, tmp_path: Path
 ) -> None:
     bad = _project(tmp_path)
@@ -49,7 +49,7 @@ def test_what_is_no_file_is_named_and_hides_nothing(
 
 
 @pytest.mark.parametrize("locked", ["shop/management/commands/bad.py", "locked/management/commands"])
-def test_what_may_not_be_read_is_named_and_hides_nothing(locked: str, limited: Limited) -> None:
+def test_a_file_without_read_permission_is_reported_and_hides_nothing(locked: str, limited: Limited) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         root.chmod(0o755)
@@ -67,7 +67,7 @@ def test_what_may_not_be_read_is_named_and_hides_nothing(locked: str, limited: L
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a'b\"c", "a b", "-rf", "\u202egnp", "\x1b[31m", "ä" * 120])
-def test_an_odd_name_is_a_name(name: str, limited: Limited, tmp_path: Path) -> None:
+def test_an_unusual_file_name_is_accepted(name: str, limited: Limited, tmp_path: Path) -> None:
     bad = _project(tmp_path)
     bad.with_name(f"{name}.py").write_text(TRACKED + "x = (\n")
     answer = limited.analyse(tmp_path)
@@ -146,7 +146,7 @@ def test_a_file_that_changes_its_nature_before_it_is_opened(
         pytest.param(lambda path: os.utime(path, ns=(0, path.stat().st_mtime_ns + 1)), id="is written again"),
     ],
 )
-def test_a_file_that_changes_whenever_it_is_read_is_named(
+def test_a_file_that_changes_at_every_read_is_reported(
     meddle: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = _project(tmp_path)
@@ -177,7 +177,7 @@ def test_a_file_that_changes_once_is_read_again(
     assert [one.id.name for one in index.definitions if one.fingerprint] == names
 
 
-def test_a_file_that_is_gone_before_it_is_looked_at_is_no_script(
+def test_a_file_that_is_deleted_during_the_scan_is_no_script(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = _project(tmp_path)
@@ -242,7 +242,7 @@ def _meddling(path: Path, meddle: Make) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("meddle", [_replace, _vanish, _rewrite, _transform, _grow])
-def test_a_file_that_somebody_works_on_is_one_of_its_versions_or_named(meddle: Make, tmp_path: Path) -> None:
+def test_a_file_that_is_being_edited_is_one_of_its_versions_or_reported(meddle: Make, tmp_path: Path) -> None:
     bad = _project(tmp_path)
     bad.write_text(TRACKED)
     versions = {str(fingerprint(text.encode())) for text in (OTHER, *(TRACKED * n for n in range(1, 60)))}

@@ -148,7 +148,7 @@ def test_base_classes_are_found_in_the_import_roots(tmp_path: Path) -> None:
     assert len(index_of(root, import_roots=[str(library)]).definitions) == 1
 
 
-def test_an_app_may_be_called_like_a_standard_module(tmp_path: Path) -> None:
+def test_an_app_may_have_the_name_of_a_standard_module(tmp_path: Path) -> None:
     _write(tmp_path / "calendar" / "base.py", TRACKED.replace("Command", "Base"))
     _command(tmp_path, "fix", "from calendar.base import Base\nclass Command(Base): pass\n", app="calendar")
     assert len(index_of(tmp_path).definitions) == 1
@@ -172,7 +172,7 @@ def test_a_path_outside_of_the_root_is_absolute(tmp_path: Path) -> None:
     assert definition.location.path == path.as_posix()
 
 
-def test_a_circle_is_told_with_the_whole_way(tmp_path: Path) -> None:
+def test_a_cycle_is_reported_with_all_of_its_scripts(tmp_path: Path) -> None:
     for name, other in (("a", "b"), ("b", "c"), ("c", "a")):
         needs = f"from scripts_tracker import required_preceding_script\n{TRACKED}".replace(
             "    @", f'    @required_preceding_script("{other}")\n    @'

@@ -34,7 +34,7 @@ def _running() -> bool:
     return any(thread.name == "scripts_tracker parser" for thread in threading.enumerate())
 
 
-def test_what_is_raised_there_is_raised_here() -> None:
+def test_an_error_of_the_thread_is_raised_in_the_caller() -> None:
     with pytest.raises(KeyError, match="x"):
         parsing.on_deep_stack(_raise, "x")
     assert parsing.on_deep_stack(str.upper, "x") == "X"
@@ -50,7 +50,7 @@ def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
         parse(b"x = 1\n")
 
 
-def test_the_thread_ends_when_nobody_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_thread_ends_when_it_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parsing, "IDLE_SECONDS", 0.01)
     parsing.on_deep_stack(str.upper, "x")
     wait_for(lambda: not _running(), "the thread ends")
@@ -84,7 +84,7 @@ def test_a_forked_process_parses_as_well() -> None:
 
 
 @pytest.mark.parametrize("source", [b"x = 1\n", b"x = = 1\n"])
-def test_the_garbage_collector_goes_on_afterwards(source: bytes) -> None:
+def test_the_garbage_collector_is_enabled_again_afterwards(source: bytes) -> None:
     assert gc.isenabled()
     with contextlib.suppress(UnreadableSource):
         extract(source)

@@ -70,14 +70,14 @@ READ = {
 
 
 @pytest.mark.parametrize("expression", REFUSED.values(), ids=REFUSED)
-def test_what_would_break_the_parser_is_refused(expression: str, limited: Limited) -> None:
+def test_sources_that_would_break_the_parser_are_refused(expression: str, limited: Limited) -> None:
     answer = limited.read(eval(expression).encode())  # noqa: S307 - our own expressions
     assert answer.crash == ""
     assert answer.reason != ""
 
 
 @pytest.mark.parametrize("expression", READ.values(), ids=READ)
-def test_what_is_merely_unusual_is_read(expression: str) -> None:
+def test_unusual_sources_are_read(expression: str) -> None:
     source = eval(expression).encode()  # noqa: S307 - our own expressions
     assert str(fingerprint(source)).startswith("st1:")
 

@@ -74,7 +74,7 @@ def _huge(path: Path) -> None:
         pytest.param(_huge, "larger than", id="a huge file"),
     ],
 )
-def test_what_is_no_readable_file_is_said_at_once(
+def test_a_path_that_cannot_be_read_is_refused_at_once(
     make: Callable[[Path], None], reason: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "x.py"
@@ -83,7 +83,7 @@ def test_what_is_no_readable_file_is_said_at_once(
         reading.read_bytes(path)
 
 
-def test_a_socket_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socket_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("x.py")

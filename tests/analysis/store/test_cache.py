@@ -48,7 +48,7 @@ def _flipped(content: bytes) -> bytes:
         pytest.param(lambda _: b"\xff\xfe\x00", id="binary"),
     ],
 )
-def test_what_is_damaged_is_no_cache(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+def test_a_damaged_cache_is_ignored(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
     _filled(tmp_path)
     for path in (tmp_path / FOLDER).iterdir():
         path.write_bytes(damage(path.read_bytes()))
@@ -86,7 +86,7 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
 
 
-def test_what_was_put_is_there_the_next_time(tmp_path: Path) -> None:
+def test_a_stored_entry_is_found_by_the_next_process(tmp_path: Path) -> None:
     found = _filled(tmp_path)
     assert found.get("a" * 64) == FACTS
     assert found.verdict("a" * 64) == FACTS.verdict
@@ -94,7 +94,9 @@ def test_what_was_put_is_there_the_next_time(tmp_path: Path) -> None:
     assert found.recall("k" * 16 + "j" * 48) is None
 
 
-def test_facts_of_another_analysis_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_facts_of_another_analysis_version_are_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = _filled(tmp_path)
     monkeypatch.setattr("scripts_tracker.analysis.facts.values.ANALYSIS_VERSION", ANALYSIS_VERSION + 1)
     assert found.get("a" * 64) is None
@@ -113,7 +115,7 @@ def test_git_ignores_the_cache(tmp_path: Path) -> None:
     assert status.stdout == b""
 
 
-def test_nothing_is_written_where_nothing_is_new(tmp_path: Path) -> None:
+def test_nothing_is_written_if_nothing_is_new(tmp_path: Path) -> None:
     FactCache(str(tmp_path)).save()
     assert not (tmp_path / FOLDER).exists()
     before = {path: path.stat().st_mtime_ns for path in _files(_filled(tmp_path), tmp_path)}
@@ -163,7 +165,9 @@ def test_many_writes_of_two_processes_leave_no_damage(tmp_path: Path) -> None:
     ]
 
 
-def test_what_was_asked_for_longest_ago_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_least_recently_used_entry_is_dropped_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cache, "MAX_BYTES", 5 * (len(FACTS.to_text()) + 3))
     for name in "abcdef":
         made = FactCache(str(tmp_path))
@@ -174,7 +178,7 @@ def test_what_was_asked_for_longest_ago_goes_first(tmp_path: Path, monkeypatch: 
     assert [name for name in "abcdef" if found.get(name)] == ["a", "c", "d", "e", "f"]
 
 
-def test_what_a_killed_process_left_half_written_goes_after_a_while(tmp_path: Path) -> None:
+def test_a_half_written_file_of_a_killed_process_is_deleted_later(tmp_path: Path) -> None:
     _filled(tmp_path)
     for name, age in (("facts.dead.tmp", 7200), ("index-0.dead.tmp", 7200), ("facts.busy.tmp", 0)):
         (tmp_path / FOLDER / name).touch()
@@ -185,7 +189,7 @@ def test_what_a_killed_process_left_half_written_goes_after_a_while(tmp_path: Pa
     ]
 
 
-def test_few_ways_of_asking_are_remembered(tmp_path: Path) -> None:
+def test_a_limited_number_of_indexes_is_remembered(tmp_path: Path) -> None:
     for number in range(3 * cache.MAX_INDEXES):
         made = FactCache(str(tmp_path))
         made.remember(f"{number:064}"[::-1], "an index")

@@ -120,7 +120,7 @@ def trust(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.usefixtures("trust")
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_what_is_remembered_is_what_is_there(change: Callable[[Path], None], shop: Path) -> None:
+def test_the_remembered_index_equals_a_fresh_one(change: Callable[[Path], None], shop: Path) -> None:
     before = _index(shop, FactCache(str(shop)))
     assert len(before.definitions) == 2
     change(shop)
@@ -152,7 +152,7 @@ VARIANTS = [
 
 @pytest.mark.usefixtures("trust")
 @pytest.mark.parametrize("seed", range(6))
-def test_edits_one_after_the_other_are_all_noticed(seed: int, shop: Path) -> None:
+def test_each_of_several_edits_is_noticed(seed: int, shop: Path) -> None:
     chance = random.Random(seed)  # noqa: S311 - the same edits every time
     commands = shop / "shop/management/commands"
     for step in range(30):
@@ -174,7 +174,7 @@ def _commands_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.usefixtures("settled")
-def test_only_what_changed_is_looked_at_where_nothing_depends_on_it(
+def test_only_changed_files_are_analysed_if_nothing_depends_on_them(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _index(shop, FactCache(str(shop)))
@@ -183,7 +183,7 @@ def test_only_what_changed_is_looked_at_where_nothing_depends_on_it(
 
 
 @pytest.mark.usefixtures("settled")
-def test_everything_is_looked_at_where_something_depends_on_what_changed(
+def test_everything_is_analysed_if_something_depends_on_a_changed_file(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _write(
@@ -202,7 +202,7 @@ def test_everything_is_looked_at_where_something_depends_on_what_changed(
         pytest.param({"import_roots": ("elsewhere",)}, id="another folder to import from"),
     ],
 )
-def test_another_question_gets_another_answer(options: dict[str, Any], shop: Path) -> None:
+def test_other_options_have_an_index_of_their_own(options: dict[str, Any], shop: Path) -> None:
     _index(shop, FactCache(str(shop)))
     (shop / "elsewhere" / "shop").mkdir(parents=True)
     if "import_roots" in options:
@@ -225,11 +225,11 @@ def test_every_case_is_remembered_as_it_was(
 @pytest.mark.parametrize(
     "content", [None, "", "null", "[]", "{}", "[1, 2, 3, 4]", '["", [], {}, {}]\t[[[]], []]\t[{}, {}, []]']
 )
-def test_what_is_no_index_is_not_recalled(content: str | None) -> None:
+def test_a_damaged_index_is_ignored(content: str | None) -> None:
     assert index_cache.recalled(content, [], reading.now()) is None
 
 
-def test_a_file_that_cannot_be_read_is_looked_at_every_time(shop: Path) -> None:
+def test_an_unreadable_file_is_read_every_time(shop: Path) -> None:
     (shop / "shop" / "plain.py").mkdir()
     os.symlink("nowhere", shop / "shop/management/commands/dangling.py")
     cache = FactCache(str(shop))
@@ -283,14 +283,16 @@ def _reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return read
 
 
-def test_what_was_written_a_moment_ago_is_read_again(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recently_written_file_is_read_again(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = (shop / "shop/management/commands/other.py").stat().st_mtime_ns
+    monkeypatch.setattr(reading, "now", lambda: written)
     before = _index(shop, FactCache(str(shop)))
     read = _reads(monkeypatch)
     assert _index(shop, FactCache(str(shop))) == before
     assert len(read) == 4, "three commands and the module of a base class"
 
 
-def test_what_was_read_again_and_is_the_same_is_trusted_from_then_on(
+def test_a_file_that_was_read_again_and_is_unchanged_is_trusted(
     shop: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     before = _index(shop, FactCache(str(shop)))

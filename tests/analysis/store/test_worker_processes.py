@@ -48,7 +48,7 @@ def _at_each_answer(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) 
     monkeypatch.setattr(compiling, "_decoded", decode)
 
 
-def test_processes_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_processes_find_the_same_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     done_here = []
     answered = threading.Event()
     _at_each_answer(monkeypatch, answered.set)
@@ -86,7 +86,7 @@ def test_a_process_that_is_killed_leaves_nothing_undone(monkeypatch: pytest.Monk
     assert [process.returncode for process in started] == [-signal.SIGKILL]
 
 
-def test_a_process_that_talks_nonsense_is_not_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_with_invalid_answers_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         compiling, "_CODE", "import time\nwhile True: print('nonsense', flush=True); time.sleep(0.01)"
     )
@@ -126,7 +126,7 @@ def test_processes_end_when_the_work_is_interrupted(monkeypatch: pytest.MonkeyPa
         pytest.param(100_000_000, "64", compiling.MAX_PROCESSES - 1, id="many cores"),
     ],
 )
-def test_processes_are_started_only_where_they_pay(
+def test_processes_are_started_only_if_they_save_time(
     size: int, cores: str, helpers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCRIPTS_TRACKER_PROCESSES", cores)
@@ -134,7 +134,9 @@ def test_processes_are_started_only_where_they_pay(
 
 
 @pytest.mark.parametrize("executable", ["", "/usr/bin/uwsgi", "/opt/frozen-app"])
-def test_what_is_no_python_is_not_started(executable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_executable_other_than_python_is_not_started(
+    executable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SCRIPTS_TRACKER_PROCESSES", "8")
     monkeypatch.setattr(sys, "executable", executable)
     assert compiling.worth_starting(10_000_000) == 0
