@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import os
+import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from scripts_tracker.core.values import Required, Rerun
 
@@ -72,7 +74,7 @@ def tracked_script(
             "always" asks for a run at every ``run_scripts``.
         atomic: run ``handle()`` and the record of its success in one transaction.
         tags: names to choose scripts by.
-        unless: names of options that make a run a rehearsal, which does not count as applied.
+        unless: names of options that make a run a dry run, which does not count as applied.
         watch: dotted names of modules of the project whose change counts as a change of the script.
 
     Returns:
@@ -91,11 +93,11 @@ def tracked_script(
         @functools.wraps(function)
         def wrapper(self: object, *args: Any, **kwargs: Any) -> Any:
             from scripts_tracker.core.values import ScriptOptions
-            from scripts_tracker.running import attempt
-            from scripts_tracker.running.calls import Call
+            from scripts_tracker.running import attempt, calls
 
-            call = Call(function, self, args, kwargs)
-            return attempt.run_tracked(call, ScriptOptions(rerun, atomic, *chosen))
+            call = calls.HandleCall(function, self, args, kwargs)
+            ask = functools.partial(_ask_to_abort, kwargs)
+            return attempt.run_tracked(call, ScriptOptions(rerun, atomic, *chosen), ask)
 
         wrapper._is_tracked_script = True  # type: ignore[attr-defined]  # noqa: SLF001 - as in django-scripts-tracker
         return wrapper  # type: ignore[return-value]  # functools.wraps keeps what matters of the signature
@@ -126,22 +128,43 @@ def required_preceding_script(*scripts: str | ModuleType) -> Callable[[Handle], 
         The decorator for ``handle()``.
 
     Raises:
-        TypeError: for anything that is no string and no module.
+        TypeError: for anything that is neither a string nor a module.
     """
     required = tuple(_required(script) for script in scripts)
 
     def decorate(function: Handle) -> Handle:
         @functools.wraps(function)
         def wrapper(self: object, *args: Any, **kwargs: Any) -> Any:
-            from scripts_tracker.running import attempt
-            from scripts_tracker.running.calls import Call
+            from scripts_tracker.running import attempt, calls
 
-            call = Call(function, self, args, kwargs)
-            return attempt.run_required(call, required)
+            call = calls.HandleCall(function, self, args, kwargs)
+            return attempt.run_required(call, required, functools.partial(_ask_to_abort, kwargs))
 
-        # tracked_script asks for these before it records an attempt, wherever it stands.
+        # tracked_script checks these before it records an attempt, wherever it stands.
         inner: tuple[Required, ...] = getattr(function, "required_scripts", ())
         wrapper.required_scripts = required + inner  # type: ignore[attr-defined]
         return wrapper  # type: ignore[return-value]  # as in tracked_script
 
     return decorate
+
+
+def _ask_to_abort(options: Mapping[str, Any], warning: str, question: str) -> bool | None:
+    """Ask a person at a terminal, as django-scripts-tracker does; the end of input and Ctrl-C abort.
+
+    Returns:
+        None where there is no one to ask: in CI, without a terminal on both ends, with ``--no-input``.
+    """
+    is_silenced = options.get("interactive") is False or options.get("no_input") or options.get("noinput")
+    if is_silenced or os.environ.get("CI") or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return None
+    from scripts_tracker.core.text import encodable
+
+    sys.stdout.write(encodable(sys.stdout, warning) + "\n")
+    while True:
+        try:
+            answer = input(question).strip().lower()
+        except (EOFError, KeyboardInterrupt):
+            sys.stdout.write("\n")
+            return True
+        if answer in {"y", "yes", "n", "no"}:
+            return answer.startswith("y")

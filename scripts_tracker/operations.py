@@ -71,7 +71,7 @@ class RequireScripts(Operation):
             raise CommandError(f"RequireScripts needs {__package__!r} in INSTALLED_APPS")
         from scripts_tracker.running import requirements
 
-        requirements.insist(self.scripts, app_label, schema_editor, from_state)
+        requirements.check_migration(self.scripts, app_label, schema_editor, from_state)
 
     def database_backwards(
         self,

@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
 STOPPED = (
     "RequiredScripts: shop.0002_drop was not applied: it requires shop.fix_totals (new)."
     " Run first: manage.py run_scripts shop.fix_totals"
-    " (or, where it is not to run: manage.py check_scripts --mark-applied shop.fix_totals)"
+    " (or, to skip the run: manage.py check_scripts --mark-applied shop.fix_totals)"
 )
 
 
@@ -142,7 +142,7 @@ def test_a_ledger_that_is_not_there_is_a_clear_line(used: Project) -> None:
     used.settings("SCRIPTS_TRACKER = {'database': 'ledger'}")
     err = used.manage("migrate", code=1).err
     assert "manage.py migrate scripts_tracker --database ledger" in err
-    assert 'the migration is to depend on ("scripts_tracker", "0004_watched")' in err
+    assert 'the migration must depend on ("scripts_tracker", "0004_watched")' in err
     used.manage("migrate", "scripts_tracker", "--database", "ledger", "--verbosity", "0")
     assert STOPPED in used.manage("migrate", code=1).err
     used.manage("check_scripts", "--mark-applied", "shop.fix_totals")
@@ -184,7 +184,7 @@ def test_operations_before_the_gate_are_rolled_back_or_reported(
     hosted.execute("INSERT INTO shop_order (total, old_total) VALUES (1, 2)")
     err = hosted.manage("migrate", code=1).err
     stays = kind_name == "mariadb" or bool(atomic)
-    assert ("let it be the first operation" in err) is stays
+    assert ("make it the first operation" in err) is stays
     assert hosted.execute("SELECT sum FROM shop_order" if stays else "SELECT total FROM shop_order") == [(1,)]
 
 
@@ -292,7 +292,7 @@ def judge(
     monkeypatch.setattr(conf, "is_under_test", lambda: False)
     editor: Any = SimpleNamespace(connection=SimpleNamespace(alias="default"), atomic_migration=True)
     try:
-        requirements.insist(names, "shop", editor, ProjectState())
+        requirements.check_migration(names, "shop", editor, ProjectState())
     except requirements.RequiredScripts as error:
         return str(error)
     return ""
@@ -310,17 +310,14 @@ def test_a_gate_opens_for_what_satisfies_scripts_too(state: State, monkeypatch: 
     assert bool(said) is not state.satisfies
     assert not said or f"it requires shop.a ({state.value})." in said
     assert ("Wait until it ends: shop.a." in said) is (state is State.RUNNING)
-    assert ("Mend the file first: shop.a." in said) is (state is State.UNREADABLE)
+    assert ("Fix the file first: shop.a." in said) is (state is State.UNREADABLE)
 
 
 def test_an_unknown_script_gets_the_nearest_name(monkeypatch: pytest.MonkeyPatch) -> None:
     said = judge(monkeypatch, in_state(State.NEW, "fix_totals"), names=("fix_total", "gone.long_ago"))
-    assert (
-        "shop.fix_total (never applied here, and there is no such tracked script; did you mean shop.fix_totals?)"
-        in said
-    )
-    assert "gone.long_ago (never applied here, and there is no such tracked script)" in said
-    assert said.endswith("Bring the file back to run it, or take the name out of the migration.")
+    assert "shop.fix_total (no such tracked script; did you mean shop.fix_totals?)" in said
+    assert "gone.long_ago (no such tracked script)" in said
+    assert said.endswith("Restore the file to run it, or remove the name from the migration.")
     assert "run_scripts" not in said
 
 

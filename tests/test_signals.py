@@ -93,7 +93,7 @@ def test_the_end_of_a_dry_run_is_signalled_as_one(jobs: Jobs, heard: Heard, body
 def test_a_run_that_does_not_apply_is_signalled_as_one(
     jobs: Jobs, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(start, "_why_not_to_apply", lambda *_: "uncommitted changes")
+    monkeypatch.setattr(start, "_why_not_applied", lambda *_: "uncommitted changes")
     jobs.script("a")
     jobs.run()
     assert heard.names[-1] == "succeeded while succeeded"

@@ -1,4 +1,4 @@
-"""One recorded attempt: what it requires, how it starts (starts.py), what it prints, how it ends (outcomes.py)."""
+"""One recorded attempt: what it requires, how it starts (start.py), what it prints (output.py), how it ends (outcome.py)."""
 
 from __future__ import annotations
 
@@ -12,79 +12,118 @@ from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, Error
 
 from scripts_tracker import conf
-from scripts_tracker.core import redaction
+from scripts_tracker.core.redaction import masked_tail
 from scripts_tracker.core.values import ScriptOptions
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import database
 from scripts_tracker.ledger.leases import Heartbeat
 from scripts_tracker.project.scan import identify
-from scripts_tracker.running import output as capture
-from scripts_tracker.running import start as starts
-from scripts_tracker.running.calls import Call, ticket_of
+from scripts_tracker.running.calls import HandleCall, planned_run_of
 from scripts_tracker.running.outcome import Attempt
+from scripts_tracker.running.output import captured
+from scripts_tracker.running.start import record_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from scripts_tracker.core.values import Required, RunRecord, ScriptId
     from scripts_tracker.project.scan import Identity
-    from scripts_tracker.running.calls import Ticket
+    from scripts_tracker.running.calls import PlannedRun
     from scripts_tracker.running.start import Start
+
+    AskToAbort = Callable[[str, str], bool | None]
+    """Shows a warning and asks a question; None where there is no one to ask."""
 
 logger = logging.getLogger("scripts_tracker")
 
 # The command objects whose run is being recorded: handle() of a base class, called through super(), is no second run.
 _recording: ContextVar[frozenset[int]] = ContextVar("_recording", default=frozenset())
-# The requirements that were looked at already, by command object.
-_asked: ContextVar[frozenset[tuple[int, Required]]] = ContextVar("_asked", default=frozenset())
-# The attempts that this very call is a part of.
+# The requirements that were checked already, by command object.
+_checked: ContextVar[frozenset[tuple[int, Required]]] = ContextVar("_checked", default=frozenset())
+# The attempts that this call is a part of.
 _around: ContextVar[frozenset[int]] = ContextVar("_around", default=frozenset())
 
 
-def run_tracked(call: Call, options: ScriptOptions) -> Any:
+def run_tracked(call: HandleCall, options: ScriptOptions, ask: AskToAbort) -> Any:
     """Make the call and record it; returns and raises what ``handle()`` does.
 
+    Args:
+        call: of the ``handle()``.
+        options: of ``@tracked_script``.
+        ask: asks whether to abort where a requirement is missing.
+
     Raises:
-        Held: somebody else runs the script.
-        Changed: the run was planned, and the script is not any more what it was then.
-        CommandError: the ledger cannot be used, or what the script requires is missing.
+        Held: another process runs the script.
+        Changed: the run was planned, and the script has changed since.
+        CommandError: the ledger cannot be used, or a requirement is missing.
     """
     if not conf.tracker_settings().enabled or id(call.command) in _recording.get():
         return call()
     if conf.is_beside_a_test():
         return call()  # a thread of its own would need a connection of its own
-    ticket = ticket_of(call.command)
-    identity = ticket.identity if ticket else identify(call.command)
+    planned = planned_run_of(call.command)
+    identity = planned.identity if planned else identify(call.command)
     if inspect.iscoroutinefunction(call.function):
         raise CommandError(
             f"{identity.id}: handle() is async, which Django does not await; make it a plain def."
         )
     required: tuple[Required, ...] = getattr(call.function, "required_scripts", ())
-    with _set(_recording, _recording.get() | {id(call.command)}), _require(call, identity.id, required):
-        start = _start(call, identity, options, ticket)
-        return call() if start is None else _perform(call, identity.id, start, options)
+    with _set(_recording, _recording.get() | {id(call.command)}), _require(call, identity.id, required, ask):
+        start = _start(call, identity, options, planned)
+        return call() if start is None else _perform(call, identity.id, start, options, planned)
 
 
-def _start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticket | None) -> Start | None:
+def run_required(call: HandleCall, required: tuple[Required, ...], ask: AskToAbort) -> Any:
+    """Make the call if the required scripts are applied, or a person decides to; raises CommandError otherwise."""
+    if not conf.tracker_settings().enabled:
+        return call()
+    with _require(call, identify(call.command).id, required, ask):
+        return call()
+
+
+def record_failure(
+    identity: Identity, planned: PlannedRun, error: BaseException, watch: tuple[str, ...] = ()
+) -> None:
+    """Record the failure of a planned script whose ``handle()`` was not even reached: a broken import, say."""
+
+    def unreached(*_args: object, **_options: object) -> None:
+        """Stand in for the ``handle()``."""
+
+    call = HandleCall(unreached, planned.command, (), {})
+    with contextlib.suppress(Error, LedgerMissing, CommandError):  # another process was faster; no ledger
+        start = record_start(call, identity, ScriptOptions(watch=watch), planned)
+        Attempt(call, identity.id, start, planned=planned).fail(error)
+
+
+def is_around(run: RunRecord | None) -> bool:
+    """Whether this call is a part of that attempt, so that waiting for its end would last for ever."""
+    return run is not None and run.pk in _around.get()
+
+
+def _start(
+    call: HandleCall, identity: Identity, options: ScriptOptions, planned: PlannedRun | None
+) -> Start | None:
     """Record the start; None in a test that keeps the ledger from it, which is no reason to fail.
 
     It may forbid the ledger's database, have no tables, have replaced what we call, or run the script inside itself.
     """
     try:
-        with _ledger_trouble(identity.id), database.uncounted():
+        with _readable_errors(identity.id), database.uncounted():
             if options.atomic and conf.is_under_test():
                 database.check_access(DEFAULT_DB_ALIAS)  # a test may forbid either database
-            return starts.start(call, identity, options, ticket)
-    except Exception:  # under test alone, where an untracked command would have met none of it
-        if ticket is not None or not conf.is_under_test():
+            return record_start(call, identity, options, planned)
+    except Exception:  # in a test only, where an untracked command would have met none of it
+        if planned is not None or not conf.is_under_test():
             raise
         logger.debug("%s runs unrecorded in a test", identity.id, exc_info=True)
         return None
 
 
-def _perform(call: Call, script_id: ScriptId, start: Start, options: ScriptOptions) -> Any:
+def _perform(
+    call: HandleCall, script_id: ScriptId, start: Start, options: ScriptOptions, planned: PlannedRun | None
+) -> Any:
     with _set(_around, _around.get() | {start.run.pk}), _captured(call.command) as output:
-        attempt = _attempt(call, script_id, start, options, output)
+        attempt = Attempt(call, script_id, start, options.atomic, planned, output)
         if start.is_rehearsal:
             return attempt.perform()
         with Heartbeat(start.run, database.alias()):
@@ -93,69 +132,18 @@ def _perform(call: Call, script_id: ScriptId, start: Start, options: ScriptOptio
 
 @contextlib.contextmanager
 def _captured(command: object) -> Iterator[Callable[[], str]]:
-    """Keep the tail of what the command prints; gives what the ledger is to keep of it so far."""
-    given = conf.tracker_settings()
-    if not given.capture_output:
+    """Keep the tail of what the command prints; gives what the ledger keeps of it so far."""
+    settings = conf.tracker_settings()
+    if not settings.capture_output:
         yield str
         return
-    with capture.captured(command, given.output_bytes) as tail:
-        yield lambda: redaction.masked_tail(tail.text(), given.output_bytes, given.secret_pattern)
-
-
-def _attempt(
-    call: Call,
-    script_id: ScriptId,
-    start: Start,
-    options: ScriptOptions,
-    output: Callable[[], str] = str,
-) -> Attempt:
-    return Attempt(
-        call=call,
-        sender=type(call.command),
-        script_id=script_id,
-        run=start.run,
-        atomic=options.atomic,
-        is_rehearsal=start.is_rehearsal,
-        reason=start.reason,
-        inside=start.inside,
-        output=output,
-        ticket=ticket_of(call.command),
-    )
-
-
-def is_around(run: RunRecord | None) -> bool:
-    """Whether this very call is a part of that attempt, so that waiting for its end would last for ever."""
-    return run is not None and run.pk in _around.get()
-
-
-def record_failure(
-    identity: Identity, ticket: Ticket, error: BaseException, watch: tuple[str, ...] = ()
-) -> None:
-    """Record the failure of a planned script whose ``handle()`` was not even reached: a broken import, say."""
-    options = ScriptOptions(watch=watch)
-    call = Call(_nothing, ticket.command, (), {})
-    with contextlib.suppress(
-        Error, LedgerMissing, CommandError
-    ):  # somebody else was quicker, or the ledger is the trouble
-        start = starts.start(call, identity, options, ticket)
-        _attempt(call, identity.id, start, options).fail(error)
-
-
-def _nothing(*_args: object, **_options: object) -> None:
-    """Stand in for a ``handle()`` that cannot be reached."""
-
-
-def run_required(call: Call, required: tuple[Required, ...]) -> Any:
-    """Make the call if the required scripts are applied (or a person says so); raises CommandError otherwise."""
-    if not conf.tracker_settings().enabled:
-        return call()
-    with _require(call, identify(call.command).id, required):
-        return call()
+    with captured(command, settings.output_bytes) as tail:
+        yield lambda: masked_tail(tail.text(), settings.output_bytes, settings.secret_pattern)
 
 
 @contextlib.contextmanager
-def _ledger_trouble(script_id: ScriptId) -> Iterator[None]:
-    """Whatever keeps the ledger from being used is one line for the user, before anything was run."""
+def _readable_errors(script_id: ScriptId) -> Iterator[None]:
+    """Turn what keeps the ledger from being used into one line for the user."""
     try:
         yield
     except LedgerMissing as error:
@@ -174,19 +162,19 @@ def _set(variable: ContextVar[Any], value: object) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _require(call: Call, script_id: ScriptId, required: tuple[Required, ...]) -> Iterator[None]:
-    """Each requirement is looked at once a run, however many decorators name it.
+def _require(
+    call: HandleCall, script_id: ScriptId, required: tuple[Required, ...], ask: AskToAbort
+) -> Iterator[None]:
+    """Check each requirement once a run, however many decorators name it.
 
-    The runner has looked at them all; and tests, in whose database nothing was ever applied, test the script alone.
+    The runner has checked them all; and tests, in whose database nothing was ever applied, test the script alone.
     """
     keys = {(id(call.command), one): one for one in required}
-    fresh = tuple(one for key, one in keys.items() if key not in _asked.get())
-    if fresh and ticket_of(call.command) is None and not conf.is_under_test():
-        from scripts_tracker.running import (
-            requirements,  # planning, reports, the terminal: for scripts that require something
-        )
+    fresh = tuple(one for key, one in keys.items() if key not in _checked.get())
+    if fresh and planned_run_of(call.command) is None and not conf.is_under_test():
+        from scripts_tracker.running.requirements import check_requirements  # planning, every script's status
 
-        with _ledger_trouble(script_id):
-            requirements.check(script_id, fresh, call.options)
-    with _set(_asked, _asked.get() | set(keys)):
+        with _readable_errors(script_id):
+            check_requirements(script_id, fresh, ask)
+    with _set(_checked, _checked.get() | set(keys)):
         yield

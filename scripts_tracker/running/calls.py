@@ -1,4 +1,4 @@
-"""What the runner tells an attempt that it planned, and what it is told in return."""
+"""A call of a ``handle()``, and the plan behind it: what the runner and the attempt say to each other."""
 
 from __future__ import annotations
 
@@ -11,25 +11,36 @@ if TYPE_CHECKING:
 
     from scripts_tracker.project.scan import Identity
 
-# Of an error that is no failure of the script any more.
-AFTER_SUCCESS: Final = "its work is committed and recorded; after that"
-
-_planned: ContextVar[Ticket | None] = ContextVar("_planned", default=None)
+# How an error begins that no longer makes the run a failure.
+AFTER_SUCCESS: Final = "succeeded; error after commit"
 
 
-class Ticket:
-    """One planned run of a command object; the attempt calls ``on_start`` and fills in the last four.
+class HandleCall(NamedTuple):
+    """The function behind the decorators, the command object, what Django passed to it."""
+
+    function: Callable[..., Any]
+    command: object
+    args: tuple[Any, ...]
+    options: Mapping[str, Any]
+
+    def __call__(self) -> Any:
+        """Make the call."""
+        return self.function(self.command, *self.args, **self.options)
+
+
+class PlannedRun:
+    """One planned run of a command object; the attempt calls ``on_start`` and sets the last four.
 
     Attributes:
-        command: the very object that is going to run; None until it is made.
+        command: the object that will run; None until it is made.
         identity: which script that is.
-        last_run: key and outcome of the script's last run when it was planned: where either is another, somebody
-            else was quicker, or has ended what was seen running.
+        last_run: key and outcome of the script's last run when it was planned. Where either has changed, another
+            process was faster, or has ended what was running.
         on_start: called when the attempt is recorded, before ``handle()``.
         run: the key of the attempt's row; None where ``handle()`` was not reached.
         kind: run or rehearsal.
         reason: why a success does not count as applied; empty where it does.
-        is_recorded: whether its success is: whatever is raised then, the script has run.
+        is_recorded: whether its success is recorded; an error after that does not undo it.
     """
 
     def __init__(
@@ -45,30 +56,20 @@ class Ticket:
         self.is_recorded = False
 
 
+_planned: ContextVar[PlannedRun | None] = ContextVar("_planned", default=None)
+
+
 @contextlib.contextmanager
-def planned(ticket: Ticket) -> Iterator[None]:
-    """While the block runs, the attempt of the ticket's command finds it."""
-    token = _planned.set(ticket)
+def running_as_planned(planned: PlannedRun) -> Iterator[None]:
+    """Let the attempt of the command find its plan while the block runs."""
+    token = _planned.set(planned)
     try:
         yield
     finally:
         _planned.reset(token)
 
 
-def ticket_of(command: object) -> Ticket | None:
-    """The ticket of a command object, None where nobody planned its run."""
-    ticket = _planned.get()
-    return ticket if ticket is not None and ticket.command is command else None
-
-
-class Call(NamedTuple):
-    """The function behind the decorators, the command object, what Django gave to it."""
-
-    function: Callable[..., Any]
-    command: object
-    args: tuple[Any, ...]
-    options: Mapping[str, Any]
-
-    def __call__(self) -> Any:
-        """Make the call."""
-        return self.function(self.command, *self.args, **self.options)
+def planned_run_of(command: object) -> PlannedRun | None:
+    """The plan for the run of a command object; None where there is none."""
+    planned = _planned.get()
+    return planned if planned is not None and planned.command is command else None

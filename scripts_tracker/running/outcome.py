@@ -1,4 +1,4 @@
-"""How an attempt ends: the call of handle(), the record of its outcome, both passed on."""
+"""How an attempt ends: ``handle()`` is called, its outcome recorded, both passed on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 
 from scripts_tracker import conf, signals
-from scripts_tracker.core import redaction
+from scripts_tracker.core.redaction import TEXT_LIMIT, masked_tail
 from scripts_tracker.ledger import database, leases, processes
 from scripts_tracker.running.calls import AFTER_SUCCESS
 
@@ -23,118 +23,95 @@ if TYPE_CHECKING:
     from django.dispatch import Signal
 
     from scripts_tracker.core.values import ScriptId
-    from scripts_tracker.ledger.leases import OpenRun
-    from scripts_tracker.running.calls import Call, Ticket
+    from scripts_tracker.running.calls import HandleCall, PlannedRun
+    from scripts_tracker.running.start import Start
 
 logger = logging.getLogger("scripts_tracker")
 
 INTERRUPTED: Final = "interrupted"
-"""The reason of an attempt that Ctrl-C or SIGTERM ended begins with it: whoever waited for the script may try again at once."""
+"""How the reason of an attempt begins that Ctrl-C or SIGTERM ended: whoever waited for it may try again at once."""
 
 
 class Unrecorded(CommandError):
-    """The script ended, and the ledger could not be told so."""
-
-
-@contextlib.contextmanager
-def _one_transaction() -> Iterator[None]:
-    """Two databases cannot commit as one; the script's goes first: better a success unrecorded than one that is none."""
-    raised: list[BaseException] = []
-    with transaction.atomic(using=database.alias()):
-        elsewhere = database.alias() != DEFAULT_DB_ALIAS
-        with _committed_first(raised) if elsewhere else contextlib.nullcontext():
-            yield
-    if raised:
-        raise raised[0]
-
-
-@contextlib.contextmanager
-def _committed_first(raised: list[BaseException]) -> Iterator[None]:
-    """The transaction of the script's own database; ``raised`` is given what its hooks raise when it is committed."""
-    connection = connections[DEFAULT_DB_ALIAS]
-    is_outermost = not connection.in_atomic_block and connection.get_autocommit()
-    committed: list[bool] = []
-    try:
-        with transaction.atomic(using=DEFAULT_DB_ALIAS):
-            if is_outermost:  # the caller, or his test, counts hooks
-                transaction.on_commit(lambda: committed.append(True), using=DEFAULT_DB_ALIAS)
-            yield
-    except BaseException as error:
-        if not committed:
-            raise
-        raised.append(error)
+    """The script has succeeded, and the ledger could not record it."""
 
 
 class Attempt(NamedTuple):
-    """An attempt whose running row is there.
+    """An attempt whose start is recorded.
 
     Attributes:
         call: makes the call of ``handle()``.
-        sender: the command's class, for the signals.
-        script_id: whose.
-        run: the running row.
-        atomic: whether the call and the record of its success are one transaction.
-        is_rehearsal: whether it changes nothing that counts.
-        reason: why a success does not make the version the applied one; empty where it does.
-        inside: whether a transaction of the caller holds the running row, or his test the connection.
+        script_id: whose attempt.
+        start: how it started.
+        is_atomic: whether the call and the record of its success are one transaction.
+        planned: the runner's plan for it, if there is one.
         output: gives the tail of what was printed so far.
-        ticket: of the runner that planned the attempt, if one did.
     """
 
-    call: Call
-    sender: type
+    call: HandleCall
     script_id: ScriptId
-    run: OpenRun
-    atomic: bool
-    is_rehearsal: bool
-    reason: str
-    inside: bool
-    output: Callable[[], str]
-    ticket: Ticket | None = None
+    start: Start
+    is_atomic: bool = False
+    planned: PlannedRun | None = None
+    output: Callable[[], str] = str
 
     def perform(self) -> Any:
-        """Call handle(); an exit with code 0 is a success and still raised."""
+        """Call ``handle()``; an exit with code 0 is a success, and raised."""
         began = time.monotonic()
         try:
             self._send(signals.script_started)
-            result, left = self._succeed()
+            result, pending = self._succeed()
         except Unrecorded:
             raise
         except BaseException as error:
             self.fail(error, time.monotonic() - began)
             raise
-        self._tell_success(time.monotonic() - began)
-        if left is not None:
-            raise left
+        self._announce_success(time.monotonic() - began)
+        if pending is not None:
+            raise pending
         return result
 
-    def _tell_success(self, seconds: float) -> None:
-        if self.ticket is not None:
-            self.ticket.is_recorded = True
-        self._send(signals.script_succeeded, seconds=seconds, kind=self._kind, applies=not self.reason)
+    def fail(self, error: BaseException, seconds: float = 0.0) -> None:
+        """Record that the script failed by this error, after so many seconds.
 
-    @property
-    def _kind(self) -> str:
-        return "rehearsal" if self.is_rehearsal else "run"
+        What is raised after the success is committed and recorded (by a hook of ``transaction.on_commit``, say) does
+        not undo it: it is logged, and kept with the run.
+        """
+        try:
+            has_succeeded = self._record_failure(error)
+        except KeyboardInterrupt:  # one more try, without waiting
+            has_succeeded = self._record_failure(error, is_hurried=True)
+        if has_succeeded:
+            self._announce_success(seconds)
+        else:
+            kind = self.start.kind
+            self._send(signals.script_failed, seconds=seconds, error=error, kind=kind, applies=False)
+
+    def _announce_success(self, seconds: float) -> None:
+        if self.planned is not None:
+            self.planned.is_recorded = True
+        kind, applies = self.start.kind, not self.start.reason
+        self._send(signals.script_succeeded, seconds=seconds, kind=kind, applies=applies)
 
     def _send(self, signal: Signal, **facts: Any) -> None:
-        """Django logs what a receiver raises, and goes on."""
-        signal.send_robust(self.sender, script=self.script_id, run=self.run.pk, **facts)
+        """Send a signal; Django logs what a receiver raises."""
+        sender = type(self.call.command)
+        signal.send_robust(sender, script=self.script_id, run=self.start.run.pk, **facts)
 
     def _succeed(self) -> tuple[Any, BaseException | None]:
-        """Call handle() and record its success; gives what it returned, and what is still to be raised."""
-        left: BaseException | None = None
-        has_ended = False
+        """Call ``handle()`` and record its success; gives what it returned, and what is still to be raised."""
+        pending: BaseException | None = None
+        has_returned = False
         try:
-            with _one_transaction() if self.atomic else contextlib.nullcontext():
-                result, left = self._called()
-                has_ended = True
-                left = self._recorded() or left
+            with _one_transaction() if self.is_atomic else contextlib.nullcontext():
+                result, pending = self._called()
+                has_returned = True
+                pending = self._recorded() or pending
         except Error as error:
-            if has_ended and self._was_taken_over(error):
+            if has_returned and self._was_taken_over(error):
                 raise self._taken_over() from error
             raise
-        return result, left
+        return result, pending
 
     def _called(self) -> tuple[Any, SystemExit | None]:
         try:
@@ -147,15 +124,16 @@ class Attempt(NamedTuple):
 
     def _taken_over(self) -> CommandError:
         return CommandError(
-            f"{self.script_id} ended, but another process had taken it over: its success is not recorded."
+            f"{self.script_id} finished, but its lease had expired and another process took over;"
+            " the success was not recorded."
         )
 
     def _was_taken_over(self, error: Error) -> bool:
-        """A transaction that sees what was there when it began (REPEATABLE READ) meets no row, but an error."""
-        if self.inside or not database.is_contention(error):
+        """A transaction with a snapshot of its beginning (REPEATABLE READ) raises an error instead of finding no row."""
+        if self.start.inside or not database.is_contention(error):
             return False
         with contextlib.suppress(Error):
-            return leases.is_lost(self.run)
+            return leases.is_lost(self.start.run)
         return False
 
     def _recorded(self) -> KeyboardInterrupt | None:
@@ -163,7 +141,7 @@ class Attempt(NamedTuple):
         try:
             is_ours = self._record_success()
         except KeyboardInterrupt as interrupt:
-            if self.atomic or self.inside or not self._record_in_a_hurry(interrupt):
+            if self.is_atomic or self.start.inside or not self._record_in_a_hurry(interrupt):
                 raise
             return interrupt
         if not is_ours:
@@ -171,57 +149,57 @@ class Attempt(NamedTuple):
         return None
 
     def _record(self) -> bool:
-        output, applies = self.output(), not self.reason
-        return leases.end(self.run, "succeeded", applies=applies, output=output, reason=self.reason)
+        reason = self.start.reason
+        return leases.end(
+            self.start.run, "succeeded", applies=not reason, output=self.output(), reason=reason
+        )
 
     def _record_success(self) -> bool:
-        self._leave_open_transaction()
+        self._close_open_transaction()
         try:
-            return self._insist(self._record) or conf.is_under_test()  # a script may empty the tables
+            return self._retry(self._record) or conf.is_under_test()  # a script may empty the tables
         except Exception as error:
             if conf.is_under_test():
                 return True  # where no record can be made any more, an untracked script would not notice
-            if not isinstance(error, Error) or self.inside or connections[database.alias()].in_atomic_block:
+            is_final = self.start.inside or connections[database.alias()].in_atomic_block
+            if not isinstance(error, Error) or is_final:
                 raise
             raise self._unrecorded(error) from error
 
     def _record_in_a_hurry(self, interrupt: KeyboardInterrupt) -> bool:
-        """The work is done, and it is not to wait any longer: once more, on a connection that nothing was begun on."""
+        """Record finished work without waiting: one more try, on a new connection."""
         try:
             database.discard(connections[database.alias()])
             with database.uncounted():
                 return self._record()
-        except BaseException as error:  # noqa: BLE001 - a second Ctrl-C too: what is done has not failed
+        except BaseException as error:  # noqa: BLE001 - a second Ctrl-C too: finished work has not failed
             raise self._unrecorded(error) from interrupt
 
     def _unrecorded(self, error: BaseException) -> Unrecorded:
-        words = database.error_summary(error) if isinstance(error, Error) else _summary(error)
+        reason = database.error_summary(error) if isinstance(error, Error) else _summary(error)
         return Unrecorded(
-            f"{self.script_id} ended well, but that could not be recorded: {words}. If its work is done:"
-            f" manage.py check_scripts --mark-applied {self.script_id}"
+            f"{self.script_id} succeeded, but the result could not be recorded: {reason}."
+            f" To mark it as applied: manage.py check_scripts --mark-applied {self.script_id}"
         )
 
-    def _insist(self, record: Callable[[], bool]) -> bool:
-        """The work is done even if the database was away for a while: record that on a new connection."""
-        seconds = 0 if self.inside else conf.tracker_settings().lease_seconds
+    def _retry(self, record: Callable[[], bool]) -> bool:
+        """Record on a new connection if the database was away for a while: the work is done."""
+        seconds = 0 if self.start.inside else conf.tracker_settings().lease_seconds
+
+        def warn(trouble: str) -> None:
+            text = "%s finished; cannot record the outcome yet, retrying for up to %g s: %s"
+            logger.warning(text, self.script_id, seconds, trouble)
+
         with database.uncounted():
-            return database.retry(record, seconds, self._say_that_it_waits)
+            return database.retry(record, seconds, warn)
 
-    def _say_that_it_waits(self, trouble: str) -> None:
-        logger.warning(
-            "%s ended; its outcome cannot be recorded yet, trying again for up to %g seconds: %s",
-            self.script_id,
-            conf.tracker_settings().lease_seconds,
-            trouble,
-        )
-
-    def _leave_open_transaction(self) -> None:
+    def _close_open_transaction(self) -> None:
         """A script that switched autocommit off would take the record with it.
 
         What it did not commit is rolled back, as Django does at the end of an untracked command.
         """
         connection = connections[database.alias()]
-        if self.inside or connection.in_atomic_block or connection.get_autocommit():
+        if self.start.inside or connection.in_atomic_block or connection.get_autocommit():
             return
         try:
             connection.rollback()
@@ -229,63 +207,77 @@ class Attempt(NamedTuple):
         except Error:
             database.discard(connection)
 
-    def fail(self, error: BaseException, seconds: float = 0.0) -> None:
-        """Record that the script failed by this error, after so many seconds.
-
-        What is raised when the success is committed and recorded (by a hook of ``transaction.on_commit``, say) does
-        not undo it: that is told, and kept with the run.
-        """
-        try:
-            has_succeeded = self._record_failure(error)
-        except KeyboardInterrupt:  # somebody is impatient: once more, and not for long
-            has_succeeded = self._record_failure(error, is_hurried=True)
-        if has_succeeded:
-            self._tell_success(seconds)
-        else:
-            self._send(signals.script_failed, seconds=seconds, error=error, kind=self._kind, applies=False)
-
     def _record_failure(self, error: BaseException, *, is_hurried: bool = False) -> bool:
         """Record it; gives whether the ledger has a success instead."""
-        connection = connections[database.alias()]
-        if self.inside and connection.needs_rollback:
+        connection, inside, run = connections[database.alias()], self.start.inside, self.start.run
+        if inside and connection.needs_rollback:
             return False  # the caller's transaction takes the running row with it
-        if not self.inside and (connection.in_atomic_block or not _has_autocommit(connection)):
-            database.discard(connection)  # what the script left open is not to be kept
-        text, summary = _told(error)
+        if not inside and (connection.in_atomic_block or not _has_autocommit(connection)):
+            database.discard(connection)  # what the script left open must not be kept
+        trace, summary = _masked(error)
 
         def record() -> bool:
-            told = {"output": self.output(), "traceback": text}
-            if leases.end(self.run, "failed", applies=False, reason=summary, **told):
+            texts = {"output": self.output(), "traceback": trace}
+            if leases.end(run, "failed", applies=False, reason=summary, **texts):
                 return False
-            return leases.add(self.run, reason=f"{AFTER_SUCCESS}: {summary}", **told)
+            return leases.add(run, reason=f"{AFTER_SUCCESS}: {summary}", **texts)
 
         try:
-            has_succeeded = record() if is_hurried else self._insist(record)
+            has_succeeded = record() if is_hurried else self._retry(record)
         except Exception:  # noqa: BLE001 - the script's own error follows
             # PostgreSQL takes nothing more in a transaction that met an error, and the caller's takes the row with it.
-            level = logging.DEBUG if self.inside else logging.ERROR
+            level = logging.DEBUG if inside else logging.ERROR
             logger.log(level, "the failure of %s could not be recorded: %s", self.script_id, summary)
             return False
         if has_succeeded:
-            logger.error("%s: %s: %s", self.script_id, AFTER_SUCCESS, summary)
+            logger.error("%s %s: %s", self.script_id, AFTER_SUCCESS, summary)
         return has_succeeded
 
 
-def _told(error: BaseException) -> tuple[str, str]:
-    """The traceback, and what failed in a line, as they are kept."""
+@contextlib.contextmanager
+def _one_transaction() -> Iterator[None]:
+    """Two databases cannot commit as one. The script's commits first: an unrecorded success is better than a false one."""
+    raised: list[BaseException] = []
+    with transaction.atomic(using=database.alias()):
+        elsewhere = database.alias() != DEFAULT_DB_ALIAS
+        with _committed_first(raised) if elsewhere else contextlib.nullcontext():
+            yield
+    if raised:
+        raise raised[0]
+
+
+@contextlib.contextmanager
+def _committed_first(raised: list[BaseException]) -> Iterator[None]:
+    """The transaction of the script's own database; ``raised`` gets what its hooks raise after the commit."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    is_outermost = not connection.in_atomic_block and connection.get_autocommit()
+    committed: list[bool] = []
+    try:
+        with transaction.atomic(using=DEFAULT_DB_ALIAS):
+            if is_outermost:  # otherwise the caller, or his test, counts hooks
+                transaction.on_commit(lambda: committed.append(True), using=DEFAULT_DB_ALIAS)
+            yield
+    except BaseException as error:
+        if not committed:
+            raise
+        raised.append(error)
+
+
+def _masked(error: BaseException) -> tuple[str, str]:
+    """The traceback and a line about the error, without secrets."""
     secrets = conf.tracker_settings().secret_pattern
     trace = "".join(traceback.format_exception(error))
-    summary = redaction.masked_tail(_summary(error), redaction.TEXT_LIMIT, secrets)[:500].strip()
-    return redaction.masked_tail(trace, redaction.TEXT_LIMIT, secrets), summary
+    summary = masked_tail(_summary(error), TEXT_LIMIT, secrets)[:500].strip()
+    return masked_tail(trace, TEXT_LIMIT, secrets), summary
 
 
 def _summary(error: BaseException) -> str:
     """What failed, in a line."""
     if isinstance(error, KeyboardInterrupt):
         return f"{INTERRUPTED}: {str(error) or 'Ctrl-C'}"
-    told = traceback.TracebackException(type(error), error, None)
-    told.__notes__ = None  # they would come last
-    return list(told.format_exception_only())[-1].removeprefix(f"{CommandError.__module__}.")
+    formatted = traceback.TracebackException(type(error), error, None)
+    formatted.__notes__ = None  # they would come last
+    return list(formatted.format_exception_only())[-1].removeprefix(f"{CommandError.__module__}.")
 
 
 def _has_autocommit(connection: BaseDatabaseWrapper) -> bool:

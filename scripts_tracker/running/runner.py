@@ -1,4 +1,4 @@
-"""Carries out a plan, a script at a time, and tells a callback what happens; prints nothing itself."""
+"""Carries out a plan, one script at a time, and reports to a callback; never prints."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ from scripts_tracker.core.states import State
 from scripts_tracker.core.text import describe_holder
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import database, leases, processes, queries
-from scripts_tracker.ledger.processes import Terminated
 from scripts_tracker.project import scan
 from scripts_tracker.project.scan import Identity
 from scripts_tracker.project.status import load_status
-from scripts_tracker.running import attempt
-from scripts_tracker.running.calls import AFTER_SUCCESS, Ticket, planned
+from scripts_tracker.running.attempt import is_around, record_failure
+from scripts_tracker.running.calls import AFTER_SUCCESS, PlannedRun, running_as_planned
 from scripts_tracker.running.outcome import INTERRUPTED, Unrecorded
 from scripts_tracker.running.start import Changed, Held
 
@@ -40,7 +39,7 @@ T = TypeVar("T")
 
 _FIRST_POLL, _LONGEST_POLL = 0.1, 1.0
 _LEAST_PATIENCE = 5.0
-_NOT_TRIED = "the run was interrupted before"
+_INTERRUPTED = "the run was interrupted"
 
 logger = logging.getLogger("scripts_tracker")
 
@@ -52,7 +51,7 @@ class Runner:
         plan: what to run, in order.
         by_id: every script as the plan saw it.
         options: how to run it.
-        report: is told of every event, in order.
+        report: gets every event, in order.
     """
 
     def __init__(
@@ -63,16 +62,16 @@ class Runner:
         report: Callable[[RunEvent], None],
     ) -> None:
         self._plan = plan
-        self._planned = by_id
-        self._now = by_id
+        self._by_id = by_id
         self._options = options
         self._report = report
         self._results: dict[ScriptId, Result] = {}
         self._number = 0
-        self._ticket: Ticket | None = None
+        self._began = 0.0
+        self._planned: PlannedRun | None = None
 
     def carry_out(self) -> Summary:
-        """Run every step that can be run; Ctrl-C and SIGTERM end the run and are told in the summary."""
+        """Run every step that can be run; Ctrl-C and SIGTERM end the run, and the summary has them."""
         for status, reasons in self._plan.blocked:
             self._results[status.id] = Result(status, StepOutcome.BLOCKED, text="; ".join(reasons))
         interrupt: KeyboardInterrupt | None = None
@@ -83,141 +82,135 @@ class Runner:
             if obstacle is not None:
                 self._settle(obstacle)
                 continue
-            began, self._ticket = time.monotonic(), None
+            self._began, self._planned = time.monotonic(), None
             if not inside:
-                close_old_connections()  # one script's broken connection or open transaction is not the next one's
+                close_old_connections()  # a broken connection or open transaction must not reach the next script
             try:
-                result = self._step(status, began)
+                result = self._step(status)
                 self._settle(result)
                 interrupt = _interrupt_behind(result.error)
             except KeyboardInterrupt as error:
                 interrupt = error
-                self._settle(self._interrupted(status, error, time.monotonic() - began))
+                self._settle(self._interrupted(status, error))
             except (Error, LedgerMissing) as error:
-                words = f"the ledger cannot be used: {database.error_summary(error)}"
-                self._settle(Result(status, StepOutcome.FAILED, time.monotonic() - began, words))
+                text = f"the ledger cannot be used: {database.error_summary(error)}"
+                self._settle(self._ended(status, StepOutcome.FAILED, text))
         return Summary(tuple(self._results.values()), interrupt)
 
-    def _interrupted(self, status: ScriptStatus, error: KeyboardInterrupt, seconds: float) -> Result:
-        """The end of the step that an interrupt hits: where no attempt had begun, the script is as it was."""
-        if self._ticket is None or self._ticket.run is None:
-            return Result(status, StepOutcome.SKIPPED, text=_NOT_TRIED)
-        if self._ticket.is_recorded:
-            return _ended_well(status, self._ticket, seconds)
-        words = f"{INTERRUPTED}: {'SIGTERM' if isinstance(error, Terminated) else 'Ctrl-C'}"
-        return Result(status, StepOutcome.FAILED, seconds, words)
+    def _ended(
+        self, status: ScriptStatus, outcome: StepOutcome, text: str, error: BaseException | None = None
+    ) -> Result:
+        return Result(status, outcome, time.monotonic() - self._began, text, error)
+
+    def _succeeded(self, status: ScriptStatus, planned: PlannedRun) -> Result:
+        outcome = StepOutcome.UNCOUNTED if planned.reason else StepOutcome.DONE
+        return self._ended(status, outcome, planned.reason)
+
+    def _interrupted(self, status: ScriptStatus, error: KeyboardInterrupt) -> Result:
+        """The end of the step that was interrupted: without an attempt, the script is unchanged."""
+        if self._planned is None or self._planned.run is None:
+            return Result(status, StepOutcome.SKIPPED, text=_INTERRUPTED)
+        if self._planned.is_recorded:
+            return self._succeeded(status, self._planned)
+        name = "SIGTERM" if isinstance(error, processes.Terminated) else "Ctrl-C"
+        return self._ended(status, StepOutcome.FAILED, f"{INTERRUPTED}: {name}")
 
     def _settle(self, result: Result) -> None:
         self._results[result.status.id] = result
-        self._tell(result.outcome.value, result.status, result=result, seconds=result.seconds)
+        self._send(result.outcome.value, result.status, result=result, seconds=result.seconds)
 
-    def _tell(self, kind: str, status: ScriptStatus, **facts: Any) -> None:
+    def _send(self, kind: str, status: ScriptStatus, **facts: Any) -> None:
         self._report(RunEvent(kind, status, self._number, len(self._plan.steps), **facts))
 
     def _obstacle(self, status: ScriptStatus, *, is_interrupted: bool) -> Result | None:
-        """Why a step is not even tried; None where nothing stands in its way."""
-        requires = status.definition.requires if status.definition else ()
-        for required in requires:
+        """Why a step is not tried; None if it is."""
+        for required in status.definition.requires if status.definition else ():
             result = self._results.get(required.target) if required.target else None
             if result is not None and result.outcome.blocks:
-                return Result(
-                    status,
-                    StepOutcome.BLOCKED,
-                    text=f"requires {required.target}, which {result.outcome.phrase}",
-                )
+                text = f"requires {required.target}, which {result.outcome.phrase}"
+                return Result(status, StepOutcome.BLOCKED, text=text)
         if is_interrupted:
-            return Result(status, StepOutcome.SKIPPED, text=_NOT_TRIED)
-        failed = [
-            one for one in self._results.values() if one.outcome in {StepOutcome.FAILED, StepOutcome.HELD}
-        ]
-        if failed and not self._options.continue_on_error:
-            words = f"{failed[0].status.id} {failed[0].outcome.phrase}; --continue-on-error goes on"
-            return Result(status, StepOutcome.SKIPPED, text=words)
+            return Result(status, StepOutcome.SKIPPED, text=_INTERRUPTED)
+        if self._options.continue_on_error:
+            return None
+        for result in self._results.values():
+            if result.outcome in {StepOutcome.FAILED, StepOutcome.HELD}:
+                text = f"{result.status.id} {result.outcome.phrase} (use --continue-on-error to keep going)"
+                return Result(status, StepOutcome.SKIPPED, text=text)
         return None
 
-    def _step(self, planned_status: ScriptStatus, began: float) -> Result:
-        status, until = self._now.get(planned_status.id, planned_status), None
+    def _step(self, planned_status: ScriptStatus) -> Result:
+        """Run a script as soon as it is free; look at it again whenever another process had it."""
+        status, until = self._by_id.get(planned_status.id, planned_status), None
         while True:
-            elsewhere = self._done_elsewhere(planned_status, status)
+            elsewhere = _done_elsewhere(planned_status, status)
             if elsewhere is not None:
                 return elsewhere
             try:
-                return self._try(status, began)
+                return self._try(status)
             except Changed:
                 pass
             except Held as held:
-                if attempt.is_around(held.run):
-                    return Result(
-                        status, StepOutcome.FAILED, time.monotonic() - began, "it is what started this run"
-                    )
+                if is_around(held.run):
+                    return self._ended(status, StepOutcome.FAILED, "this script started the current run")
                 until = until or time.monotonic() + self._options.wait
                 if not self._wait(status, held.run, until):
-                    return Result(
-                        status, StepOutcome.HELD, time.monotonic() - began, describe_holder(held.run)
-                    )
-            left = until - time.monotonic() if until else 0.0
-            self._now = _patiently(load_status, left).by_id
-            if planned_status.id not in self._now:
-                return Result(status, StepOutcome.FAILED, text="its file or its decorator is gone")
-            status = self._now[planned_status.id]
+                    return self._ended(status, StepOutcome.HELD, describe_holder(held.run))
+            self._by_id = _ask_patiently(load_status, until - time.monotonic() if until else 0.0).by_id
+            if planned_status.id not in self._by_id:
+                text = "its file or @tracked_script decorator was removed"
+                return Result(status, StepOutcome.FAILED, text=text)
+            status = self._by_id[planned_status.id]
 
-    def _done_elsewhere(self, before: ScriptStatus, now: ScriptStatus) -> Result | None:
-        """What another process made of the script since it was planned; None where it is still to be run."""
-        run = _last_run(now)
-        if run is None or run == _last_run(before):
-            return None
-        if now.state.satisfies and (now.state is not State.RECURRING or run.applies):
-            return Result(now, StepOutcome.ELSEWHERE, text=_where(run))
-        if now.state is State.FAILED and not run.reason.startswith(INTERRUPTED):
-            words = f"failed meanwhile {_where(run)}: {' '.join(run.reason.split())}"
-            return Result(now, StepOutcome.FAILED, text=words)
-        return None
-
-    def _try(self, status: ScriptStatus, began: float) -> Result:
+    def _try(self, status: ScriptStatus) -> Result:
         run = _last_run(status)
-        seen = (run.pk, run.outcome) if run else None
-        ticket = Ticket(_identity(status), seen, lambda: self._tell("started", status))
-        self._ticket = ticket
+        path = status.definition.location.path if status.definition else ""
+        planned = self._planned = PlannedRun(
+            Identity(status.id, path, scan.absolute_path(path)),
+            (run.pk, run.outcome) if run else None,
+            lambda: self._send("started", status),
+        )
         try:
-            self._call(status, ticket)
+            self._call(status, planned)
         except (Held, Changed) as error:
-            if ticket.run is None:
+            if planned.run is None:
                 raise
-            return self._failed(status, ticket, began, error)  # of another script, which this one called
+            return self._failed(status, planned, error)  # of another script, which this one called
         except SystemExit as error:
-            if error.code not in (None, 0) or ticket.run is None:
-                return self._failed(status, ticket, began, error)
+            if error.code not in (None, 0) or planned.run is None:
+                return self._failed(status, planned, error)
         except Exception as error:  # noqa: BLE001 - whatever a script raises is its failure, and the next one's turn comes
-            return self._failed(status, ticket, began, error)
-        return _ended_well(status, ticket, time.monotonic() - began)
+            return self._failed(status, planned, error)
+        return self._succeeded(status, planned)
 
-    def _call(self, status: ScriptStatus, ticket: Ticket) -> None:
-        module = importlib.import_module(scan.module_of(status.id, ticket.identity.path))
-        command = ticket.command = module.Command()
+    def _call(self, status: ScriptStatus, planned: PlannedRun) -> None:
+        path = planned.identity.path
+        command = importlib.import_module(scan.module_of(status.id, path)).Command()
+        planned.command = command
         if not isinstance(command, BaseCommand):
-            raise CommandError(f"{ticket.identity.path}: Command is no subclass of BaseCommand.")
-        with planned(ticket):
+            raise CommandError(f"{path}: Command is not a subclass of BaseCommand.")
+        with running_as_planned(planned):
             call_command(command, **_options_for(command, self._options))
-        if ticket.run is None:
-            raise CommandError(f"{ticket.identity.path}: the tracked handle() was never reached.")
+        if planned.run is None:
+            raise CommandError(f"{path}: the tracked handle() was never called.")
 
-    def _failed(self, status: ScriptStatus, ticket: Ticket, began: float, error: BaseException) -> Result:
-        if ticket.run is None:
+    def _failed(self, status: ScriptStatus, planned: PlannedRun, error: BaseException) -> Result:
+        if planned.run is None:
             watch = status.definition.options.watch if status.definition else ()
-            attempt.record_failure(ticket.identity, ticket, error, watch)
-        words = f"{AFTER_SUCCESS}: {_in_a_line(error)}" if ticket.is_recorded else _in_a_line(error)
-        return Result(status, StepOutcome.FAILED, time.monotonic() - began, words, error)
+            record_failure(planned.identity, planned, error, watch)
+        text = _in_a_line(error)
+        if planned.is_recorded:
+            text = f"{AFTER_SUCCESS}: {text}"
+        return self._ended(status, StepOutcome.FAILED, text, error)
 
     def _wait(self, status: ScriptStatus, run: RunRecord | None, until: float) -> bool:
-        """Wait until nobody holds the script; False where the time is over before."""
+        """Wait until the script is free; False if it is still held when the time is over."""
         began, pause = time.monotonic(), _FIRST_POLL
         while (left := until - time.monotonic()) > 0:
-            self._tell("waiting", status, seconds=time.monotonic() - began, holder=run)
+            self._send("waiting", status, seconds=time.monotonic() - began, holder=run)
             time.sleep(min(pause * random.uniform(0.7, 1), left))  # noqa: S311 - no secret
             pause = min(pause * 1.3, _LONGEST_POLL)
-            if run is None:
-                return True
-            run = _holder_of(status.id, left)
+            run = _holder_of(status.id, left) if run is not None else None
             if run is None:
                 return True
         return False
@@ -234,15 +227,26 @@ def _options_for(command: BaseCommand, options: RunOptions) -> dict[str, Any]:
     return chosen
 
 
-def _patiently(ask: Callable[[], T], seconds: float) -> T:
+def _done_elsewhere(before: ScriptStatus, now: ScriptStatus) -> Result | None:
+    """How another process has run the script since it was planned; None if it must still be run."""
+    run = _last_run(now)
+    if run is None or run == _last_run(before):
+        return None
+    is_ours = (run.pid, run.host) == (os.getpid(), processes.host())
+    where = "by another script of this run" if is_ours else f"on {run.host}, process {run.pid}"
+    if now.state.satisfies and (now.state is not State.RECURRING or run.applies):
+        return Result(now, StepOutcome.ELSEWHERE, text=where)
+    if now.state is State.FAILED and not run.reason.startswith(INTERRUPTED):
+        text = f"failed in the meantime {where}: {' '.join(run.reason.split())}"
+        return Result(now, StepOutcome.FAILED, text=text)
+    return None
+
+
+def _ask_patiently(ask: Callable[[], T], seconds: float) -> T:
     """Ask the ledger while waiting: a database that is away for as long as a lease is no reason to give up."""
     patience = max(min(seconds, conf.tracker_settings().lease_seconds), _LEAST_PATIENCE)
-    return database.retry(ask, patience, lambda words: logger.warning("Waiting for the ledger: %s", words))
-
-
-def _ended_well(status: ScriptStatus, ticket: Ticket, seconds: float) -> Result:
-    return Result(
-        status, StepOutcome.UNCOUNTED if ticket.reason else StepOutcome.DONE, seconds, ticket.reason
+    return database.retry(
+        ask, patience, lambda trouble: logger.warning("Waiting for the ledger: %s", trouble)
     )
 
 
@@ -253,22 +257,11 @@ def _interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
 
 
 def _holder_of(script_id: ScriptId, seconds: float) -> RunRecord | None:
-    record = _patiently(lambda: queries.record_of(script_id), seconds)
+    record = _ask_patiently(lambda: queries.record_of(script_id), seconds)
     if record is None or record.last_run is None:
         return None
     is_held = record.lease_live or leases.is_held_unrenewed(record.last_run, database.alias())
     return record.last_run if is_held else None
-
-
-def _where(run: RunRecord) -> str:
-    if (run.pid, run.host) == (os.getpid(), processes.host()):
-        return "by another script of this run"
-    return f"on {run.host}, process {run.pid}"
-
-
-def _identity(status: ScriptStatus) -> Identity:
-    path = status.definition.location.path if status.definition else ""
-    return Identity(status.id, path, scan.absolute_path(path))
 
 
 def _last_run(status: ScriptStatus) -> RunRecord | None:
@@ -277,6 +270,6 @@ def _last_run(status: ScriptStatus) -> RunRecord | None:
 
 def _in_a_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
-    return (
-        text if isinstance(error, CommandError) and text else f"{type(error).__name__}: {text}".rstrip(": ")
-    )
+    if text and isinstance(error, CommandError):
+        return text
+    return f"{type(error).__name__}: {text}".rstrip(": ")

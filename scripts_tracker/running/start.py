@@ -1,4 +1,4 @@
-"""How an attempt starts: the version that is there, the look whether anybody holds the script, the row that says so."""
+"""How an attempt starts: the version of the file, whether the script is held, the row that records the start."""
 
 from __future__ import annotations
 
@@ -9,30 +9,29 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.core.management.base import CommandError
 from django.db import Error
 
-from scripts_tracker import conf, signals
-from scripts_tracker.core import redaction, watches
+from scripts_tracker import conf
+from scripts_tracker.core import redaction
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.ledger import database, leases
-from scripts_tracker.project import git, scan, versions
-from scripts_tracker.project.versions import run_metadata
+from scripts_tracker.project import versions
 
 if TYPE_CHECKING:
     from scripts_tracker.core.values import RunRecord, ScriptId, ScriptOptions
     from scripts_tracker.ledger.leases import Entry, OpenRun
     from scripts_tracker.ledger.writing import RunFacts, VersionFacts
     from scripts_tracker.project.scan import Identity
-    from scripts_tracker.running.calls import Call, Ticket
+    from scripts_tracker.running.calls import HandleCall, PlannedRun
 
 logger = logging.getLogger("scripts_tracker")
 
-# How long to try where others write to the ledger at the same moment.
+# How long to try while others write to the ledger.
 _PATIENCE = 5.0
 _PAUSE = 0.02
 _DRY_RUN = "dry run"
 
 
 class Held(CommandError):
-    """Somebody else runs the script; ``run`` is their attempt, None where only a lock of theirs is seen."""
+    """Another process runs the script; ``run`` is its attempt, None where only a lock is seen."""
 
     def __init__(self, script_id: ScriptId, run: RunRecord | None) -> None:
         from scripts_tracker.core.text import describe_holder  # seldom needed
@@ -46,9 +45,12 @@ class Changed(CommandError):
 
 
 class Start(NamedTuple):
-    """A recorded start; ``reason`` says why a success does not count as applied, empty where it does.
+    """A recorded start.
 
-    ``inside`` tells whether a transaction of the caller holds the rows, or his test the connection.
+    Attributes:
+        run: the running row.
+        reason: why a success does not count as applied; empty where it does.
+        inside: whether the rows belong to a transaction of the caller, or the connection to his test.
     """
 
     run: OpenRun
@@ -57,68 +59,78 @@ class Start(NamedTuple):
 
     @property
     def is_rehearsal(self) -> bool:
-        """Whether nothing is held, as nothing is going to change that counts."""
+        """Whether this is a dry run: it changes nothing that counts, so it holds nothing."""
         return self.reason == _DRY_RUN
 
+    @property
+    def kind(self) -> str:
+        """Run or rehearsal."""
+        return "rehearsal" if self.is_rehearsal else "run"
 
-def start(call: Call, identity: Identity, options: ScriptOptions, ticket: Ticket | None) -> Start:
-    """Record that an attempt starts; a rehearsal needs no lease, as it changes nothing that counts.
+
+def record_start(
+    call: HandleCall, identity: Identity, options: ScriptOptions, planned: PlannedRun | None
+) -> Start:
+    """Record that an attempt starts; a dry run needs no lease.
 
     Raises:
-        Held: somebody else runs the script.
-        Changed: the ticket is out of date.
+        Held: another process runs the script.
+        Changed: the plan is out of date.
         LedgerMissing, Error: the ledger cannot be used.
     """
     inside = database.is_in_transaction() or conf.is_under_test()
     database.join_transaction()
     is_rehearsal = any(call.options.get(name) for name in options.unless)
-    reason = _DRY_RUN if is_rehearsal else _why_not_to_apply(call, identity)
-    facts = run_metadata(
+    reason = _DRY_RUN if is_rehearsal else _why_not_applied(call, identity)
+    facts = versions.run_metadata(
         "rehearsal" if is_rehearsal else "run",
         given=redaction.arguments_to_json(call.args, call.options, conf.tracker_settings().secret_pattern),
     )
     if options.watch:
+        from scripts_tracker.core import watches  # few scripts watch anything
+        from scripts_tracker.project import scan
+
         facts = facts._replace(watched=watches.to_text(scan.watched_modules(options.watch)))
-    run = _begin(identity, facts, ticket, inside=inside)
-    if ticket is not None:
-        ticket.run, ticket.kind, ticket.reason = run.pk, facts.kind, reason
-        ticket.on_start()
+    run = _begin(identity, facts, planned, inside=inside)
+    if planned is not None:
+        planned.run, planned.kind, planned.reason = run.pk, facts.kind, reason
+        planned.on_start()
     if run.lost is not None:
-        _tell_of_the_lost(type(call.command), identity.id, run.lost)
+        _send_lost(type(call.command), identity.id, run.lost)
     return Start(run, reason, inside)
 
 
 def _patience() -> float:
-    """No test is to wait, least of all one that has stopped the clock."""
+    """A test does not wait: it may have stopped the clock."""
     return 0 if conf.is_under_test() else _PATIENCE
 
 
-def _begin(identity: Identity, facts: RunFacts, ticket: Ticket | None, *, inside: bool) -> OpenRun:
+def _begin(identity: Identity, facts: RunFacts, planned: PlannedRun | None, *, inside: bool) -> OpenRun:
     source, content_digest = versions.read_source(identity.file)
     until = time.monotonic() + _patience()
     version: VersionFacts | None = None
     while True:
-        entry = _look(identity.id, content_digest, facts, ticket)
+        entry = _look_up(identity.id, content_digest, facts, planned)
         version = version or versions.describe(source, content_digest, entry.version)
         try:
-            return _patiently(identity, entry, version, facts)
+            return _take(identity, entry, version, facts)
         except Overtaken as error:
             if inside or time.monotonic() >= until:
                 raise Held(identity.id, entry.holder) from error
         time.sleep(_PAUSE)
 
 
-def _look(script_id: ScriptId, content_digest: str, facts: RunFacts, ticket: Ticket | None) -> Entry:
+def _look_up(script_id: ScriptId, content_digest: str, facts: RunFacts, planned: PlannedRun | None) -> Entry:
     entry = database.retry(lambda: leases.look_up(script_id, content_digest), _patience())
     if facts.kind == "run" and (run := entry.holder):
         raise Held(script_id, run)
     last_run = (entry.last_run.pk, entry.last_run.outcome) if entry.last_run else None
-    if ticket is not None and ticket.last_run != last_run:
-        raise Changed(f"{script_id} was not run: somebody else ran or marked it meanwhile.")
+    if planned is not None and planned.last_run != last_run:
+        raise Changed(f"{script_id} was not run: another process ran or marked it in the meantime.")
     return entry
 
 
-def _patiently(identity: Identity, entry: Entry, version: VersionFacts, facts: RunFacts) -> OpenRun:
+def _take(identity: Identity, entry: Entry, version: VersionFacts, facts: RunFacts) -> OpenRun:
     try:
         return database.retry(
             lambda: leases.begin(identity.id, identity.path, entry, version, facts), _patience()
@@ -129,31 +141,33 @@ def _patiently(identity: Identity, entry: Entry, version: VersionFacts, facts: R
         raise
 
 
-def _tell_of_the_lost(sender: type, script_id: ScriptId, run: RunRecord) -> None:
+def _send_lost(sender: type, script_id: ScriptId, run: RunRecord) -> None:
+    from scripts_tracker import signals
+
     signals.script_lost.send_robust(
         sender, script=script_id, run=run.pk, host=run.host, pid=run.pid, started_at=run.started_at
     )
 
 
-def _why_not_to_apply(call: Call, identity: Identity) -> str:
-    """Why a success is not to count as applied, empty where it is to count (CHECK_SCRIPT_GIT_STATUS)."""
+def _why_not_applied(call: HandleCall, identity: Identity) -> str:
+    """Why a success does not count as applied; empty where it does (CHECK_SCRIPT_GIT_STATUS)."""
     if not conf.checks_git_status() or conf.is_under_test():
         return ""
     from scripts_tracker.core.git import GitUnavailable  # few projects ask
+    from scripts_tracker.project import git
 
     try:
-        changed = git.has_uncommitted_changes(identity.file)
+        if not git.has_uncommitted_changes(identity.file):
+            return ""
     except GitUnavailable as error:
-        _tell(call, f"{identity.path}: cannot tell whether it has uncommitted changes ({error}).")
+        _warn(call, f"{identity.path}: cannot check for uncommitted changes ({error}).")
         return ""
-    if not changed:
-        return ""
-    _tell(call, f"{identity.path} has uncommitted changes: this run will not mark {identity.id} applied.")
+    _warn(call, f"{identity.path} has uncommitted changes: this run will not mark {identity.id} applied.")
     return "uncommitted changes"
 
 
-def _tell(call: Call, text: str) -> None:
-    """Warn on the command's own stderr, where its user looks; by log where a bare object has none."""
+def _warn(call: HandleCall, text: str) -> None:
+    """Warn on the command's stderr; in the log where the object has none."""
     stderr = getattr(call.command, "stderr", None)
     if stderr is None:
         logger.warning(text)

@@ -83,7 +83,10 @@ def test_a_takeover_is_reported_and_nothing_is_applied(jobs: Jobs) -> None:
     jobs.script("a", take)
     result = jobs.run()
     assert result.code == 1
-    assert "jobs.a ended, but another process had taken it over: its success is not recorded." in result.out
+    assert (
+        "jobs.a finished, but its lease had expired and another process took over; the success was not recorded."
+        in result.out
+    )
     row = ScriptRun.objects.get()
     assert (row.outcome, row.applies, row.reason) == ("lost", False, leases.TAKEN_OVER)
 
@@ -105,7 +108,7 @@ def test_a_success_that_cannot_be_recorded_names_the_command_to_run(
 
 CREATE = "from scripts_tracker.models import Script; Script.objects.create(app_label='x', identity='x')"
 HOOK = "from django.db import transaction; transaction.on_commit(lambda: 1 / 0)"
-AFTER = "its work is committed and recorded; after that: ZeroDivisionError: division by zero"
+AFTER = "succeeded; error after commit: ZeroDivisionError: division by zero"
 
 
 @pytest.mark.usefixtures("_in_earnest")
@@ -127,7 +130,7 @@ def test_by_hand_the_error_of_a_hook_is_raised_as_it_is(jobs: Jobs, caplog: pyte
     jobs.script("a", HOOK, decorators="@tracked_script(atomic=True, unless=('rehearse',))")
     with pytest.raises(ZeroDivisionError):
         jobs.run_alone("a")
-    assert f"jobs.a: {AFTER}" in caplog.messages
+    assert f"jobs.a {AFTER}" in caplog.messages
     assert jobs.states() == {"a": "applied"}
 
 
@@ -171,9 +174,12 @@ def test_finished_work_that_an_interrupt_keeps_from_its_record_has_not_failed(
     monkeypatch.setattr(leases, "end", first_away_then(error))
     result = jobs.run(continue_on_error=True)
     assert result.code == 130
-    assert f"jobs.a ended well, but that could not be recorded: {words}. If its work is done" in result.out
+    assert (
+        f"jobs.a succeeded, but the result could not be recorded: {words}. To mark it as applied"
+        in result.out
+    )
     assert "check_scripts --mark-applied jobs.a" in result.out
-    assert result.out.endswith("Skipped (1): the run was interrupted before\n  jobs.b\n")
+    assert result.out.endswith("Skipped (1): the run was interrupted\n  jobs.b\n")
     assert jobs.outcomes() == ["a running"]
 
 

@@ -185,7 +185,7 @@ def test_at_a_terminal_ctrl_c_aborts(shop: Project) -> None:
 
 def test_scripts_that_require_each_other_are_named_as_a_cycle(shop: Project) -> None:
     shop.command("shop.first", decorators='@tracked_script\n    @required_preceding_script("second")')
-    words = "They require each other: shop.first -> shop.second -> shop.first."
+    words = "Circular requirement: shop.first -> shop.second -> shop.first."
     assert words in shop.manage("second", code=1).err
 
 

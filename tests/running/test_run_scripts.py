@@ -145,7 +145,7 @@ def test_a_failure_stops_what_comes_after_it(jobs: Jobs) -> None:
         "  jobs.a: ValueError: boom",
         "Blocked (1):",
         "  jobs.b: requires jobs.a, which failed",
-        "Skipped (1): jobs.a failed; --continue-on-error goes on",
+        "Skipped (1): jobs.a failed (use --continue-on-error to keep going)",
         "  jobs.c",
     ]
     assert result.err.splitlines()[-1] == ("Some scripts did not run: 1 failed, 1 blocked, 1 skipped.")
@@ -196,11 +196,11 @@ UNREACHED = {
     "is no command": ("globals().pop('Command')", "AttributeError"),
     "is a command of another kind": (
         "globals()['Command'] = object",
-        "Command is no subclass of BaseCommand",
+        "Command is not a subclass of BaseCommand",
     ),
     "never calls the tracked handle": (
         "Command.execute = lambda self, *args, **options: None",
-        "the tracked handle() was never reached",
+        "the tracked handle() was never called",
     ),
     "has a handle that is a coroutine": ("", "handle() is async, which Django does not await"),
 }
@@ -384,7 +384,7 @@ def test_without_waiting_it_says_who_holds_the_script_since_when(jobs: Jobs) -> 
     assert result.code == 1
     assert "[1/2 0:00] jobs.a: not run: running since " in result.out
     assert " on elsewhere, process 4\n" in result.out
-    assert "Skipped (1): jobs.a is still run by another process; --continue-on-error" in result.out
+    assert "Skipped (1): jobs.a is still run by another process (use --continue-on-error" in result.out
     assert jobs.outcomes() == ["a running"]
 
 
@@ -402,7 +402,7 @@ MEANWHILE = {
     "ends well": (WELL, "jobs.a: done on elsewhere, process 4", ["a succeeded"]),
     "fails": (
         {**FAILED, "reason": "ValueError:\nx"},
-        " s: failed meanwhile on elsewhere, process 4: ValueError: x",
+        " s: failed in the meantime on elsewhere, process 4: ValueError: x",
         ["a failed"],
     ),
     "is interrupted": (
@@ -477,7 +477,7 @@ def test_a_file_that_goes_between_plan_and_run_is_a_failure(
     meanwhile(monkeypatch, jobs.path("a").unlink, lambda: leases.end(open_run, **FAILED))
     result = jobs.run(wait=60)
     assert result.code == 1
-    assert "its file or its decorator is gone" in result.out
+    assert "its file or @tracked_script decorator was removed" in result.out
 
 
 def test_a_ledger_that_cannot_be_read_any_more_is_a_line_not_a_traceback(
@@ -519,7 +519,7 @@ def test_an_interrupt_is_recorded_as_a_failure_and_ends_the_run(
         signal.signal(signal.SIGTERM, before)
     assert (result.code, jobs.outcomes()) == (code, ["a failed"])
     assert f"  jobs.a: {words}" in result.out
-    assert result.out.endswith("Skipped (1): the run was interrupted before\n  jobs.b\n")
+    assert result.out.endswith("Skipped (1): the run was interrupted\n  jobs.b\n")
     assert ScriptRun.objects.get().reason == words
     assert jobs.states() == {"a": "failed", "b": "new"}
 

@@ -32,7 +32,7 @@ def test_a_takeover_is_recorded_once_and_the_frozen_process_reports_it(shop: Sho
     assert second.code == 0, second.err
     first.signal(signal.SIGCONT)
     assert first.wait() == 1
-    assert "had taken it over" in first.out + first.err
+    assert "another process took over" in first.out + first.err
     assert shop.outcomes() == ["lost", "succeeded"]
     assert shop.states() == {"shop.frozen": "applied"}
     if options:
@@ -61,7 +61,7 @@ def test_under_repeatable_read_the_frozen_process_reports_the_takeover_too(
     assert shop.run("run_scripts", "--wait", "600").code == 0
     first.signal(signal.SIGCONT)
     assert first.wait() == 1
-    assert "shop.frozen ended, but another process had taken it over" in first.out
+    assert "shop.frozen finished, but its lease had expired and another process took over" in first.out
     assert shop.outcomes() == ["lost", "succeeded"]
     assert shop.effects() == {"frozen": 1}
 
@@ -75,7 +75,10 @@ def test_by_hand_the_frozen_process_reports_the_takeover_too(shop: Shop) -> None
     assert shop.run("run_scripts", "--wait", "600").code == 0
     first.signal(signal.SIGCONT)
     assert first.wait() == 1
-    assert "CommandError: shop.frozen ended, but another process had taken it over" in first.err
+    assert (
+        "CommandError: shop.frozen finished, but its lease had expired and another process took over"
+        in first.err
+    )
     assert shop.outcomes() == ["lost", "succeeded"]
 
 

@@ -275,7 +275,7 @@ def test_no_repository_is_a_warning_and_the_run_counts(shop: Project) -> None:
     shop.settings("CHECK_SCRIPT_GIT_STATUS = True")
     shop.command("shop.works")
     result = shop.manage("works")
-    assert "cannot tell whether it has uncommitted changes" in result.err
+    assert "cannot check for uncommitted changes" in result.err
     assert shop.states() == {"shop.works": "applied"}
 
 
