@@ -17,6 +17,11 @@ def grows_in_proportion(work: Callable[[], object], larger: Callable[[], object]
     return any(_seconds(larger) < 3 * LARGER * _seconds(work) for _ in range(_TRIES))
 
 
+def grows_less_than_half(work: Callable[[], object], larger: Callable[[], object]) -> bool:
+    """Whether ``larger``, with an input ``LARGER`` times as large, takes less than half its share: a part is bounded."""
+    return any(_seconds(larger) < LARGER / 2 * _seconds(work) for _ in range(_TRIES))
+
+
 def _seconds(work: Callable[[], object]) -> float:
     started = time.process_time()
     work()

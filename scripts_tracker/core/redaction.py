@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 MASK = "********************"
 
@@ -33,47 +34,160 @@ _PERHAPS = r"""
 """
 _QUOTE = r"""(?: \\{0,3}["'] )"""
 _EQUALS = rf"{_QUOTE}? \]? [ \t]* ==?>?"
+_PREFIX = "[bru]{0,2}"
+# From the end of a quoted text to the beginning of the next one, in a list: ["--password", "x"].
+_NEXT_ITEM = rf"{_QUOTE} \s{{0,99}} , \s{{0,99}} {_PREFIX} {_QUOTE}"
+_FLAG = r"""
+    --? (?:[a-z]{1,20}[_-]){0,3}
+    (?: password | passwd | passphrase | passcode | pwd | token | secret | (?:api|access|account|auth|secret)[_-]?key )
+  | -{1,2} (?:store|key)pass
+"""
 _NAMED = rf"""
-    (?: {_SURE} (?: {_QUOTE}?[ \t]*:(?!:)=? | {_EQUALS} | >(?=[^\s<]) )
-      | {_PERHAPS} (?: {_EQUALS} | {_QUOTE}[ \t]*:(?=[ \t]*["']) )
+    # JSON and code: the value may stand on the next line, in parentheses, or in an item of its own.
+    (?: {_SURE} (?: (?: {_QUOTE} \s{{0,99}} : | {_QUOTE}?\]?[ ]?= ) \s{{0,99}} \(? \s{{0,99}} (?={_PREFIX}{_QUOTE})
+          | {_QUOTE}?[ \t]*:(?!:)=? | {_EQUALS} | >(?=[^\s<])
+          | {_QUOTE} \s{{0,99}} , \s{{0,99}} {_QUOTE}value{_QUOTE} \s{{0,99}} : (?=[ \t]*{_QUOTE})
+          | [ \t]+ (?=[a-z/+=]{{0,100}}\d) (?=[\d/+=]{{0,100}}[a-z]) (?=[a-z0-9/+=]{{32,255}}(?![\w./-])) )
+      | {_PERHAPS} (?: {_EQUALS} | {_QUOTE} \s{{0,99}} : (?=\s{{0,99}}["']) \s{{0,99}} )
       | (?:password|identified[ ]by) [ \t]+ (?=')
-      | --(?:[a-z]{{1,20}}-){{0,3}}(?:password|passwd|token|secret|api-?key) [ \t]+ (?! - | (?:and|flag|for|if|is|must|option|or|to|was)\b )
+      | (?<![\w-]) (?:{_FLAG}) (?: [ \t]+ (?! - | (?:and|flag|for|if|is|must|option|or|to|was)\b )
+          | (?={_NEXT_ITEM} (?! --[a-z] | -[a-z]{_QUOTE} )) {_QUOTE} \s{{0,99}} , \s{{0,99}} )
+      | -pass(?:in|out)? [ \t]+ pass:
     )
-    [ \t]* (?: [bru]{{0,2}}{_QUOTE} )? (?! (?:None|null|true|false)\b )
+    [ \t]* (?: [|>][+-]? [ \t]* \n [ \t]+ )?
+    (?: {_PREFIX}{_QUOTE} )? (?! (?:none|null|true|false)\b )
 """
 # A comma, a semicolon or an ampersand belongs to the value, unless a space or another name= follows.
 _VALUE = r"""
-    (?<=") (?: [^"\\\n] | \\. )+
-  | (?<=') (?: [^'\\\n] | \\. )+
-  | Digest[ ][^\n]+
-  | (?: (?:Bearer|Basic|Token|Negotiate|ApiKey)[ ] )? (?: [^\s"'<>,;&] | [,;&](?=\S)(?![\w .-]{1,40}=) )+
+    (?<=\\") (?: [^"\\\n] | \\{3}" | \\(?!") )+
+  | (?<=") (?: [^"\\\n] | \\. )+
+  | (?<=') (?: [^'\\\n] | \\. | '' )+
+  | digest[ ][^\n]+
+  | (?: (?:bearer|basic|token|negotiate|apikey)[ ] )? (?: [^\s"'<>,;&] | [,;&](?=\S)(?![\w .-]{1,40}=) )+
 """
-_DEFAULT = rf"""
+_USUAL = rf"""
     {_NAMED} (?P<secret> {_VALUE} )
-  | ://[^\s/:@"'<>]*: (?P<secret_in_url> [^\s/?#"'<>]+ ) @
-  | \bBearer[ ] (?=[a-z.~+/_-]{{0,200}}\d) (?P<secret_of_bearer> [\w.~+/=-]{{16,}} )
-  | -----BEGIN[ ][A-Z ]{{0,40}}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----
-      (?: (?: [^-] | -(?!----) )* -----END[ ][A-Z ]{{0,40}}-----
+  | :(?:\\?/){{2}}[^\s/:@"'<>]*: (?P<secret_in_url> [^\s/?#"'<>]+ ) @
+  | \bbearer[ ] (?=[a-z.~+/_-]{{0,200}}\d) (?P<secret_of_bearer> [\w.~+/=-]{{16,}} )
+  | \bcookie {_QUOTE}? [ \t]*:[ \t]* (?: {_PREFIX}{_QUOTE} )? (?= [^\s=;,"']{{1,100}}= )
+      (?P<secret_cookie> (?<=") [^"\n]+ | (?<=') [^'\n]+ | (?: [^\n"'=] | = (?: "[^"\n]*" | '[^'\n]*' )? )+ )
+  | \b (?: hooks\.slack\.com/(?:services|workflows|triggers)/ | discord(?:app)?\.com/api/webhooks/\d{{1,30}}/ )
+      (?P<secret_of_webhook> [\w/-]{{16,}} )
+  | -----begin[ ][a-z ]{{0,40}}private[ ]key(?:[ ]block)?-----
+      (?: (?: [^-] | -(?!----) )* -----end[ ][a-z ]{{0,40}}-----
         | (?: (?:\s|\\[rn])+ [a-z0-9+/=]{{16,}} )* )
-  | \A [a-z0-9+/=\s]* -----END[ ][A-Z ]{{0,40}}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----
-  | (?<![\w.-]) (?-i:eyJ) [\w-]{{10,}} \. [\w-]{{5,}} \. [\w-]*
-  | (?<![\w-]) (?-i:
-        (?:AKIA|ASIA)[0-9A-Z]{{16}}\b
-      | AIza[\w-]{{35}}
-      | (?:gh[pousr]|github_pat|glpat|xox[abeprs]|npm|hf|[srp]k[_-](?:live|test|proj|ant))[_-][\w-]{{16,255}} )
+  | \A [a-z0-9+/=\s]* -----end[ ][a-z ]{{0,40}}private[ ]key(?:[ ]block)?-----
+  | \bprivate-lines:[ ]\d{{1,5}} (?P<secret_of_putty> (?: \s+ [a-z0-9+/=]{{16,}} )+ )
 """
+# What the vendors made to be found; upper and lower case matter.
+_TOKENS = r"""
+    (?<![\w-])
+    (?: (?: A3T[0-9A-Z] | ABIA | ACCA | AKIA | ASIA ) [0-9A-Z]{16} \b
+      | AIza [\w-]{35}
+      | eyJ [\w-]{10,} \. [\w-]{5,} \. [\w-]*
+      | (?: gh[pousr] | github_pat | gl(?:pat|ptt|dt|rt|cbt|soat|ft|oas|agent|imt|ffct|sa|c) | xox[abeprs] | xapp
+          | npm | hf | gsk | nvapi | pplx | xai | r8 | dckr_pat | dop_v1 | doo_v1 | dor_v1 | whsec | GOCSPX | ntn
+          | lin_api | sntry[su] | shp(?:at|ca|pa|ss) | sq0[a-z]{3} | pscale_(?:tkn|pw|oauth) | PMAK | HRKU | rubygems
+          | sbp | pul | xkeysib | figd | [srp]k[_-](?:live|test|proj|ant|svcacct|admin|or) ) [_-] [\w-]{16,255}
+      | sk- [A-Za-z0-9]{32,}
+      | key- [0-9a-f]{32} \b
+      | [0-9a-f]{32} -us\d{1,2} \b
+      | SK [0-9a-f]{32} \b
+      | dapi [0-9a-f]{32}
+      | pypi-AgE [\w-]{10,}
+      | SG\. [\w-]{16,64} \. [\w-]{16,}
+      | ya29\. [\w-]{20,}
+      | 1//0 [\w-]{20,}
+      | hv[sbr]\. [\w-]{20,}
+      | dp\.(?:ct|pt|sa|scim|st)\. [\w.-]{16,}
+      | AT(?:ATT|CTT|BB) [\w=-]{20,}
+      | \d{8,10} :AA [\w-]{33}
+      | AGE-SECRET-KEY-1 [0-9A-Z]{50,}
+    )
+"""
+
+# Programs that take a password by a short option, which means something else to others (-p 8080), and the option.
+_PROGRAMS = rf"""
+    (?<![\w.-])
+    (?: (?P<glued> (?:mysql|mariadb)[\w-]* )
+      | (?P<p> sshpass | mongo(?:sh|dump|restore|import|export|stat|top)? | 7z[ar]?
+          | (?:docker|podman|nerdctl|buildah|skopeo|oc|az|registry) (?: [ ]+ | {_NEXT_ITEM} ) login )
+      | (?P<P> sqlcmd | bcp | zip | unzip )
+      | (?P<a> redis-cli )
+      | (?P<w> ldap(?:search|modify|add|delete|passwd|whoami) )
+      | (?P<user> curl )
+    )
+    (?![\w.])
+"""
+_COMMAND_END = r"(?<![\\,])\n|\s(?:\|\|?|&&)\s|;\s"
+_OVERLAP = 200
+_GLUED = r"""(?<="-.) (?: [^"\\\n] | \\. )+ | (?<='-.) (?: [^'\\\n] | \\. )+"""
+_SPACED = rf"(?: {_NEXT_ITEM} | [ \t]+ (?: {_QUOTE} | (?!-) ) | {_QUOTE}? )"
+_OPTIONS = {
+    "glued": rf"(?<=[\s\"']) -p (?: (?P<secret_glued> {_GLUED} ) | {_QUOTE}? (?P<secret> {_VALUE} ) )",
+    **{
+        letter: rf"(?<=[\s\"']) -{letter} (?: (?P<secret_glued> {_GLUED} ) | {_SPACED} (?P<secret> {_VALUE} ) )"
+        for letter in "pPaw"
+    },
+    "user": rf"""
+        (?<=[\s"']) (?: -[uU] | --(?:proxy-)?user )
+        (?: {_QUOTE} \s{{0,99}} , \s{{0,99}} {_PREFIX} | [ \t]* =? [ \t]* )
+        (?: \\?"[^":\n]{{0,100}}: (?P<secret_double> [^"\\\n]+ ) | \\?'[^':\n]{{0,100}}: (?P<secret_single> [^'\\\n]+ )
+          | [^\s:"'/]{{1,100}}: (?P<secret> [^\s"'|]+ ) )
+    """,
+}
+
+
+class Secrets(NamedTuple):
+    """What is a secret in a text: all that a project's own pattern matches, or what usually is one."""
+
+    own: re.Pattern[str] | None
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where the secrets stand, in order; they may overlap."""
+        if self.own is not None:
+            return [_span(match) for match in self.own.finditer(text)]
+        # Python searches lower case five times as fast as it ignores case. Only this letter becomes two in lower case.
+        lower = text.replace("\u0130", "i").lower()
+        named = (_span(match) for match in _verbose(_USUAL).finditer(lower))
+        tokens = (match.span() for match in _verbose(_TOKENS).finditer(text))
+        return sorted([*named, *tokens, *_given_to_programs(text)])
 
 
 @functools.lru_cache(maxsize=8)
-def compiled(given: str | re.Pattern[str] | None) -> re.Pattern[str]:
-    """The pattern of a setting: of a regular expression, a compiled one, or None for the default.
+def compiled(given: str | re.Pattern[str] | None) -> Secrets:
+    """The secrets of a setting: of a regular expression, a compiled one, or None for the default.
 
     Raises:
         re.error, OverflowError, RecursionError: the expression is wrong.
     """
-    if given is None:
-        return re.compile(_DEFAULT, re.IGNORECASE | re.VERBOSE)
-    return re.compile(given)
+    return Secrets(None if given is None else re.compile(given))
+
+
+def _span(match: re.Match[str]) -> tuple[int, int]:
+    groups = [name for name in match.re.groupindex if name.startswith("secret")]
+    return match.span(next((name for name in groups if match.start(name) >= 0), 0))
+
+
+@functools.lru_cache(maxsize=16)
+def _verbose(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.VERBOSE)
+
+
+def _given_to_programs(text: str) -> Iterator[tuple[int, int]]:
+    """The passwords of command lines and of lists of arguments; each part of the text is searched once."""
+    programs = list(_verbose(_PROGRAMS).finditer(text))
+    for program, following in itertools.zip_longest(programs, programs[1:]):
+        begin, stop = program.end(), following.start() if following else len(text)
+        end = re.compile(_COMMAND_END).search(text, begin, stop)
+        limit = (
+            end.start() if end else stop + _OVERLAP
+        )  # the next one may be a word of the option's own value
+        for match in _verbose(_OPTIONS[str(program.lastgroup)]).finditer(text, begin, limit):
+            if match.start() < stop:
+                yield _span(match)
+            if program.lastgroup != "user":  # what another program does with it that this one starts
+                break
 
 
 def pattern_error(given: object) -> str:
@@ -89,26 +203,42 @@ def pattern_error(given: object) -> str:
     return ""
 
 
-def mask(text: str, pattern: re.Pattern[str], start: int = 0) -> str:
-    """The text from ``start`` on, every secret in it replaced, and one that begins before ``start`` too.
+def mask(text: str, secrets: Secrets, start: int = 0, stop: int | None = None) -> str:
+    """The text from ``start`` to ``stop``, every secret in it replaced, and one of which only a part is there too.
 
     Args:
         text: what may hold secrets.
-        pattern: matches a secret; or a secret and what it is known by, with the secret alone in a group whose name
-            begins with ``secret`` (a name stands in a pattern only once).
+        secrets: a pattern of it matches a secret; or a secret and what it is known by, with the secret alone in a
+            group whose name begins with ``secret`` (a name stands in a pattern only once).
         start: what stands before is looked at, but not returned.
+        stop: what stands after it, too.
     """
-    groups = [name for name in pattern.groupindex if name.startswith("secret")]
-    pieces = []
-    for match in pattern.finditer(text):
-        begin, end = match.span(next((name for name in groups if match.start(name) >= 0), 0))
-        if begin < end and start < end:  # a pattern such as x* matches nothing between all letters
-            pieces += [text[start:begin], MASK]
+    return _replaced(text, secrets.spans(text), start, len(text) if stop is None else stop)
+
+
+def _replaced(text: str, spans: Iterable[tuple[int, int]], start: int, stop: int) -> str:
+    pieces: list[str] = []
+    for begin, end in spans:
+        if (
+            begin < end and start < end and begin < stop
+        ):  # a pattern such as x* matches nothing between all letters
+            if not pieces or begin >= start:  # else it overlaps the one before
+                pieces += [text[start:begin], MASK]
             start = end
-    return "".join([*pieces, text[start:]])
+    return "".join([*pieces, text[start:stop]])
 
 
 TEXT_LIMIT = 64 * 1024
+# Searched beyond a cut, so that no secret is cut in half before it is masked; a large private key has 6 KiB.
+_MARGIN = 16 * 1024
+# A secret longer than the margin has no blank in it.
+_WORD = r"[\w.~+/=-]*"
+ARGUMENTS_LIMIT = 10_000
+_TEXT_IN_ARGUMENTS = 1000
+_NOTE_ROOM = 80
+_DEEPEST = 10
+_INTEGER_BITS = 1024
+_NO_QUOTES = str.maketrans("\"'\\\n", "____")
 
 # The names that Django's own error reports hide (django.views.debug, which is too dear to import for this).
 _HIDDEN = "API|AUTH|TOKEN|KEY|SECRET|PASS|SIGNATURE"
@@ -131,11 +261,13 @@ _OF_DJANGO = frozenset(
 
 def bounded(text: str, limit: int = TEXT_LIMIT) -> str:
     """The end of a text, at most ``limit`` bytes, without what PostgreSQL and UTF-8 refuse."""
-    return _end(_storable(text), limit)
+    return _end(_storable(text[-limit:]), limit)
 
 
 def masked_tail(text: str, limit: int, secrets: str | re.Pattern[str] | None) -> str:
     """The end of what a run printed: masked, then cut as ``bounded`` does, at a line end where one is near.
+
+    Only the end is searched for secrets, so a text of many megabytes costs no more than a short one.
 
     Args:
         text: the output, or its end with some more than ``limit`` bytes (``capture.Tail.text``).
@@ -144,9 +276,22 @@ def masked_tail(text: str, limit: int, secrets: str | re.Pattern[str] | None) ->
     """
     if not text:
         return ""  # the pattern takes 2 ms to compile
-    clean = _storable(text)
+    is_cut = len(text) > limit + _MARGIN
+    clean = _storable(text[-(limit + _MARGIN) :])
     start = _line_start(clean, len(clean) - len(_end(clean, limit)), limit // 8)
-    return _end(mask(clean, compiled(secrets), start), limit)
+    masked = mask(clean, compiled(secrets), start)
+    word = re.match(_WORD, clean) if is_cut else None
+    if word is not None and word.end() > start:  # its beginning, which may say that it is a secret, is gone
+        masked = MASK + mask(clean, compiled(secrets), word.end())
+    return _end(masked, limit)
+
+
+def masked_head(text: str, limit: int, secrets: str | re.Pattern[str] | None) -> str:
+    """The beginning of a text, at most ``limit`` characters, masked; what follows is searched as far as is needed."""
+    if not text:
+        return ""
+    visible = len(_storable(text[:limit]))
+    return mask(_storable(text[: limit + _MARGIN]), compiled(secrets), stop=visible)[:limit]
 
 
 def _storable(text: str) -> str:
@@ -167,28 +312,108 @@ def _line_start(text: str, start: int, near: int) -> int:
 def arguments_to_json(
     args: Sequence[object], options: Mapping[str, object], secrets: str | re.Pattern[str] | None = None
 ) -> str:
-    """The arguments of a run as JSON text, without secrets.
+    """The arguments of a run as JSON text of at most ``ARGUMENTS_LIMIT`` characters, without secrets.
+
+    Small values are stored whole, large ones share what room is left; a note says what was left out.
 
     Args:
         args: the positional ones.
         options: by name; the values of secret-sounding ones are masked as Django masks settings.
         secrets: the setting ``secret_pattern``, for what the others hold.
     """
-    own = {name: _masked(name, value, secrets) for name, value in options.items() if name not in _OF_DJANGO}
-    return json.dumps({**({"args": [_plain(value, secrets) for value in args]} if args else {}), **own})
+    own = {name: value for name, value in options.items() if name not in _OF_DJANGO}
+    if args:
+        own = {"args": list(args), **own}
+    room = ARGUMENTS_LIMIT - _NOTE_ROOM
+    kept: dict[str, object] = {}
+    for number, name in enumerate(sorted(own, key=lambda name: _length(own[name]))):
+        share = room // (len(own) - number) - len(json.dumps(name)) - len(": , ")
+        kept[name] = _masked(name, own[name], secrets, share)
+        room -= len(json.dumps({name: kept[name]}))
+        if room < 0:
+            del kept[name]
+            break
+    ordered = {name: kept[name] for name in own if name in kept}
+    left_out = len(own) - len(kept)
+    return json.dumps({**ordered, "...": f"{left_out:,} more left out"} if left_out else ordered)
 
 
-def _masked(name: str, value: object, secrets: str | re.Pattern[str] | None) -> object:
-    return MASK if re.search(_HIDDEN, name, re.IGNORECASE) and value else _plain(value, secrets)
+def _length(value: object) -> int:
+    return len(value) if isinstance(value, str | list | tuple) else 0
 
 
-def _plain(value: object, secrets: str | re.Pattern[str] | None) -> object:
-    if value is None or isinstance(value, bool | int):
+def _masked(name: str, value: object, secrets: str | re.Pattern[str] | None, room: int) -> object:
+    return MASK if re.search(_HIDDEN, name, re.IGNORECASE) and _says(value) else _plain(value, secrets, room)
+
+
+def _says(value: object) -> bool:
+    try:
+        return bool(value)
+    except Exception:  # noqa: BLE001 - an array, for one, is neither true nor false
+        return True
+
+
+def _plain(value: object, secrets: str | re.Pattern[str] | None, room: int, depth: int = 0) -> object:
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int):  # Python refuses to print thousands of digits
+        bits = value.bit_length()
+        return value if bits <= _INTEGER_BITS else f"an integer of {bits:,} bits"
     if isinstance(value, float):
         return value if math.isfinite(value) else repr(value)
-    if isinstance(value, list | tuple):
-        return [_plain(item, secrets) for item in value]
-    text = value if isinstance(value, str) else repr(value)
+    if isinstance(value, list | tuple) and depth < _DEEPEST:
+        return _items(value, secrets, room, depth)
+    return _bounded_text(value if isinstance(value, str) else _repr(value), secrets, room)
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - a run is not to fail as its arguments cannot be printed
+        return f"an object of type {type(value).__name__}"
+
+
+def _bounded_text(text: str, secrets: str | re.Pattern[str] | None, room: int) -> str:
     # A word by itself, or a date, is not worth the 2 ms that the pattern takes to compile.
-    return bounded(text, 1000) if text.isalnum() else masked_tail(text, 1000, secrets)
+    is_word = len(text) <= _TEXT_IN_ARGUMENTS and text.isalnum()
+    kept = text if is_word else masked_tail(text, _TEXT_IN_ARGUMENTS, secrets)
+    note = (
+        f"[the end of {len(text):,} characters] "
+        if len(_storable(text[: _TEXT_IN_ARGUMENTS + 1]).encode()) > _TEXT_IN_ARGUMENTS
+        else ""
+    )
+    limit = _TEXT_IN_ARGUMENTS
+    while len(json.dumps(note + kept)) > room and limit > _NOTE_ROOM:
+        limit //= 2  # what was masked stays masked
+        note, kept = f"[the end of {len(text):,} characters] ", _end(kept, limit)
+    return note + kept
+
+
+def _items(
+    values: Sequence[object], secrets: str | re.Pattern[str] | None, room: int, depth: int
+) -> list[object]:
+    shown: list[object] = []
+    room -= _NOTE_ROOM
+    for number, value in enumerate(values):
+        item = _plain(value, secrets, room, depth + 1)
+        room -= len(json.dumps(item)) + len(", ")
+        if room < 0:
+            return [*_masked_together(shown, secrets), f"... {len(values) - number:,} more left out"]
+        shown.append(item)
+    return _masked_together(shown, secrets)
+
+
+def _masked_together(items: list[object], secrets: str | re.Pattern[str] | None) -> list[object]:
+    """The items of a list such as ``["--password", "x"]``, in which one says that the next is a secret."""
+    if secrets is not None or not any(isinstance(item, str) and item.startswith("-") for item in items):
+        return items
+    # As the list would be printed; quotes within an item would end it.
+    texts = [item.translate(_NO_QUOTES) if isinstance(item, str) else "" for item in items]
+    line = ", ".join(f"'{text}'" for text in texts)
+    spans, start, masked = compiled(None).spans(line), 1, []
+    for item, text in zip(items, texts, strict=True):
+        stop = start + len(text)
+        here = [(max(begin, start) - start, min(end, stop) - start) for begin, end in spans]
+        masked.append(_replaced(item, here, 0, len(text)) if isinstance(item, str) else item)
+        start = stop + len("', '")
+    return masked

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 
 from scripts_tracker.core import redaction
-from scripts_tracker.core.redaction import MASK, bounded, compiled, mask, masked_tail
-from tests.growth import LARGER, grows_in_proportion
+from scripts_tracker.core.redaction import MASK, bounded, compiled, mask, masked_head, masked_tail
+from tests.growth import LARGER, grows_in_proportion, grows_less_than_half
 
 ORDINARY = [
     "",
@@ -48,6 +49,26 @@ ORDINARY = [
     "see -----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
     "eyJ.is.no.token",
     "AKIALIKE, npm_config, sk-learn",
+    "token_count=3, password_changed_at=2024-01-01, secret_santa: Jane",
+    "author: b, authority=x, keyboard: de, tokenized: 3",
+    "listens on -p 8080; docker run -p 8080:80 -u 1000:1000 shop; ssh -p2222 web; patch -p1; ls -a /; grep -w word",
+    "['manage.py', 'runserver', '-p', '8080']",
+    "['--password', '--host', 'db'], ['--token-count', '3']",
+    "mysql -h db -P 3306 -u shop shop | ssh -p2222 backup",
+    "mysql started; ssh -p2222 web",
+    "docker run --user app:app shop",
+    "curl -u jane https://example.com/a:b",
+    "cookie: accepted by 3 users",
+    "the token was renewed at 2024-01-01T10:00:00.123456",
+    "token 550e8400-e29b-41d4-a716-446655440000 of the request",
+    "secrets in shop/management/commands/rotate_secrets_of_2024_01_customers.py",
+    "commit 9480715d1f0c2e7ab9480715d1f0c2e7ab948071",
+    "12345678:AB, 2024-01-01:AAAA",
+    "def get_password(self, user):\n    return self.passwords[user]",
+    "{'password_validators': ['length', 'common'], 'token_count': 3}",
+    "glpat and ghp_ and xoxb- are how tokens begin; global-settings-of-the-shop, pull-request-of-the-week",
+    "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "UserWarning: naive datetime (2024-01-01 00:00:00) received by Token.created",
 ]
 
 # The secrets stand between angle quotes, which are not part of the text.
@@ -102,6 +123,77 @@ SECRET = [
     "«-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\nAAAAEbm9uZQAAAAAAAAABAAA»\nkilled here",
     "«MIIEow\nAAAA==\n-----END PRIVATE KEY-----»\nit began before the tail",
     "a \x00 NUL, password=«\x00\udcff»",
+    "['--password', '«hunter2»']",
+    "('mysql', '--db-password', b'«hun ter2»', '-h', 'db')",
+    '["--token","«abc»"]',
+    "['--password',\n '«hunter2»',\n '--verbose']",
+    '[\\"--secret\\", \\"«abc»\\"]',
+    "['mysql', '-u', 'root', '-p«hunter2»', 'shop']",
+    "['/usr/bin/mysqldump', '-p«hun ter2»', 'shop']",
+    "mysql -u root -p«hunter2» shop",
+    "mariadb-dump -p'«hunter 2»' shop | ssh -p2222 backup",
+    "mysql -u root \\\n  -p«hunter2» shop",
+    "sshpass -p «hunter2» ssh -p 2222 web",
+    "docker login -u jane -p «hunter2» registry.example.com",
+    "['docker', 'login', '-u', 'jane', '-p', '«hunter2»']",
+    "redis-cli -a «hunter2» ping; ldapsearch -x -w «hunter2»",
+    "curl -u jane:«hunter2» https://example.com",
+    "curl -ujane:«hunter2» -o x https://example.com",
+    "curl -sS --user 'jane:«hunter 2»' --proxy-user \"proxy:«p»\" https://example.com",
+    "['curl', '-u', 'mysql:«hunter2»', 'https://example.com']",
+    "curl -H 'Authorization: «Bearer abc.def»' -u jane:«hunter2» https://example.com",
+    "Cookie: «a=1; sid=abcdef»\nHost: x",
+    "Set-Cookie: «sid=abcdef; Path=/»",
+    "{'Cookie': '«a=1; sid=abcdef»', 'page': 2}",
+    "curl -H 'Cookie: «sid=abcdef»' https://example.com",
+    '{"password":\n    "«hunter2»",\n "page": 2}',
+    "{'token'\n: '«abc»'}",
+    'PASSWORD = (\n    "«hunter2»"\n)',
+    "password: |\n  «hunter2»\n",
+    '{"name": "DB_PASSWORD", "value": "«hunter2»"}',
+    '[{"name": "API_TOKEN",\n  "value": "«abc»"}]',
+    "password: '«it''s»'",
+    "aws configure set aws_secret_access_key «wJalrXUtnFEMIxK7MDENGxbPxRfiCYEXAMPLEKEY»",
+    "openssl rsa -passin pass:«hunter2» -in key.pem; keytool -storepass «hunter2»",
+    r'"url": "postgres:\/\/shop:«hunter2»@db\/shop"',
+    "https://hooks.slack.com/services/«T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX»",
+    "https://discord.com/api/webhooks/123456/«abcdefghijklmnopqrst»",
+    "Private-Lines: 2«\nAAAAIQDexampleexample\nAAAAIQDexampleexample==»\nPrivate-MAC: 1",
+    "İstanbul İzmir password=«hunter2» İ",
+    "PASSWORD=«HUNTER2» Password=«Hunter2»",
+]
+# In two parts, as those who search repositories for tokens would find them.
+TOKENS = [
+    ("ghp", "_16C7e42F292c6912E7710c838347Ae178B4a"),
+    ("github_pat", "_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyz"),
+    ("glpat", "-abcdefghij1234567890"),
+    ("glptt", "-abcdefghij1234567890abcd"),
+    ("xoxp", "-123456789012-abcdef"),
+    ("xapp", "-1-A0123-456-abcdef0123456789"),
+    ("ASIA", "IOSFODNN7EXAMPLE"),
+    ("AIza", "SyA1234567890abcdefghijklmnopqrstuv"),
+    ("ya29", ".a0AfH6SMBabcdefghijk"),
+    ("GOCSPX", "-abcdefghijklmnopqrst"),
+    ("sk_live", "_4eC39HqLyjWDarjtT1zdp7dc"),
+    ("rk_live", "_4eC39HqLyjWDarjtT1zdp7dc"),
+    ("whsec", "_abcdefghijklmnopqrstuv"),
+    ("sk-proj", "-abcdefghijklmnopqrstuv"),
+    ("sk-ant", "-api03-abcdefghijklmnop"),
+    ("sk", "-abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGH"),
+    ("npm", "_abcdefghijklmnopqrstuvwxyz0123456789"),
+    ("pypi", "-AgEIcHlwaS5vcmcCJDU3"),
+    ("SG", ".abcdefghijklmnopqrstuv.abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"),
+    ("SK", "0123456789abcdef0123456789abcdef"),
+    ("key", "-0123456789abcdef0123456789abcdef"),
+    ("0123456789abcdef", "0123456789abcdef-us12"),
+    ("dop_v1", "_0123456789abcdef"),
+    ("hf", "_abcdefghijklmnopqrst"),
+    ("shpat", "_0123456789abcdef0123456789abcdef"),
+    ("hvs", ".CAESIabcdefghijklmnopq"),
+    ("dapi", "0123456789abcdef0123456789abcdef"),
+    ("1234567890", ":AAabcdefghijklmnopqrstuvwxyz0123456"),
+    ("dckr_pat", "_abcdefghijklmnopqrstuvwx"),
+    ("AGE-SECRET", "-KEY-1" + "Q" * 58),
 ]
 
 
@@ -115,6 +207,13 @@ def test_a_secret_is_masked_and_its_name_stays(text: str) -> None:
     masked = mask(text.replace("«", "").replace("»", ""), compiled(None))
     assert masked == re.sub("«.*?»", MASK, text, flags=re.DOTALL)
     assert mask(masked, compiled(None)) == masked
+
+
+@pytest.mark.parametrize("parts", TOKENS, ids=lambda parts: str(parts[0]))
+@pytest.mark.parametrize("around", ["{}", "sent {}.", "x={}\n", "('{}', 3)", "https://{}@example.com"])
+def test_the_tokens_of_vendors_go_wherever_they_stand(parts: tuple[str, str], around: str) -> None:
+    masked = mask(around.format("".join(parts)), compiled(None))
+    assert masked == around.format(MASK)
 
 
 PATTERNS = {
@@ -173,6 +272,47 @@ HOSTILE = [
         "token]",
     ),
     *("Authorization: ", "Digest ", "token=Bearer ", "identified by ", "\\n" + "a" * 16, "shared-access-"),
+    *(
+        "mysql ",
+        "mysql -p",
+        "mysql -",
+        "mysql",
+        "curl ",
+        "curl -u ",
+        "curl -u a",
+        "curl -u 'a",
+        "'curl', '-u', ",
+        "docker ",
+    ),
+    *("sshpass -p ", "ldapsearch -w '", "zip,\n", "'--password', ", "'--password'" + " " * 98, "--password "),
+    *(
+        "Cookie: ",
+        "Cookie: a=",
+        'Cookie: a="',
+        "Cookie: a='",
+        "secret' , 'value' : ",
+        "token a1",
+        "token " + "a1" * 50,
+    ),
+    *(
+        "password = (",
+        "password:\n",
+        "'password'\n:\n",
+        "password: |\n ",
+        "SG.aaaaaaaaaaaaaaaa",
+        "dp.st.",
+        "1//0",
+        "xoxb-a",
+    ),
+    *(
+        "1234567890:AA",
+        "hooks.slack.com/services/",
+        "Private-Lines: 1\n",
+        "it''s",
+        "password='" + 2 * "'",
+        "-pass",
+        "a-",
+    ),
 ]
 
 
@@ -213,6 +353,29 @@ def test_no_part_of_a_secret_survives_wherever_the_cut_falls(offset: int) -> Non
     assert "S" not in left
     assert left.endswith("b" * min(offset, 80))
     assert len(left) <= 80
+
+
+@pytest.mark.parametrize("blank", ["", " "], ids=["without blanks", "of many lines"])
+@pytest.mark.parametrize("size", [40_000, 1_000_000])
+def test_no_part_of_a_secret_far_longer_than_the_limit_survives(size: int, blank: str) -> None:
+    key = f"-----BEGIN PRIVATE KEY-----\n{'S' * 64}\n" if blank else "password="
+    left = masked_tail(f"{key}{'S' * size}\n done", 1000, None)
+    assert "SS" not in left
+    assert left.endswith("\n done")
+
+
+@pytest.mark.parametrize("offset", range(0, 120, 3))
+def test_no_part_of_a_secret_survives_at_the_end_of_a_head(offset: int) -> None:
+    left = masked_head(f"{'a' * offset} redis://user:{'S' * 50}@cache {'b' * 100}", 100, None)
+    assert "S" not in left
+    assert left.startswith("a" * min(offset, 100))
+    assert len(left) <= 100
+
+
+@pytest.mark.parametrize("cut", [masked_tail, masked_head])
+def test_the_rest_of_a_long_text_costs_nothing(cut: Callable[..., str]) -> None:
+    short, long = "password=abc \n" * 10_000, "password=abc \n" * 10_000 * LARGER
+    assert grows_less_than_half(lambda: cut(short, 1000, None), lambda: cut(long, 1000, None))
 
 
 def test_what_is_masked_never_exceeds_the_limit() -> None:
