@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -88,6 +89,35 @@ def _escape(character: str) -> str:
     """As git and less show it, and unlike an escape that an author wrote."""
     code = ord(character)
     return f"^{chr(code + 64)}" if code < 32 else f"<U+{code:04X}>"  # noqa: PLR2004 - the controls of ASCII
+
+
+def error_text(error: object) -> str:
+    """What an exception or an exit code says; any text of a script's exception is taken by this.
+
+    An exception's own ``__str__`` may raise whatever it likes, SystemExit too; then the text is Python's of a traceback.
+    """
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001 - the failure that it stands for is what counts
+        return "<exception str() failed>"
+
+
+def error_line(error: BaseException) -> str:
+    """An exception as the last lines of a traceback show it: its type and its text, without notes."""
+    try:
+        shown = traceback.TracebackException(type(error), error, None)
+        shown.__notes__ = None  # type: ignore[attr-defined,unused-ignore]  # they would come last
+        return list(shown.format_exception_only())[-1]
+    except BaseException:  # noqa: BLE001 - as above
+        return f"{type(error).__name__}: {error_text(error)}"
+
+
+def error_traceback(error: BaseException) -> str:
+    """The traceback of an exception; its last line alone where Python cannot print it."""
+    try:
+        return "".join(traceback.format_exception(error))
+    except BaseException:  # noqa: BLE001 - as above
+        return error_line(error)
 
 
 def encodable(stream: Any, text: str) -> str:

@@ -9,7 +9,6 @@ import signal
 import socket
 import sys
 import threading
-import traceback
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -117,11 +116,9 @@ def _exit_code(error: BaseException) -> int:
     """What Python would exit with; it says the same of the error, too."""
     if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
         return error.code or 0
-    text = (
-        str(error.code) + "\n"
-        if isinstance(error, SystemExit)
-        else "".join(traceback.format_exception(error))
-    )
+    from scripts_tracker.core.text import error_text, error_traceback  # seldom needed
+
+    text = f"{error_text(error.code)}\n" if isinstance(error, SystemExit) else error_traceback(error)
     with contextlib.suppress(Exception):
         sys.stderr.write(text)
     return 1

@@ -11,7 +11,7 @@ from django.core import management
 from django.core.management.base import CommandError
 
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import describe_holder, duration
+from scripts_tracker.core.text import describe_holder, duration, error_traceback
 from scripts_tracker.reporting.report import why
 
 if TYPE_CHECKING:
@@ -105,10 +105,13 @@ def traceback_of(result: Result) -> str:
     error = result.error
     if error is None or isinstance(error, CommandError | SystemExit):
         return ""
-    shown = traceback.TracebackException.from_exception(error)
-    own = [not frame.filename.startswith(_NOT_OF_THE_SCRIPT) for frame in shown.stack]
-    shown.stack[:] = shown.stack[own.index(True) if True in own else 0 :]
-    return "".join(shown.format()).rstrip()
+    try:
+        shown = traceback.TracebackException.from_exception(error)
+        own = [not frame.filename.startswith(_NOT_OF_THE_SCRIPT) for frame in shown.stack]
+        shown.stack[:] = shown.stack[own.index(True) if True in own else 0 :]
+        return "".join(shown.format()).rstrip()
+    except Exception:  # noqa: BLE001 - Python itself cannot print it
+        return error_traceback(error)
 
 
 def summary(done: Summary, output: Output) -> Iterator[str]:

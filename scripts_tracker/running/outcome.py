@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-import traceback
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 
 from scripts_tracker import conf, signals
-from scripts_tracker.core.redaction import TEXT_LIMIT, masked_tail
+from scripts_tracker.core.redaction import TEXT_LIMIT, masked_head, masked_tail
 from scripts_tracker.ledger import database, leases, processes
 from scripts_tracker.running.calls import AFTER_SUCCESS
 
@@ -265,19 +264,20 @@ def _committed_first(raised: list[BaseException]) -> Iterator[None]:
 
 def _masked(error: BaseException) -> tuple[str, str]:
     """The traceback and a line about the error, without secrets."""
+    from scripts_tracker.core.text import error_traceback  # for failures alone
+
     secrets = conf.tracker_settings().secret_pattern
-    trace = "".join(traceback.format_exception(error))
-    summary = masked_tail(_summary(error), TEXT_LIMIT, secrets)[:500].strip()
-    return masked_tail(trace, TEXT_LIMIT, secrets), summary
+    summary = masked_head(_summary(error), 500, secrets).strip()
+    return masked_tail(error_traceback(error), TEXT_LIMIT, secrets), summary
 
 
 def _summary(error: BaseException) -> str:
     """What failed, in a line."""
+    from scripts_tracker.core.text import error_line, error_text  # for failures alone
+
     if isinstance(error, KeyboardInterrupt):
-        return f"{INTERRUPTED}: {str(error) or 'Ctrl-C'}"
-    formatted = traceback.TracebackException(type(error), error, None)
-    formatted.__notes__ = None  # they would come last
-    return list(formatted.format_exception_only())[-1].removeprefix(f"{CommandError.__module__}.")
+        return f"{INTERRUPTED}: {error_text(error) or 'Ctrl-C'}"
+    return error_line(error).removeprefix(f"{CommandError.__module__}.")
 
 
 def _has_autocommit(connection: BaseDatabaseWrapper) -> bool:

@@ -16,7 +16,7 @@ from django.db import Error, close_old_connections
 from scripts_tracker import conf
 from scripts_tracker.core.events import Result, RunEvent, StepOutcome, Summary
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import describe_holder
+from scripts_tracker.core.text import describe_holder, error_text
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import database, leases, processes, queries
 from scripts_tracker.project import scan
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FIRST_POLL, _LONGEST_POLL = 0.1, 1.0
+_LONGEST = 2000  # characters of an error that a line shows
 _LEAST_PATIENCE = 5.0
 _INTERRUPTED = "the run was interrupted"
 
@@ -269,7 +270,8 @@ def _last_run(status: ScriptStatus) -> RunRecord | None:
 
 
 def _in_a_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    text = error_text(error)
+    text = " ".join(text[:_LONGEST].split()) + ("..." if len(text) > _LONGEST else "")
     if text and isinstance(error, CommandError):
         return text
     return f"{type(error).__name__}: {text}".rstrip(": ")

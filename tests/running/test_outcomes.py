@@ -12,10 +12,13 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from scripts_tracker import conf
+from scripts_tracker.core.redaction import MASK
 from scripts_tracker.ledger import leases
 from scripts_tracker.models import Script, ScriptRun
+from scripts_tracker.running import outcome
 from scripts_tracker.running.outcome import Unrecorded
 from scripts_tracker.signals import script_succeeded
+from tests.growth import LARGER, grows_less_than_half
 from tests.jobs import Jobs
 
 REASONS = {
@@ -28,6 +31,19 @@ REASONS = {
     "an error that cannot be told": (
         "raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0, '__module__': 'shop'})",
         "shop.Odd: <exception str() failed>",
+    ),
+    "an error whose text ends the process": (
+        "raise type('Odd', (Exception,), {'__str__': lambda self: exit(0), '__module__': 'shop'})",
+        "shop.Odd: <exception str() failed>",
+    ),
+    "an interrupt that cannot be told": (
+        "raise type('Odd', (KeyboardInterrupt,), {'__str__': lambda self: 1 / 0})",
+        "interrupted: <exception str() failed>",
+    ),
+    "an error of many letters": ("raise ValueError('a b ' * 100_000)", f"ValueError: {'a b ' * 122}".strip()),
+    "a secret where the reason is cut": (
+        "raise ValueError('a' * 470 + ' token=' + 'S' * 10_000)",
+        f"ValueError: {'a' * 470} token={MASK}"[:500],
     ),
 }
 if sys.version_info >= (3, 11):
@@ -44,6 +60,44 @@ def test_the_reason_of_a_failure_is_its_own_line(jobs: Jobs, body: str, reason: 
         jobs.run_alone("a")
     row = ScriptRun.objects.get()
     assert (row.outcome, row.reason) == ("failed", reason)
+
+
+ODD = {
+    "an error": "raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})",
+    "an error whose text ends the process": "raise type('Odd', (Exception,), {'__str__': lambda self: exit(0)})",
+    "what Python itself cannot print": "raise SyntaxError('odd', ('shop.py', 'one', 2, ['three']))",
+    "a cause that cannot be told": (
+        "raise ValueError('odd') from type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})()"
+    ),
+}
+
+
+@pytest.mark.parametrize("body", ODD.values(), ids=ODD)
+def test_an_error_that_cannot_be_told_is_summed_up_and_does_not_stop_the_others(
+    jobs: Jobs, body: str
+) -> None:
+    jobs.script("a", body)
+    jobs.script("b")
+    result = jobs.run("--continue-on-error")
+    assert result.code == 1
+    assert "1 done, 1 failed" in result.out
+    assert jobs.outcomes() == ["a failed", "b succeeded"]
+    assert ScriptRun.objects.get(outcome="failed").traceback
+
+
+def test_an_error_of_many_letters_is_shown_in_part(jobs: Jobs) -> None:
+    jobs.script("a", "raise ValueError('a b ' * 100_000)")
+    result = jobs.run()
+    assert f"ValueError: {'a b ' * 499}a b...\n" in result.out
+    assert len(result.out) < 10_000
+
+
+def test_the_size_of_an_error_costs_next_to_nothing() -> None:
+    def told(size: int) -> Callable[[], object]:
+        error = ValueError("a token=b\n" * size)
+        return lambda: outcome._masked(error)
+
+    assert grows_less_than_half(told(20_000), told(20_000 * LARGER))
 
 
 def once(error: BaseException, real: Callable[..., Any]) -> Callable[..., Any]:
