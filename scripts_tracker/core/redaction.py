@@ -230,7 +230,7 @@ def _replaced(text: str, spans: Iterable[tuple[int, int]], start: int, stop: int
 
 TEXT_LIMIT = 64 * 1024
 # Searched beyond a cut, so that no secret is cut in half before it is masked; a large private key has 6 KiB.
-_MARGIN = 16 * 1024
+MARGIN = 16 * 1024
 # A secret longer than the margin has no blank in it.
 _WORD = r"[\w.~+/=-]*"
 ARGUMENTS_LIMIT = 10_000
@@ -276,8 +276,8 @@ def masked_tail(text: str, limit: int, secrets: str | re.Pattern[str] | None) ->
     """
     if not text:
         return ""  # the pattern takes 2 ms to compile
-    is_cut = len(text) > limit + _MARGIN
-    clean = _storable(text[-(limit + _MARGIN) :])
+    is_cut = len(text) > limit + MARGIN
+    clean = _storable(text[-(limit + MARGIN) :])
     start = _line_start(clean, len(clean) - len(_end(clean, limit)), limit // 8)
     masked = mask(clean, compiled(secrets), start)
     word = re.match(_WORD, clean) if is_cut else None
@@ -291,7 +291,7 @@ def masked_head(text: str, limit: int, secrets: str | re.Pattern[str] | None) ->
     if not text:
         return ""
     visible = len(_storable(text[:limit]))
-    return mask(_storable(text[: limit + _MARGIN]), compiled(secrets), stop=visible)[:limit]
+    return mask(_storable(text[: limit + MARGIN]), compiled(secrets), stop=visible)[:limit]
 
 
 def _storable(text: str) -> str:

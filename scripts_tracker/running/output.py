@@ -21,8 +21,8 @@ from scripts_tracker.core import redaction
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-# Kept beyond the limit, so that no secret is cut in half before it is masked; a large private key has 6 KiB.
-SLACK = 8 * 1024
+# Kept beyond the limit, so that no secret is cut in half before it is masked; more than the margin says that it was cut.
+SLACK = redaction.MARGIN + 1
 
 # Short writes are joined when there are so many of them.
 _PIECES = 4096

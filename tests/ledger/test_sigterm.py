@@ -72,6 +72,11 @@ def test_a_forked_child_is_ended_by_sigterm_as_it_always_was() -> None:
         assert os.WTERMSIG(end_of_child(evict)) == signal.SIGTERM
 
 
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words for it")
+
+
 def leave_with(error: BaseException | None) -> Callable[[], None]:
     """A child that forks another inside the block, which leaves it so; ends with the code of that."""
 
@@ -89,8 +94,24 @@ def leave_with(error: BaseException | None) -> Callable[[], None]:
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(None, 0), (SystemExit(), 0), (SystemExit(3), 3), (SystemExit("sorry"), 1), (ValueError("boom"), 1)],
-    ids=["by its end", "by an exit", "by an exit with a code", "by an exit with words", "by an error"],
+    [
+        (None, 0),
+        (SystemExit(), 0),
+        (SystemExit(3), 3),
+        (SystemExit("sorry"), 1),
+        (SystemExit(Unprintable()), 1),
+        (ValueError("boom"), 1),
+        (Unprintable(), 1),
+    ],
+    ids=[
+        "by its end",
+        "by an exit",
+        "by an exit with a code",
+        "by an exit with words",
+        "by an exit with a code that cannot be printed",
+        "by an error",
+        "by an error that cannot be printed",
+    ],
 )
 def test_a_child_that_gets_out_of_the_block_ends_there(error: BaseException | None, code: int) -> None:
     assert os.waitstatus_to_exitcode(end_of_child(leave_with(error))) == code

@@ -19,6 +19,7 @@ from unittest import mock
 import pytest
 from django.core.management.base import OutputWrapper
 
+from scripts_tracker.core.redaction import MASK, masked_tail
 from scripts_tracker.running import output
 from scripts_tracker.running.output import SLACK, Tail, captured
 from tests.conftest import ENVIRONMENT, ROOT
@@ -335,6 +336,14 @@ def test_the_end_of_one_long_line_is_kept() -> None:
     tail.add("x" * 100_000 + "end")
     assert len(tail.text()) == 100 + SLACK
     assert tail.text().endswith("xend")
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 100, 10_000])
+def test_no_part_of_a_secret_far_longer_than_the_tail_survives(pieces: int) -> None:
+    tail = Tail(1000)
+    for piece in ("password=", *["S" * (200_000 // pieces)] * pieces, "\ndone"):
+        tail.add(piece)
+    assert masked_tail(tail.text(), 1000, None) == f"{MASK}\ndone"
 
 
 def test_an_interrupt_in_the_middle_of_a_write_reaches_the_script() -> None:
