@@ -1,4 +1,4 @@
-"""The ledger's tables. Facts only: what a script's state is, states.py derives."""
+"""The ledger's tables. They hold facts; core/states.py derives the state of a script."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from django.db import models
 
 
 class Script(models.Model):
-    """One script: who it is, what was applied, what was tried last, and until when that holds it.
+    """One script with its last run, the run that applied it before, and the end of the last run's lease.
 
-    ``last_run`` while it is running is the holder of the script, and its key the token that proves it.
-    ``applied_run`` is what was applied before the last run, which says of itself whether it applies.
+    While ``last_run`` is running, it holds the script, and its key is the token that proves it. Whether the last run
+    applies, it says itself: ``applied_run`` is the one before.
     """
 
-    # What makes a script one: MySQL and MariaDB take fix and Fix for the same text.
+    # What identifies a script: for MySQL and MariaDB, fix and Fix would be the same text.
     identity = models.CharField(max_length=64, unique=True)
     app_label = models.CharField(max_length=100)
     name = models.CharField(max_length=255)
@@ -25,7 +25,7 @@ class Script(models.Model):
     last_run = models.ForeignKey(
         "ScriptRun", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    # Seconds since the epoch by the database's clock: the one form that no USE_TZ and no session zone can bend.
+    # Seconds since 1970 by the database's clock, which neither USE_TZ nor a session's time zone can change.
     lease_expires = models.FloatField(default=0)
 
     class Meta:
@@ -36,13 +36,13 @@ class Script(models.Model):
 
 
 class ScriptVersion(models.Model):
-    """One file content of a script: its fingerprint, the facts read from it, its source."""
+    """One file content of a script: its fingerprint, facts and source."""
 
     script = models.ForeignKey(Script, on_delete=models.CASCADE, related_name="versions")
     algorithm = models.CharField(max_length=16)
     digest = models.CharField(max_length=64)
     content_digest = models.CharField(max_length=64)
-    # JSON as text: a JSONField makes every ``manage.py check`` open the database, and parses what nobody asks for.
+    # JSON as text: a JSONField makes every ``manage.py check`` open the database, and parses what is not needed.
     facts = models.TextField(default="", blank=True)
     source = models.BinaryField(null=True, blank=True)
 
@@ -58,13 +58,15 @@ class ScriptVersion(models.Model):
 
 
 class ScriptRun(models.Model):
-    """One attempt or one decision about a script; rows are added and ended, never rewritten.
+    """One attempt or one mark of a script; rows are added and ended, never rewritten.
 
-    ``kind`` is run, rehearsal, mark or unmark; ``outcome`` is running, then once and for all succeeded, failed or
-    lost; ``reason`` is what a person gave for a mark, in a line what failed, or why a success does not count;
-    ``applies`` tells whether its version counts as applied by it, until somebody unmarks the script;
-    ``process`` names the process beyond its number, where the system can; ``watched`` is JSON: what the modules that
-    the script watches were, as fingerprint and digest of the bytes.
+    Attributes:
+        kind: run, rehearsal, mark or unmark.
+        outcome: running, then finally succeeded, failed or lost.
+        applies: whether its version counts as applied by it, until the script is unmarked.
+        process: identifies the process beyond its number, if the system can.
+        reason: the reason for a mark, what failed in a line, or why a success does not count.
+        watched: JSON of the watched modules: their fingerprints and the digests of their bytes.
     """
 
     script = models.ForeignKey(Script, on_delete=models.CASCADE, related_name="runs")

@@ -1,5 +1,5 @@
-"""The tables: every statement that reads or writes them stands here.
+"""The tables: every statement that reads or writes them.
 
-Hands out ``queries`` for what was, ``writing`` for decisions, ``leases`` for who runs what, ``database`` for connections,
-errors and time. Does not know the files of the project.
+Offers ``queries`` for reading, ``writing`` for marks, ``leases`` for attempts, ``pruning``, ``rows`` for the admin, and
+``database`` for connection, errors and clock. Does not know the project's files.
 """

@@ -1,4 +1,4 @@
-"""Which database holds the ledger, and whether its tables are there."""
+"""The database that holds the ledger: its connection, errors, tables and clock."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.models import QuerySet
     from django.db.models.sql.compiler import SQLCompiler
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 NEWEST_MIGRATION: Final = "0004_watched"
-"""A project's migration depends on it where it calls a tracked command or asks whether one has run."""
+"""What a project's migration depends on if it calls a tracked command or asks whether one has run."""
 
 # PostgreSQL: serialization_failure, deadlock_detected, lock_not_available.
 _SQLSTATES = frozenset({"40001", "40P01", "55P03"})
@@ -46,145 +47,166 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 
 
 def alias() -> str:
-    """The database that holds the ledger: the setting ``database``, else what the routers say."""
+    """The alias of the ledger's database: the setting ``database``, or else the routers' choice."""
     return conf.tracker_settings().database or router.db_for_write(Script)
 
 
+def connection() -> BaseDatabaseWrapper:
+    """This thread's connection to the ledger."""
+    return connections[alias()]
+
+
+def scripts() -> QuerySet[Script]:
+    """All rows of scripts."""
+    return Script.objects.using(alias())
+
+
+def versions() -> QuerySet[ScriptVersion]:
+    """All rows of versions."""
+    return ScriptVersion.objects.using(alias())
+
+
+def runs() -> QuerySet[ScriptRun]:
+    """All rows of the history."""
+    return ScriptRun.objects.using(alias())
+
+
 def is_in_transaction() -> bool:
-    """Whether what is written to the ledger now belongs to a transaction that somebody else ends."""
-    connection = connections[alias()]
-    return connection.in_atomic_block or not connection.get_autocommit()
+    """Whether a write to the ledger now belongs to a transaction of the caller, who will end it."""
+    ledger = connection()
+    return ledger.in_atomic_block or not ledger.get_autocommit()
+
+
+def savepoint() -> contextlib.AbstractContextManager[object]:
+    """A savepoint inside a transaction of the caller; nothing outside of one."""
+    return transaction.atomic(using=alias()) if is_in_transaction() else contextlib.nullcontext()
 
 
 def join_transaction() -> None:
-    """Begin what SQLite has not begun although autocommit is off: else the end of our first savepoint would commit."""
-    connection = connections[alias()]
-    if connection.vendor == "sqlite" and not connection.in_atomic_block and not connection.get_autocommit():
-        with connection.cursor() as cursor:
-            if not connection.connection.in_transaction:
+    """Begin what SQLite has not begun although autocommit is off: or else our first savepoint would commit at its end."""
+    ledger = connection()
+    if ledger.vendor == "sqlite" and not ledger.in_atomic_block and not ledger.get_autocommit():
+        with ledger.cursor() as cursor:
+            if not ledger.connection.in_transaction:
                 cursor.execute("BEGIN")
 
 
 def discard(connection: BaseDatabaseWrapper) -> None:
-    """Drop a connection that may be broken, and whatever was left open on it; the next query opens a new one."""
-    in_memory = getattr(connection, "is_in_memory_db", None)  # SQLite's alone
+    """Drop a connection that may be broken or have a transaction open; the next query opens a new one."""
+    in_memory = getattr(connection, "is_in_memory_db", None)  # only SQLite has it
     if in_memory is not None and in_memory():
         connection.rollback()  # this connection is the database
         return
-    with contextlib.suppress(Exception):  # MySQL's driver raises while closing what is closed already
+    with contextlib.suppress(Exception):  # MySQL's driver raises for what is closed already
         connection.close()
     del connections[connection.alias]
 
 
 def is_contention(error: BaseException) -> bool:
-    """Whether another process only was in the way: the same statement may do in a moment."""
-    cause = error.__cause__ or error
-    if getattr(cause, "sqlstate", None) in _SQLSTATES:
+    """Whether the error only means that another process was in the way, so that a retry may succeed."""
+    vendor = connection().vendor
+    if getattr(error.__cause__ or error, "sqlstate", None) in _SQLSTATES:
         return True
-    if connections[alias()].vendor == "mysql":
+    if vendor == "mysql":
         return bool(error.args) and error.args[0] in _MYSQL_ERRORS
-    return connections[alias()].vendor == "sqlite" and "locked" in str(error)
+    return vendor == "sqlite" and "locked" in str(error)
 
 
 def error_summary(error: BaseException) -> str:
-    """An error in a line; a driver whose connection is gone may say no more than ``(0, '')``."""
+    """An error in one line; a driver may say no more than ``(0, '')`` about a lost connection."""
     text = " ".join(str(error).split())
     return text if any(map(str.isalpha, text)) else "the connection was lost"
 
 
 def unavailable_message(error: BaseException) -> str:
-    """That the ledger cannot be used, in a line, with what helps where an upgrade was not finished."""
-    told = f"the ledger in database {alias()!r} cannot be used: {error_summary(error)}"
-    return f"{told} (after an upgrade: manage.py migrate scripts_tracker{_database_option()})"
+    """That the ledger cannot be used and why, in one line, with what helps after an unfinished upgrade."""
+    return (
+        f"the ledger in database {alias()!r} cannot be used: {error_summary(error)}"
+        f" (after an upgrade: {_migrate_command()})"
+    )
 
 
 @contextlib.contextmanager
 def uncounted() -> Iterator[None]:
-    """``assertNumQueries`` in a test of a command is to see the queries of the command, not those of the ledger."""
-    connection = connections[alias()]
-    before = connection.force_debug_cursor
+    """Hide the ledger's queries from ``assertNumQueries`` in a project's test of a command."""
+    ledger = connection()
+    before = ledger.force_debug_cursor
     if conf.is_under_test():
-        connection.force_debug_cursor = False
+        ledger.force_debug_cursor = False
     try:
         yield
     finally:
-        connection.force_debug_cursor = before
+        ledger.force_debug_cursor = before
 
 
-def retry(action: Callable[[], R], seconds: float, say: Callable[[str], None] | None = None) -> R:
-    """Do something with the ledger, again and again where another process is in the way.
+def retry(action: Callable[[], R], seconds: float, warn: Callable[[str], None] | None = None) -> R:
+    """Do something with the ledger; repeat it while another process is in the way.
 
     Args:
-        action: may be repeated; inside somebody's transaction it is not, as that would not help.
+        action: what to do; inside a transaction of the caller it is done once, as a repetition would not help.
         seconds: for how long.
-        say: where this is given, a lost connection is no reason to give up either; it is told what is wrong.
+        warn: repeat it after a lost connection, too, and call this with what is wrong.
     """
     until, pause = time.monotonic() + seconds, _FIRST_PAUSE
     while True:
         try:
             return action()
         except Error as error:
-            if connections[alias()].in_atomic_block or time.monotonic() >= until:
+            if connection().in_atomic_block or time.monotonic() >= until:
                 raise
             if not is_contention(error):
-                if say is None:
+                if warn is None:
                     raise
-                _reconnect(error, say, is_first=pause == _FIRST_PAUSE)
-        # Many that wait are not to come back all at once.
+                _reconnect(error, warn, is_first=pause == _FIRST_PAUSE)
+        # Random, so that many waiting processes do not come back at the same moment.
         time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
         pause = min(pause * 1.5, _LONGEST_PAUSE)
 
 
-def _reconnect(error: Error, say: Callable[[str], None], *, is_first: bool) -> None:
-    """Forget a connection that may be lost; raises the error where a new one was no better."""
-    if not is_first and not isinstance(error, OperationalError | InterfaceError):
-        raise error
+def _reconnect(error: Error, warn: Callable[[str], None], *, is_first: bool) -> None:
+    """Drop a connection that may be lost; raise the error if a new one did not help."""
     if not is_first:
-        say(error_summary(error))
-    discard(connections[alias()])
+        if not isinstance(error, OperationalError | InterfaceError):
+            raise error
+        warn(error_summary(error))
+    discard(connection())
 
 
 def table_names(using: str) -> set[str]:
     """The tables of a database (one query)."""
-    connection = connections[using]
-    with connection.cursor() as cursor:
-        return set(connection.introspection.table_names(cursor))
+    with connections[using].cursor() as cursor:
+        return set(connections[using].introspection.table_names(cursor))
 
 
 def tables_exist() -> bool:
-    """Whether all tables of the ledger are there (one query)."""
+    """Whether all tables of the ledger exist (one query)."""
     tables = (model._meta.db_table for model in (Script, ScriptVersion, ScriptRun))  # noqa: SLF001 - Django's documented Model API
     return table_names(alias()).issuperset(tables)
 
 
 def holds_ledger(using: str) -> bool:
-    """Whether this is the ledger's database, and all of its tables are there (at most one query)."""
+    """Whether this is the ledger's database, and all of its tables exist (at most one query)."""
     return using == alias() and router.allow_migrate_model(using, Script) and tables_exist()
 
 
 def check_access(using: str) -> None:
-    """Open a cursor and close it: a test that forbids a database raises its own error here."""
+    """Open and close a cursor: a test that forbids the database raises its own error here."""
     connections[using].cursor().close()
 
 
 def needs_tables(function: Callable[P, R]) -> Callable[P, R]:
-    """Turn the database's error about missing tables into LedgerMissing; leave its other errors alone."""
+    """Turn the database's error about a missing table into LedgerMissing; leave its other errors alone."""
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            # A savepoint: PostgreSQL answers nothing more in a transaction that met a missing table.
-            inside = is_in_transaction()
-            with transaction.atomic(using=alias()) if inside else contextlib.nullcontext():
+            # PostgreSQL rejects everything else in a transaction that met a missing table.
+            with savepoint():
                 return function(*args, **kwargs)
         except (OperationalError, ProgrammingError) as error:
-            if connections[alias()].needs_rollback or _has_tables_after(error):
+            if connection().needs_rollback or _has_tables_after(error):
                 raise
-            raise LedgerMissing(
-                f"the tables of scripts_tracker do not exist in database {alias()!r};"
-                f" create them with: manage.py migrate scripts_tracker{_database_option()}"
-                + _migration_hint()
-            ) from error
+            raise LedgerMissing(_missing_message()) from error
 
     return wrapper
 
@@ -193,26 +215,32 @@ def _has_tables_after(error: DatabaseError) -> bool:
     try:
         return tables_exist()
     except DatabaseError:
-        raise error from None  # the database is gone altogether, and the first error says so best
+        raise error from None  # the whole database is unavailable; the first error says it best
 
 
-def _migration_hint() -> str:
-    """Inside a transaction it is most likely a data migration that calls the command."""
-    if not connections[alias()].in_atomic_block:
-        return ""
-    return f'; a migration that calls a tracked command depends on ("scripts_tracker", "{NEWEST_MIGRATION}")'
+def _missing_message() -> str:
+    message = (
+        f"the tables of scripts_tracker do not exist in database {alias()!r};"
+        f" create them with: {_migrate_command()}"
+    )
+    if connection().in_atomic_block:  # most likely a data migration that calls the command
+        message += (
+            f'; a migration that calls a tracked command depends on ("scripts_tracker", "{NEWEST_MIGRATION}")'
+        )
+    return message
 
 
-def _database_option() -> str:
-    return "" if alias() == "default" else f" --database {alias()}"
+def _migrate_command() -> str:
+    option = "" if alias() == "default" else f" --database {alias()}"
+    return f"manage.py migrate scripts_tracker{option}"
 
 
 def now() -> datetime:
-    """As ``django.utils.timezone.now()``, which the tests of commands replace: none of their moments is for us."""
+    """``django.utils.timezone.now()``, which tests of commands replace, without their replacement."""
     return datetime.now(tz=timezone.utc if settings.USE_TZ else None)
 
 
-# The seconds since 1970 by the database's clock, as it is while the statement runs.
+# Seconds since 1970 by the database's clock, while the statement runs.
 _EPOCHS = {
     # CURRENT_TIMESTAMP would be the start of the transaction.
     "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS double precision)",
@@ -230,7 +258,7 @@ def epoch_sql(connection: BaseDatabaseWrapper) -> str:
 
 
 class DatabaseEpoch(Func):
-    """The same as an expression for querysets."""
+    """The database's clock in seconds since 1970, as an expression."""
 
     output_field = FloatField()
     arity = 0

@@ -1,8 +1,9 @@
-"""Who may run a script now: an attempt begins by one compare-and-swap, and ends by another.
+"""Who may run a script now: one compare-and-swap begins an attempt, another ends it.
 
-The script's last run is its holder, the key of that row the token. An attempt begins where the last run is still
-the one that was looked at, and nobody holds the script by it; the expiry is measured by the database's clock. It
-ends where its row still says "running": whoever takes over an attempt that gave no sign of life changes that first.
+The script's last run is its holder, and the key of that row is the token. An attempt begins only if the last run is
+still the one that was looked up and does not hold the script; the database's clock decides whether its lease is over.
+An attempt ends only if its row still says "running": whoever takes over an attempt with an expired lease changes that
+first.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from scripts_tracker import conf
 from scripts_tracker.core.values import Fingerprint, RunRecord
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.ledger import database, processes, statements, writing
-from scripts_tracker.ledger.database import DatabaseEpoch, alias, is_in_transaction, needs_tables
+from scripts_tracker.ledger.database import DatabaseEpoch, alias, needs_tables
 from scripts_tracker.ledger.statements import IS_HELD, RUN, SCRIPTS, columns, run_record
-from scripts_tracker.models import Script, ScriptRun, ScriptVersion
+from scripts_tracker.models import Script, ScriptVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
+    from collections.abc import Callable, Iterator
+
+    from django.db.models import QuerySet
 
     from scripts_tracker.core.values import ScriptId
     from scripts_tracker.ledger.writing import RunFacts, VersionFacts
@@ -33,18 +35,19 @@ R = TypeVar("R")
 
 TAKEN_OVER: Final = "another process took the script over before this one ended"
 
-_LOOK: Final = f"""SELECT {columns("s", "id", "applied_run_id")}, {IS_HELD}, {columns("l", *RUN)},
+_LOOK_UP: Final = f"""SELECT {columns("s", "id", "applied_run_id")}, {IS_HELD}, {columns("l", *RUN)},
 {columns("v", "id", "algorithm", "digest", "facts")}, CASE WHEN v."source" IS NULL THEN 1 ELSE 0 END
 {SCRIPTS} LEFT JOIN "scripts_tracker_scriptversion" v ON v."script_id" = s."id" AND v."content_digest" = %s
 WHERE s."identity" = %s"""
-# MySQL and MariaDB: an invalid or incorrect string, a conversion that is impossible.
+
+# MySQL and MariaDB: an invalid or incorrect string, an impossible conversion.
 _CHARACTER_ERRORS = frozenset({1300, 1366, 1977, 3988})
-# What people and machines are called.
-_WORDS, _LONGEST_WORD = ("host", "process", "user"), 255
+# Columns with the names of people and machines, and how long such a name may be.
+_NAMES, _LONGEST_NAME = ("host", "process", "user"), 255
 
 
 class KnownVersion(NamedTuple):
-    """The row of a file content that the ledger has seen before; ``facts`` as JSON text."""
+    """A file content that the ledger has a row of; ``facts`` is JSON text."""
 
     pk: int
     fingerprint: Fingerprint
@@ -53,7 +56,7 @@ class KnownVersion(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What the ledger says of a script that is about to run; ``script_pk`` is None where it says nothing yet."""
+    """What the ledger holds of a script that is about to run; without a ``script_pk``, nothing."""
 
     script_pk: int | None = None
     applied_run: int | None = None
@@ -63,34 +66,34 @@ class Entry(NamedTuple):
 
     @property
     def holder(self) -> RunRecord | None:
-        """The attempt that holds the script, None where it is free."""
+        """The attempt that holds the script, None if it is free."""
         run = self.last_run
-        return run if run is not None and (self.lease_live or is_held_unrenewed(run, alias())) else None
+        return run if run is not None and (self.lease_live or is_held_unrenewed(run)) else None
 
 
 class OpenRun(NamedTuple):
-    """A recorded attempt that has not ended, and the one that it found without a sign of life, if any."""
+    """A recorded attempt that has not ended; ``lost`` is the one with an expired lease that it replaced."""
 
     pk: int
     script_pk: int
     lost: RunRecord | None = None
 
 
-def is_held_unrenewed(run: RunRecord | None, using: str) -> bool:
-    """Whether a script's last run is held by a living process although nobody renews its lease (SQLite)."""
-    if run is None or run.outcome != "running" or connections[using].vendor != "sqlite":
+def is_held_unrenewed(run: RunRecord | None) -> bool:
+    """Whether the process of a script's last run is alive, which holds the script on SQLite without a renewed lease."""
+    if run is None or run.outcome != "running" or database.connection().vendor != "sqlite":
         return False
     return processes.is_running(run.pid, run.process, run.host, run.started_at)
 
 
 @needs_tables
 def look_up(script_id: ScriptId, content_digest: str) -> Entry:
-    """A script and one content of its file, as the ledger has them (one query)."""
-    rows = statements.select(_LOOK, content_digest, writing.identity_of(script_id))
+    """A script and one content of its file, as the ledger holds them (one query)."""
+    rows = statements.select(_LOOK_UP, content_digest, writing.identity_of(script_id))
     if not rows:
         return Entry()
     script_pk, applied_run, is_held, *run, pk, algorithm, digest, facts, lacks_source = rows[0]
-    last_run = run_record(run, connections[alias()].timezone)
+    last_run = run_record(run, database.connection().timezone)
     applied_run = last_run.pk if last_run and last_run.applies else applied_run
     known = KnownVersion(pk, Fingerprint(algorithm, digest), facts, bool(lacks_source)) if pk else None
     return Entry(script_pk, applied_run, last_run, bool(is_held), known)
@@ -98,23 +101,23 @@ def look_up(script_id: ScriptId, content_digest: str) -> Entry:
 
 @needs_tables
 def begin(script_id: ScriptId, path: str, entry: Entry, version: VersionFacts, facts: RunFacts) -> OpenRun:
-    """Record that an attempt begins, and take the script (a rehearsal takes nothing), all or nothing.
+    """Record the beginning of an attempt and take the script (a rehearsal does not take it), all or nothing.
 
     Args:
-        script_id: whose attempt.
-        path: the script's file as reports show it.
-        entry: what ``look_up`` said: that nobody holds the script.
-        version: the file as it stands.
-        facts: who begins it, where, with what.
+        script_id: the script.
+        path: its file, as reports show it.
+        entry: what ``look_up`` returned, without a holder.
+        version: the file as it is now.
+        facts: who begins the attempt, where, and how.
 
     Raises:
-        Overtaken: what ``entry`` says is no longer so.
+        Overtaken: ``entry`` is out of date.
     """
 
-    def write(path: str, **words: Any) -> OpenRun:
-        return _begin(script_id, path, entry, version, facts._replace(**words))
+    def write(path: str, **names: Any) -> OpenRun:
+        return _begin(script_id, path, entry, version, facts._replace(**names))
 
-    return _in_its_characters(write, path=path, **{name: getattr(facts, name) for name in _WORDS})
+    return _in_its_characters(write, path=path, **{name: getattr(facts, name) for name in _NAMES})
 
 
 def _begin(script_id: ScriptId, path: str, entry: Entry, version: VersionFacts, facts: RunFacts) -> OpenRun:
@@ -129,38 +132,36 @@ def _begin(script_id: ScriptId, path: str, entry: Entry, version: VersionFacts, 
             run.save(using=alias(), force_insert=True)
             if takes:
                 _take(entry, script_pk, run.pk, path)
-    except IntegrityError as error:  # the script or the version is there by now
+    except IntegrityError as error:  # another process has added the script or the version
         raise Overtaken from error
     return OpenRun(run.pk, script_pk, lost)
 
 
 def _add_script(script_id: ScriptId, path: str) -> int:
-    identity = writing.identity_of(script_id)
-    row = Script(identity=identity, app_label=script_id.app_label, name=script_id.name, path=path)
+    row = Script(identity=writing.identity_of(script_id), path=path, **script_id._asdict())
     row.save(using=alias(), force_insert=True)
     return row.pk
 
 
 def _require_free_row(script_pk: int) -> None:
-    """Do not wait at the row for somebody's long transaction: the caller can tell its user that it waits."""
-    if connections[alias()].features.has_select_for_update_skip_locked:
-        rows = Script.objects.using(alias()).select_for_update(skip_locked=True).filter(pk=script_pk)
+    """Raise Overtaken if a transaction has locked the row: the caller waits for it, and can say so to its user."""
+    if database.connection().features.has_select_for_update_skip_locked:
+        rows = database.scripts().select_for_update(skip_locked=True).filter(pk=script_pk)
         if not rows.values_list("pk"):
             raise Overtaken
 
 
 def _mark_lost(run: RunRecord | None) -> RunRecord | None:
-    """An attempt that gave no sign of life ends as lost, unless it has ended meanwhile."""
+    """End an attempt whose lease is over as lost; raise Overtaken if it has ended in the meantime."""
     if run is None or run.outcome != "running":
         return None
-    runs = ScriptRun.objects.using(alias()).filter(pk=run.pk, outcome="running")
-    if not runs.update(outcome="lost"):
+    if not database.runs().filter(pk=run.pk, outcome="running").update(outcome="lost"):
         raise Overtaken
     return run
 
 
 def _version_pk(script_pk: int, known: KnownVersion | None, version: VersionFacts) -> int:
-    """The version's row, made where there is none, brought up to date where there is one."""
+    """The key of the version's row, which is added or brought up to date."""
     if known is None:
         row = ScriptVersion(script_id=script_pk, **writing.columns_of(version))
         row.save(using=alias(), force_insert=True)
@@ -177,7 +178,7 @@ def _take(entry: Entry, script_pk: int, run_pk: int, path: str) -> None:
     if seen and seen.outcome == "running":
         last_run &= Q(lease_expires__lte=DatabaseEpoch())
     expires = DatabaseEpoch() + conf.tracker_settings().lease_seconds
-    free = Script.objects.using(alias()).filter(last_run, pk=script_pk)
+    free = database.scripts().filter(last_run, pk=script_pk)
     if not free.update(last_run=run_pk, applied_run=entry.applied_run, lease_expires=expires, path=path):
         raise Overtaken
 
@@ -185,29 +186,29 @@ def _take(entry: Entry, script_pk: int, run_pk: int, path: str) -> None:
 def end(
     run: OpenRun, outcome: str, *, applies: bool, output: str = "", traceback: str = "", reason: str = ""
 ) -> bool:
-    """Record how an attempt ended, and give the script back, in one statement.
+    """Record the end of an attempt and release the script, in one statement.
 
     Args:
         run: what ``begin`` returned.
         outcome: succeeded or failed.
-        applies: whether the version is applied from now on.
-        output: the tail of what it printed.
-        traceback: what the script raised.
-        reason: why a success does not apply, or what failed, in a line.
+        applies: whether the version counts as applied from now on.
+        output: the end of what the script printed.
+        traceback: of what it raised.
+        reason: why a success does not count, or what failed, in a line.
 
     Returns:
-        False where another holder has taken the script over meanwhile: then nothing is applied.
+        False if another process has taken the script over: then nothing is applied.
     """
-    row = ScriptRun.objects.using(alias()).filter(pk=run.pk)
+    row = database.runs().filter(pk=run.pk)
     ended_at = database.now()
 
-    def write(reason: str, **told: Any) -> bool:
-        told["ended_at"] = ended_at
-        if row.filter(outcome="running").update(outcome=outcome, applies=applies, reason=reason, **told):
+    def write(reason: str, **texts: Any) -> bool:
+        texts["ended_at"] = ended_at
+        if row.filter(outcome="running").update(outcome=outcome, applies=applies, reason=reason, **texts):
             return True
         if row.filter(outcome=outcome).exists():
-            return True  # the answer to the first try was lost with its connection
-        row.filter(outcome="lost").update(reason=TAKEN_OVER, **told)
+            return True  # a first try succeeded, and its answer was lost with the connection
+        row.filter(outcome="lost").update(reason=TAKEN_OVER, **texts)
         return False
 
     return _in_its_characters(write, output=output, traceback=traceback, reason=reason)
@@ -215,29 +216,27 @@ def end(
 
 def is_lost(run: OpenRun) -> bool:
     """Whether another process has taken the script over."""
-    return ScriptRun.objects.using(alias()).filter(pk=run.pk, outcome="lost").exists()
+    return database.runs().filter(pk=run.pk, outcome="lost").exists()
 
 
 def add(run: OpenRun, *, output: str, traceback: str, reason: str) -> bool:
-    """Keep with a success what went wrong after it was recorded; False where there is none."""
-    row = ScriptRun.objects.using(alias()).filter(pk=run.pk, outcome="succeeded")
+    """Add to a recorded success what went wrong after it; False if no success is recorded."""
+    row = database.runs().filter(pk=run.pk, outcome="succeeded")
 
-    def write(reason: str, **told: Any) -> bool:
-        why = Case(
-            When(reason="", then=Value(reason)), default=F("reason"), output_field=TextField()
-        )  # why it does not apply
-        return bool(row.update(reason=why, **told))
+    def write(reason: str, **texts: Any) -> bool:
+        # A reason that is there says why the success does not count.
+        kept = Case(When(reason="", then=Value(reason)), default=F("reason"), output_field=TextField())
+        return bool(row.update(reason=kept, **texts))
 
     return _in_its_characters(write, output=output, traceback=traceback, reason=reason)
 
 
 def _in_its_characters(write: Callable[..., R], **texts: str) -> R:
-    """Write texts as they are; escaped, where the database has not all of their characters: it is no reason to fail."""
+    """Write texts as they are, or escaped if the database lacks some of their characters."""
     if all(text.isascii() for text in texts.values()):
         return write(**texts)
     try:
-        # A savepoint: what else was done in this transaction is to stay.
-        with transaction.atomic(using=alias()) if is_in_transaction() else contextlib.nullcontext():
+        with database.savepoint():
             return write(**texts)
     except (DatabaseError, UnicodeError) as error:
         if not _is_about_characters(error):
@@ -248,61 +247,53 @@ def _in_its_characters(write: Callable[..., R], **texts: str) -> R:
 def _is_about_characters(error: Exception) -> bool:
     if isinstance(error, DataError | UnicodeError):
         return True
-    return connections[alias()].vendor == "mysql" and bool({*error.args[:1]} & _CHARACTER_ERRORS)
+    return database.connection().vendor == "mysql" and bool({*error.args[:1]} & _CHARACTER_ERRORS)
 
 
 def _escaped(name: str, text: str) -> str:
     plain = text.encode("ascii", "backslashreplace").decode()
-    return plain[:_LONGEST_WORD] if name in _WORDS else plain
+    return plain[:_LONGEST_NAME] if name in _NAMES else plain
 
 
-def beats(using: str) -> bool:
-    """Whether a lease can be renewed from a second connection.
+@contextlib.contextmanager
+def heartbeat(run: OpenRun) -> Iterator[None]:
+    """Renew the lease of an attempt while the block runs."""
+    if not _can_renew():
+        yield
+        return
+    settings, stop = conf.tracker_settings(), threading.Event()
+    lease = database.scripts().filter(pk=run.script_pk, last_run=run.pk)
+    seconds = settings.lease_seconds
+    interval = min(settings.heartbeat_seconds or seconds / 4, seconds / 2)
+    arguments = (lease, seconds, interval, stop)
+    thread = threading.Thread(target=_beat, args=arguments, name="scripts_tracker heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        if thread.is_alive():
+            thread.join()
 
-    Not on SQLite, whose one writer is the script itself: there a process is looked for instead, as all of them
-    share the machine. Not in a test environment (the second connection would keep its database from being
-    dropped), and not inside a transaction (the row is not there for others yet).
+
+def _can_renew() -> bool:
+    """Whether a second connection can renew a lease.
+
+    On SQLite it cannot, as the script itself is the one writer; there, the process is looked for instead. In a test,
+    a second connection would keep the test's database from being dropped. In a transaction, it would not see the row.
     """
-    is_sqlite = connections[using].vendor == "sqlite"
+    is_sqlite = database.connection().vendor == "sqlite"
     return not (is_sqlite or conf.is_under_test() or database.is_in_transaction())
 
 
-class Heartbeat:
-    """Renews the lease of an attempt while the ``with`` block runs."""
-
-    def __init__(self, run: OpenRun, using: str) -> None:
-        settings = conf.tracker_settings()
-        self._lease = Script.objects.using(using).filter(pk=run.script_pk, last_run=run.pk)
-        self._using = using
-        self._seconds = settings.lease_seconds
-        wanted = settings.heartbeat_seconds or settings.lease_seconds / 4
-        self._interval = min(wanted, settings.lease_seconds / 2)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="scripts_tracker heartbeat", daemon=True)
-
-    def __enter__(self) -> None:
-        if beats(self._using):
-            self._thread.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _beat(self) -> None:
-        try:
-            while not self._stop.wait(self._interval):
-                if not self._renew():
-                    return
-        finally:
-            connections[self._using].close()
-
-    def _renew(self) -> bool:
-        """Push the expiry on; False once somebody else holds the script."""
-        try:
-            return bool(self._lease.update(lease_expires=DatabaseEpoch() + self._seconds))
-        except (DatabaseError, InterfaceError):
-            connections[self._using].close()  # a lost connection heals itself at the next beat
-            return True
+def _beat(lease: QuerySet[Script], seconds: float, interval: float, stop: threading.Event) -> None:
+    ledger = connections[lease.db]
+    try:
+        while not stop.wait(interval):
+            try:
+                if not lease.update(lease_expires=DatabaseEpoch() + seconds):
+                    return  # another process holds the script
+            except (DatabaseError, InterfaceError):
+                ledger.close()  # the next beat opens a new connection
+    finally:
+        ledger.close()

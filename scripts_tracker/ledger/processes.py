@@ -1,4 +1,4 @@
-"""Which process holds a script, told so exactly that no other can be taken for it, and whether this machine sees it live."""
+"""Processes of this machine: exact names for them, whether one is alive, and what a signal or a fork does to ours."""
 
 from __future__ import annotations
 
@@ -22,46 +22,46 @@ _IDLE_STATES = frozenset("TtZXx")
 
 
 def host() -> str:
-    """This machine's name as the ledger keeps it."""
+    """This machine's name, as the ledger keeps it."""
     return socket.gethostname()[:255]
+
+
+def _read(path: str) -> str:
+    with io.open(path, encoding="utf-8", errors="replace") as stream:  # noqa: UP020 - the tests of commands replace builtins.open
+        return stream.read()
 
 
 @lru_cache(maxsize=1)
 def _machine() -> str:
-    """This start of the kernel and this space of process numbers; empty where the system does not tell."""
+    """The current boot of the kernel and the namespace of process numbers; empty if the system does not name them."""
     try:
-        with io.open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:  # noqa: UP020 - as in versions.py
-            boot = stream.read().strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+        return f"{_read('/proc/sys/kernel/random/boot_id').strip()} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return ""
 
 
 def _stat(pid: int) -> tuple[str, str] | None:
-    """State and start of a process (proc(5): fields 3 and 22); None where there is nothing to read."""
+    """State and start time of a process (fields 3 and 22 of proc(5)); None if they cannot be read."""
     try:
-        with io.open(  # noqa: UP020 - as in versions.py
-            f"/proc/{pid}/stat", encoding="utf-8", errors="replace"
-        ) as stream:
-            fields = stream.read().rpartition(")")[2].split()
+        fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
         return fields[0], fields[19]
     except (OSError, IndexError):
         return None
 
 
 def own() -> str:
-    """What names this process beyond its number: kernel, process space, start. Empty where the system does not tell."""
+    """What identifies this process beyond its number: kernel, namespace and start time. Empty if the system has no /proc."""
     stat = _stat(os.getpid())
     return f"{_machine()} {stat[1]}" if stat and _machine() else ""
 
 
 def is_running(pid: int | None, process: str, at_host: str, started_at: datetime) -> bool:
-    """Whether this machine can see that the process which began an attempt is there, and not stopped.
+    """Whether this machine can see that the process which began an attempt is alive and not stopped.
 
     Args:
         pid: its number.
-        process: what ``own()`` gave there; where that is empty, host and number have to do.
-        at_host: where it runs.
+        process: what ``own()`` returned in it; if empty, host and number have to do.
+        at_host: its host.
         started_at: when the attempt began.
     """
     if os.name != "posix" or pid is None or not _exists(pid):
@@ -71,7 +71,7 @@ def is_running(pid: int | None, process: str, at_host: str, started_at: datetime
         return False
     if process and _machine():
         return process == f"{_machine()} {stat[1] if stat else process.rpartition(' ')[2]}"
-    return at_host == host() and (stat is None or _born(stat[1]) <= started_at.timestamp() + 1)
+    return at_host == host() and (stat is None or _started_at(stat[1]) <= started_at.timestamp() + 1)
 
 
 def _exists(pid: int) -> bool:
@@ -84,11 +84,12 @@ def _exists(pid: int) -> bool:
     return True
 
 
-def _born(ticks: str) -> float:
-    """The start of a process in seconds since the epoch, by the kernel's count in hundredths; 0 where that is not told."""
+def _started_at(ticks: str) -> float:
+    """A start time in seconds since the epoch; 0 if the kernel's own start is unknown."""
     try:
-        with io.open("/proc/stat", encoding="utf-8") as stream:  # noqa: UP020 - as in versions.py
-            booted = next(int(line.split()[1]) for line in stream if line.startswith("btime"))
+        booted = next(
+            int(line.split()[1]) for line in _read("/proc/stat").splitlines() if line.startswith("btime")
+        )
     except (OSError, ValueError, IndexError, StopIteration):
         return 0
     return booted + int(ticks) / os.sysconf("SC_CLK_TCK")
@@ -96,7 +97,7 @@ def _born(ticks: str) -> float:
 
 @contextlib.contextmanager
 def children_end_here() -> Iterator[None]:
-    """A child that the block forks, and that gets out of it, ends as it would by itself: what follows is its parent's."""
+    """End a child that the block forks when it leaves the block: what follows is the parent's work."""
     parent, code = os.getpid(), 0
     try:
         yield
@@ -113,7 +114,7 @@ def children_end_here() -> Iterator[None]:
 
 
 def _exit_code(error: BaseException) -> int:
-    """What Python would exit with; it says the same of the error, too."""
+    """The exit code that Python would give; prints what Python would print."""
     if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
         return error.code or 0
     from scripts_tracker.core.text import error_text, error_traceback  # seldom needed
@@ -125,33 +126,31 @@ def _exit_code(error: BaseException) -> int:
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM has come: as Ctrl-C, no script is to swallow it by ``except Exception``."""
+    """SIGTERM: like Ctrl-C, it is not caught by a script's ``except Exception``."""
 
 
 def exit_code(interrupt: KeyboardInterrupt) -> int:
-    """What a shell expects of a program that ended by this signal."""
+    """The exit code that a shell expects of a program ended by this signal."""
     return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
 
 
 @contextlib.contextmanager
 def sigterm_raises() -> Iterator[None]:
-    """Turn SIGTERM into ``Terminated`` while the block runs; where somebody else handles it, or in a thread, nothing."""
-    is_ours = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    )
+    """Turn SIGTERM into ``Terminated`` while the block runs; not in a thread, nor if the project handles SIGTERM."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
     process = os.getpid()
 
     def terminate(number: int, _frame: FrameType | None) -> None:
         if os.getpid() == process:
             raise Terminated("SIGTERM")
-        signal.signal(number, signal.SIG_DFL)  # a child that a script has forked ends as it always did
+        signal.signal(number, signal.SIG_DFL)  # a child that a script forked ends as it always did
         os.kill(os.getpid(), number)
 
-    if is_ours:
-        signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGTERM, terminate)
     try:
         yield
     finally:
-        if is_ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,10 +1,13 @@
-"""What of the history may go, and its deletion: a script at a time, a few hundred rows a statement.
+"""Deletes old runs: a script at a time, a few hundred rows per statement.
 
-A run stays whatever its age where the ledger still says something by it: the script's last and its applied run, what
-is running, of each version, and of what it watched, the newest run by which it was applied (without it "reverted" would
-be "modified"), and the last unmark. A rehearsal that is still running after a day was killed: nobody takes those over. Versions keep their rows; the source of one that no run names any more goes, as it is the big part of it. A
-row that went could be the one that a run, begun at that moment inside somebody's transaction, refers to, and
-PostgreSQL would tell them only at their commit; a source that went comes back with the next run of that content.
+Whatever its age, a run stays if the ledger still needs it: a script's last run and its applied run, running ones, the
+last unmark, and for each version, and what it watched, the newest run by which it was applied (without that one, the
+state "reverted" would become "modified"). A rehearsal that is still running after a day was killed, as rehearsals are
+never taken over.
+
+Versions keep their rows, but lose their source, which is large, once no run names them. A deleted row might be the one
+that a run refers to which was just begun in a transaction, and PostgreSQL would say so only at its commit; a deleted
+source is stored again by the next run of that content.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Q
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.ledger import database
 from scripts_tracker.ledger.database import alias, needs_tables, retry
-from scripts_tracker.models import Script, ScriptRun, ScriptVersion
+from scripts_tracker.models import Script, ScriptRun
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -27,25 +30,25 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-# So many keys a statement: no database minds, and nobody waits long for its locks.
+# Keys per statement: every database accepts so many, and no one waits long for the locks.
 BATCH = 500
-# So many keys are read at once: without statistics PostgreSQL sorts all runs of a script for each page of them.
+# Keys per read: without statistics, PostgreSQL sorts all runs of a script for each page of them.
 PAGE = 10_000
-# How long to try where others write to the ledger at the same moment.
+# Seconds to retry while other processes write to the ledger.
 _PATIENCE = 30.0
 _LONGEST_PAUSE = 0.1
 _LONGEST_REHEARSAL = timedelta(days=1)
 
 
 class Policy(NamedTuple):
-    """Which runs may go: those that are neither among the newest ``keep`` of their script nor begun after ``before``."""
+    """Which runs to delete: not the newest ``keep`` of their script, and none that began after ``before``."""
 
     keep: int = 0
     before: datetime | None = None
 
 
 class Pruned(NamedTuple):
-    """What became of one script's history: runs that went and that stay, versions whose source went."""
+    """What was done to one script's history: runs deleted and kept, versions that lost their source."""
 
     script_id: ScriptId
     deleted: int
@@ -54,16 +57,12 @@ class Pruned(NamedTuple):
 
 
 class _History(NamedTuple):
-    """A script whose runs are to be looked at: how many, and the newest of them; later ones are left alone."""
+    """A script, the number of its runs, and the key of the newest: later ones are left alone."""
 
     script_pk: int
     script_id: ScriptId
     runs: int
     newest: int
-
-
-def _runs() -> QuerySet[ScriptRun]:
-    return ScriptRun.objects.using(alias())
 
 
 def _ended(runs: QuerySet[ScriptRun]) -> QuerySet[ScriptRun]:
@@ -73,35 +72,33 @@ def _ended(runs: QuerySet[ScriptRun]) -> QuerySet[ScriptRun]:
 
 @needs_tables
 def known_scripts() -> set[ScriptId]:
-    """Every script that the ledger has a row of (one query)."""
-    return {ScriptId(*row) for row in Script.objects.using(alias()).values_list("app_label", "name")}
+    """All scripts that the ledger has a row of (one query)."""
+    return {ScriptId(*row) for row in database.scripts().values_list("app_label", "name")}
 
 
 def prune(policy: Policy, chosen: Collection[ScriptId] | None, *, dry_run: bool = False) -> Iterator[Pruned]:
-    """Delete what may go, and tell of each script that has a history; what was told is done for good.
+    """Delete old runs; yields each script that has a history once its deletions are committed.
 
     Args:
-        policy: which runs may go.
-        chosen: whose; None for every script's.
-        dry_run: delete nothing, tell what would be.
+        policy: which runs to delete.
+        chosen: the scripts; None for all.
+        dry_run: delete nothing, yield what would be deleted.
     """
     for history in _histories():
         if chosen is None or history.script_id in chosen:
-            yield _pruned(history, policy, dry_run=dry_run)
+            yield _prune(history, policy, dry_run=dry_run)
 
 
 @needs_tables
 def _histories() -> list[_History]:
-    counts = {
-        script: rest
-        for script, *rest in _runs().values_list("script").annotate(Count("pk"), Max("pk")).order_by()
-    }
-    scripts = Script.objects.using(alias()).filter(pk__in=_runs().values("script"))
+    counted = database.runs().values_list("script").annotate(Count("pk"), Max("pk")).order_by()
+    counts = {script: rest for script, *rest in counted}
+    scripts = database.scripts().filter(pk__in=database.runs().values("script"))
     rows = scripts.order_by("app_label", "name").values_list("pk", "app_label", "name")
     return [_History(pk, ScriptId(app, name), *counts[pk]) for pk, app, name in rows if pk in counts]
 
 
-def _pruned(history: _History, policy: Policy, *, dry_run: bool) -> Pruned:
+def _prune(history: _History, policy: Policy, *, dry_run: bool) -> Pruned:
     deleted = 0
     doomed: Counter[int | None] = Counter()
     for batch in _batches(history, policy) if history.runs > policy.keep else ():
@@ -116,9 +113,9 @@ def _pruned(history: _History, policy: Policy, *, dry_run: bool) -> Pruned:
 
 
 def _batches(history: _History, policy: Policy) -> Iterator[Sequence[tuple[int, int | None]]]:
-    """The runs that may go, with their versions, oldest first."""
+    """The runs to delete, with their versions, oldest first."""
     needed = _needed(history.script_pk)
-    rows = _ended(_runs().filter(_is_past(history, policy), script=history.script_pk))
+    rows = _ended(database.runs().filter(_is_past(history, policy), script=history.script_pk))
     if policy.before is not None:
         rows = rows.filter(started_at__lt=policy.before)
     after = 0
@@ -131,46 +128,45 @@ def _batches(history: _History, policy: Policy) -> Iterator[Sequence[tuple[int, 
 def _is_past(history: _History, policy: Policy) -> Q:
     if not policy.keep:
         return Q(pk__lte=history.newest)
-    newest = _runs().filter(script=history.script_pk, pk__lte=history.newest).order_by("-pk")
+    newest = database.runs().filter(script=history.script_pk, pk__lte=history.newest).order_by("-pk")
     oldest_kept = newest.values_list("pk", flat=True)[policy.keep - 1 : policy.keep]
-    return Q(pk__lt=next(iter(oldest_kept), 0))  # none, where somebody else prunes too
+    return Q(pk__lt=next(iter(oldest_kept), 0))  # none if another process prunes at the same time
 
 
 def _needed(script_pk: int) -> set[int]:
-    """The runs by which the ledger still says something; once a run is none of them, it never is again."""
-    runs = _runs().filter(script=script_pk)
+    """The runs that the ledger still needs; a run that it does not need will never be needed again."""
+    runs = database.runs().filter(script=script_pk)
     applying = runs.filter(applies=True).values("version", "watched").annotate(newest=Max("pk")).order_by()
     needed = set(applying.values_list("newest", flat=True))
     needed.update(runs.filter(kind="unmark").order_by("-pk").values_list("pk", flat=True)[:1])
-    script = Script.objects.using(alias()).filter(pk=script_pk)
-    for holding in script.values_list("last_run", "applied_run"):
-        needed.update(pk for pk in holding if pk)
+    for held in database.scripts().filter(pk=script_pk).values_list("last_run", "applied_run"):
+        needed.update(pk for pk in held if pk)
     return needed
 
 
 def _delete(pks: list[int]) -> int:
-    """Delete runs in one statement, none that a script refers to.
+    """Delete runs in one statement, but none that a script refers to.
 
-    Not by ``delete()``: it would load every row with its output, and make a script forget its applied run rather than
-    fail. MariaDB and MySQL refuse a subquery on the very table that the statement deletes from; this one is on another.
+    Django's ``delete()`` would load every row with its output, and clear a script's reference rather than fail.
+    MariaDB and MySQL refuse a subquery on the table that the statement deletes from; this one is on another.
     """
     referring = Script.objects.filter(Q(last_run=OuterRef("pk")) | Q(applied_run=OuterRef("pk")))
-    runs: Any = _ended(_runs().filter(~Exists(referring), pk__in=pks))
+    runs: Any = _ended(database.runs().filter(~Exists(referring), pk__in=pks))
     began = time.monotonic()
     deleted = int(retry(lambda: runs._raw_delete(alias()), _PATIENCE))  # noqa: SLF001 - as Django's own fast deletes
-    time.sleep(min(time.monotonic() - began, _LONGEST_PAUSE))  # others want to write too
+    time.sleep(min(time.monotonic() - began, _LONGEST_PAUSE))  # let others write
     return deleted
 
 
 def _spare_versions(script_pk: int, doomed: Counter[int | None]) -> list[int]:
-    """The versions with a source that no run names, or none but those that are doomed."""
-    counts = _runs().filter(script=script_pk).values_list("version").annotate(Count("pk")).order_by()
+    """The versions with a source that no run names, except for doomed ones."""
+    counts = database.runs().filter(script=script_pk).values_list("version").annotate(Count("pk")).order_by()
     named = {version for version, count in counts if count > doomed[version]}
-    versions = ScriptVersion.objects.using(alias()).filter(script=script_pk, source__isnull=False)
+    versions = database.versions().filter(script=script_pk, source__isnull=False)
     return [pk for pk in versions.order_by("pk").values_list("pk", flat=True) if pk not in named]
 
 
 def _drop_source(version_pk: int) -> int:
     naming = ScriptRun.objects.filter(version=OuterRef("pk"))
-    version = ScriptVersion.objects.using(alias()).filter(~Exists(naming), pk=version_pk)
+    version = database.versions().filter(~Exists(naming), pk=version_pk)
     return retry(lambda: version.update(source=None), _PATIENCE)

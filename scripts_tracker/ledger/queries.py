@@ -1,24 +1,10 @@
-"""What a check reads of the ledger: a constant number of queries, whatever the number of scripts, versions and runs."""
+"""What checks and reports read of the ledger: a constant number of queries, however many scripts and runs there are."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from django.db import connections
-from django.db.models import (
-    BinaryField,
-    BooleanField,
-    Case,
-    Count,
-    Exists,
-    ExpressionWrapper,
-    F,
-    Max,
-    Min,
-    OuterRef,
-    Q,
-    When,
-)
+from django.db.models import Case, Count, Exists, F, Max, Min, OuterRef, Q, When
 
 from scripts_tracker.core import watches
 from scripts_tracker.core.history import Past, PastRun, PastVersion
@@ -30,11 +16,11 @@ from scripts_tracker.core.values import (
     ScriptRecord,
     StoredVersion,
 )
-from scripts_tracker.ledger import processes, statements
-from scripts_tracker.ledger.database import alias, needs_tables
+from scripts_tracker.ledger import database, processes, statements
+from scripts_tracker.ledger.database import needs_tables
 from scripts_tracker.ledger.statements import IS_HELD, RUN, SCRIPTS, columns, moment, run_record
 from scripts_tracker.ledger.writing import identity_of
-from scripts_tracker.models import Script, ScriptRun, ScriptVersion
+from scripts_tracker.models import Script, ScriptRun
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -46,61 +32,44 @@ if TYPE_CHECKING:
 
     M = TypeVar("M", bound=Model)
 
-# Databases bound the number of parameters; above this, all rows are read instead of the wanted ones.
+MOST_RUNS: Final = 10_000
+"""As many runs as a command prints of a history."""
+MOST_VERSIONS: Final = 100
+
+# Databases limit the number of parameters; above this, all rows are read instead of the wanted ones.
 _MOST_PARAMETERS = 500
 
-# With the run that applied it, where that is not the last one: mostly it is. A last run that applies is newer.
+# The last run that applies is mostly the last run; "o" is an older one.
 _SCRIPTS: Final = f"""{SCRIPTS}
 LEFT JOIN "scripts_tracker_scriptrun" o
 ON o."id" = s."applied_run_id" AND (s."last_run_id" IS NULL OR o."id" <> s."last_run_id")
 LEFT JOIN "scripts_tracker_scriptversion" ov ON ov."id" = o."version_id"
 """
-_OTHER: Final = (*RUN[3:6], "started_at", "ended_at", "watched")
+_VERSION: Final = RUN[3:6]
 _RECORDS: Final = f"""SELECT {columns("s", "id", "app_label", "name", "path")}, {IS_HELD},
-{columns("l", *RUN)}, {columns("o", *_OTHER)} {_SCRIPTS}"""
-_STORED = ("pk", "script", "algorithm", "digest", "content_digest")
+{columns("l", *RUN)}, {columns("o", *_VERSION, "started_at", "ended_at", "watched")} {_SCRIPTS}"""
+# The facts of one version come over the wire once.
+_FACTS: Final = f"""SELECT {columns("lv", "algorithm", "content_digest", "facts")},
+{columns("ov", "algorithm", "content_digest")}, CASE WHEN ov."id" = lv."id" THEN '' ELSE ov."facts" END {_SCRIPTS}"""
+_PAST_RUN: Final = (*RUN, "arguments", "git_revision")
 
 
 @needs_tables
 def records() -> Mapping[ScriptId, ScriptRecord]:
-    """Every script with what was applied and tried last, in one query."""
+    """Every script with its applied and its last run (one query)."""
     return _records(_RECORDS)
 
 
 @needs_tables
 def record_of(script_id: ScriptId) -> ScriptRecord | None:
-    """One script with what was applied and tried last, None where the ledger does not know it (one query)."""
+    """One script with its applied and its last run, None if the ledger does not know it (one query)."""
     return _records(f'{_RECORDS} WHERE s."identity" = %s', identity_of(script_id)).get(script_id)
 
 
 def _records(statement: str, *params: str) -> Mapping[ScriptId, ScriptRecord]:
-    zone = connections[alias()].timezone
+    zone = database.connection().timezone
     records = (_record(row, zone) for row in statements.select(statement, *params))
     return {record.id: record for record in records}
-
-
-@needs_tables
-def known_facts() -> Mapping[str, str]:
-    """The facts of what was applied and tried last, by content digest, where they are by our algorithm (one query)."""
-    columns_of_other = columns("ov", "algorithm", "content_digest")
-    # The facts of one version come once.
-    facts = """CASE WHEN ov."id" = lv."id" THEN '' ELSE ov."facts" END"""
-    rows = statements.select(
-        f"SELECT {columns('lv', 'algorithm', 'content_digest', 'facts')}, {columns_of_other}, {facts} {_SCRIPTS}"
-    )
-    versions = (version for row in rows for version in (row[:3], row[3:]))
-    return {digest: known for algorithm, digest, known in versions if known and algorithm == ALGORITHM}
-
-
-def watched_fingerprints(records: Iterable[ScriptRecord]) -> Mapping[str, str]:
-    """The fingerprints of watched modules in some records, by content digest, where they are by our algorithm."""
-    return {
-        one.content_digest: str(one.fingerprint)
-        for record in records
-        for watched in (record.applied_watched, record.last_run.watched if record.last_run else ())
-        for one in watched
-        if one.content_digest and one.fingerprint and one.fingerprint.algorithm == ALGORITHM
-    }
 
 
 def _record(row: tuple[Any, ...], zone: tzinfo | None) -> ScriptRecord:
@@ -126,97 +95,123 @@ def _record(row: tuple[Any, ...], zone: tzinfo | None) -> ScriptRecord:
     )
 
 
-def _if_outdated(version: str = "") -> Case:
-    """The source of a version, only where another algorithm than ours made its fingerprint."""
-    ours = Q(**{f"{version}algorithm": ALGORITHM})
-    return Case(When(ours, then=None), default=F(f"{version}source"), output_field=BinaryField())
+@needs_tables
+def known_facts() -> Mapping[str, str]:
+    """The facts of applied and last versions by content digest, if made by the current algorithm (one query)."""
+    versions = (version for row in statements.select(_FACTS) for version in (row[:3], row[3:]))
+    return {digest: facts for algorithm, digest, facts in versions if facts and algorithm == ALGORITHM}
+
+
+def watched_fingerprints(records: Iterable[ScriptRecord]) -> Mapping[str, str]:
+    """The fingerprints of watched modules in records, by content digest, if made by the current algorithm."""
+    return {
+        one.content_digest: str(one.fingerprint)
+        for record in records
+        for watched in (record.applied_watched, record.last_run.watched if record.last_run else ())
+        for one in watched
+        if one.content_digest and one.fingerprint and one.fingerprint.algorithm == ALGORITHM
+    }
 
 
 @needs_tables
 def current_versions(script_pks: Collection[int]) -> list[StoredVersion]:
-    """The versions applied and tried last of at least these scripts, as they are now (one query)."""
-    applied, last = (_versions_of(run, script_pks) for run in ("applied_run", "last_run"))
-    return [_stored(row) for row in applied.union(last, all=True)]
-
-
-def _versions_of(run: str, script_pks: Collection[int]) -> QuerySet[Script, tuple[Any, ...]]:
-    version = f"{run}__version"
-    scripts = Script.objects.using(alias()).filter(**{f"{version}__isnull": False})
-    rows = _of_scripts(scripts.annotate(outdated_source=_if_outdated(f"{version}__")), "pk", script_pks)
-    return rows.values_list(version, *(f"{version}__{name}" for name in _STORED[1:]), "outdated_source")
+    """The applied and the last version of at least these scripts, as they are now (one query)."""
+    scripts = Script.objects.filter(pk=OuterRef("script"))
+    is_current = Q(applied_run__version=OuterRef("pk")) | Q(last_run__version=OuterRef("pk"))
+    return _stored_versions(Exists(scripts.filter(is_current)), script_pks)
 
 
 @needs_tables
 def formerly_applied(script_pks: Collection[int]) -> list[StoredVersion]:
     """Every version that was ever applied of at least these scripts (one query)."""
-    applying = ScriptRun.objects.filter(version=OuterRef("pk"), applies=True)
-    versions = ScriptVersion.objects.using(alias()).filter(Exists(applying))
-    rows = _of_scripts(versions.annotate(outdated_source=_if_outdated()), "script", script_pks)
-    return [_stored(row) for row in rows.values_list(*_STORED, "outdated_source")]
+    return _stored_versions(
+        Exists(ScriptRun.objects.filter(version=OuterRef("pk"), applies=True)), script_pks
+    )
+
+
+def _stored_versions(condition: Exists, script_pks: Collection[int]) -> list[StoredVersion]:
+    """Versions; with their source only if another algorithm made their fingerprint."""
+    source = Case(When(algorithm=ALGORITHM, then=None), default=F("source"))
+    versions = _of_scripts(database.versions().filter(condition).annotate(outdated=source), script_pks)
+    rows = versions.values_list("pk", "script", "algorithm", "digest", "content_digest", "outdated")
+    return [
+        StoredVersion(pk, script, Fingerprint(algorithm, digest), content_digest, _bytes(source))
+        for pk, script, algorithm, digest, content_digest, source in rows
+    ]
 
 
 @needs_tables
 def formerly_watched(script_pks: Collection[int]) -> list[tuple[int, tuple[ModuleVersion, ...]]]:
-    """Every version ever applied of at least these scripts, by key, with what its modules were then (one query)."""
-    runs = ScriptRun.objects.using(alias()).filter(applies=True, version__isnull=False).exclude(watched="")
-    rows = _of_scripts(runs, "script", script_pks).values_list("version", "watched").distinct()
+    """Every version ever applied of at least these scripts, by key, with its watched modules then (one query)."""
+    runs = database.runs().filter(applies=True, version__isnull=False).exclude(watched="")
+    rows = _of_scripts(runs, script_pks).values_list("version", "watched").distinct()
     return [(version, watches.from_text(watched)) for version, watched in rows]
 
 
 @needs_tables
 def ever_marked(script_pks: Collection[int]) -> set[int]:
-    """Which of at least these scripts somebody ever marked as applied or forgot (one query)."""
-    runs = ScriptRun.objects.using(alias()).filter(kind__in=("mark", "unmark"))
-    return set(_of_scripts(runs, "script", script_pks).values_list("script", flat=True).distinct())
+    """Which of at least these scripts were ever marked as applied or unmarked (one query)."""
+    runs = database.runs().filter(kind__in=("mark", "unmark"))
+    return set(_of_scripts(runs, script_pks).values_list("script", flat=True).distinct())
 
 
-def _of_scripts(rows: QuerySet[M], field: str, script_pks: Collection[int]) -> QuerySet[M]:
-    return rows.filter(**{f"{field}__in": script_pks}) if len(script_pks) <= _MOST_PARAMETERS else rows
+def _of_scripts(rows: QuerySet[M], script_pks: Collection[int]) -> QuerySet[M]:
+    return rows.filter(script__in=script_pks) if len(script_pks) <= _MOST_PARAMETERS else rows
 
 
-def _stored(row: tuple[Any, ...]) -> StoredVersion:
-    pk, script_pk, algorithm, digest, content_digest, source = row
-    kept = None if source is None else bytes(source)  # PostgreSQL's driver gives a memoryview
-    return StoredVersion(pk, script_pk, Fingerprint(algorithm, digest), content_digest, kept)
-
-
-MOST_RUNS: Final = 10_000
-"""More of them nobody reads, and a command does not print."""
-MOST_VERSIONS: Final = 100
-
-_PAST_RUN: Final = (*RUN, "arguments", "git_revision")
+def _bytes(source: Any) -> bytes | None:
+    return None if source is None else bytes(source)  # PostgreSQL's driver returns a memoryview
 
 
 @needs_tables
-def past_of(record: ScriptRecord, limit: int) -> Past:
-    """What the ledger knows of a script's past.
+def history_of(record: ScriptRecord, limit: int) -> Past:
+    """The history of a script.
 
     Args:
-        record: what it holds of the script now.
-        limit: how many runs are wanted.
+        record: what the ledger holds of it now.
+        limit: how many runs to read.
     """
-    rows = ScriptRun.objects.using(alias()).filter(script=record.pk)
-    runs = tuple(_run(row, record) for row in rows.order_by("-pk").values_list(*_PAST_RUN)[:limit])
-    printed = rows.filter(kind__in=("run", "rehearsal")).order_by("-pk")
-    output, traceback = printed.values_list("output", "traceback").first() or ("", "")
-    versions = versions_of(record.pk)
+    rows = database.runs().filter(script=record.pk).order_by("-pk")
+    runs = tuple(_past_run(row, record) for row in rows.values_list(*_PAST_RUN)[:limit])
+    attempts = rows.filter(kind__in=("run", "rehearsal"))
+    output, traceback = attempts.values_list("output", "traceback").first() or ("", "")
     total = len(runs) if len(runs) < limit else rows.count()
-    return Past(runs, total, versions, output, traceback)
+    return Past(runs, total, versions_of(record.pk), output, traceback)
 
 
-def _run(row: tuple[Any, ...], record: ScriptRecord) -> PastRun:
-    *columns, arguments, git_revision = row
-    run = cast("RunRecord", run_record(columns, None))
+@needs_tables
+def runs_before(
+    record: ScriptRecord, before: int | None = None, *, most: int
+) -> tuple[tuple[PastRun, ...], int | None]:
+    """A page of a script's runs, newest first (one query, which stays fast however long the history is).
+
+    Args:
+        record: what the ledger holds of the script now.
+        before: only runs older than the one with this key.
+        most: how many.
+
+    Returns:
+        The runs, and the ``before`` of the next page; None if there is none.
+    """
+    rows = database.runs().filter(script=record.pk).order_by("-pk")
+    rows = rows if before is None else rows.filter(pk__lt=before)
+    found = tuple(_past_run(row, record) for row in rows.values_list(*_PAST_RUN)[: most + 1])
+    return found[:most], found[most - 1].record.pk if len(found) > most else None
+
+
+def _past_run(row: tuple[Any, ...], record: ScriptRecord) -> PastRun:
+    *values, arguments, git_revision = row
+    run = cast("RunRecord", run_record(values, None))
     holds = record.lease_live and record.last_run is not None and record.last_run.pk == run.pk
     return PastRun(run, outcome_of(run, holds=holds), arguments, git_revision)
 
 
 def outcome_of(run: RunRecord | ScriptRun, *, holds: bool) -> str:
-    """How a run ended: ``running`` of what cannot be running any more is ``lost``.
+    """The outcome of a run as of now: ``lost`` if it says "running" and cannot be.
 
     Args:
-        run: which; of a rehearsal, which holds no lease, its process tells.
-        holds: whether its script is held by it.
+        run: the run; a rehearsal holds no lease, so its process is looked for.
+        holds: whether it holds its script.
     """
     if run.outcome != "running":
         return run.outcome
@@ -226,54 +221,36 @@ def outcome_of(run: RunRecord | ScriptRun, *, holds: bool) -> str:
 
 
 def last_outcome(record: ScriptRecord) -> str:
-    """How a script's last run ended; empty without one."""
+    """The outcome of a script's last run as of now; empty without one."""
     return outcome_of(record.last_run, holds=record.lease_live) if record.last_run else ""
 
 
 @needs_tables
-def runs_before(
-    record: ScriptRecord, before: int | None = None, *, most: int
-) -> tuple[tuple[PastRun, ...], int | None]:
-    """A page of a script's runs, newest first (one query, which no length of the history makes slow).
-
-    Args:
-        record: what the ledger holds of the script now.
-        before: only runs older than the one with this key.
-        most: how many.
-
-    Returns:
-        The runs, and what to ask the next page with; None where there is none.
-    """
-    rows = ScriptRun.objects.using(alias()).filter(script=record.pk).order_by("-pk")
-    rows = rows if before is None else rows.filter(pk__lt=before)
-    found = tuple(_run(row, record) for row in rows.values_list(*_PAST_RUN)[: most + 1])
-    return found[:most], found[most - 1].record.pk if len(found) > most else None
-
-
-@needs_tables
 def versions_of(script_pk: int) -> tuple[PastVersion, ...]:
-    """What was run or marked of a script, what was run last first (one query)."""
-    runs = ScriptRun.objects.using(alias()).filter(script=script_pk, version__isnull=False)
-    kept = ExpressionWrapper(Q(version__source__isnull=False), output_field=BooleanField())
-    rows = runs.annotate(kept=kept).values_list(*RUN[3:6], "kept").order_by()
+    """The versions of a script that were run or marked, the one that ran last first (one query)."""
+    runs = database.runs().filter(script=script_pk, version__isnull=False)
+    rows = (
+        runs.annotate(has_source=Q(version__source__isnull=False))
+        .values_list(*_VERSION, "has_source")
+        .order_by()
+    )
     counted = rows.annotate(
         all_runs=Count("pk"),
         applied=Count("pk", filter=Q(applies=True)),
         first_at=Min("started_at"),
         last_at=Max("started_at"),
-    )
-    return tuple(_version(row) for row in counted.order_by(F("last_at").desc())[:MOST_VERSIONS])
+    ).order_by(F("last_at").desc())
+    return tuple(map(_past_version, counted[:MOST_VERSIONS]))
 
 
-def _version(row: tuple[Any, ...]) -> PastVersion:
-    algorithm, digest, content_digest, kept, runs, applied, first_at, last_at = row
-    fingerprint = Fingerprint(algorithm, digest)
-    return PastVersion(fingerprint, content_digest, runs, applied, first_at, last_at, bool(kept))
+def _past_version(row: tuple[Any, ...]) -> PastVersion:
+    algorithm, digest, content, has_source, all_runs, applied, first_at, last_at = row
+    version = Fingerprint(algorithm, digest)
+    return PastVersion(version, content, all_runs, applied, first_at, last_at, bool(has_source))
 
 
 @needs_tables
 def source_of(script_pk: int, content_digest: str) -> bytes | None:
-    """The source of a version, None where it is not kept (one query)."""
-    versions = ScriptVersion.objects.using(alias()).filter(script=script_pk, content_digest=content_digest)
-    source = versions.values_list("source", flat=True).first()
-    return None if source is None else bytes(source)  # PostgreSQL's driver gives a memoryview
+    """The source of a version, None if it is not stored (one query)."""
+    version = database.versions().filter(script=script_pk, content_digest=content_digest)
+    return _bytes(version.values_list("source", flat=True).first())

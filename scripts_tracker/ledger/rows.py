@@ -74,5 +74,5 @@ def outcome_now(run: ScriptRun) -> str:
     from scripts_tracker.ledger import leases, queries
 
     is_last = run.script.last_run_id == run.pk
-    holds = getattr(run, "holds") or (is_last and leases.is_held_unrenewed(cast("RunRecord", run), alias()))  # noqa: B009 - an annotation, which the model does not have
+    holds = getattr(run, "holds") or (is_last and leases.is_held_unrenewed(cast("RunRecord", run)))  # noqa: B009 - an annotation, which the model does not have
     return queries.outcome_of(run, holds=bool(holds))

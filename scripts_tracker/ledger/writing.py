@@ -1,7 +1,4 @@
-"""The rows of the ledger as what writes them has them; what a check reads, snapshots.py gives.
-
-Named tuples on the way of a run: what it costs that a command is tracked is mostly what it takes to define classes.
-"""
+"""Rows as they are written: versions, runs, marks; what is read, statements.py and queries.py return."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import hashlib
 import logging
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
-from django.db import Error, IntegrityError, connections, transaction
+from django.db import Error, IntegrityError, transaction
 from django.db.models import Q
 
 from scripts_tracker.core.values import ALGORITHM
@@ -30,12 +27,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger("scripts_tracker")
 
 _BATCH = 100
+# Sources may be large, and MariaDB accepts 16 MB per statement.
+_ROWS = 20
 
 Kind = Literal["run", "rehearsal", "mark", "unmark"]
 
 
 class VersionFacts(NamedTuple):
-    """One file content, as it is recorded: ``facts`` as JSON text, ``source`` None where it is not to be kept."""
+    """One file content to record: ``facts`` is JSON text, ``source`` None if it is not to be stored."""
 
     fingerprint: Fingerprint
     content_digest: str
@@ -43,17 +42,10 @@ class VersionFacts(NamedTuple):
     source: bytes | None
 
 
-class Refingerprinted(NamedTuple):
-    """What today's algorithm says of a version that another one fingerprinted; ``facts`` as JSON text."""
-
-    fingerprint: Fingerprint
-    facts: str
-
-
 class RunFacts(NamedTuple):
     """Who does something to a script, and how: one row of the history, before its outcome.
 
-    ``watched`` is what the modules that the script watches are, as ``watches.to_text`` has it.
+    ``arguments`` is JSON text, ``watched`` what ``watches.to_text`` made of the watched modules.
     """
 
     kind: Kind
@@ -67,31 +59,42 @@ class RunFacts(NamedTuple):
     watched: str = ""
 
 
+class Mark(NamedTuple):
+    """A version that counts as applied from now on, with the watched modules as they are.
+
+    ``path`` is where its file is, ``at`` when it was applied, if before now, ``reason`` why, if not for the reason of
+    all marks.
+    """
+
+    script_id: ScriptId
+    path: str
+    version: VersionFacts
+    watched: str = ""
+    at: datetime | None = None
+    reason: str = ""
+
+
 def identity_of(script_id: ScriptId) -> str:
-    """What makes the script one, in the database's eyes."""
+    """What the database knows a script by: MySQL and MariaDB would take its name in another case for the same."""
     return hashlib.sha256(str(script_id).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def columns_of(version: VersionFacts) -> dict[str, Any]:
-    """A version as its row has it, but for whose it is."""
-    return {
-        "content_digest": version.content_digest,
-        "algorithm": version.fingerprint.algorithm,
-        "digest": version.fingerprint.digest,
-        "facts": version.facts,
-        "source": version.source,
-    }
+    """The columns of a version's row, except for its script."""
+    columns = {**version._asdict(), **version.fingerprint._asdict()}
+    del columns["fingerprint"]
+    return columns
 
 
 def improve_version(pk: int, version: VersionFacts, *, algorithm: str, lacks_source: bool) -> None:
-    """Give the row of a known version today's fingerprint, and the source that it lacks, where they are at hand."""
+    """Add to the row of a known version the current algorithm's fingerprint and the source, if they are known now."""
     better: dict[str, Any] = {}
     if algorithm != ALGORITHM and version.fingerprint.algorithm == ALGORITHM:
         better.update(algorithm=ALGORITHM, digest=version.fingerprint.digest, facts=version.facts)
     if lacks_source and version.source is not None:
         better.update(source=version.source)
     if better:
-        ScriptVersion.objects.using(alias()).filter(pk=pk).update(**better)
+        database.versions().filter(pk=pk).update(**better)
 
 
 def new_run(
@@ -103,94 +106,59 @@ def new_run(
     applies: bool = False,
     at: datetime | None = None,
 ) -> ScriptRun:
-    """A row of the history that is yet to be saved; of this moment, where no other is given."""
+    """A row of the history, not yet saved; it began now, if not ``at`` another time."""
     now = at or database.now()
     return ScriptRun(
         script_id=script_pk,
         version_id=version_pk,
-        kind=facts.kind,
         outcome=outcome,
         applies=applies,
         started_at=now,
         ended_at=None if outcome == "running" else now,
-        host=facts.host,
-        pid=facts.pid,
-        process=facts.process,
-        user=facts.user,
-        arguments=facts.arguments,
-        git_revision=facts.git_revision,
-        reason=facts.reason,
-        watched=facts.watched,
+        **facts._asdict(),
     )
 
 
-def refingerprint(stamps: Mapping[int, Refingerprinted]) -> None:
-    """Write today's fingerprints of versions, by key, if that is possible now: it spares the next check work.
+def refingerprint(fingerprints: Mapping[int, tuple[Fingerprint, str]]) -> None:
+    """Save the current algorithm's fingerprints and facts of versions, by key, to spare the next check the work.
 
-    Nothing waits for it and nothing depends on it: rows that somebody else has locked are left to them, and
-    inside somebody's transaction nothing is written, as its locks would last as long, and MySQL ends
-    the whole of it at a deadlock.
+    This waits for nothing, and nothing depends on it. Rows that another process has locked are left to it. Inside a
+    transaction of the caller nothing is written: its locks would last as long, and MySQL rolls all of it back after a
+    deadlock.
     """
-    if not stamps or is_in_transaction():
-        return
-    pks = sorted(stamps)
-    try:
-        for start in range(0, len(pks), _BATCH):
-            _refingerprint_batch({pk: stamps[pk] for pk in pks[start : start + _BATCH]})
-    except Error as error:
-        logger.info("fingerprints could not be brought up to date: %s", error_summary(error))
-
-
-def refingerprint_watched(stamped: Sequence[tuple[int, str, str]]) -> None:
-    """Write today's fingerprints of watched modules, for each script where the text is as it was; as ``refingerprint`` does."""
-    if not stamped or is_in_transaction():
+    if not fingerprints or is_in_transaction():
         return
     try:
-        for script_pk, before, after in stamped:
-            runs = ScriptRun.objects.using(alias()).filter(script=script_pk, watched=before)
-            runs.update(watched=after)
+        for batch in _batches(sorted(fingerprints)):
+            _refingerprint({pk: fingerprints[pk] for pk in batch})
     except Error as error:
-        logger.info("watched modules could not be brought up to date: %s", error_summary(error))
+        logger.info("fingerprints could not be updated: %s", error_summary(error))
 
 
-def _refingerprint_batch(stamps: Mapping[int, Refingerprinted]) -> None:
-    skips = connections[alias()].features.has_select_for_update_skip_locked
+def _refingerprint(fingerprints: Mapping[int, tuple[Fingerprint, str]]) -> None:
+    skips = database.connection().features.has_select_for_update_skip_locked
     with transaction.atomic(using=alias()):
-        versions = ScriptVersion.objects.using(alias()).select_for_update(skip_locked=skips)
-        rows = list(versions.filter(pk__in=stamps).exclude(algorithm=ALGORITHM).only("pk"))
+        versions = database.versions().select_for_update(skip_locked=skips)
+        rows = list(versions.filter(pk__in=fingerprints).exclude(algorithm=ALGORITHM).only("pk"))
         for row in rows:
-            stamped = stamps[row.pk]
-            row.algorithm, row.digest = stamped.fingerprint.algorithm, stamped.fingerprint.digest
-            row.facts = stamped.facts
-        ScriptVersion.objects.using(alias()).bulk_update(rows, ["algorithm", "digest", "facts"])
+            (row.algorithm, row.digest), row.facts = fingerprints[row.pk]
+        database.versions().bulk_update(rows, ["algorithm", "digest", "facts"])
 
 
-_MARK_BATCH = 100
-# Sources may be large, and MariaDB takes 16 MB a statement.
-_ROWS = 20
-
-
-class Mark(NamedTuple):
-    """A script whose version, found at this path, counts as applied from now on, with the watched modules as they are.
-
-    ``at`` is when it was applied, where that was before the tracker came; ``reason`` stands in for that of the others.
-    """
-
-    script_id: ScriptId
-    path: str
-    version: VersionFacts
-    watched: str = ""
-    at: datetime | None = None
-    reason: str = ""
-
-
-def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (items[start : start + _MARK_BATCH] for start in range(0, len(items), _MARK_BATCH))
+def refingerprint_watched(texts: Sequence[tuple[int, str, str]]) -> None:
+    """Save the same of watched modules: by script, the text of its runs until now, and the one to replace it."""
+    if not texts or is_in_transaction():
+        return
+    try:
+        for script_pk, before, after in texts:
+            database.runs().filter(script=script_pk, watched=before).update(watched=after)
+    except Error as error:
+        logger.info("fingerprints of watched modules could not be updated: %s", error_summary(error))
 
 
 @needs_tables
 def mark_applied(marks: Sequence[Mark], facts: RunFacts) -> None:
-    """Record that these versions count as applied, without a run; leases that ran out are cleared."""
+    """Record that these versions count as applied without a run; clear leases that are over."""
     now = database.now()
     with transaction.atomic(using=alias()):
         for batch in _batches(marks):
@@ -199,37 +167,39 @@ def mark_applied(marks: Sequence[Mark], facts: RunFacts) -> None:
             runs = []
             for mark in batch:
                 pk = scripts[mark.script_id]
-                told = facts._replace(reason=mark.reason or facts.reason, watched=mark.watched)
-                runs.append(new_run(pk, versions[pk], told, "succeeded", applies=True, at=mark.at or now))
-            _settle(_add_runs(runs))
+                run = facts._replace(reason=mark.reason or facts.reason, watched=mark.watched)
+                runs.append(new_run(pk, versions[pk], run, "succeeded", applies=True, at=mark.at or now))
+            _settle(runs)
 
 
 @needs_tables
 def unmark(script_ids: Sequence[ScriptId], facts: RunFacts) -> None:
-    """Forget that these scripts were ever applied; the history keeps every run and this decision."""
+    """Record that nothing of these scripts counts as applied any more; the history keeps every run."""
     now = database.now()
     with transaction.atomic(using=alias()):
         for batch in _batches(script_ids):
             pks = [pk for pk, _ in _known_scripts(batch).values()]
-            ScriptRun.objects.using(alias()).filter(script__in=pks, applies=True).update(applies=False)
-            _settle(_add_runs([new_run(pk, None, facts, "succeeded", at=now) for pk in pks]))
+            database.runs().filter(script__in=pks, applies=True).update(applies=False)
+            _settle([new_run(pk, None, facts, "succeeded", at=now) for pk in pks])
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))
 
 
 def _known_scripts(script_ids: Iterable[ScriptId]) -> dict[ScriptId, tuple[int, str]]:
     """Key and path of the scripts that have a row."""
     by_identity = {identity_of(script_id): script_id for script_id in script_ids}
-    rows = Script.objects.using(alias()).filter(identity__in=by_identity)
-    return {
-        by_identity[identity]: (pk, path) for identity, pk, path in rows.values_list("identity", "pk", "path")
-    }
+    rows = database.scripts().filter(identity__in=by_identity).values_list("identity", "pk", "path")
+    return {by_identity[identity]: (pk, path) for identity, pk, path in rows}
 
 
 def _script_pks(marks: Sequence[Mark]) -> dict[ScriptId, int]:
-    """The keys of the scripts' rows, made where there are none; their paths are kept up to date."""
+    """The keys of the scripts' rows, which are added or get their current path."""
     paths = {mark.script_id: mark.path for mark in marks}
     known = _known_scripts(paths)
     missing = [
-        Script(identity=identity_of(one), app_label=one.app_label, name=one.name, path=path)
+        Script(identity=identity_of(one), path=path, **one._asdict())
         for one, path in paths.items()
         if one not in known
     ]
@@ -238,12 +208,12 @@ def _script_pks(marks: Sequence[Mark]) -> dict[ScriptId, int]:
         known = _known_scripts(paths)
     moved = [Script(pk=pk, path=paths[one]) for one, (pk, path) in known.items() if path != paths[one]]
     if moved:
-        Script.objects.using(alias()).bulk_update(moved, ["path"])
+        database.scripts().bulk_update(moved, ["path"])
     return {one: pk for one, (pk, _) in known.items()}
 
 
 def _add(rows: Sequence[Row]) -> None:
-    """Add rows of one table together; where another process adds one of them meanwhile, one by one."""
+    """Add rows of one table together, or one by one if another process adds one of them at the same time."""
     try:
         with transaction.atomic(using=alias()):
             type(rows[0]).objects.using(alias()).bulk_create(rows, batch_size=_ROWS)
@@ -254,20 +224,20 @@ def _add(rows: Sequence[Row]) -> None:
 
 
 def _known_versions(versions: Mapping[int, VersionFacts]) -> dict[int, tuple[int, str, bool]]:
-    """Of each script's version: its key, its algorithm, and whether it lacks its source."""
+    """By the key of a script, its version's key and algorithm, and whether it lacks its source."""
     digests = {version.content_digest for version in versions.values()}
-    rows = ScriptVersion.objects.using(alias()).filter(script__in=versions, content_digest__in=digests)
-    columns = ("script", "content_digest", "pk", "algorithm", "lacks_source")
-    found = rows.annotate(lacks_source=Q(source__isnull=True)).values_list(*columns)
+    rows = database.versions().filter(script__in=versions, content_digest__in=digests)
+    rows = rows.annotate(lacks_source=Q(source__isnull=True))
+    known = rows.values_list("script", "content_digest", "pk", "algorithm", "lacks_source")
     return {
         script_pk: (pk, algorithm, lacks_source)
-        for script_pk, digest, pk, algorithm, lacks_source in found
+        for script_pk, digest, pk, algorithm, lacks_source in known
         if versions[script_pk].content_digest == digest
     }
 
 
 def _version_pks(versions: Mapping[int, VersionFacts]) -> dict[int, int]:
-    """The key of each script's version, made where there is none, brought up to date where there is one."""
+    """By the key of a script, the key of its version's row, which is added or brought up to date."""
     known = _known_versions(versions)
     for script_pk, (pk, algorithm, lacks_source) in known.items():
         improve_version(pk, versions[script_pk], algorithm=algorithm, lacks_source=lacks_source)
@@ -282,19 +252,14 @@ def _version_pks(versions: Mapping[int, VersionFacts]) -> dict[int, int]:
     return {script_pk: pk for script_pk, (pk, _, _) in known.items()}
 
 
-def _add_runs(runs: list[ScriptRun]) -> list[ScriptRun]:
-    """Add rows of the history together."""
-    if connections[alias()].features.can_return_rows_from_bulk_insert:
-        return ScriptRun.objects.using(alias()).bulk_create(runs)
-    for run in runs:  # MySQL does not tell the keys of rows that were added together
-        run.save(using=alias(), force_insert=True)
-    return runs
-
-
 def _settle(runs: Sequence[ScriptRun]) -> None:
-    """Make these the scripts' last runs; what was applied before is history, and what never ended is lost."""
+    """Add these as the scripts' last runs; earlier ones apply no more, and are lost if they still run."""
+    if database.connection().features.can_return_rows_from_bulk_insert:
+        database.runs().bulk_create(runs)
+    else:  # MySQL does not return the keys of rows that are added together
+        for run in runs:
+            run.save(using=alias(), force_insert=True)
     scripts = {run.script_id: run.pk for run in runs}
-    of_them = ScriptRun.objects.using(alias()).filter(script__in=scripts)
-    of_them.filter(kind="run", outcome="running").update(outcome="lost")
+    database.runs().filter(script__in=scripts, kind="run", outcome="running").update(outcome="lost")
     rows = [Script(pk=script_pk, last_run_id=run_pk) for script_pk, run_pk in scripts.items()]
-    Script.objects.using(alias()).bulk_update(rows, ["last_run", "applied_run", "lease_expires"])
+    database.scripts().bulk_update(rows, ["last_run", "applied_run", "lease_expires"])

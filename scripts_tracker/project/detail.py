@@ -261,7 +261,7 @@ def load_detail(overview: ProjectStatus, script_id: ScriptId, *, limit: int = LA
         {str(one.target or one.text): by_id.get(one.target) if one.target else None for one in requires},
         tuple(other for other in overview.statuses if _requires(other, script_id)),
         tuple(finding for finding in overview.findings if finding.location.path == path),
-        queries.past_of(status.record, limit) if status.record else Past(),
+        queries.history_of(status.record, limit) if status.record else Past(),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from scripts_tracker.core import states, watches
 from scripts_tracker.core.values import ALGORITHM, Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
-from scripts_tracker.ledger import database, leases, queries
+from scripts_tracker.ledger import leases, queries
 from scripts_tracker.project import scan
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
         ScriptRecord,
         StoredVersion,
     )
-    from scripts_tracker.ledger.writing import Refingerprinted
 
     Definitions = Mapping[ScriptId, ScriptDefinition]
     Records = Mapping[ScriptId, ScriptRecord]
@@ -58,7 +57,7 @@ class _Stamper:
     """Works fingerprints out, and remembers what is to be written."""
 
     def __init__(self, store: FactStore) -> None:
-        self.stamps: dict[int, Refingerprinted] = {}
+        self.stamps: dict[int, tuple[Fingerprint, str]] = {}
         self._store = store
         self._seen: dict[int, tuple[Fingerprint, str]] = {}
 
@@ -80,10 +79,9 @@ class _Stamper:
             trouble = error.reason
         if facts is None or facts.fingerprint is None:
             return version.fingerprint, trouble or "its stored source has no Command"
-        from scripts_tracker.ledger.writing import Refingerprinted
 
         fingerprint = Fingerprint.parse(facts.fingerprint)
-        self.stamps[version.pk] = Refingerprinted(fingerprint, facts.to_text())
+        self.stamps[version.pk] = fingerprint, facts.to_text()
         return fingerprint, trouble
 
     def _analyse(self, version: StoredVersion, source: bytes) -> FileFacts:
@@ -261,10 +259,7 @@ def load_status(*, use_cache: bool = True) -> ProjectStatus:
 
 def _with_holders(records: Mapping[ScriptId, ScriptRecord]) -> Mapping[ScriptId, ScriptRecord]:
     """The records, with the leases that a living process holds without renewing them."""
-    using = database.alias()
     return {
-        script_id: record._replace(lease_live=True)
-        if leases.is_held_unrenewed(record.last_run, using)
-        else record
+        script_id: record._replace(lease_live=True) if leases.is_held_unrenewed(record.last_run) else record
         for script_id, record in records.items()
     }

@@ -16,7 +16,7 @@ from scripts_tracker.core.redaction import masked_tail
 from scripts_tracker.core.values import ScriptOptions
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import database
-from scripts_tracker.ledger.leases import Heartbeat
+from scripts_tracker.ledger.leases import heartbeat
 from scripts_tracker.project.scan import identify
 from scripts_tracker.running.calls import HandleCall, planned_run_of
 from scripts_tracker.running.outcome import Attempt
@@ -126,7 +126,7 @@ def _perform(
         attempt = Attempt(call, script_id, start, options.atomic, planned, output)
         if start.is_rehearsal:
             return attempt.perform()
-        with Heartbeat(start.run, database.alias()):
+        with heartbeat(start.run):
             return attempt.perform()
 
 

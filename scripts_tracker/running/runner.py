@@ -261,7 +261,7 @@ def _holder_of(script_id: ScriptId, seconds: float) -> RunRecord | None:
     record = _ask_patiently(lambda: queries.record_of(script_id), seconds)
     if record is None or record.last_run is None:
         return None
-    is_held = record.lease_live or leases.is_held_unrenewed(record.last_run, database.alias())
+    is_held = record.lease_live or leases.is_held_unrenewed(record.last_run)
     return record.last_run if is_held else None
 
 

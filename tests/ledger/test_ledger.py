@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from scripts_tracker.analysis.store.cache import MemoryStore
 from scripts_tracker.core.values import Fingerprint, ScriptDefinition, ScriptId
 from scripts_tracker.ledger import leases, queries, writing
-from scripts_tracker.ledger.writing import Mark, Refingerprinted, RunFacts, VersionFacts
+from scripts_tracker.ledger.writing import Mark, RunFacts, VersionFacts
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 from scripts_tracker.project import scan, status
 from tests.builders import definition, path_of, script_id
@@ -170,8 +170,8 @@ def test_a_late_fingerprint_upgrade_changes_nothing() -> None:
     row = ScriptVersion.objects.get()
     writing.refingerprint(
         {
-            row.pk: Refingerprinted(Fingerprint("st1", "9" * 64), "late"),
-            row.pk + 1: Refingerprinted(today(SOURCE), ""),
+            row.pk: (Fingerprint("st1", "9" * 64), "late"),
+            row.pk + 1: (today(SOURCE), ""),
         }
     )
     assert ScriptVersion.objects.get().digest == row.digest
@@ -184,7 +184,7 @@ def test_a_fingerprint_upgrade_changes_fingerprint_and_facts_only() -> None:
     before = list(ScriptRun.objects.order_by("pk").values_list())
     rows = list(ScriptVersion.objects.order_by("pk").values_list("content_digest", "source"))
     pks = ScriptVersion.objects.values_list("pk", flat=True)
-    writing.refingerprint({pk: Refingerprinted(Fingerprint("st1", "9" * 64), "new facts") for pk in pks})
+    writing.refingerprint({pk: (Fingerprint("st1", "9" * 64), "new facts") for pk in pks})
     stamped = set(ScriptVersion.objects.values_list("algorithm", "digest", "facts"))
     assert stamped == {("st1", "9" * 64, "new facts")}
     assert list(ScriptVersion.objects.order_by("pk").values_list("content_digest", "source")) == rows

@@ -99,7 +99,7 @@ def test_without_proc_the_host_and_the_pid_decide() -> None:
 def test_the_start_time_of_a_process_is_about_right(child: subprocess.Popen[bytes]) -> None:
     stat = processes._stat(child.pid)
     assert stat is not None
-    born = datetime.fromtimestamp(processes._born(stat[1]), timezone.utc)
+    born = datetime.fromtimestamp(processes._started_at(stat[1]), timezone.utc)
     about = timedelta(seconds=30)
     assert NOW - about < born < datetime.now(timezone.utc) + about
 

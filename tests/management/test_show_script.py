@@ -15,8 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from scripts_tracker.core.history import Past
 from scripts_tracker.core.states import ScriptStatus, State
 from scripts_tracker.core.values import ScriptId, ScriptRecord
-from scripts_tracker.ledger import processes
-from scripts_tracker.ledger import queries as history
+from scripts_tracker.ledger import processes, queries
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 from scripts_tracker.project import detail
 from tests.builders import NOON, definition
@@ -296,7 +295,7 @@ def test_a_row_that_says_running_is_judged_by_its_lease(
     facts = {"pid": os.getpid(), "host": processes.host(), "process": processes.own()} if alive else {}
     record, run = kept("running", **columns, **facts)
     record = _with_last_run(record, run.pk + is_other, lease_live=lease_live)
-    assert history.past_of(record, 5).runs[0].outcome == outcome
+    assert queries.history_of(record, 5).runs[0].outcome == outcome
 
 
 def _with_last_run(record: ScriptRecord, pk: int, *, lease_live: bool) -> ScriptRecord:
@@ -316,9 +315,9 @@ def test_runs_are_newest_first_and_bounded_and_counted_in_a_constant_number_of_q
     ScriptRun.objects.bulk_create(rows)
     ScriptRun.objects.create(script_id=record.pk, kind="unmark", outcome="succeeded", started_at=NOON)
     for limit in (5, 100):
-        with CaptureQueriesContext(connection) as queries:
-            past = history.past_of(record, limit)
-        assert len([query for query in queries if query["sql"].startswith("SELECT")]) <= 4
+        with CaptureQueriesContext(connection) as captured:
+            past = queries.history_of(record, limit)
+        assert len([query for query in captured if query["sql"].startswith("SELECT")]) <= 4
         assert past.total == 52
         assert len(past.runs) == min(limit, 52)
         assert past.runs[0].record.kind == "unmark"
@@ -331,8 +330,8 @@ def test_runs_are_newest_first_and_bounded_and_counted_in_a_constant_number_of_q
 def test_of_a_script_without_runs_there_is_no_past() -> None:
     script = Script.objects.create(identity="1", app_label="shop", name="first")
     record = ScriptRecord(ScriptId("shop", "first"), "", pk=script.pk)
-    assert history.past_of(record, 5) == Past()
-    assert history.source_of(script.pk, "none") is None
+    assert queries.history_of(record, 5) == Past()
+    assert queries.source_of(script.pk, "none") is None
 
 
 @pytest.mark.django_db
