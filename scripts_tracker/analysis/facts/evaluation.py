@@ -1,9 +1,9 @@
-"""What the expressions of one file stand for, as far as that can be told without running it."""
+"""What the expressions of one file stand for, as far as that is certain without running it."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import libcst as cst
 
@@ -11,6 +11,8 @@ from scripts_tracker.analysis.facts.scopes import Binding, Scope, dotted_name
 from scripts_tracker.analysis.facts.values import (
     LOCAL_CLASS,
     OPAQUE,
+    REQUIRED,
+    TRACKED,
     UNBOUND,
     Argument,
     Call,
@@ -34,12 +36,11 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.source.trees import Positions
 
 MAX_DEPTH: Final = 20
-"""Aliases of aliases, calls of calls: nobody writes more, and the stack stays short."""
+"""How many aliases of aliases and calls of calls are followed; more are not written by hand."""
 MAX_ALTERNATIVES: Final = 8
 MAX_ELEMENTS: Final = 100
 
 _CONSTANTS: Final[dict[str, Scalar]] = {"True": True, "False": False, "None": None}
-OUR_NAMES: Final = frozenset({"tracked_script", "required_preceding_script"})
 _IMPORT_MODULE: Final = "importlib.import_module"
 _FOREIGN: Final = frozenset({"django", *sys.stdlib_module_names})
 
@@ -55,7 +56,7 @@ class Evaluator:
 
         Args:
             node: the expression.
-            scope: the body that it stands in.
+            scope: the body that contains it.
             at: when it is evaluated there.
             depth: how many steps led here.
         """
@@ -70,11 +71,8 @@ class Evaluator:
         if isinstance(node, cst.Call):
             return self._call(node, scope, at, depth)
         if isinstance(node, cst.IfExp):
-            either = (
-                *self.values(node.body, scope, at, depth + 1),
-                *self.values(node.orelse, scope, at, depth + 1),
-            )
-            return _distinct(either)
+            body, orelse = (self.values(one, scope, at, depth + 1) for one in (node.body, node.orelse))
+            return _distinct([*body, *orelse])
         return self._literal(node, scope, at, depth)
 
     def name(self, name: str, scope: Scope, at: Point, depth: int = 0) -> Values:
@@ -92,7 +90,7 @@ class Evaluator:
             current, at = current.parent, current.entered
 
     def bound(self, binding: Binding, scope: Scope, depth: int = 0) -> Values:
-        """What a binding makes of its name."""
+        """What a name is after a binding."""
         if binding.values is None:
             if binding.expression is None or depth > MAX_DEPTH:
                 return OPAQUE
@@ -113,21 +111,15 @@ class Evaluator:
         function = self.values(node.func, scope, at, depth + 1)
         if any(isinstance(one, Ref) and dotted(one.path) == _IMPORT_MODULE for one in function):
             return self._imported_module(node, scope, at, depth)
-        if not any(_is_ours_perhaps(one) for one in function):
+        if not any(_may_be_ours(one) for one in function):
             return OPAQUE
-        return (
-            Call(function, self.arguments(node.args, node, scope, at, depth), self._positions.place(node)),
-        )
+        arguments = self.arguments(node.args, node, scope, at, depth)
+        return (Call(function, arguments, self._positions.place(node)),)
 
     def arguments(
-        self,
-        args: Sequence[cst.Arg],
-        call: cst.Call,
-        scope: Scope,
-        at: Point,
-        depth: int = 0,
+        self, args: Sequence[cst.Arg], call: cst.Call, scope: Scope, at: Point, depth: int = 0
     ) -> tuple[Argument, ...]:
-        """The arguments of a call with what they may be and where they stand."""
+        """The arguments of a call: what each may be, and where it is."""
         return tuple(
             Argument(
                 _no_call(self.values(arg.value, scope, at, depth + 1)),
@@ -159,30 +151,25 @@ class Evaluator:
         if isinstance(node, cst.Tuple | cst.List | cst.Set) and len(node.elements) <= MAX_ELEMENTS:
             scalars: list[Scalar] = []
             for element in node.elements:
-                values = self._element(element, scope, at, depth)
-                first = values[0]
-                if len(values) > 1 or not isinstance(first, Const) or isinstance(first.value, tuple):
+                is_starred = isinstance(element, cst.StarredElement)
+                first, *others = OPAQUE if is_starred else self.values(element.value, scope, at, depth + 1)
+                if others or not isinstance(first, Const) or isinstance(first.value, tuple):
                     return OPAQUE
                 scalars.append(first.value)
             return (Const(tuple(scalars)),)
         return OPAQUE
 
-    def _element(self, element: cst.BaseElement, scope: Scope, at: Point, depth: int) -> Values:
-        if isinstance(element, cst.StarredElement):
-            return OPAQUE
-        return self.values(element.value, scope, at, depth + 1)
-
 
 def is_foreign(path: str) -> bool:
-    """Whether a path leads to Django or the standard library, which know nothing of our decorators."""
+    """Whether a path leads to Django or the standard library, which do not use our decorators."""
     return first_name(path) in _FOREIGN
 
 
-def _is_ours_perhaps(value: Value) -> bool:
+def _may_be_ours(value: Value) -> bool:
     """Whether a call of this may be a call of our decorators, or of a decorator made by them."""
     if isinstance(value, Ref):
         if value.path.startswith((UNBOUND, LOCAL_CLASS)):
-            return last_name(value.path) in OUR_NAMES
+            return last_name(value.path) in (TRACKED, REQUIRED)
         return not is_foreign(value.path)
     # tracked_script(...)(...) is the deepest that means something; more would only make the facts grow.
     return isinstance(value, Call) and not any(isinstance(inner, Call) for inner in value.function)
@@ -192,46 +179,38 @@ def _no_call(values: Values) -> Values:
     return _distinct([OPAQUE[0] if isinstance(value, Call) else value for value in values])
 
 
-def _distinct(values: tuple[Value, ...] | list[Value]) -> Values:
-    found: list[Value] = []
-    for value in values:
-        if value not in found:
-            found.append(value)
-    return tuple(found[:MAX_ALTERNATIVES])
+def _distinct(values: list[Value]) -> Values:
+    return tuple(values if len(values) <= 1 else dict.fromkeys(values))[:MAX_ALTERNATIVES]
 
 
-# The functions that keep the words of a text, with the argument that is the text.
+# The functions that keep the words of a text, with the number of the argument that is the text.
 _KEEPERS: Final = {
-    "_": 0,
-    "gettext": 0,
-    "gettext_lazy": 0,
-    "gettext_noop": 0,
-    "ugettext": 0,
-    "ugettext_lazy": 0,
-    "pgettext": 1,
-    "pgettext_lazy": 1,
-    "dedent": 0,
-    "cleandoc": 0,
-    "format_lazy": 0,
-    "mark_safe": 0,
-    "str": 0,
+    **dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop", "ugettext", "ugettext_lazy"), 0),
+    **dict.fromkeys(("dedent", "cleandoc", "format_lazy", "mark_safe", "str"), 0),
+    **dict.fromkeys(("pgettext", "pgettext_lazy"), 1),
 }
 _METHODS: Final = frozenset(
     {"format", "strip", "lstrip", "rstrip", "removeprefix", "removesuffix", "expandtabs"}
 )
-
-
 MAX_STEPS: Final = 300
-"""Names that stand for names twice each would otherwise double the work at every step."""
+"""How many expressions are looked into: names that stand for names twice each would double the work at every step."""
+
+
+class _Site(NamedTuple):
+    """Where an expression is evaluated: in a body, at a moment, with the docstring of the class around it."""
+
+    scope: Scope
+    at: Point
+    doc: str | None
 
 
 class HelpReader:
-    """Reads the texts of one module.
+    """Reads the help texts of one module.
 
     Args:
         evaluator: the module's.
-        module: the module, which turns nodes into code.
-        doc: the module's docstring.
+        module: its tree.
+        doc: its docstring.
     """
 
     def __init__(self, evaluator: Evaluator, module: cst.Module, doc: str | None) -> None:
@@ -250,63 +229,53 @@ class HelpReader:
             class_doc: the docstring of that class.
 
         Returns:
-            A Const with the text, Refs to where the text stands, or opaque.
+            A Const with the text, a Ref to where the text is, or opaque.
         """
         self._steps = 0
-        found = self._text(node, scope, at, class_doc, 0)
+        found = self._text(node, _Site(scope, at, class_doc), 0)
         if isinstance(found, str):
             return (Const(cleaned(found)),)
-        return (found,) if found is not None else OPAQUE
+        return OPAQUE if found is None else (found,)
 
-    def _text(  # noqa: PLR0911 - one return a kind of node
-        self, node: cst.BaseExpression, scope: Scope, at: Point, doc: str | None, depth: int
-    ) -> str | Ref | None:
+    def _text(self, node: cst.BaseExpression, site: _Site, depth: int) -> str | Ref | None:  # noqa: PLR0911 - one return a kind of node
         self._steps += 1
         if depth > MAX_DEPTH or self._steps > MAX_STEPS:
             return None
         if isinstance(node, cst.SimpleString | cst.ConcatenatedString | cst.FormattedString):
             return self._literal(node)
-        if isinstance(node, cst.Name | cst.Attribute):
-            return self._named(node, scope, at, doc, depth)
+        if isinstance(node, cst.Name):
+            return self._named(node.value, site, depth)
+        if isinstance(node, cst.Attribute):
+            return _only_ref(self._evaluator.values(node, site.scope, site.at))
         if isinstance(node, cst.BinaryOperation):
-            return self._operation(node, scope, at, doc, depth)
-        if isinstance(node, cst.BooleanOperation | cst.IfExp):
-            first = node.left if isinstance(node, cst.BooleanOperation) else node.body
-            second = node.right if isinstance(node, cst.BooleanOperation) else node.orelse
-            found = self._text(first, scope, at, doc, depth + 1)
-            return found or self._text(second, scope, at, doc, depth + 1)
+            return self._operation(node, site, depth)
+        if isinstance(node, cst.BooleanOperation):
+            return self._text(node.left, site, depth + 1) or self._text(node.right, site, depth + 1)
+        if isinstance(node, cst.IfExp):
+            return self._text(node.body, site, depth + 1) or self._text(node.orelse, site, depth + 1)
         if isinstance(node, cst.Call):
-            inner = self._kept(node, scope, at)
-            return None if inner is None else self._text(inner, scope, at, doc, depth + 1)
+            inner = self._kept(node, site)
+            return None if inner is None else self._text(inner, site, depth + 1)
         return None
 
-    def _named(
-        self, node: cst.Name | cst.Attribute, scope: Scope, at: Point, doc: str | None, depth: int
-    ) -> str | Ref | None:
-        if isinstance(node, cst.Attribute):
-            ref = self._evaluator.values(node, scope, at)[0]
-            return ref if isinstance(ref, Ref) else None
-        if node.value == "__doc__":
-            return doc or self._doc
-        current = scope
+    def _named(self, name: str, site: _Site, depth: int) -> str | Ref | None:
+        if name == "__doc__":
+            return site.doc or self._doc
+        scope, at, doc = site
         while True:
-            bindings, _ = current.lookup(node.value, at)
+            bindings, _ = scope.lookup(name, at)
             for binding in bindings:
-                if binding.expression is not None:
-                    # A constant of the module sees the module's docstring alone.
-                    inner_doc = doc if current is scope else None
-                    return self._text(binding.expression, current, binding.point, inner_doc, depth + 1)
-                ref = (binding.values or OPAQUE)[0]
-                return ref if isinstance(ref, Ref) else None
-            if current.parent is None:
+                if binding.expression is None:
+                    return _only_ref(binding.values or OPAQUE)
+                return self._text(binding.expression, _Site(scope, binding.point, doc), depth + 1)
+            if scope.parent is None:
                 return None
-            current, at = current.parent, current.entered
+            # A constant of the module sees the module's docstring alone.
+            scope, at, doc = scope.parent, scope.entered, None
 
-    def _operation(
-        self, node: cst.BinaryOperation, scope: Scope, at: Point, doc: str | None, depth: int
-    ) -> str | Ref | None:
+    def _operation(self, node: cst.BinaryOperation, site: _Site, depth: int) -> str | Ref | None:
         if isinstance(node.operator, cst.Modulo):
-            return self._text(node.left, scope, at, doc, depth + 1)
+            return self._text(node.left, site, depth + 1)
         terms: list[cst.BaseExpression] = []
         left: cst.BaseExpression = node
         while isinstance(left, cst.BinaryOperation) and isinstance(left.operator, cst.Add):
@@ -314,17 +283,16 @@ class HelpReader:
             left = left.left
         if not terms:
             return None
-        texts = [self._text(term, scope, at, doc, depth + 1) for term in (left, *reversed(terms))]
+        texts = [self._text(term, site, depth + 1) for term in (left, *reversed(terms))]
         known = [text for text in texts if isinstance(text, str)]
         return "".join(known) if known else None
 
-    def _kept(self, node: cst.Call, scope: Scope, at: Point) -> cst.BaseExpression | None:
+    def _kept(self, node: cst.Call, site: _Site) -> cst.BaseExpression | None:
         """The expression whose words the call keeps: ``_("...")``, ``dedent(...)``, ``"...".format(...)``."""
         if isinstance(node.func, cst.Attribute) and node.func.attr.value in _METHODS:
             return node.func.value
-        names = [dotted_name(node.func)]
-        names += [one.path for one in self._evaluator.values(node.func, scope, at) if isinstance(one, Ref)]
-        for name in names:
+        values = self._evaluator.values(node.func, site.scope, site.at)
+        for name in (dotted_name(node.func), *(one.path for one in values if isinstance(one, Ref))):
             index = _KEEPERS.get(last_name(name))
             if index is not None and len(node.args) > index and not node.args[index].star:
                 return node.args[index].value
@@ -333,21 +301,18 @@ class HelpReader:
     def _literal(self, node: cst.BaseExpression) -> str | None:
         texts = []
         for piece in pieces(node):
-            if isinstance(piece, cst.FormattedString):
-                texts.append(self._template(piece.parts, piece.start))
-            else:
-                value = string_value(piece)
-                if not isinstance(value, str):
-                    return None
-                texts.append(value)
+            text = self._template(piece) if isinstance(piece, cst.FormattedString) else string_value(piece)
+            if not isinstance(text, str):
+                return None
+            texts.append(text)
         return "".join(texts)
 
-    def _template(self, parts: Sequence[cst.BaseFormattedStringContent], start: str) -> str:
+    def _template(self, node: cst.FormattedString) -> str:
         """An f-string as it is written."""
         texts = []
-        raw = "r" if "r" in start.lower() else ""
-        quotes = start.lstrip("rRfF")
-        for part in parts:
+        raw = "r" if "r" in node.start.lower() else ""
+        quotes = node.start.lstrip("rRfF")
+        for part in node.parts:
             if isinstance(part, cst.FormattedStringText):
                 value = string_value(cst.SimpleString(f"{raw}{quotes}{part.value}{quotes}"))
                 text = value if isinstance(value, str) else part.value
@@ -358,3 +323,7 @@ class HelpReader:
                 except RecursionError:
                     texts.append("{...}")
         return "".join(texts)
+
+
+def _only_ref(values: Values) -> Ref | None:
+    return values[0] if isinstance(values[0], Ref) else None

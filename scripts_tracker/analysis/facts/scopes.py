@@ -1,4 +1,4 @@
-"""One file's names: what each stands for at each point, by the order of execution and the branches in between."""
+"""The names of one file: what binds each, in the order of execution and on which branches."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Path = tuple[Branch, ...]
 
 
 class Point(NamedTuple):
-    """A place in the execution of a body: everything of a lower order stands before it."""
+    """A moment in the execution of a body: everything of a lower order comes before it."""
 
     order: float
     path: Path
@@ -38,70 +38,6 @@ END = Point(float("inf"), ())
 """After the whole body has been executed."""
 
 
-# Asking for the class itself spares the check by ABCMeta, which all nodes have and which takes a microsecond.
-_BRANCHING: Final = frozenset({cst.If, cst.Try, cst.TryStar, cst.For, cst.While, cst.With, cst.Match})
-
-
-def statements(body: Sequence[cst.CSTNode]) -> Iterator[tuple[cst.CSTNode, Path]]:
-    """All simple and compound statements of a body, also those under ``if``, ``try``, ``with`` and loops.
-
-    Functions and classes are yielded, but not entered.
-    """
-    stack: list[tuple[Iterator[cst.CSTNode], Path]] = [(iter(body), ())]
-    number = 0
-    while stack:
-        iterator, path = stack[-1]
-        node = next(iterator, None)
-        if node is None:
-            stack.pop()
-        elif isinstance(node, cst.SimpleStatementLine):
-            yield from ((small, path) for small in node.body)
-        else:
-            yield node, path
-            number += 1
-            if type(node) in _BRANCHING:
-                stack.extend(
-                    (iter(suite.body), inner) for suite, inner in reversed(_branches(node, path, number))
-                )
-
-
-def _branches(node: cst.CSTNode, path: Path, number: int) -> list[tuple[cst.BaseSuite, Path]]:
-    """The suites of a compound statement in source order, each with its path."""
-
-    def branch(index: int, *, exclusive: bool) -> Path:
-        return (*path, Branch(number, index, exclusive))
-
-    if isinstance(node, cst.If):
-        return [(suite, branch(index, exclusive=True)) for index, suite in enumerate(_if_suites(node))]
-    if isinstance(node, cst.Try | cst.TryStar):
-        clauses: Sequence[cst.ExceptHandler | cst.ExceptStarHandler] = node.handlers
-        handlers = [(one.body, branch(index, exclusive=True)) for index, one in enumerate(clauses, start=1)]
-        # `else` runs after the whole of the body, `finally` in any case.
-        otherwise = [(node.orelse.body, branch(0, exclusive=False))] if node.orelse else []
-        last = [(node.finalbody.body, path)] if node.finalbody else []
-        return [(node.body, branch(0, exclusive=False)), *handlers, *otherwise, *last]
-    if isinstance(node, cst.For | cst.While):
-        otherwise = [(node.orelse.body, branch(1, exclusive=False))] if node.orelse else []
-        return [(node.body, branch(0, exclusive=False)), *otherwise]
-    if isinstance(node, cst.With):
-        return [(node.body, path)]
-    if isinstance(node, cst.Match):
-        return [(case.body, branch(index, exclusive=True)) for index, case in enumerate(node.cases)]
-    return []
-
-
-def _if_suites(node: cst.If) -> list[cst.BaseSuite]:
-    """The suites of ``if``, every ``elif`` and ``else``; a chain of them is nested in the tree, not here."""
-    suites = []
-    current: cst.If | cst.Else | None = node
-    while isinstance(current, cst.If):
-        suites.append(current.body)
-        current = current.orelse
-    if current is not None:
-        suites.append(current.body)
-    return suites
-
-
 def reach(binding: Path, use: Path) -> bool | None:
     """Whether what is bound on one path holds on another: True always, None perhaps, False never."""
     for mine, theirs in zip(binding, use, strict=False):
@@ -109,10 +45,6 @@ def reach(binding: Path, use: Path) -> bool | None:
             exclusive = mine.statement == theirs.statement and mine.exclusive and theirs.exclusive
             return False if exclusive else None
     return True if len(binding) <= len(use) else None
-
-
-# The most frequent statements, told by the class itself: the check by ABCMeta, which all nodes have, takes its time.
-_BINDING_NOTHING: Final = frozenset({cst.Expr, cst.Return, cst.If, cst.Try, cst.Raise, cst.Pass, cst.Match})
 
 
 @dataclass(slots=True, eq=False)
@@ -124,7 +56,7 @@ class Binding:
         node: the statement.
         expression: what is assigned, where it is the assignment of one value.
         values: what the name then is, where that is known or has been found out.
-        sure: False for a name that a star import may or may not bring.
+        sure: False for a name that a star import may or may not bind.
     """
 
     point: Point
@@ -141,7 +73,7 @@ class Scope:
     Attributes:
         names: what binds each name, in source order.
         stars: the star imports: when, and of which module.
-        classes, functions: those defined in it; a module's classes are known by their number here.
+        classes, functions: what is defined in it; a module's classes are known by their number here.
         patches: assignments to ``something.attribute``.
         parent, entered: the enclosing scope, and when this body is executed in it.
     """
@@ -155,7 +87,7 @@ class Scope:
     entered: Point = START
 
     def lookup(self, name: str, at: Point) -> tuple[list[Binding], bool]:
-        """What may have bound a name in this scope before a point, the last first, and whether one surely has."""
+        """What may have bound a name in this scope before a point, the last first, and whether one certainly has."""
         found = []
         for binding in reversed(self._candidates(name)):
             holds = binding.point.order < at.order and reach(binding.point.path, at.path)
@@ -190,6 +122,10 @@ def read_scope(body: Sequence[cst.CSTNode], parent: Scope | None = None, entered
     for order, (node, path) in enumerate(statements(body), start=1):
         _read_statement(scope, node, Point(order, path))
     return scope
+
+
+# The most frequent statements. Looking up the class avoids isinstance(), which is slow for nodes: they have ABCMeta.
+_BINDING_NOTHING: Final = frozenset({cst.Expr, cst.Return, cst.If, cst.Try, cst.Raise, cst.Pass, cst.Match})
 
 
 def _read_statement(scope: Scope, node: cst.CSTNode, point: Point) -> None:
@@ -252,9 +188,8 @@ def _import(scope: Scope, node: cst.Import | cst.ImportFrom, point: Point) -> No
             return
         for alias in node.names:
             name = dotted_name(alias.name)
-            _bind(
-                scope, _alias(alias) or name, Binding(point, node, values=(Ref(f"{module}{INSIDE}{name}"),))
-            )
+            binding = Binding(point, node, values=(Ref(f"{module}{INSIDE}{name}"),))
+            _bind(scope, _alias(alias) or name, binding)
         return
     for alias in node.names:
         name = dotted_name(alias.name)
@@ -269,8 +204,70 @@ def _alias(alias: cst.ImportAlias) -> str | None:
     return None
 
 
+_BRANCHING: Final = frozenset({cst.If, cst.Try, cst.TryStar, cst.For, cst.While, cst.With, cst.Match})
+
+
+def statements(body: Sequence[cst.CSTNode]) -> Iterator[tuple[cst.CSTNode, Path]]:
+    """All statements of a body, those under ``if``, ``try``, ``with``, ``match`` and loops included.
+
+    Functions and classes are yielded, but not entered.
+    """
+    stack: list[tuple[Iterator[cst.CSTNode], Path]] = [(iter(body), ())]
+    number = 0
+    while stack:
+        iterator, path = stack[-1]
+        node = next(iterator, None)
+        if node is None:
+            stack.pop()
+        elif isinstance(node, cst.SimpleStatementLine):
+            yield from ((small, path) for small in node.body)
+        else:
+            yield node, path
+            number += 1
+            if type(node) in _BRANCHING:
+                suites = reversed(_branches(node, path, number))
+                stack.extend((iter(suite.body), inner) for suite, inner in suites)
+
+
+def _branches(node: cst.CSTNode, path: Path, number: int) -> list[tuple[cst.BaseSuite, Path]]:
+    """The suites of a compound statement in source order, each with its path."""
+
+    def branch(index: int, *, exclusive: bool) -> Path:
+        return (*path, Branch(number, index, exclusive))
+
+    if isinstance(node, cst.If):
+        return [(suite, branch(index, exclusive=True)) for index, suite in enumerate(_if_suites(node))]
+    if isinstance(node, cst.Try | cst.TryStar):
+        clauses: Sequence[cst.ExceptHandler | cst.ExceptStarHandler] = node.handlers
+        handlers = [(one.body, branch(index, exclusive=True)) for index, one in enumerate(clauses, start=1)]
+        # `else` runs after the whole of the body, `finally` in any case.
+        otherwise = [(node.orelse.body, branch(0, exclusive=False))] if node.orelse else []
+        last = [(node.finalbody.body, path)] if node.finalbody else []
+        return [(node.body, branch(0, exclusive=False)), *handlers, *otherwise, *last]
+    if isinstance(node, cst.For | cst.While):
+        otherwise = [(node.orelse.body, branch(1, exclusive=False))] if node.orelse else []
+        return [(node.body, branch(0, exclusive=False)), *otherwise]
+    if isinstance(node, cst.With):
+        return [(node.body, path)]
+    if isinstance(node, cst.Match):
+        return [(case.body, branch(index, exclusive=True)) for index, case in enumerate(node.cases)]
+    return []
+
+
+def _if_suites(node: cst.If) -> list[cst.BaseSuite]:
+    """The suites of ``if``, every ``elif`` and ``else``; a chain of them is nested in the tree, not here."""
+    suites = []
+    current: cst.If | cst.Else | None = node
+    while isinstance(current, cst.If):
+        suites.append(current.body)
+        current = current.orelse
+    if current is not None:
+        suites.append(current.body)
+    return suites
+
+
 def dotted_name(node: cst.BaseExpression) -> str:
-    """``a.b.c`` as text; the empty text where the expression is anything else."""
+    """``a.b.c`` as text; empty where the expression is anything else."""
     parts = []
     while type(node) is cst.Attribute:
         parts.append(node.attr.value)

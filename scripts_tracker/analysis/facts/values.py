@@ -176,12 +176,16 @@ def last_name(path: str) -> str:
     return dotted(path).rpartition(".")[2]
 
 
-ANALYSIS_VERSION: Final = 2
+ANALYSIS_VERSION: Final = 3
 """Counts up whenever the same files would give other facts, verdicts or findings, so that none are taken from before."""
 RULES_VERSION: Final = 3
 """Counts up whenever rules of the lint are added, dropped or say something else."""
 
 
+COMMAND: Final = "Command"
+"""The class that Django looks for in a file of a command."""
+TRACKED: Final = "tracked_script"
+REQUIRED: Final = "required_preceding_script"
 HANDLES: Final = ("handle", "handle_noargs")
 """The methods in which Django runs a command."""
 
@@ -193,25 +197,25 @@ class Decoration(NamedTuple):
     place: Place
 
 
-class Onward(NamedTuple):
-    """A method that a method calls in turn.
+class SuperCall(NamedTuple):
+    """A call of the method of a base class.
 
     Attributes:
         method: the name of the method that is called.
-        start: None for ``super()``; else the class that is named.
-        after: whether the search starts after ``start`` (``super(X, self)``) or with it (``X.handle(self)``).
+        base: None for ``super()``; else the class that is named.
+        after: whether the search starts after ``base`` (``super(X, self)``) or with it (``X.handle(self)``).
     """
 
     method: str
-    start: Values | None = None
+    base: Values | None = None
     after: bool = False
 
 
 class MethodFacts(NamedTuple):
-    """One definition of ``handle()`` or ``handle_noargs()``: its decorators, outermost first, and where it goes on."""
+    """One definition of ``handle()`` or ``handle_noargs()``: its decorators, outermost first, and its calls of base classes."""
 
     decorations: tuple[Decoration, ...] = ()
-    onward: tuple[Onward, ...] = ()
+    super_calls: tuple[SuperCall, ...] = ()
 
 
 class ClassFacts(NamedTuple):
@@ -268,7 +272,7 @@ class FileFacts(NamedTuple):
         names: what each name of the module is once it has been executed.
         stars: the modules of its star imports, the last first.
         classes: its classes at module level, by number.
-        strays: uses of what may be our decorator on anything but a ``handle()``.
+        misplaced_uses: uses of what may be our decorator on anything but a ``handle()``.
         verdict: what the file is by itself; None where that depends on others.
         hits: what the rules of the lint say of it, as text; empty where they were not asked.
     """
@@ -279,7 +283,7 @@ class FileFacts(NamedTuple):
     names: Mapping[str, Values] = MappingProxyType({})
     stars: tuple[str, ...] = ()
     classes: tuple[ClassFacts, ...] = ()
-    strays: tuple[Decoration, ...] = ()
+    misplaced_uses: tuple[Decoration, ...] = ()
     verdict: Verdict | None = None
     hits: str = ""
 
@@ -296,7 +300,7 @@ class FileFacts(NamedTuple):
             "names": {name: encode(values) for name, values in self.names.items()},
             "stars": list(self.stars),
             "classes": [_class_to_json(one) for one in self.classes],
-            "strays": [_decoration_to_json(one) for one in self.strays],
+            "misplaced_uses": [_decoration_to_json(one) for one in self.misplaced_uses],
         }
 
     @classmethod
@@ -313,7 +317,7 @@ class FileFacts(NamedTuple):
                 names={text(name): decode(values) for name, values in data["names"].items()},
                 stars=tuple(text(path) for path in items(data["stars"])),
                 classes=tuple(_class_from_json(one) for one in items(data["classes"])),
-                strays=tuple(_decoration_from_json(one) for one in items(data["strays"])),
+                misplaced_uses=tuple(_decoration_from_json(one) for one in items(data["misplaced_uses"])),
                 verdict=verdict,
                 hits=hits[0] if hits else "",
             )
@@ -411,20 +415,21 @@ def _class_from_json(data: Any) -> ClassFacts:
 
 
 def _method_to_json(one: MethodFacts) -> list[Any]:
-    onward = [
-        [step.method, None if step.start is None else encode(step.start), step.after] for step in one.onward
+    calls = [
+        [step.method, None if step.base is None else encode(step.base), step.after]
+        for step in one.super_calls
     ]
-    return [[_decoration_to_json(decoration) for decoration in one.decorations], onward]
+    return [[_decoration_to_json(decoration) for decoration in one.decorations], calls]
 
 
 def _method_from_json(data: object) -> MethodFacts:
-    decorations, onward = items(data)
+    decorations, calls = items(data)
     return MethodFacts(
         tuple(_decoration_from_json(one) for one in items(decorations)),
-        tuple(_onward_from_json(one) for one in items(onward)),
+        tuple(_super_call_from_json(one) for one in items(calls)),
     )
 
 
-def _onward_from_json(data: object) -> Onward:
+def _super_call_from_json(data: object) -> SuperCall:
     method, start, after = items(data)
-    return Onward(text(method), None if start is None else decode(start), bool(after))
+    return SuperCall(text(method), None if start is None else decode(start), bool(after))

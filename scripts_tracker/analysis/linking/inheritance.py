@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from scripts_tracker.analysis.linking.resolving import Broken, FoundClass, Unknown
 
 if TYPE_CHECKING:
-    from scripts_tracker.analysis.facts.values import ClassFacts, MethodFacts, Onward
+    from scripts_tracker.analysis.facts.values import ClassFacts, MethodFacts, SuperCall
     from scripts_tracker.analysis.linking.modules import Module
     from scripts_tracker.analysis.linking.resolving import Entity, Resolver
 
@@ -95,7 +95,7 @@ class Hierarchy:
             position, owner = found
             for definition in self.facts(owner).methods[name]:
                 chain.implementations.append(Implementation(owner.module, definition))
-                steps = [self._step(onward, order, position, owner) for onward in definition.onward]
+                steps = [self._step(call, order, position, owner) for call in definition.super_calls]
                 todo.extend(step for step in reversed(steps) if step is not None)
         return chain
 
@@ -113,16 +113,16 @@ class Hierarchy:
         return None
 
     def _step(
-        self, onward: Onward, order: Order, position: int, owner: FoundClass
+        self, call: SuperCall, order: Order, position: int, owner: FoundClass
     ) -> tuple[Order, int, str] | None:
-        if onward.start is None:
-            return order, position + 1, onward.method
-        for entity in self._resolver.entities(onward.start, owner.module):
+        if call.base is None:
+            return order, position + 1, call.method
+        for entity in self._resolver.entities(call.base, owner.module):
             if isinstance(entity, FoundClass) and not entity.attributes:
-                if not onward.after:
-                    return self.order(entity), 0, onward.method
+                if not call.after:
+                    return self.order(entity), 0, call.method
                 if entity in order:
-                    return order, order.index(entity) + 1, onward.method
+                    return order, order.index(entity) + 1, call.method
         return None
 
 

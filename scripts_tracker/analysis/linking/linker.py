@@ -103,9 +103,9 @@ class Linker:
             uses, hidden = self._uses(command)
             broken += hidden
             if any(use.name == TRACKED for use in uses):
-                self._report_strays(facts, home)
+                self._report_misplaced(facts, home)
                 return self._definition(file, facts, digest, command=command, uses=uses)
-        self._report_strays(facts, home)
+        self._report_misplaced(facts, home)
         hidden = [one for one in broken if self._sniffer.leads_to_marker(one.module, "")]
         for one in hidden:
             self._findings.unreadable(one.module.file, one.error)
@@ -168,13 +168,13 @@ class Linker:
                     "Write `from scripts_tracker import tracked_script`, or rename the other decorator.",
                 )
 
-    def _report_strays(self, facts: FileFacts, home: Module) -> None:
-        for stray in facts.strays:
-            verdict = self._judge.judge(stray, home)
+    def _report_misplaced(self, facts: FileFacts, home: Module) -> None:
+        for use in facts.misplaced_uses:
+            verdict = self._judge.judge(use, home)
             if isinstance(verdict, OurUse) and verdict.name == TRACKED:
                 self._findings.report(
                     home.file,
-                    stray.place,
+                    use.place,
                     codes.MISPLACED_DECORATOR,
                     "@tracked_script is used on something that is not the handle() of a Command class",
                     "Put @tracked_script on the line above `def handle(` of the Command class.",

@@ -33,4 +33,4 @@ class MisplacedDecorator(AnalysisRule):
     """
 
     code = codes.MISPLACED_DECORATOR
-    decided_by = ("scripts_tracker.analysis.linking.linker.Linker._report_strays",)
+    decided_by = ("scripts_tracker.analysis.linking.linker.Linker._report_misplaced",)

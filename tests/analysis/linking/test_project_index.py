@@ -268,7 +268,7 @@ HEAD, REST = (json.loads(part) for part in scanning.facts_of(TRACKED.encode()).t
         pytest.param(HEAD, {**REST, "command": [0, 1]}, id="a line that cannot be"),
         pytest.param(HEAD, {**REST, "command": "12"}, id="a place that is a text"),
         pytest.param(HEAD, {**REST, "classes": [{}]}, id="a class without a name"),
-        pytest.param(HEAD, {**REST, "strays": [[1]]}, id="a stray of one part"),
+        pytest.param(HEAD, {**REST, "misplaced_uses": [[1]]}, id="a misplaced use of one part"),
         pytest.param(HEAD, {**REST, "fingerprint": 1}, id="a fingerprint that is a number"),
     ],
 )
