@@ -11,6 +11,7 @@ from django.urls import reverse
 from scripts_tracker.ledger import rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from django.contrib.admin import AdminSite
@@ -49,6 +50,17 @@ class ReadOnlyAdmin(_ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - as above
         """Never: the history is kept; to unmark a script is a decision with a reason."""
         return False
+
+
+def column(label: str, show: Callable[[Any], Any], **options: Any) -> Callable[[Any, Any], Any]:
+    """A column of a list, or a field of a page.
+
+    Args:
+        label: its heading.
+        show: takes the row, returns text or HTML.
+        options: others of ``admin.display``.
+    """
+    return admin.display(lambda _, row: show(row), description=label, **options)
 
 
 def key_of(text: str | None) -> int | None:

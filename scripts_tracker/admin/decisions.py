@@ -58,7 +58,7 @@ class Decision(NamedTuple):
 DECISIONS = {
     "mark": Decision(
         "Mark {} as applied",
-        "The script will be applied here at the current version of its file, without being run.",
+        "The current version of the file will be marked as applied here. It will not be run.",
         "Mark as applied",
         "Marked {} as applied.",
         "Marked as applied",
@@ -69,7 +69,7 @@ DECISIONS = {
     ),
     "unmark": Decision(
         "Unmark {}",
-        "The script will not be applied here any more. If it has a file, it will be new and run again."
+        "The script will no longer be applied here. If it has a file, it becomes new and will run again."
         " The history keeps every run.",
         "Unmark",
         "Unmarked {}: it is no longer applied.",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.history import PastRun, PastVersion
     from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import ScriptRecord
+    from scripts_tracker.core.values import ScriptDefinition, ScriptRecord
     from scripts_tracker.project.status import ProjectStatus
     from scripts_tracker.reporting.graph import Node
 
@@ -36,6 +36,18 @@ class Subject(NamedTuple):
     status: ScriptStatus | None
     record: ScriptRecord | None
     overview: ProjectStatus
+
+    @property
+    def definition(self) -> ScriptDefinition | None:
+        """What its file says."""
+        return self.status.definition if self.status else None
+
+    @property
+    def path(self) -> str:
+        """Its file, or where that was."""
+        if self.status:
+            return text.path_of(self.status)
+        return self.record.path if self.record else ""
 
 
 def find(script_id: ScriptId, overview: ProjectStatus) -> Subject | None:
@@ -55,39 +67,32 @@ def context(subject: Subject, request: HttpRequest, site: AdminSite, *, runs: bo
         runs: whether to show the runs.
     """
     status, record = subject.status, subject.record
-    found = {
+    found: dict[str, Any] = {
         "subject": subject,
         "badge": html.state_badge(status.state if status else None),
-        "why": html.plain(report.why(status))
-        if status
-        else "its file has no tracked script, and it is not applied",
+        "why": "its file has no tracked script, and it is not applied",
         "rows": [(words, value) for words, value in _rows(subject) if value],
-        "problems": [one for one in subject.overview.findings if one.location.path == _path(subject)],
-        "mark_url": page_of(site, subject.id, "mark") if status and not marks.why_not_to_mark(status) else "",
-        "unmark_url": page_of(site, subject.id, "unmark")
-        if status and not marks.why_not_to_unmark(status)
-        else "",
-        "history_url": page_of(site, subject.id, "history") if record else "",
-        **_requirements(subject, site),
+        "problems": [one for one in subject.overview.findings if one.location.path == subject.path],
     }
+    if status:
+        can_mark, can_unmark = not marks.why_not_to_mark(status), not marks.why_not_to_unmark(status)
+        found["why"] = html.plain(report.why(status))
+        found["mark_url"] = page_of(site, subject.id, "mark") if can_mark else ""
+        found["unmark_url"] = page_of(site, subject.id, "unmark") if can_unmark else ""
+        found.update(_requirements(subject, site))
     if record:
-        found.update(_versions(status, record, request))
+        found["history_url"] = page_of(site, subject.id, "history")
+        found.update(_versions(subject, record, request))
     if record and runs:
         page, older = queries.runs_before(record, key_of(request.GET.get("before")), most=_RUNS)
         found.update(runs=[_run(run, site) for run in page], older=older, newest="before" in request.GET)
     return found
 
 
-def _path(subject: Subject) -> str:
-    if subject.status:
-        return text.path_of(subject.status)
-    return subject.record.path if subject.record else ""
-
-
 def _rows(subject: Subject) -> Iterator[tuple[str, Any]]:
     """The facts in one line each."""
-    definition, record = subject.status.definition if subject.status else None, subject.record
-    yield "File", _path(subject)
+    definition, record = subject.definition, subject.record
+    yield "File", subject.path
     yield "App", listing.app_name(subject.id.app_label)
     if record and record.applied_at:
         yield "Applied", html.moment(record.applied_at)
@@ -106,58 +111,40 @@ def _rows(subject: Subject) -> Iterator[tuple[str, Any]]:
         yield "Fingerprint", str(definition.fingerprint or "")
 
 
-def _node(node: Node, subject: Subject, site: AdminSite) -> dict[str, Any]:
-    status = subject.overview.by_id.get(node) if isinstance(node, ScriptId) else None
-    if status is None:
-        return {"name": str(node), "badge": html.badge("trouble", "does not exist")}
-    return {"name": str(node), "badge": html.state_badge(status.state), "url": page_of(site, status.id)}
-
-
 def _requirements(subject: Subject, site: AdminSite) -> dict[str, Any]:
     """The requirements as a picture and as lists."""
-    if not subject.status:
-        return {}
     around = graph.requirement_graph_of(subject.id, subject.overview.by_id)
+    boxes = {node: _box(node, subject, site) for node in around.nodes}
+    number = {node: place for place, node in enumerate(boxes)}
+    edges = [(number[one], number[to]) for one, to in around.edges]
+    label = f"The requirements of {subject.id}, and the scripts that require it"
     return {
         "around": around,
-        "picture": _picture(around.nodes, around.edges, subject, site) if len(around.nodes) > 1 else "",
-        "requires": [_node(node, subject, site) for node in around.requires],
-        "required_by": [_node(node, subject, site) for node in around.required_by],
+        "picture": html.trusted(graph.draw([*boxes.values()], edges, label)) if len(boxes) > 1 else "",
+        "requires": [_box(node, subject, site) for node in around.requires],
+        "required_by": [_box(node, subject, site) for node in around.required_by],
         "cycles": [" → ".join(map(str, cycle)) for cycle in around.cycles],
     }
-
-
-def _picture(
-    nodes: tuple[Node, ...], edges: tuple[tuple[Node, Node], ...], subject: Subject, site: AdminSite
-) -> str:
-    number = {node: place for place, node in enumerate(nodes)}
-    drawn = [(number[one], number[to]) for one, to in edges]
-    label = f"The requirements of {subject.id}, and the scripts that require it"
-    return html.trusted(graph.draw([_box(node, subject, site) for node in nodes], drawn, label))
 
 
 def _box(node: Node, subject: Subject, site: AdminSite) -> graph.Box:
     status = subject.overview.by_id.get(node) if isinstance(node, ScriptId) else None
     if status is None:
         return graph.Box(html.plain(str(node)), "does not exist", "trouble")
-    words = status.state.label.lower()
+    state, link = status.state, page_of(site, status.id)
     return graph.Box(
-        str(node),
-        words,
-        report.tone(status.state),
-        page_of(site, status.id),
-        is_subject=status.id == subject.id,
+        str(node), state.label.lower(), report.tone(state), link, is_subject=status.id == subject.id
     )
 
 
-def _versions(status: ScriptStatus | None, record: ScriptRecord, request: HttpRequest) -> dict[str, Any]:
+def _versions(subject: Subject, record: ScriptRecord, request: HttpRequest) -> dict[str, Any]:
     """The versions that ran here, and the changes since one of them, by default since the one applied last."""
-    kept = queries.versions_of(record.pk)
+    versions = queries.versions_of(record.pk)
     against, raw = request.GET.get("against", ""), "raw" in request.GET
-    against = against if any(one.content_digest == against for one in kept) else ""
-    compared = detail.compare(status, raw=raw, against=against) if status else None
+    against = against if any(one.content_digest == against for one in versions) else ""
+    compared = detail.compare(subject.status, raw=raw, against=against) if subject.status else None
     return {
-        "versions": [_version(one, status, record) for one in kept],
+        "versions": [_version(one, subject.definition, record) for one in versions],
         "against": against,
         "is_raw": raw,
         "diff": compared,
@@ -174,26 +161,19 @@ def _note(note: str) -> str:
 
 def _lines(lines: Sequence[str]) -> list[tuple[str, str]]:
     """The lines of a diff with their classes; the first two name what is compared."""
-    names, rest = lines[:2], lines[2:]
-    classes = ["st-head"] * len(names) + [_DIFF_CLASSES.get(line[:1], "") for line in rest]
+    classes = [*["st-head"] * len(lines[:2]), *(_DIFF_CLASSES.get(line[:1], "") for line in lines[2:])]
     return [(css, html.plain(line)) for css, line in zip(classes, lines, strict=True)]
 
 
-def _version(version: PastVersion, status: ScriptStatus | None, record: ScriptRecord) -> dict[str, Any]:
-    definition = status.definition if status else None
-    is_file = definition is not None and version.content_digest == definition.content_digest
-    words = [
-        "applied last" if version.content_digest == record.applied_content else "",
-        "current file" if is_file else "",
-        "current code"
-        if not is_file and definition and version.fingerprint == definition.fingerprint
-        else "",
-    ]
+def _version(
+    version: PastVersion, definition: ScriptDefinition | None, record: ScriptRecord
+) -> dict[str, Any]:
+    is_other = definition is not None and version.content_digest != definition.content_digest
     return {
         "version": version,
-        "words": ", ".join(filter(None, words)) or html.NO_VALUE,
+        "words": ", ".join(report.version_notes(version, definition, record)) or html.NO_VALUE,
         "last": html.moment(version.last_at),
-        "can_compare": version.has_source and definition is not None and not is_file,
+        "can_compare": version.has_source and is_other,
     }
 
 

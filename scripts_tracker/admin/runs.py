@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from scripts_tracker.admin import html
-from scripts_tracker.admin.base import ReadOnlyAdmin, page_of
+from scripts_tracker.admin.base import ReadOnlyAdmin, column, page_of
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import rows
@@ -130,63 +130,22 @@ class ScriptRunAdmin(ReadOnlyAdmin):
         """``app.name`` finds the same as ``app name``."""
         return super().get_search_results(request, queryset, search_term.replace(".", " "))
 
-    @admin.display(description="started", ordering="pk")
-    def started(self, run: ScriptRun) -> str:
-        """When it started."""
-        return html.moment(run.started_at)
+    started = column("started", lambda run: html.moment(run.started_at), ordering="pk")
+    what = column("kind", lambda run: html.kind(run.kind))
+    how_it_ended = column("outcome", lambda run: html.outcome_badge(rows.outcome_now(run)))
+    took = column("duration", html.duration)
+    ended = column("ended", lambda run: html.moment(run.ended_at))
+    is_applied = column("marked as applied", lambda run: run.applies, boolean=True)
+    fingerprint = column("version", lambda run: str(run.version or html.NO_VALUE))
+    given = column(
+        "arguments", lambda run: html.block("" if run.arguments == "{}" else run.arguments, "Arguments")
+    )
+    why = column("reason", lambda run: html.block(run.reason, "Reason"))
+    printed = column("output", lambda run: html.block(run.output, "Output"))
+    trace = column("traceback", lambda run: html.block(run.traceback, "Traceback"))
 
     @admin.display(description="script")
     def of_script(self, run: ScriptRun) -> SafeString:
         """The script, with a link to its page."""
         script_id = ScriptId(run.script.app_label, run.script.name)
         return format_html('<a href="{}">{}</a>', page_of(self.admin_site, script_id), script_id)
-
-    @admin.display(description="kind")
-    def what(self, run: ScriptRun) -> str:
-        """A run, a dry run, or a decision."""
-        return html.kind(run.kind)
-
-    @admin.display(description="outcome")
-    def how_it_ended(self, run: ScriptRun) -> SafeString:
-        """In colour and in words."""
-        return html.outcome_badge(rows.outcome_now(run))
-
-    @admin.display(description="duration")
-    def took(self, run: ScriptRun) -> str:
-        """How long it took."""
-        return html.duration(run)
-
-    @admin.display(description="ended")
-    def ended(self, run: ScriptRun) -> str:
-        """When it ended."""
-        return html.moment(run.ended_at)
-
-    @admin.display(description="marked as applied", boolean=True)
-    def is_applied(self, run: ScriptRun) -> bool:
-        """Whether it made its version the applied one."""
-        return run.applies
-
-    @admin.display(description="version")
-    def fingerprint(self, run: ScriptRun) -> str:
-        """The fingerprint of the version that ran."""
-        return str(run.version or html.NO_VALUE)
-
-    @admin.display(description="arguments")
-    def given(self, run: ScriptRun) -> SafeString:
-        """The options of the run, as JSON."""
-        return html.block("" if run.arguments == "{}" else run.arguments, "Arguments")
-
-    @admin.display(description="reason")
-    def why(self, run: ScriptRun) -> SafeString:
-        """The reason of a decision, or of a failure."""
-        return html.block(run.reason, "Reason")
-
-    @admin.display(description="output")
-    def printed(self, run: ScriptRun) -> SafeString:
-        """The end of the output."""
-        return html.block(run.output, "Output")
-
-    @admin.display(description="traceback")
-    def trace(self, run: ScriptRun) -> SafeString:
-        """The traceback of a failure."""
-        return html.block(run.traceback, "Traceback")

@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import path
 
 from scripts_tracker.admin import html, listing
-from scripts_tracker.admin.base import ReadOnlyAdmin, key_of, page_of, shows_runs
+from scripts_tracker.admin.base import ReadOnlyAdmin, column, key_of, page_of, shows_runs
 from scripts_tracker.admin.listing import AppFilter, ScriptList, StateFilter, TagFilter, status_of
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import LedgerMissing
@@ -22,10 +22,9 @@ from scripts_tracker.ledger import rows
 if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.urls import URLPattern
-    from django.utils.safestring import SafeString
 
     from scripts_tracker.admin.page import Subject
-    from scripts_tracker.models import Script
+    from scripts_tracker.core.states import ScriptStatus
 
 
 class ScriptAdmin(ReadOnlyAdmin):
@@ -39,36 +38,12 @@ class ScriptAdmin(ReadOnlyAdmin):
     show_facets = admin.ShowFacets.ALWAYS
     list_per_page = 100
 
-    @admin.display(description="script", ordering="script")
-    def script(self, row: Script) -> str:
-        """The name."""
-        return str(row)
-
-    @admin.display(description="state", ordering="state")
-    def state(self, row: Script) -> SafeString:
-        """The state, in colour and in words."""
-        return html.state_badge(status_of(row).state)
-
+    script = column("script", str, ordering="script")
+    state = column("state", lambda row: html.state_badge(status_of(row).state), ordering="state")
     # Not last_run: that is a column of the model, which Django would show instead.
-    @admin.display(description="last run", ordering="latest_run")
-    def latest_run(self, row: Script) -> SafeString | str:
-        """The last run or decision: when, what, the outcome."""
-        from scripts_tracker.ledger import queries  # only when a page is shown
-
-        record = status_of(row).record
-        if record is None or record.last_run is None:
-            return html.NO_VALUE
-        return html.run_line(record.last_run, queries.last_outcome(record))
-
-    @admin.display(description="app", ordering="app")
-    def app(self, row: Script) -> str:
-        """The app of the script."""
-        return listing.app_name(row.app_label)
-
-    @admin.display(description="tags")
-    def tags(self, row: Script) -> str:
-        """The tags."""
-        return ", ".join(listing.tags_of(status_of(row))) or html.NO_VALUE
+    latest_run = column("last run", lambda row: _latest_run(status_of(row)), ordering="latest_run")
+    app = column("app", lambda row: listing.app_name(row.app_label), ordering="app")
+    tags = column("tags", lambda row: ", ".join(listing.tags_of(status_of(row))) or html.NO_VALUE)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ScriptList]:  # noqa: ARG002 - Django's signature
         """The list over statuses."""
@@ -179,3 +154,12 @@ class ScriptAdmin(ReadOnlyAdmin):
             # Django 6.1 has breadcrumbs as a list, and the tools of an object beside its title.
             "is_list_of_breadcrumbs": django.VERSION >= (6, 1),
         }
+
+
+def _latest_run(status: ScriptStatus) -> str:
+    from scripts_tracker.ledger import queries  # only when a page is shown
+
+    record = status.record
+    if record is None or record.last_run is None:
+        return html.NO_VALUE
+    return html.run_line(record.last_run, queries.last_outcome(record))

@@ -16,30 +16,39 @@ if TYPE_CHECKING:
 
 
 class AdoptionStatus(Enum):
-    """How a script is adopted: its name in JSON, its heading, whether it is recorded in the ledger.
+    """How a script is adopted, by its name in JSON; reports show the members in this order."""
 
-    Reports show the members in this order.
-    """
+    UNCHANGED = "unchanged"
+    RESTYLED = "restyled"
+    MODIFIED = "modified"
+    CHANGED = "changed"
+    UNREADABLE = "unreadable"
+    RUNNING = "running"
+    RECORDED = "recorded"
+    NEW = "new"
 
-    heading: str
-    is_recorded: bool
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the ledger takes the script over."""
+        return self in _RECORDED
 
-    def __new__(cls, name: str, heading: str, what: str) -> AdoptionStatus:  # noqa: PYI034 - Enum members are no Self
-        """Build the member; ``what`` is "record" or "skip"."""
-        member = object.__new__(cls)
-        member._value_ = name
-        member.heading = heading
-        member.is_recorded = what == "record"
-        return member
 
-    UNCHANGED = ("unchanged", "Applied, unchanged since", "record")
-    RESTYLED = ("restyled", "Applied, only the form changed since", "record")
-    MODIFIED = ("modified", "Modified since they ran", "record")
-    CHANGED = ("changed", "Changed since they ran, perhaps only in form", "record")
-    UNREADABLE = ("unreadable", "Skipped: the file cannot be parsed", "skip")
-    RUNNING = ("running", "Skipped: running now", "skip")
-    RECORDED = ("recorded", "Skipped: already in the ledger", "skip")
-    NEW = ("new", "New: no record in the old table", "skip")
+_RECORDED = {
+    AdoptionStatus.UNCHANGED,
+    AdoptionStatus.RESTYLED,
+    AdoptionStatus.MODIFIED,
+    AdoptionStatus.CHANGED,
+}
+_HEADINGS = {
+    AdoptionStatus.UNCHANGED: "Applied, unchanged since",
+    AdoptionStatus.RESTYLED: "Applied, only the form changed since",
+    AdoptionStatus.MODIFIED: "Modified since they ran",
+    AdoptionStatus.CHANGED: "Changed since they ran, perhaps only in form",
+    AdoptionStatus.UNREADABLE: "Skipped: the file cannot be parsed",
+    AdoptionStatus.RUNNING: "Skipped: running now",
+    AdoptionStatus.RECORDED: "Skipped: already in the ledger",
+    AdoptionStatus.NEW: "New: no record in the old table",
+}
 
 
 class AdoptionResult(NamedTuple):
@@ -119,7 +128,7 @@ class AdoptionReport(NamedTuple):
         for status in AdoptionStatus:
             group = [result for result in self.results if result.status is status]
             if group:
-                yield style.MIGRATE_HEADING(f"{status.heading} ({len(group)}):")
+                yield style.MIGRATE_HEADING(f"{_HEADINGS[status]} ({len(group)}):")
             for result in group:
                 yield f"  {style.SUCCESS(result.path)}"
                 yield f"    {result}"

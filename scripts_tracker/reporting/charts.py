@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from scripts_tracker.core import planning
+from scripts_tracker.core.text import escaped
 from scripts_tracker.reporting.report import tone
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def dot(report: Report, output: Output) -> str:  # noqa: ARG001 - as above
     lines = ["digraph scripts {", '    node [shape=box, style="rounded,filled", fontname="sans-serif"];']
     for node in nodes:
         # A backslash would start one of the language's own escapes.
-        name = node.name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+        name = node.name.replace("\\", "\\\\").replace('"', '\\"')
         colours = _COLOURS[node.tone]
         lines.append(
             f'    {node.key} [label="{name}\\n{node.caption}", fillcolor="{colours.fill}",'
@@ -86,7 +87,7 @@ def _nodes_and_edges(report: Report) -> tuple[list[_Node], list[tuple[str, str]]
 def _node(key: str, script: ScriptId | str, report: Report) -> _Node:
     status = None if isinstance(script, str) else report.by_id.get(script)
     if status is None:
-        return _Node(key, str(script), "does not exist", "trouble")
+        return _Node(key, escaped(str(script)), "does not exist", "trouble")
     return _Node(key, str(script), status.state.value, chart_tone(status.state))
 
 
@@ -146,7 +147,7 @@ def _children(
 ) -> list[tuple[str, ScriptId | None]]:
     unknown = planning.unknown_requirements(report.by_id[script], report.by_id)
     known = [(str(required), required) for required in graph[script]]
-    return [*known, *((f"{text} (does not exist)", None) for text in unknown)]
+    return [*known, *((f"{escaped(text)} (does not exist)", None) for text in unknown)]
 
 
 def _lines(children: list[tuple[str, ScriptId | None]], prefix: str) -> list[_Line]:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from scripts_tracker.core.text import duration, escaped, local_time, path_of, who
 from scripts_tracker.core.values import ScriptOptions
 from scripts_tracker.project.detail import next_steps
-from scripts_tracker.reporting.report import tone, why
+from scripts_tracker.reporting.report import tone, version_notes, why
 from scripts_tracker.reporting.terminal import wrapped
 from scripts_tracker.reporting.text import problems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
-    from scripts_tracker.core.history import PastRun, PastVersion
+    from scripts_tracker.core.history import PastRun
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import ScriptDefinition
     from scripts_tracker.project.detail import ScriptDetail
@@ -36,7 +36,8 @@ def script(detail: ScriptDetail, output: Output) -> str:
         [
             *_head(detail, output),
             *_facts(detail),
-            *_problems(detail, output),
+            *problems(detail.findings, output),
+            *([""] if detail.findings else []),
             *_versions(detail, output),
             *_runs(detail, output),
             *_last_output(detail, output),
@@ -69,7 +70,10 @@ def _facts(detail: ScriptDetail) -> Iterator[str]:
     facts = {
         "Path": path_of(detail.status),
         "Options": _options(detail.status.definition),
-        "Requires": "\n".join(_required(detail.required)),
+        "Requires": "\n".join(
+            f"{name} ({status.state.value if status else 'does not exist'})"
+            for name, status in detail.required.items()
+        ),
         "Required by": "\n".join(f"{other.id} ({other.state.value})" for other in detail.required_by),
     }
     for label, text in facts.items():
@@ -92,17 +96,6 @@ def _options(definition: ScriptDefinition | None) -> str:
     return ", ".join(shown)
 
 
-def _required(required: Mapping[str, ScriptStatus | None]) -> Iterator[str]:
-    for name, status in required.items():
-        yield f"{name} ({status.state.value if status else 'does not exist'})"
-
-
-def _problems(detail: ScriptDetail, output: Output) -> Iterator[str]:
-    yield from problems(detail.findings, output)
-    if detail.findings:
-        yield ""
-
-
 def _versions(detail: ScriptDetail, output: Output) -> Iterator[str]:
     """The contents of the file that ran here, the last one first."""
     versions = detail.past.versions
@@ -111,25 +104,15 @@ def _versions(detail: ScriptDetail, output: Output) -> Iterator[str]:
     yield output.style.MIGRATE_HEADING(f"Versions that ran or were marked here ({len(versions)}):")
     for version in versions:
         fingerprint = f"{version.fingerprint.algorithm}:{version.fingerprint.digest[:_DIGITS]}"
-        notes = ", ".join(_version_notes(detail, version))
-        yield from wrapped(f"{fingerprint}  {notes}", "  ", output, hang="  ")
+        notes = [
+            *version_notes(version, detail.status.definition, detail.status.record),
+            f"{version.runs}x, last {local_time(version.last_at)}",
+            *(() if version.has_source else ("source not stored",)),
+        ]
+        yield from wrapped(f"{fingerprint}  {', '.join(notes)}", "  ", output, hang="  ")
     if not any(map(detail.is_now, versions)) and detail.status.definition:
         yield "  The current file is none of them."
     yield ""
-
-
-def _version_notes(detail: ScriptDetail, version: PastVersion) -> Iterator[str]:
-    if detail.is_applied(version):
-        yield "applied last"
-    elif not version.applied:
-        yield "never applied"
-    if detail.is_now(version):
-        now = detail.status.definition
-        is_same_layout = now is not None and now.content_digest == version.content_digest
-        yield "the current file" if is_same_layout else "the current code"
-    yield f"{version.runs}x, last {local_time(version.last_at)}"
-    if not version.has_source:
-        yield "source not stored"
 
 
 def _runs(detail: ScriptDetail, output: Output) -> Iterator[str]:

@@ -11,7 +11,6 @@ from scripts_tracker.reporting.report import why
 if TYPE_CHECKING:
     from scripts_tracker.core.history import PastRun, PastVersion
     from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import ScriptDefinition
     from scripts_tracker.project.detail import Comparison, ScriptDetail
     from scripts_tracker.reporting.report import Report
     from scripts_tracker.reporting.terminal import Output
@@ -31,12 +30,12 @@ def check(report: Report, output: Output) -> str:
 
 def script(detail: ScriptDetail, output: Output) -> str:
     """One script as one JSON document; it has a ``diff`` if that was asked for."""
-    past = detail.past
+    past, definition = detail.past, detail.status.definition
     document = {
         "version": 1,
         "script": _status(detail.status),
         "why": why(detail.status),
-        "options": _options(detail.status.definition),
+        "options": definition.options._asdict() if definition else None,
         "required_by": [str(other.id) for other in detail.required_by],
         "problems": [finding_to_json(found) for found in detail.findings],
         "versions": [_version(detail, version) for version in past.versions],
@@ -68,20 +67,6 @@ def _status(status: ScriptStatus) -> dict[str, Any]:
         "tags": list(definition.options.tags) if definition else [],
         "watches": [one.module for one in definition.watches] if definition else [],
         "changed_modules": list(status.changed_modules),
-    }
-
-
-def _options(definition: ScriptDefinition | None) -> dict[str, Any] | None:
-    """The options of ``@tracked_script``, defaults included; None without a file."""
-    if definition is None:
-        return None
-    options = definition.options
-    return {
-        "rerun": options.rerun,
-        "atomic": options.atomic,
-        "tags": list(options.tags),
-        "unless": list(options.unless),
-        "watch": list(options.watch),
     }
 
 

@@ -11,7 +11,7 @@ from django.core import management
 from django.core.management.base import CommandError
 
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import describe_holder, duration, error_traceback
+from scripts_tracker.core.text import describe_holder, duration, error_traceback, escaped
 from scripts_tracker.reporting.report import why
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def failures(done: Summary, output: Output) -> Iterator[str]:
         results = done.counted(name)
         if results:
             yield output.style.MIGRATE_HEADING(f"{name.capitalize()} ({len(results)}):")
-            yield from (f"  {result.status.id}: {result.text}" for result in results)
+            yield from (escaped(f"  {result.status.id}: {result.text}") for result in results)
 
 
 def plan(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
@@ -144,7 +144,7 @@ def plan(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
         yield f"  {number:>{width}}. {output.style.SUCCESS(str(status.id))}: {_reason(status, made, chosen)}"
     if made.blocked:
         yield output.style.MIGRATE_HEADING(f"Blocked ({len(made.blocked)}):")
-        yield from (f"  {status.id}: {'; '.join(reasons)}" for status, reasons in made.blocked)
+        yield from (escaped(f"  {status.id}: {'; '.join(reasons)}") for status, reasons in made.blocked)
     yield from not_planned(made, choice, output)
 
 

@@ -10,10 +10,11 @@ from scripts_tracker.core.states import State, is_same_code
 from scripts_tracker.core.text import describe_holder, describe_start, local_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from scripts_tracker.core.history import PastVersion
     from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import Finding, RunRecord, ScriptId
+    from scripts_tracker.core.values import Finding, RunRecord, ScriptDefinition, ScriptId, ScriptRecord
 
 # Of ``check_scripts --check``, a contract; the highest that applies.
 EXIT_CODES: Mapping[State, int] = {
@@ -86,6 +87,20 @@ def compared_by_bytes(status: ScriptStatus) -> str:
     return record.bytes_only or watches.bytes_only(
         definition.watches if definition else (), record.applied_watched
     )
+
+
+def version_notes(
+    version: PastVersion, definition: ScriptDefinition | None, record: ScriptRecord | None
+) -> Iterator[str]:
+    """What a version is: applied last or never, the current file or its code."""
+    if record and version.content_digest == record.applied_content:
+        yield "applied last"
+    elif not version.applied:
+        yield "never applied"
+    if definition and version.content_digest == definition.content_digest:
+        yield "current file"
+    elif definition and version.fingerprint == definition.fingerprint:
+        yield "current code"
 
 
 def why(status: ScriptStatus) -> str:

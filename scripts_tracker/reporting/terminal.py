@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from django.core.management.color import color_style, no_style
+
+from scripts_tracker.core.text import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,13 +67,13 @@ def wrapped(text: str, indent: str, output: Output, hang: str = "") -> Iterator[
     """Each line of a text, indented, and wrapped if the output has a width.
 
     Args:
-        text: control characters in it become spaces.
+        text: control characters in it are escaped, white space becomes spaces.
         indent: starts each line.
         output: has the width.
         hang: follows the indent in the second and later lines of a wrapped line.
     """
     for raw in text.splitlines():
-        line = "".join(each if each.isprintable() else " " for each in raw)
+        line = escaped(re.sub(r"\s", " ", raw))
         if output.width is None or not line.strip():
             yield f"{indent}{line}".rstrip()
         else:

@@ -107,7 +107,7 @@ def test_a_script_that_ran_is_shown_with_its_past_and_who_requires_it(shop: Proj
         "shop.first: applied\n",
         "tags: slow",
         "Required by  shop.second (new)",
-        "last, the current file",
+        "last, current file",
     ):
         assert words in text
     assert "Output of the last run:\n  hello" in text

@@ -155,8 +155,8 @@ def test_the_whole_of_it() -> None:
         "Required by  b.y (new)",
         "",
         "Versions that ran or were marked here (2):",
-        "  st1:bbbbbbbbbbbb  never applied, the current file, 2x,",
-        "    last 2026-05-01 12:00",
+        "  st1:bbbbbbbbbbbb  never applied, current file, 2x, last",
+        "    2026-05-01 12:00",
         "  st1:aaaaaaaaaaaa  applied last, 2x, last 2026-05-01 12:00,",
         "    source not stored",
         "",
@@ -227,7 +227,7 @@ def test_of_a_long_output_the_end_is_shown() -> None:
 def test_code_that_ran_in_another_layout_is_called_that() -> None:
     found = definition("a.x", "a")._replace(content_digest="another")
     made = text(detail(found, record("a.x", "a"), Past((), 0, (version("a"),))))
-    assert "st1:aaaaaaaaaaaa  applied last, the current code, 2x" in made
+    assert "st1:aaaaaaaaaaaa  applied last, current code, 2x" in made
 
 
 @pytest.mark.parametrize("state", list(State), ids=lambda state: state.value)

@@ -227,6 +227,24 @@ def test_tree(found: list[ScriptDefinition], kept: list[ScriptRecord], lines: li
     assert made[start : start + len(lines)] == [f"  {line}" for line in lines]
 
 
+@pytest.mark.parametrize("name", [name for name in CHECK_FORMATS if name != "json"])
+def test_no_text_of_an_author_controls_the_terminal(name: str) -> None:
+    evil = "\x1b[2J\u202e\r"
+    made = report([definition("a.x", requires=(f"no.such{evil}",))], dependencies=True)
+    (status,) = made.statuses
+    assert status.definition is not None
+    place = Location(f"{evil}a/x.py")
+    odd = status._replace(definition=status.definition._replace(help=f"Does\xa0a.x{evil}", location=place))
+    finding = Finding(place, "ST003", evil, evil)
+    shown = formats.renderer(CHECK_FORMATS, name)(
+        made._replace(statuses=(odd,), by_id={odd.id: odd}, findings=(finding,)), PLAIN
+    )
+    assert "no.such^[[2J" in shown
+    assert not set(shown) & set(evil[:1] + evil[4:])
+    if name == "text":
+        assert "    Does a.x^[[2J<U+202E>\n" in shown
+
+
 def test_a_terminal_without_box_characters_gets_ascii() -> None:
     made = report([definition("a.x", requires=("b.y",)), definition("b.y")], dependencies=True)
     assert text(made, Output(no_style(), unicode=False)).isascii()
