@@ -1,4 +1,4 @@
-"""Asks `limited_worker` to do jobs, each under five seconds and one gibibyte."""
+"""Asks `limited_worker` to do jobs, each under limits of processor time and memory."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tests.waiting import PATIENCE
+
+CPU_SECONDS: Final = 30
+"""What takes longer hangs, or grows faster than its input: the slowest of all jobs takes about a second."""
+MEBIBYTES: Final = 1024
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -22,16 +22,15 @@ from scripts_tracker.analysis.linking import scanning, verdicts  # noqa: F401 - 
 from scripts_tracker.core.values import Finding
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.lint.rules import all_rules
+from tests.analysis.hostile.limited import CPU_SECONDS, MEBIBYTES
 from tests.analysis.project_cases import index_of
 from tests.lint.rule_cases import linted
+from tests.waiting import PATIENCE
 
 all_rules()
 # As late as it can be, and too late for whoever steps down.
 importlib.import_module("libcst.native")
 
-CPU_SECONDS = 5
-BYTES = 1 << 30
-WALL_SECONDS = 60
 SMALL_STACK = 1 << 19
 NOBODY = "nobody"
 NOBODY_ID = 65534
@@ -71,8 +70,8 @@ WORK = {"read": _read, "analyse": _analyse, "lint": _lint}
 
 def _in_child(job: dict[str, str], writer: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
-    signal.alarm(WALL_SECONDS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEBIBYTES << 20, MEBIBYTES << 20))
+    signal.alarm(PATIENCE)
     if job.get("user") == NOBODY:
         os.setuid(NOBODY_ID)
     threading.stack_size(SMALL_STACK)
