@@ -123,7 +123,7 @@ class Command:
 
 
 def _unapplied(project: Project) -> None:
-    """What is new: a chain over several apps, a circle, and texts that nobody should trust."""
+    """New scripts: a chain over several apps, a cycle, and hostile texts."""
     project.command(
         "billing.fix_totals",
         decorators=requiring("shop.renumber_invoices", "shop.import_orders", "catalog.normalise_skus"),

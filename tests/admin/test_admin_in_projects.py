@@ -7,7 +7,7 @@ import pytest
 from tests.admin.projects import add_admin
 from tests.conftest import MATRIX, Project
 
-# One run, one mark by the admin's page, and what is to be seen of both.
+# One run, one mark by the admin's page, and what the pages show of both.
 DECIDE = """
 import re
 from django.contrib.admin.models import LogEntry

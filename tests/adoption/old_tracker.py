@@ -1,4 +1,4 @@
-"""The table of django-scripts-tracker 0.2, as the real one makes it, with the runs that a test puts there."""
+"""The table of django-scripts-tracker 0.2, as the real one creates it, with the runs that a test adds."""
 
 from __future__ import annotations
 

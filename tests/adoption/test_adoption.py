@@ -1,4 +1,4 @@
-"""A team comes over from django-scripts-tracker: what ran stays applied, and nothing runs a second time."""
+"""Adopting the table of django-scripts-tracker: what ran stays applied, and nothing runs a second time."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def edited(old: OldTracker) -> None:
 
 def edited_and_not_in_git(old: OldTracker) -> None:
     old.write("script")
-    old.ran("script", b"what nobody knows any more")
+    old.ran("script", b"another content")
 
 
 def never_ran(old: OldTracker) -> None:
@@ -140,7 +140,7 @@ def rehearsed(old: OldTracker) -> None:
     old.project.manage("script", "--dry-run")
 
 
-def forgotten_and_tried_again(old: OldTracker) -> None:
+def unmarked_and_tried_again(old: OldTracker) -> None:
     failed_at_the_version_that_ran(old)
     old.project.manage("check_scripts", "--mark-applied", "shop.script")
     old.project.manage("check_scripts", "--unmark", "shop.script")
@@ -151,7 +151,7 @@ CASES = (
     (tried_and_failed, "unchanged", "applied", ""),
     (failed_at_the_version_that_ran, "unchanged", "applied", ""),
     (rehearsed, "unchanged", "applied", ""),
-    (forgotten_and_tried_again, "recorded", "failed", ""),
+    (unmarked_and_tried_again, "recorded", "failed", ""),
     (never_ran, "new", "new", ""),
     (cannot_be_analysed, "unreadable", "unreadable", ""),
     (edited, "modified", "modified", "the code has changed since"),
@@ -271,7 +271,7 @@ def test_dates_are_adopted_without_time_zones_and_from_another_database(migrated
     assert script["applied_at"] == WHEN.removesuffix("+00:00")
 
 
-# A copy in the project that was called scripts_tracker: its 0001_initial counts as ours
+# A copy in the project that was named scripts_tracker: Django considers our 0001_initial applied
 
 DIALECTS = {
     "sqlite": SCHEMA,

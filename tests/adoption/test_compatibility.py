@@ -1,4 +1,4 @@
-"""A project that used django-scripts-tracker 0.2 changes its INSTALLED_APPS line, and nothing else."""
+"""A project that used django-scripts-tracker 0.2 only changes its INSTALLED_APPS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real django-scripts-tracker 0.2 runs scripts, then the project comes over; as itself, and as a copy of our name."""
+"""The real django-scripts-tracker 0.2 runs scripts, then the project migrates; as the package, and as a copy with our name."""
 
 from __future__ import annotations
 

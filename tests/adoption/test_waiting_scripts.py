@@ -1,4 +1,4 @@
-"""What django-scripts-tracker may have run waits to be adopted: no deploy runs it a second time."""
+"""Scripts that django-scripts-tracker may have run wait to be adopted: no deploy runs them a second time."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def insist_on_waiting(project: Project) -> None:
 
 
 def run(project: Project, *, code: int = 0) -> str:
-    """Run what is to be run, for which nothing may be in the way."""
+    """Run all scripts, which nothing may prevent."""
     assert HINT not in project.migrate().text
     return project.manage("run_scripts", code=code).out
 
@@ -90,7 +90,7 @@ def test_scripts_that_were_marked_by_hand_need_no_adoption(old: OldTracker) -> N
 
 
 def test_nothing_waits_after_adoption(old: OldTracker) -> None:
-    old.ran("edited", b"what nobody knows any more")
+    old.ran("edited", b"another content")
     for name in ("edited", "new"):
         old.write(name)
     old.ran("unchanged", old.write("unchanged"))

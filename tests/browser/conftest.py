@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CHROMIUM = os.environ.get("SCRIPTS_TRACKER_CHROMIUM", "/usr/bin/chromium")
-# Chromium looks for its maker's hosts at every start; here nobody answers, and a sandbox within a container fails.
+# Chromium looks for its maker's hosts at every start; they do not answer here, and a sandbox within a container fails.
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -113,7 +113,7 @@ def cookies(chromium: Any, server: str) -> dict[str, Any]:
 
 @pytest.fixture
 def look(chromium: Any, server: str, cookies: dict[str, Any]) -> Iterator[Callable[..., Any]]:
-    """Open a page of the admin as ``ada``, who may do all, unless somebody else is named."""
+    """Open a page of the admin as ``ada``, who may do everything, or as another user."""
     contexts = []
 
     def look(path: str = "scripts_tracker/script/", name: str = "ada", **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The drawings of scripts, judged by the programs that are to draw them."""
+"""The charts, checked with the programs that draw them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ REPORTS = {
     "hostile names": report(
         [definition("a.import_kingston-upon-hull", requires=(HOSTILE,)), definition("end.end")]
     ),
-    "a circle": report([definition("a.x", requires=("a.y",)), definition("a.y", requires=("a.x",))]),
+    "a cycle": report([definition("a.x", requires=("a.y",)), definition("a.y", requires=("a.x",))]),
     "every kind of state": report(
         [
             definition("a.new"),

@@ -55,11 +55,11 @@ def compared(*lines: str, note: str = "") -> ScriptDetail:
     return detail(definition("a.x", "b"), record("a.x", "a"), comparison=comparison)
 
 
-def test_the_formats_are_found_by_presence_with_text_first() -> None:
+def test_text_is_the_first_of_the_formats() -> None:
     assert tuple(SCRIPT_FORMATS) == ("text", "json")
 
 
-def test_nothing_that_a_stranger_wrote_steers_the_terminal() -> None:
+def test_no_text_of_an_author_controls_the_terminal() -> None:
     evil = "\x1b[2J\u202e\r"
     past = Past(
         (past_run("failed", reason=evil, user=evil, host=evil, arguments=json.dumps({"a": evil})),),
@@ -116,7 +116,7 @@ def test_a_new_script_without_a_past_is_short() -> None:
     )
 
 
-def test_the_whole_of_it() -> None:
+def test_a_script_with_everything() -> None:
     required = statuses([definition("b.y")], {})[0]
     past = Past(
         (
@@ -214,24 +214,24 @@ def test_json_has_every_option_and_null_without_a_file() -> None:
     assert json.loads(formats.renderer(SCRIPT_FORMATS, "json")(gone, PLAIN))["options"] is None
 
 
-def test_a_command_to_be_copied_stands_on_one_line() -> None:
+def test_a_command_to_copy_is_on_one_line() -> None:
     made = text(detail(definition("a.x")), Output(no_style(), width=30))
     assert "\n  run it:\n    manage.py run_scripts a.x\n" in made
 
 
-def test_of_a_long_output_the_end_is_shown() -> None:
+def test_the_end_of_a_long_output_is_shown() -> None:
     made = text(detail(definition("a.x"), record("a.x"), Past((), 0, (), "\n".join(map(str, range(30))))))
     assert "Output of the last run (last 20 lines; all: --format json):\n  10\n" in made
 
 
-def test_code_that_ran_in_another_layout_is_called_that() -> None:
+def test_code_that_ran_in_another_layout_is_called_current_code() -> None:
     found = definition("a.x", "a")._replace(content_digest="another")
     made = text(detail(found, record("a.x", "a"), Past((), 0, (version("a"),))))
     assert "st1:aaaaaaaaaaaa  applied last, current code, 2x" in made
 
 
 @pytest.mark.parametrize("state", list(State), ids=lambda state: state.value)
-def test_what_needs_action_says_which_command_to_type(state: State) -> None:
+def test_a_script_that_needs_action_shows_the_command_to_type(state: State) -> None:
     made = detail(definition("a.x"))
     made = made._replace(status=made.status._replace(state=state))
     assert next_steps(made) or not state.needs_action
@@ -279,7 +279,7 @@ OFFERS: dict[str, tuple[ScriptDefinition, ScriptRecord, Past, list[str]]] = {
 
 
 @pytest.mark.parametrize(("now", "kept", "past", "offered"), OFFERS.values(), ids=OFFERS)
-def test_a_diff_is_offered_where_there_is_one_to_show(
+def test_a_diff_is_offered_if_there_is_one(
     now: ScriptDefinition, kept: ScriptRecord, past: Past, offered: list[str]
 ) -> None:
     assert list(next_steps(detail(now, kept, past))) == offered
@@ -311,7 +311,7 @@ ARGUMENTS = {
 
 
 @pytest.mark.parametrize(("kept", "given"), ARGUMENTS.items(), ids=ARGUMENTS)
-def test_arguments_that_say_nothing_are_left_out(kept: str, given: dict[str, Any]) -> None:
+def test_arguments_without_a_value_are_left_out(kept: str, given: dict[str, Any]) -> None:
     assert PastRun(run("succeeded"), "succeeded", kept).given == given
 
 

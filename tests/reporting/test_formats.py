@@ -111,9 +111,7 @@ BY_BYTES = {
 
 
 @pytest.mark.parametrize(("state", "case"), BY_BYTES.items(), ids=list(BY_BYTES))
-def test_a_comparison_of_bytes_alone_is_called_that(
-    state: str, case: tuple[str, dict[str, Any], str]
-) -> None:
+def test_a_comparison_of_bytes_is_called_one(state: str, case: tuple[str, dict[str, Any], str]) -> None:
     code, options, words = case
     kept = record("a.x", "a")._replace(bytes_only="no source")
     made = report([definition("a.x", code, **options)], [kept], show_all=True)
@@ -128,7 +126,7 @@ def test_without_a_comparison_bytes_are_not_mentioned() -> None:
 
 
 @pytest.mark.parametrize("state", list(State), ids=lambda state: state.value)
-def test_no_state_is_without_words(state: State) -> None:
+def test_every_state_has_a_reason(state: State) -> None:
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.reporting.report import why
 
@@ -326,7 +324,7 @@ WATCHES = {
         record("a.x", "a", watched=("a.p=a",)),
         "a.x: a.p, which it watches, cannot be analysed, see the problems below",
     ),
-    "a module never existed, and the script ran all the same": (
+    "a module never existed, and the script ran anyway": (
         definition("a.x", watches=("a.p=",)),
         record("a.x", "a", watched=("a.p=",)),
         "a.x: applied on 2026-05-01 12:00; a.p, which it watches, does not exist",

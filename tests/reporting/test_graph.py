@@ -1,4 +1,4 @@
-"""Pictures of requirements: what is around a script, where it goes, what is drawn."""
+"""The picture of requirements: its nodes, their places, the SVG."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def by_id(**requires: str) -> dict[ScriptId, ScriptStatus]:
-    """Scripts of the app ``a``, each with what it requires, in words."""
+    """Scripts of the app ``a``, each with the names of its requirements."""
     found = [
         definition(f"a.{name}", requires=tuple(f"a.{one}" for one in text.split()))
         for name, text in requires.items()
@@ -36,10 +36,10 @@ def names(nodes: object) -> list[str]:
     return [str(node).removeprefix("a.") for node in nodes]  # type: ignore[attr-defined]  # tuples of nodes
 
 
-# What is around
+# Nodes
 
 
-def test_around_a_script_is_what_it_requires_and_what_requires_it_however_far() -> None:
+def test_the_graph_of_a_script_has_its_requirements_and_dependents_at_any_distance() -> None:
     found = requirement_graph_of(
         script_id("a.c"), by_id(a="", b="a", c="b", d="c", e="d", aside="a", other="")
     )
@@ -51,13 +51,13 @@ def test_around_a_script_is_what_it_requires_and_what_requires_it_however_far() 
     assert not found.cycles
 
 
-def test_what_does_not_exist_is_around_by_its_text() -> None:
+def test_a_requirement_that_does_not_exist_is_a_node_with_its_text() -> None:
     found = requirement_graph_of(script_id("a.a"), by_id(a="gone"))
     assert found.requires == ("a.gone",)
     assert found.edges == (("a.gone", script_id("a.a")),)
 
 
-def test_the_nearest_are_kept_and_the_rest_is_counted() -> None:
+def test_the_nearest_nodes_are_kept_and_the_rest_are_counted() -> None:
     chain = {f"s{number}": f"s{number - 1}" if number else "" for number in range(30)}
     found = requirement_graph_of(script_id("a.s20"), by_id(**chain), limit=5)
     assert set(names(found.nodes)) == {"s18", "s19", "s20", "s21", "s22"}
@@ -71,12 +71,12 @@ def test_cycles_and_a_script_that_requires_itself_are_found() -> None:
     assert [names(cycle) for cycle in itself.cycles] == [["a", "a"]]
 
 
-def test_a_script_without_a_file_is_around_itself() -> None:
+def test_a_script_without_a_file_is_a_graph_of_its_own() -> None:
     missing = ScriptStatus(script_id("a.a"), State.MISSING, None, None)
     assert requirement_graph_of(missing.id, {missing.id: missing}).nodes == (missing.id,)
 
 
-# Where it goes
+# Places
 
 
 EDGES = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda edge: edge[0] != edge[1]))
@@ -84,7 +84,7 @@ EDGES = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # a busy machine is no failure
 @given(EDGES)
-def test_every_node_has_one_place_and_every_arrow_leads_one_column_at_a_time(
+def test_every_node_has_one_place_and_an_arrow_crosses_every_column_on_its_way(
     edges: list[tuple[int, int]],
 ) -> None:
     layout = arrange(range(12), edges)
@@ -104,11 +104,11 @@ def test_without_a_cycle_no_arrow_leads_back_and_a_chain_is_straight() -> None:
     assert layout.columns == (("a",), ("b", Bend(2, 0)), ("c",))
 
 
-def test_what_nothing_leads_to_stands_beside_what_it_leads_to() -> None:
+def test_a_node_without_requirements_is_next_to_what_requires_it() -> None:
     assert arrange("abcd", [("a", "b"), ("b", "c"), ("d", "c")]).columns[1] == ("b", "d")
 
 
-def test_arrows_do_not_cross_where_they_need_not() -> None:
+def test_arrows_that_can_avoid_each_other_do_not_cross() -> None:
     columns = arrange("abcdef", [("a", "f"), ("b", "e"), ("c", "d")]).columns
     assert [columns[0].index(one) for one in "abc"] == [columns[1].index(one) for one in "fed"]
 
@@ -121,7 +121,7 @@ def test_arrows_do_not_cross_where_they_need_not() -> None:
         lambda size: [(one, to) for one in range(math.isqrt(4 * size)) for to in range(one)],
         lambda size: [(one, (one + 1) % size) for one in range(size)],
     ],
-    ids=["a long chain", "a node that requires all others", "everything with everything", "one large circle"],
+    ids=["a long chain", "a node that requires all others", "everything with everything", "one large cycle"],
 )
 def test_large_graphs_are_arranged_without_recursion_in_proportion_to_their_size(
     graph: Callable[[int], list[tuple[int, int]]],
@@ -132,7 +132,7 @@ def test_large_graphs_are_arranged_without_recursion_in_proportion_to_their_size
     )
 
 
-# What is drawn
+# SVG
 
 
 def drawn(boxes: list[Box], edges: list[tuple[int, int]]) -> ET.Element:
@@ -140,7 +140,7 @@ def drawn(boxes: list[Box], edges: list[tuple[int, int]]) -> ET.Element:
     return ET.fromstring(text)  # noqa: S314 - our own picture
 
 
-def test_a_picture_says_states_in_words_and_by_class_and_links_to_pages() -> None:
+def test_a_picture_shows_states_in_words_and_colours_with_links_to_pages() -> None:
     svg = drawn(
         [Box("a.first", "applied", "done", "/first/"), Box("a.gone", "does not exist", "trouble")], [(0, 1)]
     )

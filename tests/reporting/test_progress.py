@@ -90,7 +90,7 @@ def test_every_script_that_is_waited_for_is_named() -> None:
     assert said(wait, event("started"), wait).count("waiting") == 2
 
 
-def test_a_lock_without_an_attempt_is_waited_for_too() -> None:
+def test_a_wait_for_a_lock_without_a_run_is_shown() -> None:
     assert "waiting: locked by another transaction" in said(event("waiting"))
 
 
@@ -104,7 +104,7 @@ def test_at_a_terminal_the_line_of_a_wait_is_drawn_over_and_never_wraps() -> Non
     assert said(event("started"), output=TERMINAL) == last
 
 
-def test_a_wait_that_ends_without_a_line_leaves_none_behind() -> None:
+def test_the_line_of_a_wait_is_erased_at_its_end() -> None:
     assert said(event("waiting"), event("skipped"), output=TERMINAL).endswith(ERASE)
 
 
@@ -142,7 +142,7 @@ def test_a_traceback_without_frames_of_the_script_is_shown_in_full(monkeypatch: 
     )
 
 
-def test_the_summary_counts_and_names_what_did_not_run_well() -> None:
+def test_the_summary_counts_scripts_and_names_those_that_did_not_run() -> None:
     names = {name: status(f"shop.{name}") for name in "abcdef"}
     done = Summary(
         (
@@ -179,7 +179,7 @@ def test_an_empty_run_is_good() -> None:
     assert Summary(()).is_good
 
 
-def test_a_plan_says_why_and_in_which_order() -> None:
+def test_a_plan_shows_the_order_and_the_reasons() -> None:
     found = [
         definition("a.x", requires=("b.y",)),
         definition("b.y"),
