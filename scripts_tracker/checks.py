@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
+from django.conf import global_settings, settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as CheckWarning
 
@@ -64,6 +64,8 @@ def _misspelt() -> Iterator[CheckMessage]:
     for name in dir(settings):
         if name in conf.TOP_LEVEL_NAMES or not any(part in name for part in _OURS):
             continue
+        if hasattr(global_settings, name):
+            continue  # FORCE_SCRIPT_NAME is Django's
         from scripts_tracker.core.names import nearest  # only for what is wrong already
 
         like = nearest(name, conf.TOP_LEVEL_NAMES)
