@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from django.conf import settings
+
+from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
     import re

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 
 from scripts_tracker.admin import html
 from scripts_tracker.admin.base import page_of
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import rows
 from scripts_tracker.ledger.database import alias
 from scripts_tracker.project import marks

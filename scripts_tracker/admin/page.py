@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from scripts_tracker.admin import html, listing
 from scripts_tracker.admin.base import key_of, page_of, page_of_run
 from scripts_tracker.core import text
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.ledger import queries
 from scripts_tracker.project import detail, marks

@@ -6,7 +6,7 @@ import os
 import sys
 from collections import defaultdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.db import connections
@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from scripts_tracker import conf
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import database
 from scripts_tracker.project import scan
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from django.db import DEFAULT_DB_ALIAS
 
@@ -21,6 +21,7 @@ from scripts_tracker.adoption.legacy_sources import (
 from scripts_tracker.adoption.report import AdoptionReport, AdoptionResult, AdoptionStatus, OrphanRow
 from scripts_tracker.core.states import State
 from scripts_tracker.core.text import by_whom, local_time
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.ledger import database, queries, writing

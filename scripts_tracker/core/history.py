@@ -6,7 +6,9 @@ Apart from ``values``, as every tracked command defines the classes that stand t
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -5,10 +5,11 @@ from __future__ import annotations
 import heapq
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from scripts_tracker.core import names, watches
 from scripts_tracker.core.states import State
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnknownScript
 
 if TYPE_CHECKING:

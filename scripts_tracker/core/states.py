@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from scripts_tracker.core import watches
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Fingerprint
 
 if TYPE_CHECKING:

@@ -6,7 +6,9 @@ equal plain tuples, and each other where their fields are equal: no set or dict 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal
+
+from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections, transaction
 from django.db.models import Case, F, Q, TextField, Value, When
 
 from scripts_tracker import conf
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Fingerprint, RunRecord
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.ledger import database, processes, statements, writing

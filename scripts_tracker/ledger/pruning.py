@@ -15,10 +15,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Exists, Max, OuterRef, Q
 
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.ledger import database
 from scripts_tracker.ledger.database import alias, needs_tables, retry

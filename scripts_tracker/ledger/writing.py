@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from django.db import Error, IntegrityError, transaction
 from django.db.models import Q
 
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ALGORITHM
 from scripts_tracker.ledger import database
 from scripts_tracker.ledger.database import alias, error_summary, is_in_transaction, needs_tables

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.values import RULES_VERSION
@@ -11,6 +11,7 @@ from scripts_tracker.analysis.findings import Findings
 from scripts_tracker.analysis.linking.scanning import command_files
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.store import index_cache
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.lint import layout
 from scripts_tracker.lint.layout import Request
 

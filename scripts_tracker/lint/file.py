@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
@@ -12,6 +12,7 @@ from scripts_tracker.analysis.facts.scopes import END, START, Binding, Scope, do
 from scripts_tracker.analysis.facts.values import COMMAND, HANDLES, LOCAL_CLASS, OPAQUE, UNBOUND, Ref, dotted
 from scripts_tracker.analysis.linking.resolving import REQUIRED, TRACKED
 from scripts_tracker.analysis.source.trees import called, descendants
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.lint.values import Where
 
 if TYPE_CHECKING:

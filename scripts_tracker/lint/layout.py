@@ -5,9 +5,10 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.source import reading
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import CommandsDir
 from scripts_tracker.exceptions import UnreadableSource
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from scripts_tracker.core import watches
 from scripts_tracker.core.history import Past, PastVersion
 from scripts_tracker.core.states import State, is_same_code
 from scripts_tracker.core.text import local_time, path_of
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import queries
 from scripts_tracker.project import scan
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from scripts_tracker.core import watches
 from scripts_tracker.core.states import State
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import writing
 from scripts_tracker.ledger.writing import Mark
 from scripts_tracker.project import scan, versions

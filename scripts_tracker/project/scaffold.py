@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import string
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import NotScaffolded
 
 if TYPE_CHECKING:

@@ -11,12 +11,13 @@ import os
 import sys
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.core.management import BaseCommand, call_command
 
 from scripts_tracker import conf
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import INSTALLED, ScriptId
 
 if TYPE_CHECKING:

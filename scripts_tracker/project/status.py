@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from scripts_tracker.core import states, watches
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ALGORITHM, Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.ledger import leases, queries

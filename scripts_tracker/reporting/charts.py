@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from scripts_tracker.core import planning
 from scripts_tracker.core.text import escaped
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.reporting.report import tone
 
 if TYPE_CHECKING:

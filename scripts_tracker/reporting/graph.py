@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from html import escape
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from scripts_tracker.core import planning
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ScriptId
 
 if TYPE_CHECKING:

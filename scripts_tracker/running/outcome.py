@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 
 from scripts_tracker import conf, signals
 from scripts_tracker.core.redaction import TEXT_LIMIT, masked_head, masked_tail
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import database, leases, processes
 from scripts_tracker.running.calls import AFTER_SUCCESS
 

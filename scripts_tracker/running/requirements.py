@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from django.apps import apps as current_apps
 from django.core.management.base import CommandError
@@ -13,6 +13,7 @@ from django.db.migrations import Migration
 from scripts_tracker import conf
 from scripts_tracker.core import names, planning
 from scripts_tracker.core.states import State
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Required, ScriptId
 from scripts_tracker.exceptions import LedgerMissing, ScriptsTrackerError, UserAbortingExecution
 from scripts_tracker.ledger import database

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from django.core.management.base import CommandError
 from django.db import Error
 
 from scripts_tracker import conf
 from scripts_tracker.core import redaction
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.ledger import database, leases
 from scripts_tracker.project import versions

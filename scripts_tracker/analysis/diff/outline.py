@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 import copy
 import warnings
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from scripts_tracker.analysis.fingerprint import tokens
+from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

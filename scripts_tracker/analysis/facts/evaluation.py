@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
@@ -28,6 +28,7 @@ from scripts_tracker.analysis.facts.values import (
     last_name,
 )
 from scripts_tracker.analysis.fingerprint.literals import pieces, string_value
+from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

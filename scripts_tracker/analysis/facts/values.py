@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ALGORITHM, RERUN_VALUES, ScriptOptions
 
 if TYPE_CHECKING:

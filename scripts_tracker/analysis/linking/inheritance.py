@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.linking.resolving import Broken, FoundClass, Unknown
+from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from scripts_tracker.analysis.facts.values import ClassFacts, MethodFacts, SuperCall

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from scripts_tracker.analysis.facts.values import INSIDE, FileFacts
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.store.compiling import compiled, outcomes
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import builtins
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.facts.values import INSIDE, STAR
 from scripts_tracker.analysis.source.reading import REQUIREMENT_MARKER, has_marker
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:

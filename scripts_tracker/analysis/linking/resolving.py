@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal
 
 from scripts_tracker.analysis.facts.values import (
     INSIDE,
@@ -18,6 +18,7 @@ from scripts_tracker.analysis.facts.values import (
     last_name,
 )
 from scripts_tracker.analysis.linking.modules import OURS, Module
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.values import Const
@@ -18,6 +18,7 @@ from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.store import index_cache
 from scripts_tracker.analysis.store.cache import MemoryStore
 from scripts_tracker.analysis.store.index_cache import Outcome, key_of_file
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Fingerprint, ProjectIndex, Requirement, ScriptDefinition, ScriptId
 from scripts_tracker.exceptions import UnreadableSource
 

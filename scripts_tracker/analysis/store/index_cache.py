@@ -11,11 +11,12 @@ import json
 import os
 import sys
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.values import ANALYSIS_VERSION
 from scripts_tracker.analysis.source import reading
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import (
     ALGORITHM,
     Finding,
