@@ -28,11 +28,8 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.values import Required, RunRecord, ScriptId
     from scripts_tracker.project.scan import Identity
-    from scripts_tracker.running.calls import PlannedRun
+    from scripts_tracker.running.calls import AskToAbort, PlannedRun
     from scripts_tracker.running.start import Start
-
-    AskToAbort = Callable[[str, str], bool | None]
-    """Shows a warning and asks a question; None where there is no one to ask."""
 
 logger = logging.getLogger("scripts_tracker")
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from scripts_tracker.project.scan import Identity
 
+    AskToAbort = Callable[[str, str], bool | None]
+    """Shows a warning and asks a question; None where there is no one to ask."""
+
 # How an error begins that no longer makes the run a failure.
 AFTER_SUCCESS: Final = "succeeded; error after commit"
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
     from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.running.attempt import AskToAbort
+    from scripts_tracker.running.calls import AskToAbort
 
     Statuses = Mapping[ScriptId, ScriptStatus]
 
