@@ -164,4 +164,4 @@ def _modified(status: ScriptStatus, applied: str) -> str:
 
 def _unreadable(status: ScriptStatus) -> str:
     words = watches.unreadable_words(status.definition.watches) if status.definition else ""
-    return f"{words or 'the file cannot be analysed'}, see the problems below"
+    return f"{words or 'the file cannot be parsed'}, see the problems below"

@@ -78,7 +78,7 @@ WHYS = {
         "the last run failed (started 2026-05-01 12:00 by deploy on web-1, process 42)",
     ),
     "lost": ([definition("a.x")], [record("a.x", last_run=run("running"))], "never ended"),
-    "unreadable": ([definition("a.x", None)], [], "cannot be analysed"),
+    "unreadable": ([definition("a.x", None)], [], "cannot be parsed"),
     "edited": ([definition("a.x", "b", rerun="once")], [record("a.x", "a")], 'rerun is "once"'),
     "reverted": ([definition("a.x", "a")], [record("a.x", "b", before="a")], "applied earlier"),
     "moved": ([definition("b.y")], [record("a.x", "a")], "applied as a.x, whose file is gone"),

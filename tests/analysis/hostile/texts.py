@@ -65,7 +65,9 @@ ENCODINGS = {
     "an encoding that is a module": _refused(_cookie("json"), 1, "unknown"),
     "an encoding that is none for text": _refused(_cookie("rot13"), 1, "not an encoding for source code"),
     "an encoding of bytes": _refused(_cookie("zlib"), 1, "not an encoding for source code"),
-    "an encoding that runs escapes": _refused(_cookie("unicode_escape"), 1, "not an encoding for source code"),
+    "an encoding that runs escapes": _refused(
+        _cookie("unicode_escape"), 1, "not an encoding for source code"
+    ),
     "UTF-7": _refused(_cookie("utf-7"), 1, "not an encoding for source code"),
     "a declaration of UTF-16 that lies": _refused(_cookie("utf-16"), 1, ""),
     "a declaration of ASCII that lies": _refused(_cookie("ascii", "x = 'é'\n".encode()), HERE + 1, "ascii"),
