@@ -282,7 +282,7 @@ class Identity(NamedTuple):
 
 
 def _is_command_module(name: str) -> bool:
-    return ".management.commands." in f".{name}"
+    return "management.commands." in name and ".management.commands." in f".{name}"
 
 
 def _offering(command_class: type) -> list[ModuleType]:

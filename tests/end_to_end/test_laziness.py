@@ -25,18 +25,47 @@ def test_the_operation_for_migrations_imports_no_more_than_django_has(project: P
         "import scripts_tracker.operations\n"
         "print([name for name in sys.modules if name.startswith('scripts_tracker.')])"
     ).out
-    own = (
-        "apps",
+    own = ("apps", "core_tracker", "decorators", "dependency_tracker", "exceptions", "models", "operations")
+    assert set(ast.literal_eval(out)) <= {f"scripts_tracker.{name}" for name in own}
+
+
+def test_a_tracked_command_imports_what_a_run_needs_and_no_more(project: Project) -> None:
+    project.command("shop.first", body="pass")
+    project.migrate()
+    project.manage("first")
+    out = project.python(
+        "import sys\n"
+        "from django.core.management import call_command\n"
+        "before = set(sys.modules)\n"
+        "call_command('first')\n"
+        "print(sorted(name for name in set(sys.modules) - before if name.startswith('scripts_tracker.')))"
+    ).out
+    needed = (
+        "conf",
         "core",
-        "core_tracker",
-        "decorators",
-        "dependency_tracker",
-        "models",
-        "operations",
+        "core.redaction",
+        "core.tuples",
+        "core.values",
+        "core.watches",
+        "ledger",
+        "ledger.database",
+        "ledger.leases",
+        "ledger.processes",
+        "ledger.statements",
+        "ledger.writing",
+        "project",
+        "project.git",
+        "project.scan",
+        "project.versions",
         "running",
+        "running.attempt",
         "running.calls",
+        "running.outcome",
+        "running.output",
+        "running.start",
+        "signals",
     )
-    assert set(ast.literal_eval(out)) <= {f"scripts_tracker.{name}" for name in (*own, "exceptions")}
+    assert set(ast.literal_eval(out)) <= {f"scripts_tracker.{name}" for name in needed}
 
 
 def test_importing_the_package_imports_neither_django_nor_libcst(project: Project) -> None:
