@@ -1,4 +1,4 @@
-"""The exceptions of scripts_tracker: one root, and the docstring is the default message."""
+"""The exceptions of scripts_tracker: one root, and each docstring is the default message."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ class ScriptsTrackerError(Exception):
 
 
 class UnreadableSource(ScriptsTrackerError):
-    """The source cannot be analysed.
+    """The source cannot be parsed.
 
     Attributes:
-        line: 1-based line of the trouble; 1 where no line can be told.
-        column: 1-based column of the trouble; 1 where no column can be told.
-        reason: one sentence without a final full stop.
+        line: 1-based line of the problem; 1 if unknown.
+        column: 1-based column of the problem; 1 if unknown.
+        reason: one sentence without its full stop.
     """
 
     def __init__(self, reason: str, line: int = 1, column: int = 1) -> None:
@@ -26,7 +26,7 @@ class UnreadableSource(ScriptsTrackerError):
         self.column = column
 
     def __reduce__(self) -> tuple[type[UnreadableSource], tuple[str, int, int]]:
-        # Exceptions pickle by their args, which here is the one built message.
+        # Exceptions pickle their args: here, the one built message.
         return type(self), (self.reason, self.line, self.column)
 
 
@@ -39,11 +39,11 @@ class LedgerMissing(ScriptsTrackerError):
 
 
 class Overtaken(ScriptsTrackerError):
-    """Another process was quicker."""
+    """Another process was faster."""
 
 
 class NotScaffolded(ScriptsTrackerError):
-    """The file of the new script could not be made."""
+    """The file of the new script could not be created."""
 
 
 class UserAbortingExecution(ScriptsTrackerError):

@@ -1,11 +1,14 @@
-"""What a project may connect to: each is sent with ``sender`` the command's class, and what its receivers raise is logged.
+"""The signals of runs. The sender is the class of the command; exceptions of receivers are logged.
 
-All give ``script`` (a ScriptId; ``str()`` is "app.name") and ``run`` (the key of the ScriptRun row). ``script_started``
-is sent when the attempt is recorded, before ``handle()``; ``script_succeeded`` and ``script_failed`` when its end is
-recorded, with ``seconds``, ``kind`` ("run", or "rehearsal" where an option of ``unless`` was set), ``applies`` (whether the
-script counts as applied by it: no failure does, no rehearsal, and no run with uncommitted changes where those are checked)
-and, of a failure, ``error`` (the exception); ``script_lost`` when an attempt that never ended is found by the next one, with
-``host``, ``pid`` and ``started_at`` of the lost one, whose key is ``run``.
+Every signal has the arguments ``script`` (a ScriptId; ``str()`` is "app.name") and ``run`` (the key of the ScriptRun row).
+
+* ``script_started``: the attempt is recorded, and ``handle()`` comes next.
+* ``script_succeeded`` and ``script_failed``: the outcome is recorded. They add ``seconds``, ``kind`` ("run", or "rehearsal"
+  for a dry run: an option named in ``unless`` was set) and ``applies`` (whether the script is applied by this run; never
+  after a failure, a dry run, or with uncommitted changes where CHECK_SCRIPT_GIT_STATUS is on). ``script_failed`` also adds
+  ``error``, the exception.
+* ``script_lost``: an attempt found that the one before never ended. ``run`` is the key of the lost one, and ``host``,
+  ``pid`` and ``started_at`` are of that one.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from django.db import Error
 
 from scripts_tracker.admin.base import page_of
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import path_of
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import database, rows
 
@@ -61,14 +60,9 @@ def status_of(row: Script) -> ScriptStatus:
 
 def _row(status: ScriptStatus) -> Script:
     """A row that Django's change list can show; it is never saved."""
-    row = rows.unsaved_row(status.id, path_of(status))
+    row = rows.unsaved_row(status.id, status.path)
     setattr(row, "status", status)  # noqa: B010 - as above
     return row
-
-
-def tags_of(status: ScriptStatus) -> tuple[str, ...]:
-    """The tags of a script; none if its file is gone."""
-    return status.definition.options.tags if status.definition else ()
 
 
 class StatusFilter(SimpleListFilter):
@@ -158,7 +152,7 @@ class TagFilter(StatusFilter):
 
     def values(self, status: ScriptStatus) -> Iterable[str]:
         """All tags."""
-        return tags_of(status)
+        return status.tags
 
 
 def app_name(label: str) -> str:
@@ -170,11 +164,11 @@ def app_name(label: str) -> str:
 def _search_text(status: ScriptStatus) -> str:
     """The text that a search looks at."""
     text = status.definition.help if status.definition else ""
-    return "\n".join((str(status.id), path_of(status), text, *tags_of(status))).casefold()
+    return "\n".join((str(status.id), status.path, text, *status.tags)).casefold()
 
 
 def _last_run(status: ScriptStatus) -> Any:
-    run = status.record.last_run if status.record else None
+    run = status.last_run
     return run.started_at if run else None
 
 

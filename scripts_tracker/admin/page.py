@@ -47,7 +47,7 @@ class Subject(NamedTuple):
     def path(self) -> str:
         """Its file, or where that was."""
         if self.status:
-            return text.path_of(self.status)
+            return self.status.path
         return self.record.path if self.record else ""
 
 

@@ -43,7 +43,7 @@ class ScriptAdmin(ReadOnlyAdmin):
     # Not last_run: that is a column of the model, which Django would show instead.
     latest_run = column("last run", lambda row: _latest_run(status_of(row)), ordering="latest_run")
     app = column("app", lambda row: listing.app_name(row.app_label), ordering="app")
-    tags = column("tags", lambda row: ", ".join(listing.tags_of(status_of(row))) or html.NO_VALUE)
+    tags = column("tags", lambda row: ", ".join(status_of(row).tags) or html.NO_VALUE)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ScriptList]:  # noqa: ARG002 - Django's signature
         """The list over statuses."""

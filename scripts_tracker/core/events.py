@@ -1,4 +1,4 @@
-"""What happens while a plan is carried out, and how it ends: the values that the runner tells."""
+"""What the runner reports while it carries out a plan, and at the end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOT_STARTED = 2
 
 
 class StepOutcome(Enum):
-    """How a step ends: its name in events, in half a sentence, and what the summary counts it as."""
+    """How a step ends: its name in events, a phrase for sentences, and the heading that counts it in the summary."""
 
     phrase: str
     counts_as: str
@@ -34,7 +34,7 @@ class StepOutcome(Enum):
 
     DONE = ("done", "was run", "done")
     ELSEWHERE = ("elsewhere", "was run by another process", "done")
-    UNCOUNTED = ("uncounted", "was run, which does not count as applied", "done")
+    UNCOUNTED = ("uncounted", "was run, but not marked as applied", "done")
     FAILED = ("failed", "failed", "failed")
     HELD = ("held", "is still run by another process", "failed")
     BLOCKED = ("blocked", "is blocked", "blocked")
@@ -42,12 +42,12 @@ class StepOutcome(Enum):
 
     @property
     def blocks(self) -> bool:
-        """Whether what requires the script cannot run; after one that was skipped it would be skipped itself."""
+        """Whether scripts that require this one are blocked; after a skipped one, they are skipped as well."""
         return self not in {StepOutcome.DONE, StepOutcome.ELSEWHERE, StepOutcome.SKIPPED}
 
 
 class Result(NamedTuple):
-    """How one step ended: after how many seconds, the reason in a line, what the script raised."""
+    """How one step ended: the seconds it took, the reason in a line, the exception that the script raised."""
 
     status: ScriptStatus
     outcome: StepOutcome
@@ -57,13 +57,13 @@ class Result(NamedTuple):
 
 
 class RunEvent(NamedTuple):
-    """Something that happens to step ``number`` of ``total``.
+    """An event of step ``number`` of ``total``.
 
     Attributes:
         kind: started, waiting, or the value of the ``StepOutcome``.
         status: the script.
         seconds: how long that has taken so far.
-        holder: while waiting, the attempt that holds the script; None where only a lock is seen.
+        holder: while waiting, the attempt that holds the script; None if only its lock is seen.
         result: at the end of the step.
     """
 
@@ -77,7 +77,7 @@ class RunEvent(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """How a run ended: each step's result, what could not run included; the interrupt that ended it, if one did."""
+    """The results of all steps, also those that could not run, and the interrupt that ended the run, if any."""
 
     results: tuple[Result, ...]
     interrupt: KeyboardInterrupt | None = None
@@ -88,7 +88,7 @@ class Summary(NamedTuple):
 
     @property
     def is_good(self) -> bool:
-        """Whether everything that was to run has run."""
+        """Whether every script ran."""
         return len(self.counted("done")) == len(self.results)
 
 
@@ -96,9 +96,9 @@ class RunOptions(NamedTuple):
     """How to carry out a plan.
 
     Attributes:
-        wait: for how many seconds to wait for a script that another process runs.
-        continue_on_error: whether to go on with what does not depend on a failed script.
-        interactive: whether scripts may ask somebody.
+        wait: the seconds to wait for a script that another process runs.
+        continue_on_error: whether to run the scripts that do not require a failed one.
+        interactive: whether scripts may prompt for input.
         given: options for every command: verbosity, colours, streams.
     """
 

@@ -1,7 +1,4 @@
-"""The history of one script: what is read to show it, and by nothing that runs scripts.
-
-Apart from ``values``, as every tracked command defines the classes that stand there.
-"""
+"""The history of one script, for those who look at it; not in ``values``, which every tracked command imports."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PastRun(NamedTuple):
-    """One row of the history; ``outcome`` as it is to be read now, ``arguments`` as JSON text."""
+    """A row of the history; ``outcome`` takes the lease into account, ``arguments`` are JSON text."""
 
     record: RunRecord
     outcome: str
@@ -26,13 +23,13 @@ class PastRun(NamedTuple):
 
     @property
     def seconds(self) -> float | None:
-        """How long it took; None where it has not ended, or was no run at all."""
+        """How long it took; None if it has not ended, or is a decision without a run."""
         ended, is_run = self.record.ended_at, self.record.kind in {"run", "rehearsal"}
         return (ended - self.record.started_at).total_seconds() if ended and is_run else None
 
     @property
     def given(self) -> dict[str, Any]:
-        """The arguments, but for those that say nothing."""
+        """The arguments without those that are None, False or empty."""
         try:
             found = json.loads(self.arguments)
         except ValueError:
@@ -44,7 +41,7 @@ class PastRun(NamedTuple):
 
 
 class PastVersion(NamedTuple):
-    """One content of the file that was run or marked here; ``applied`` counts the runs that applied it."""
+    """A content of the file that was run or marked here; ``applied`` counts the runs that applied it."""
 
     fingerprint: Fingerprint
     content_digest: str
@@ -59,11 +56,11 @@ class Past(NamedTuple):
     """The history of one script, newest first.
 
     Attributes:
-        runs: at most as many as were asked for.
-        total: how many there are.
-        versions: what was run here, the one that ran last first.
-        output: the end of what the last run printed.
-        traceback: what it ended with, where it failed.
+        runs: as many as were asked for.
+        total: the number of all runs.
+        versions: the version that ran last comes first.
+        output: the end of the output of the last run.
+        traceback: of the last run, if it failed.
     """
 
     runs: tuple[PastRun, ...] = ()

@@ -1,4 +1,4 @@
-"""From statuses to what is to be done in which order: requirements, what blocks, cycles. Pure."""
+"""From states to a plan: which scripts to run in which order, which cannot run, and why. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import ScriptId
 
-UNREADABLE = "its file cannot be analysed"
+    Graph = Mapping[ScriptId, tuple[ScriptId, ...]]
+    """Each script with those that must run before it."""
+
+UNREADABLE = "its file cannot be parsed"
 
 
 class Plan(NamedTuple):
@@ -32,68 +35,51 @@ class Plan(NamedTuple):
 def unapplied_requirements(
     status: ScriptStatus, by_id: Mapping[ScriptId, ScriptStatus]
 ) -> tuple[ScriptStatus, ...]:
-    """The required scripts of one script that are known here and not applied, in source order."""
-    if status.definition is None:
-        return ()
-    required = (
-        by_id.get(requirement.target)
-        for requirement in status.definition.requires
-        if requirement.target is not None
-    )
+    """The required scripts that exist here and are not applied, in source order."""
+    required = (by_id.get(one.target) for one in status.requires if one.target is not None)
     return tuple(found for found in required if found is not None and not found.state.satisfies)
 
 
 def unknown_requirements(status: ScriptStatus, by_id: Mapping[ScriptId, ScriptStatus]) -> tuple[str, ...]:
-    """The requirements of one script that name nothing known here, as their authors wrote them."""
-    if status.definition is None:
-        return ()
-    return tuple(
-        requirement.text
-        for requirement in status.definition.requires
-        if requirement.target is None or requirement.target not in by_id
-    )
-
-
-def _requirements_to_run(
-    status: ScriptStatus, by_id: Mapping[ScriptId, ScriptStatus], chosen: Collection[ScriptId]
-) -> tuple[ScriptId, ...]:
-    """What is to run before a script: what is not applied, and what was chosen although it is (``rerun="always"``)."""
-    required = (one.target for one in status.definition.requires) if status.definition else ()
-    known = (one for one in required if one is not None and one in by_id)
-    return tuple(one for one in known if one in chosen or not by_id[one].state.satisfies)
+    """The requirements that name no script here, as written in the source."""
+    return tuple(one.text for one in status.requires if one.target is None or one.target not in by_id)
 
 
 def requirement_graph(
     chosen: Iterable[ScriptStatus], by_id: Mapping[ScriptId, ScriptStatus]
 ) -> dict[ScriptId, tuple[ScriptId, ...]]:
-    """The chosen scripts and their unapplied requirements, transitively, each with what is to run before it."""
+    """The chosen scripts and their requirements, transitively, each with those that run before it.
+
+    Of the requirements, those that are not applied run, and those that were chosen anyway (``rerun="always"``).
+    """
     graph: dict[ScriptId, tuple[ScriptId, ...]] = {}
     waiting = [status.id for status in chosen]
     wanted = frozenset(waiting)
     while waiting:
         script_id = waiting.pop()
         if script_id not in graph:
-            graph[script_id] = _requirements_to_run(by_id[script_id], by_id, wanted)
+            targets = (one.target for one in by_id[script_id].requires)
+            known = (one for one in targets if one is not None and one in by_id)
+            graph[script_id] = tuple(one for one in known if one in wanted or not by_id[one].state.satisfies)
             waiting.extend(graph[script_id])
     return graph
 
 
-def find_cycles(graph: Mapping[ScriptId, tuple[ScriptId, ...]]) -> tuple[tuple[ScriptId, ...], ...]:
+def find_cycles(graph: Graph) -> tuple[tuple[ScriptId, ...], ...]:
     """Disjoint cycles as closed paths (first == last), each starting at its smallest script, sorted."""
-    left = {node: tuple(required) for node, required in graph.items()}
+    remaining = dict(graph)
     cycles = []
     while True:
         try:
-            TopologicalSorter(left).prepare()
+            TopologicalSorter(remaining).prepare()
         except CycleError as error:
-            # graphlib gives the path from the required script to the one that requires it; turn it round.
+            # graphlib's path leads from the required script to the one that requires it.
             path = list(reversed(error.args[1][1:]))
             start = path.index(min(path))
-            turned = path[start:] + path[:start]
-            cycles.append((*turned, turned[0]))
-            left = {
-                node: tuple(required for required in left[node] if required not in path)
-                for node in left
+            cycles.append((*path[start:], *path[: start + 1]))
+            remaining = {
+                node: tuple(one for one in required if one not in path)
+                for node, required in remaining.items()
                 if node not in path
             }
         else:
@@ -105,59 +91,60 @@ def make_plan(
     by_id: Mapping[ScriptId, ScriptStatus],
     excluded: Mapping[ScriptId, str] = MappingProxyType({}),
 ) -> Plan:
-    """Order what is to run by requirements, ties by app and name; name what cannot run, and why.
+    """Order the scripts by their requirements, then by id; name those that cannot run, and why.
 
     Args:
-        chosen: what is to run; what it requires comes with it.
+        chosen: the scripts to run; what they require is added.
         by_id: every script.
         excluded: scripts that do not run, and why.
     """
     graph = requirement_graph(chosen, by_id)
     cycles = find_cycles(graph)
-    doomed: dict[ScriptId, tuple[str, ...]] = {}
+    blocked: dict[ScriptId, tuple[str, ...]] = {}
     for cycle in cycles:
-        text = " -> ".join(map(str, cycle))
-        doomed.update(dict.fromkeys(cycle, (f"a cycle: {text}",)))
-    for script_id in graph:
-        unknown = unknown_requirements(by_id[script_id], by_id)
-        if script_id in excluded:
-            doomed.setdefault(script_id, (excluded[script_id],))
-        elif by_id[script_id].state is State.UNREADABLE:
-            doomed.setdefault(script_id, (_why_unreadable(by_id[script_id]),))
-        elif unknown:
-            doomed.setdefault(script_id, tuple(f"requires {text}, which does not exist" for text in unknown))
-    _spread(doomed, graph)
-    steps = _ordered({node: required for node, required in graph.items() if node not in doomed})
+        blocked.update(dict.fromkeys(cycle, (f"a cycle: {' -> '.join(map(str, cycle))}",)))
+    for script_id in graph.keys() - blocked.keys():
+        reasons = _reasons(by_id[script_id], by_id, excluded)
+        if reasons:
+            blocked[script_id] = reasons
+    _block_dependents(blocked, graph)
+    steps = _ordered({node: required for node, required in graph.items() if node not in blocked})
     return Plan(
         tuple(by_id[script_id] for script_id in steps),
-        tuple((by_id[script_id], doomed[script_id]) for script_id in sorted(doomed)),
+        tuple((by_id[script_id], blocked[script_id]) for script_id in sorted(blocked)),
         cycles,
     )
 
 
-def _why_unreadable(status: ScriptStatus) -> str:
-    words = watches.unreadable_words(status.definition.watches) if status.definition else ""
-    return words or UNREADABLE
+def _reasons(
+    status: ScriptStatus, by_id: Mapping[ScriptId, ScriptStatus], excluded: Mapping[ScriptId, str]
+) -> tuple[str, ...]:
+    """Why a script cannot run, whatever happens to the others."""
+    if status.id in excluded:
+        return (excluded[status.id],)
+    if status.state is State.UNREADABLE:
+        return (watches.unreadable_words(status.watches) or UNREADABLE,)
+    return tuple(f"requires {text}, which does not exist" for text in unknown_requirements(status, by_id))
 
 
-def _spread(doomed: dict[ScriptId, tuple[str, ...]], graph: Mapping[ScriptId, tuple[ScriptId, ...]]) -> None:
-    """Whatever requires something that cannot run cannot run either."""
-    asking: dict[ScriptId, list[ScriptId]] = {}
+def _block_dependents(blocked: dict[ScriptId, tuple[str, ...]], graph: Graph) -> None:
+    """Add what requires a blocked script, transitively."""
+    requiring: dict[ScriptId, list[ScriptId]] = {}
     for script_id, required in graph.items():
         for other in required:
-            asking.setdefault(other, []).append(script_id)
-    waiting, hit = list(doomed), set(doomed)
+            requiring.setdefault(other, []).append(script_id)
+    waiting, reached = list(blocked), set(blocked)
     while waiting:
-        found = [script_id for script_id in asking.get(waiting.pop(), ()) if script_id not in hit]
-        hit.update(found)
+        found = [one for one in requiring.get(waiting.pop(), ()) if one not in reached]
+        reached.update(found)
         waiting.extend(found)
-    for script_id in hit - doomed.keys():
-        blocking = (other for other in graph[script_id] if other in hit)
-        doomed[script_id] = tuple(f"requires {other}, which cannot run" for other in blocking)
+    for script_id in reached - blocked.keys():
+        obstacles = (other for other in graph[script_id] if other in reached)
+        blocked[script_id] = tuple(f"requires {other}, which cannot run" for other in obstacles)
 
 
-def _ordered(graph: Mapping[ScriptId, tuple[ScriptId, ...]]) -> list[ScriptId]:
-    """Requirements first; among those that are ready, by app and name."""
+def _ordered(graph: Graph) -> list[ScriptId]:
+    """Requirements first; among those that are ready, by id."""
     sorter = TopologicalSorter(graph)
     sorter.prepare()
     order: list[ScriptId] = []
@@ -165,17 +152,13 @@ def _ordered(graph: Mapping[ScriptId, tuple[ScriptId, ...]]) -> list[ScriptId]:
     while sorter.is_active():
         for script_id in sorter.get_ready():
             heapq.heappush(ready, script_id)
-        first = heapq.heappop(ready)
-        order.append(first)
-        sorter.done(first)
+        order.append(heapq.heappop(ready))
+        sorter.done(order[-1])
     return order
 
 
-LEFT = "its last attempt {} and is left to a person by --no-retry"
-
-
 class Choice(NamedTuple):
-    """What to run; what was asked for and is not to be run.
+    """What to run, and what was asked for but does not run.
 
     Attributes:
         chosen: what to run.
@@ -190,29 +173,10 @@ class Choice(NamedTuple):
     skipped_by_no_retry: tuple[ScriptStatus, ...] = ()
 
 
-def _is_to_run(status: ScriptStatus) -> bool:
-    """Running ones too: whoever asks for them wants to know how that ends."""
-    return status.state.needs_action or status.state in {State.RECURRING, State.RUNNING}
-
-
-def _tags(status: ScriptStatus) -> tuple[str, ...]:
-    return status.definition.options.tags if status.definition else ()
-
-
-def _insist_on_tags(wanted: Sequence[str], known: set[str]) -> None:
-    for tag in wanted:
-        if tag not in known:
-            near = names.nearest(tag, known)
-            there = f"the tags are: {', '.join(sorted(known))}" if known else "no script has a tag"
-            raise UnknownScript(
-                f"no tracked script has the tag {tag!r}; {f'did you mean {near}?' if near else there}"
-            )
-
-
-def _insist_on_tagged(named: Iterable[ScriptStatus], tags: Sequence[str]) -> None:
-    for status in named:
-        if tags and not set(tags) & set(_tags(status)):
-            raise UnknownScript(f"{status.id} does not have the tag {' or '.join(map(repr, tags))}")
+_NOT_RETRIED = "its last attempt {}, and --no-retry skips it"
+_RETRIED = {State.FAILED: "failed", State.LOST: "never ended"}
+# Whoever runs the scripts wants to know how the running ones end.
+_RUNNABLE = {State.RECURRING, State.RUNNING}
 
 
 def choose(
@@ -222,31 +186,42 @@ def choose(
     *,
     retries: bool = True,
 ) -> Choice:
-    """Pick the scripts that a run is about.
+    """Choose the scripts to run.
 
     Args:
         by_id: every script.
-        wanted: names that somebody typed; none for all scripts.
+        wanted: names as typed; none for all scripts.
         tags: only scripts with one of these; none for all.
-        retries: whether failed and lost ones are to be tried again.
+        retries: whether to try failed and lost scripts again.
 
     Raises:
-        UnknownScript: for a name or tag that nothing has.
+        UnknownScript: no script has such a name or tag, or a named one does not have the tag.
     """
-    _insist_on_tags(tags, {tag for status in by_id.values() for tag in _tags(status)})
-    named = names.resolve_all(wanted, by_id.keys()) if wanted else by_id.keys()
-    if wanted:
-        _insist_on_tagged((by_id[one] for one in named), tags)
-    pool = [by_id[one] for one in named if not tags or set(tags) & set(_tags(by_id[one]))]
-    words = {State.FAILED: "failed", State.LOST: "never ended"}
+    _validate_tags(tags, {tag for status in by_id.values() for tag in status.tags})
+    named = [by_id[one] for one in (names.resolve_all(wanted, by_id.keys()) if wanted else by_id)]
+    pool = [status for status in named if not tags or set(tags).intersection(status.tags)]
+    if wanted and len(pool) < len(named):
+        untagged = next(status for status in named if status not in pool)
+        raise UnknownScript(f"{untagged.id} does not have the tag {' or '.join(map(repr, tags))}")
     not_retried = {
-        status.id: LEFT.format(words[status.state])
+        status.id: _NOT_RETRIED.format(_RETRIED[status.state])
         for status in by_id.values()
-        if not retries and status.state in words
+        if not retries and status.state in _RETRIED
     }
+    runnable = {one.id for one in pool if one.state.needs_action or one.state in _RUNNABLE}
     return Choice(
-        chosen=tuple(status for status in pool if _is_to_run(status) and status.id not in not_retried),
-        up_to_date=tuple(status for status in pool if wanted and not _is_to_run(status)),
+        chosen=tuple(one for one in pool if one.id in runnable and one.id not in not_retried),
+        up_to_date=tuple(one for one in pool if wanted and one.id not in runnable),
         not_retried=not_retried,
-        skipped_by_no_retry=tuple(status for status in pool if status.id in not_retried),
+        skipped_by_no_retry=tuple(one for one in pool if one.id in not_retried),
     )
+
+
+def _validate_tags(wanted: Iterable[str], known: Collection[str]) -> None:
+    for tag in wanted:
+        if tag not in known:
+            near = names.nearest(tag, known)
+            tags = f"the tags are: {', '.join(sorted(known))}" if known else "no script has a tag"
+            raise UnknownScript(
+                f"no tracked script has the tag {tag!r}; {f'did you mean {near}?' if near else tags}"
+            )

@@ -1,4 +1,4 @@
-"""What a script's facts mean: the states and the ordered table that decides between them. Pure, nothing stored."""
+"""The states, and the ordered table that decides between them. Derived from the facts each time, never stored. Pure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from scripts_tracker.core.values import Fingerprint
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from scripts_tracker.core.values import ScriptDefinition, ScriptId, ScriptRecord
+    from scripts_tracker.core.values import (
+        ModuleVersion,
+        Requirement,
+        RunRecord,
+        ScriptDefinition,
+        ScriptId,
+        ScriptRecord,
+    )
 
 
 class State(Enum):
-    """A state: its name in JSON, its heading, its one-letter mark in lists, who is to act.
+    """A state: its name in JSON, its heading, its one-letter mark in lists, whether it needs action.
 
-    Members stand in the order in which reports show them. ``shown`` states appear in a report
-    even though nobody has to act.
+    Reports show the members in this order. ``shown`` states appear in a report even if they need no action.
     """
 
     label: str
@@ -52,14 +58,14 @@ class State(Enum):
 
     @property
     def satisfies(self) -> bool:
-        """Whether a script in this state lets the scripts that require it run."""
+        """Whether the scripts that require one in this state can run."""
         return not self.needs_action and self is not State.RUNNING
 
 
 class ScriptStatus(NamedTuple):
-    """One script with its state: the file's side, the ledger's side, at least one of them.
+    """A script and its state: its definition in a file, its record in the ledger, or both.
 
-    ``file_exists`` is told of a missing script alone: its file is there, but nothing tracked is in it.
+    ``file_exists`` is set for a missing script only: its file is there, but holds no tracked script any more.
     """
 
     id: ScriptId
@@ -70,64 +76,92 @@ class ScriptStatus(NamedTuple):
     file_exists: bool = False
 
     @property
+    def path(self) -> str:
+        """The script's file; where that is gone, where it was."""
+        if self.definition is not None:
+            return self.definition.location.path
+        return self.record.path if self.record else ""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags of the definition."""
+        return self.definition.options.tags if self.definition else ()
+
+    @property
+    def requires(self) -> tuple[Requirement, ...]:
+        """The requirements of the definition, in source order."""
+        return self.definition.requires if self.definition else ()
+
+    @property
+    def watches(self) -> tuple[ModuleVersion, ...]:
+        """The watched modules as they are now."""
+        return self.definition.watches if self.definition else ()
+
+    @property
+    def last_run(self) -> RunRecord | None:
+        """The last attempt or decision."""
+        return self.record.last_run if self.record else None
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether a version of the script was applied here, and is not unmarked."""
+        return self.record is not None and self.record.applied is not None
+
+    @property
     def changed_modules(self) -> tuple[str, ...]:
-        """The modules that the script watches which are not what they were when it was applied."""
-        definition, record = self.definition, self.record
-        if definition is None or not definition.watches or record is None or record.applied is None:
+        """The watched modules that have changed since the script was applied."""
+        if self.record is None or not self.is_applied:
             return ()
-        return watches.changed(definition.watches, record.applied_watched)
+        return watches.changed(self.watches, self.record.applied_watched)
 
 
 class Case(NamedTuple):
-    """What the decision table looks at: both sides, and the gone script with the same fingerprint, if any."""
+    """What the decision table looks at: file, record, and the id of a gone script with the same fingerprint."""
 
     definition: ScriptDefinition
     record: ScriptRecord | None
-    moved_from: ScriptId | None
+    moved_from: ScriptId | None = None
 
     @property
-    def applied(self) -> Fingerprint | None:
-        """The fingerprint applied last, None where the script was never applied."""
-        return self.record.applied if self.record else None
+    def is_applied(self) -> bool:
+        """Whether any version of the script is applied."""
+        return self.record is not None and self.record.applied is not None
 
     @property
     def is_same(self) -> bool:
-        """Whether the version applied last is the file as it is now, and the modules that it watches are too."""
+        """Whether file and watched modules are what was applied last."""
         definition, record = self.definition, self.record
-        if record is None or not is_same_code(definition, record):
-            return False
-        return not (definition.watches and watches.changed(definition.watches, record.applied_watched))
+        return (
+            record is not None
+            and is_same_code(definition, record)
+            and not watches.changed(definition.watches, record.applied_watched)
+        )
 
     @property
     def was_applied_before(self) -> bool:
-        """Whether the file as it is now is one of the versions that were ever applied."""
+        """Whether this version was applied at any time."""
         definition, record = self.definition, self.record
-        return record is not None and (
-            definition.fingerprint in record.applied_before
-            or Fingerprint.of_bytes(definition.content_digest) in record.applied_before
+        return record is not None and not record.applied_before.isdisjoint(
+            {definition.fingerprint, Fingerprint.of_bytes(definition.content_digest)}
         )
 
     @property
     def last_attempt_failed(self) -> bool:
-        """Whether the last attempt failed, and at the version that the file and the watched modules hold now."""
-        run = self.record.last_run if self.record else None
-        if run is None or run.outcome != "failed" or watches.changed(self.definition.watches, run.watched):
+        """Whether the last attempt failed, with file and watched modules as they are now."""
+        definition, run = self.definition, self.record.last_run if self.record else None
+        if run is None or run.outcome != "failed" or watches.changed(definition.watches, run.watched):
             return False
-        return run.version == self.definition.fingerprint or (
-            run.content_digest == self.definition.content_digest
-        )
+        return run.version == definition.fingerprint or run.content_digest == definition.content_digest
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether the file or a module that it watches cannot be analysed, so that nobody can tell what changed."""
+        """Whether the file or a watched module cannot be parsed, so that changes in it cannot be seen."""
         definition = self.definition
-        if definition.fingerprint is None or not definition.watches:
-            return definition.fingerprint is None
-        return bool(watches.unreadable(definition.watches))
+        return definition.fingerprint is None or bool(watches.unreadable(definition.watches))
 
     @property
     def never_ended(self) -> bool:
-        """Whether the last attempt gave no sign of its end: still recorded as running, or as lost already."""
+        """Whether the last attempt has no recorded end: its row says running, or lost."""
         run = self.record.last_run if self.record else None
         return run is not None and run.outcome in {"running", "lost"}
 
@@ -138,8 +172,8 @@ DECISIONS: Sequence[tuple[State, Callable[[Case], bool]]] = (
     (State.RUNNING, lambda case: case.record is not None and case.record.lease_live),
     (State.LOST, lambda case: case.never_ended),
     (State.FAILED, lambda case: case.last_attempt_failed),
-    (State.MOVED, lambda case: case.applied is None and case.moved_from is not None),
-    (State.NEW, lambda case: case.applied is None),
+    (State.MOVED, lambda case: not case.is_applied and case.moved_from is not None),
+    (State.NEW, lambda case: not case.is_applied),
     (State.RECURRING, lambda case: case.definition.options.rerun == "always"),
     (State.APPLIED, lambda case: case.is_same),
     (State.REVERTED, lambda case: case.was_applied_before),
@@ -149,25 +183,25 @@ DECISIONS: Sequence[tuple[State, Callable[[Case], bool]]] = (
 
 
 def decide(case: Case) -> State:
-    """The state of a script whose file is there."""
+    """The state of a script that has a file."""
     return next(state for state, holds in DECISIONS if holds(case))
 
 
 def is_same_code(definition: ScriptDefinition, record: ScriptRecord) -> bool:
-    """Whether the file, whatever it watches, is the version applied last."""
+    """Whether the file is the version applied last, whatever became of the modules that it watches."""
     if record.applied is None:
         return False
     return record.applied == definition.fingerprint or record.applied_content == definition.content_digest
 
 
 def differs(definition: ScriptDefinition, record: ScriptRecord) -> bool:
-    """Whether file or watched modules are not what was applied last, so that earlier versions matter."""
-    case = Case(definition, record, None)
-    return not (case.is_unreadable or record.applied is None or case.is_same)
+    """Whether file or watched modules differ from what was applied last, so that earlier versions matter."""
+    case = Case(definition, record)
+    return case.is_applied and not case.is_unreadable and not case.is_same
 
 
 def _by_fingerprint(gone: Iterable[ScriptRecord]) -> dict[Fingerprint, ScriptRecord]:
-    """Applied scripts whose file is gone, by what was applied; the first by name where several are equal."""
+    """Applied scripts whose file is gone, by what was applied; of several with the same, the first by id."""
     found = {}
     for record in sorted(gone, key=lambda record: record.id, reverse=True):
         if record.applied is not None and record.applied_content is not None:
@@ -194,10 +228,10 @@ def statuses(
     """Join files and ledger: one status per script that has a file or was applied, sorted by id.
 
     Args:
-        definitions: the scripts that the files hold.
-        records: what the ledger holds.
-        file_exists: whether the file of a record without a definition is still there: ignored, say, or
-            no longer tracked. Such a script has not moved anywhere.
+        definitions: the scripts in the files.
+        records: the ledger's records.
+        file_exists: whether the file of a record without a definition is still there, ignored or no longer tracked.
+            Such a script has not moved anywhere.
     """
     by_id = {definition.id: definition for definition in definitions}
     undefined = [record for record in records.values() if record.id not in by_id]

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import Finding, RunRecord
-
-
-def path_of(status: ScriptStatus) -> str:
-    """The script's file as reports show it; for a file that is gone, where it was."""
-    if status.definition is not None:
-        return status.definition.location.path
-    return status.record.path if status.record else ""
 
 
 def local_time(moment: datetime | None) -> str:
@@ -105,6 +96,8 @@ def error_text(error: object) -> str:
 def error_line(error: BaseException) -> str:
     """An exception as the last lines of a traceback show it: its type and its text, without notes."""
     try:
+        import traceback  # as late as the error
+
         shown = traceback.TracebackException(type(error), error, None)
         shown.__notes__ = None  # type: ignore[attr-defined,unused-ignore]  # they would come last
         return list(shown.format_exception_only())[-1]
@@ -115,6 +108,8 @@ def error_line(error: BaseException) -> str:
 def error_traceback(error: BaseException) -> str:
     """The traceback of an exception; its last line alone where Python cannot print it."""
     try:
+        import traceback  # as above
+
         return "".join(traceback.format_exception(error))
     except BaseException:  # noqa: BLE001 - as above
         return error_line(error)

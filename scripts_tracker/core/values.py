@@ -1,7 +1,7 @@
-"""The values that the parts hand to each other, and the constants that both halves share: standard library only.
+"""The values that all rooms talk in, and the constants that they share. Standard library only.
 
-Named tuples, as a process defines them each time it starts, and a dataclass takes eight times as long to make. So they
-equal plain tuples, and each other where their fields are equal: no set or dict holds values of several classes.
+They are named tuples because every process defines them anew, and a dataclass takes eight times as long. Named tuples
+equal plain tuples, and each other if their fields are equal, so do not mix their classes in a set or dict.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ Rerun = Literal["on-change", "once", "always"]
 RERUN_VALUES: Final[tuple[Rerun, ...]] = ("on-change", "once", "always")
 
 ALGORITHM: Final = "st1"
-"""What fingerprints are made by now. It stands here, as the ledger asks for it where libcst is not imported."""
+"""The algorithm of new fingerprints; here, not in the analysis, as the ledger needs it without libcst."""
 
 INSTALLED: Final = ("site-packages", "dist-packages")
-"""Folders of what is installed beside the project; nothing in them is the project's own."""
+"""Folders of installed packages, which are never part of the project."""
 
 Place = tuple[int, int]
 """A 1-based line and column."""
 
 
 class Required(NamedTuple):
-    """One argument of ``@required_preceding_script``; ``is_module`` where it was a module object."""
+    """One argument of ``@required_preceding_script``; ``is_module`` if it is a module object."""
 
     name: str
     is_module: bool
 
 
 class ScriptId(NamedTuple):
-    """Who a script is: ``str()`` gives ``app_label.name``, like a migration's."""
+    """The identity of a script; ``str()`` is ``app_label.name``, as for a migration."""
 
     app_label: str
     name: str
@@ -44,7 +44,7 @@ class ScriptId(NamedTuple):
 
 
 class Fingerprint(NamedTuple):
-    """What a script does, as a digest that names its algorithm: ``str()`` gives ``st1:<64 hex>``."""
+    """A digest of what a script does, with its algorithm; ``str()`` is ``st1:<64 hex>``."""
 
     algorithm: str
     digest: str
@@ -54,20 +54,20 @@ class Fingerprint(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Fingerprint:
-        """The inverse of ``str()``; raises ValueError where the text names no algorithm."""
+        """The inverse of ``str()``; raises ValueError if the text has no algorithm or no digest."""
         algorithm, separator, digest = text.partition(":")
         if not (algorithm and separator and digest):
-            raise ValueError(f"{text!r} is no fingerprint; one looks like st1:0123...")
+            raise ValueError(f"{text!r} is not a fingerprint such as st1:0123...")
         return cls(algorithm, digest)
 
     @classmethod
     def of_bytes(cls, content_digest: str) -> Fingerprint:
-        """What stands in where a source cannot be analysed: the digest of its bytes."""
+        """The substitute for a source that cannot be parsed: the digest of its bytes."""
         return cls("raw", content_digest)
 
 
 class ScriptOptions(NamedTuple):
-    """The options of ``@tracked_script``, with the defaults of the contract."""
+    """The options of ``@tracked_script`` and their defaults."""
 
     rerun: Rerun = "on-change"
     atomic: bool = False
@@ -88,10 +88,12 @@ class Location(NamedTuple):
 
 
 class ModuleVersion(NamedTuple):
-    """A module that a script watches, as it is or was; without a digest where the project has no file of that name.
+    """A watched module as it is or was.
 
-    ``fingerprint`` is None where there is no such file, and where it cannot be analysed; the digest of a file
-    that cannot even be read is the empty text.
+    Attributes:
+        module: its dotted name.
+        fingerprint: None if there is no such file, or it cannot be parsed.
+        content_digest: None if there is no such file; empty if it cannot be read.
     """
 
     module: str
@@ -100,17 +102,17 @@ class ModuleVersion(NamedTuple):
 
     @property
     def is_missing(self) -> bool:
-        """Whether the project has no file of that name."""
+        """Whether the project has no such file."""
         return self.content_digest is None
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether there is a file that cannot be analysed."""
+        """Whether there is a file, and it cannot be parsed."""
         return self.fingerprint is None and not self.is_missing
 
 
 class Requirement(NamedTuple):
-    """One argument of ``@required_preceding_script``: ``target`` is None where nothing fits ``text``."""
+    """One argument of ``@required_preceding_script`` as written; ``target`` is None if it names no script."""
 
     target: ScriptId | None
     text: str
@@ -118,9 +120,9 @@ class Requirement(NamedTuple):
 
 
 class ScriptDefinition(NamedTuple):
-    """One tracked script as its file says it; ``fingerprint`` is None where the file cannot be analysed.
+    """A tracked script as its file defines it.
 
-    ``watches`` are the modules that ``options.watch`` names, as they are now.
+    ``fingerprint`` is None if the file cannot be parsed; ``watches`` are the modules in ``options.watch`` as they are now.
     """
 
     id: ScriptId
@@ -134,7 +136,7 @@ class ScriptDefinition(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """Something that is wrong at a place: the message says a fact, the hint what to type next."""
+    """A problem at a place: the message states a fact, the hint says what to do."""
 
     location: Location
     code: str
@@ -144,7 +146,7 @@ class Finding(NamedTuple):
 
 
 class CommandsDir(NamedTuple):
-    """One folder of commands: the label its scripts get, its package (dotted), its absolute path."""
+    """A folder of commands: the app label of its scripts, its dotted package, its absolute path."""
 
     app_label: str
     package: str
@@ -152,17 +154,23 @@ class CommandsDir(NamedTuple):
 
 
 class ProjectIndex(NamedTuple):
-    """Everything the analysis found, both sorted: definitions by id, findings by place."""
+    """The result of the analysis: definitions sorted by id, findings sorted by place."""
 
     definitions: tuple[ScriptDefinition, ...]
     findings: tuple[Finding, ...]
 
 
 class RunRecord(NamedTuple):
-    """A copy of one row of the run history; ``reason`` says in a line what failed, or why a success does not count.
+    """A copy of one row of the run history: an attempt, or a decision without a run.
 
-    ``applies`` tells whether its version counts as applied by it; ``process`` names the process beyond its number;
-    ``watched`` is what the modules that the script watches were when it began.
+    Attributes:
+        kind: run, rehearsal, mark or unmark.
+        outcome: running, succeeded, failed or lost.
+        version: the fingerprint of the file when it began.
+        process: tells apart processes with the same ``pid``.
+        reason: in a line, what failed, or why a success does not count.
+        applies: whether the version is applied because of this row.
+        watched: the watched modules when it began.
     """
 
     pk: int
@@ -182,13 +190,15 @@ class RunRecord(NamedTuple):
 
 
 class ScriptRecord(NamedTuple):
-    """A copy of what the ledger holds of one script.
+    """A copy of what the ledger knows of one script.
 
-    ``applied`` is the fingerprint that was applied last, ``applied_watched`` what the modules that it watched were
-    then; ``applied_before`` all that ever were, each beside the digest of its bytes, read only of scripts that differ
-    from what was applied last, and only with the watched modules as they are now; ``lease_live`` tells
-    by the database's own clock whether somebody holds the script now; ``bytes_only`` says why the file could be
-    compared with what was applied by its bytes alone, and is empty where the code was compared.
+    Attributes:
+        applied: the fingerprint applied last.
+        applied_before: every fingerprint ever applied with the watched modules as they are now, and the digests of the
+            bytes; read only if the file differs from what was applied last.
+        lease_live: whether a process holds the script now, by the clock of the database.
+        bytes_only: why only the bytes could be compared with what was applied; empty if the code was compared.
+        applied_watched: the watched modules when it was applied.
     """
 
     id: ScriptId
@@ -205,7 +215,7 @@ class ScriptRecord(NamedTuple):
 
 
 class StoredVersion(NamedTuple):
-    """A copy of one version's row; ``source`` is None where it is not kept, or was not asked for."""
+    """A copy of the row of one version; ``source`` is None if it is not stored, or was not asked for."""
 
     pk: int
     script_pk: int

@@ -1,4 +1,4 @@
-"""What git knows of the project: whether a file is committed, and what is checked out here."""
+"""What git knows of the project: whether a file is committed, and which commit is checked out."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import io
 import os
 
 _SECONDS = 5
-# What a commit hook leaves behind would make git answer for another repository or index.
+# The variables that git sets in a hook would make it answer for another repository or index.
 _LEFT_BY_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
 
 
 def ask(folder: str, *arguments: str, seconds: float = _SECONDS, given: bytes = b"") -> bytes:
-    """What git answers in a folder, about the repository around it; raises GitUnavailable as ``core.git.ask`` does."""
+    """What git answers about the repository around a folder; raises GitUnavailable, like ``core.git.ask``."""
     from scripts_tracker.core import git  # seldom needed, and it starts with subprocess
 
     environment = {name: value for name, value in os.environ.items() if name not in _LEFT_BY_HOOKS}
@@ -20,15 +20,15 @@ def ask(folder: str, *arguments: str, seconds: float = _SECONDS, given: bytes = 
 
 
 def has_uncommitted_changes(file: str) -> bool:
-    """Whether git sees changes in this file, or does not know it; raises GitUnavailable."""
+    """Whether a file has changes, or is not tracked by git; raises GitUnavailable."""
     folder, name = os.path.split(file)
     return bool(ask(folder, "status", "--porcelain", "--ignored", "--", f":(literal){name}").strip())
 
 
 def head_revision(folder: str) -> str:
-    """The commit that is checked out where this folder lies, empty where that cannot be told.
+    """The commit that is checked out in this folder; empty if unknown.
 
-    Read from the files that gitrepository-layout(5) describes, as starting git takes longer than the record of a run.
+    Read from the files that gitrepository-layout(5) describes, as starting git takes longer than recording a run.
     """
     try:
         repository = _repository(os.path.abspath(folder))
@@ -43,7 +43,7 @@ def _read(*path: str) -> str:
 
 
 def _repository(folder: str) -> str:
-    """The git directory of the work tree around a folder; a linked work tree and a submodule have a file that names it."""
+    """The git directory of the work tree around a folder; in a linked work tree or a submodule, a file names it."""
     while not os.path.exists(os.path.join(folder, ".git")):
         parent = os.path.dirname(folder)
         if parent == folder:
@@ -54,7 +54,7 @@ def _repository(folder: str) -> str:
 
 
 def _resolve(repository: str, head: str) -> str:
-    """The commit behind ``HEAD``: by itself, in a file of the branch, or in the file of all branches."""
+    """The commit of ``HEAD``: in ``HEAD`` itself, in the file of its branch, or in the file of all branches."""
     reference = head.removeprefix("ref: ")
     if reference == head:
         return head if _is_commit(head) else ""

@@ -1,4 +1,4 @@
-"""Decisions without a run: this counts as applied, that is to be forgotten."""
+"""Decisions without a run: mark scripts as applied, and unmark them."""
 
 from __future__ import annotations
 
@@ -21,56 +21,44 @@ if TYPE_CHECKING:
 
 
 class MarkResult(NamedTuple):
-    """What a decision changed, and what it could not change, with the reason as half a sentence."""
+    """The scripts that were marked or unmarked, and those that could not be, with the reason as half a sentence."""
 
     done: tuple[ScriptId, ...]
     refused: tuple[tuple[ScriptId, str], ...]
 
 
-_NOT_TO_MARK = {
-    State.UNREADABLE: "the file cannot be analysed; mend it first",
-    State.RUNNING: "it is being run; wait until that ends",
-    State.MISSING: "there is no tracked file of it; to forget it, use --unmark",
-    State.APPLIED: "it is applied already",
-    State.RECURRING: "it is applied already",
+_WHY_NOT_TO_MARK = {
+    State.UNREADABLE: "the file cannot be parsed; fix it first",
+    State.RUNNING: "it is running; wait until it ends",
+    State.MISSING: "it has no tracked file; to unmark it, use --unmark",
+    State.APPLIED: "already applied",
+    State.RECURRING: "already applied",
 }
 
 
-def _mark_of(definition: ScriptDefinition, store: FactStore) -> Mark | None:
-    """The file as it stands; None where it changed since it was scanned."""
-    path = definition.location.path
-    source, content_digest = versions.read_source(scan.absolute_path(path))
-    if content_digest != definition.content_digest:
-        return None
-    facts = store.get(content_digest) or scan.facts_of(source)
-    version = versions.version_of(source, content_digest, facts)
-    return Mark(definition.id, path, version, watches.to_text(definition.watches))
-
-
 def why_not_to_mark(status: ScriptStatus) -> str:
-    """Why a script cannot be marked as applied, as half a sentence; empty where it can."""
-    words = watches.unreadable_words(status.definition.watches) if status.definition else ""
-    is_module = status.state is State.UNREADABLE and words
-    return f"{words}; mend it first" if is_module else _NOT_TO_MARK.get(status.state, "")
+    """Why a script cannot be marked as applied, as half a sentence; empty if it can."""
+    modules = watches.unreadable_words(status.watches) if status.state is State.UNREADABLE else ""
+    return f"{modules}; fix it first" if modules else _WHY_NOT_TO_MARK.get(status.state, "")
 
 
 def why_not_to_unmark(status: ScriptStatus) -> str:
-    """Why there is nothing to forget of a script, or not now, as half a sentence; empty where there is."""
+    """Why a script cannot be unmarked, as half a sentence; empty if it can."""
     if status.state is State.RUNNING:
-        return _NOT_TO_MARK[State.RUNNING]
-    if status.record is None or (status.record.applied is None and status.state is State.NEW):
-        return "it is not applied, there is nothing to forget"
+        return _WHY_NOT_TO_MARK[State.RUNNING]
+    if status.record is None or (not status.is_applied and status.state is State.NEW):
+        return "it is not applied, so there is nothing to unmark"
     return ""
 
 
 def mark_applied(
     statuses: Iterable[ScriptStatus], reason: str, store: FactStore, *, user: str = ""
 ) -> MarkResult:
-    """Record that these scripts count as applied at the version their files hold now.
+    """Mark scripts as applied, in the version that their files hold now.
 
     Args:
-        statuses: which scripts, as a check found them.
-        reason: what somebody gave for it.
+        statuses: the scripts, as a check found them.
+        reason: for the history.
         store: the facts that the check read.
         user: who decides; empty for the user of this process.
     """
@@ -86,14 +74,26 @@ def mark_applied(
     return MarkResult(tuple(mark.script_id for mark in marks), tuple(refused))
 
 
+def _mark_of(definition: ScriptDefinition, store: FactStore) -> Mark | None:
+    """The version in the file; None if it has changed since the scan."""
+    path = definition.location.path
+    source, content_digest = versions.read_source(scan.absolute_path(path))
+    if content_digest != definition.content_digest:
+        return None
+    facts = store.get(content_digest) or scan.facts_of(source)
+    version = versions.version_of(source, content_digest, facts)
+    return Mark(definition.id, path, version, watches.to_text(definition.watches))
+
+
 def unmark(statuses: Iterable[ScriptStatus], reason: str, *, user: str = "") -> MarkResult:
-    """Forget that these scripts were applied: what still has a file is new again."""
-    done, refused = [], []
-    for status in statuses:
-        why = why_not_to_unmark(status)
-        if why:
-            refused.append((status.id, why))
-        else:
-            done.append(status.id)
+    """Unmark scripts: those that still have a file are new again.
+
+    Args:
+        statuses: the scripts, as a check found them.
+        reason: for the history.
+        user: who decides; empty for the user of this process.
+    """
+    checked = [(status.id, why_not_to_unmark(status)) for status in statuses]
+    done = [script_id for script_id, why in checked if not why]
     writing.unmark(done, run_metadata("unmark", reason=reason, user=user))
-    return MarkResult(tuple(done), tuple(refused))
+    return MarkResult(tuple(done), tuple((script_id, why) for script_id, why in checked if why))

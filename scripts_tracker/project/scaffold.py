@@ -1,4 +1,4 @@
-"""A new command file from a template: its text is pure, writing it creates what is missing and overwrites nothing."""
+"""A new command file from a template; writing it creates missing folders and never overwrites a file."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 TEMPLATE = os.path.join(
     os.path.dirname(os.path.dirname(__file__)), "templates", "scripts_tracker", "script.py-tpl"
 )
-# black's line length: what does not fit into it is split as black would.
+# black's line length; longer lines are split as black splits them.
 _WIDTH = 88
 _INDENT = "    "
 
 
 class Scaffold(NamedTuple):
-    """What a new script is to be: who it is, its help text, the scripts that it requires."""
+    """A new script: its id, its help text, the scripts that it requires."""
 
     id: ScriptId
     help: str
@@ -32,7 +32,7 @@ class Scaffold(NamedTuple):
 
     @property
     def values(self) -> dict[str, str]:
-        """What a template may use, by name."""
+        """The variables of a template."""
         return {
             "app_label": self.id.app_label,
             "name": self.id.name,
@@ -44,13 +44,13 @@ class Scaffold(NamedTuple):
 
     @property
     def _required(self) -> list[str]:
-        """As short as the decorator takes them."""
+        """The requirements as short as the decorator allows."""
         own = self.id.app_label
         return [_literal(one.name if one.app_label == own else str(one)) for one in self.requires]
 
 
 def _literal(text: str) -> str:
-    """A Python string as black would write it: in double quotes, unless that takes more escapes."""
+    """A Python string as black writes it: in double quotes, unless single quotes need fewer escapes."""
     literal = json.dumps(text, ensure_ascii=False)
     if text.count('"') <= text.count("'"):
         return literal
@@ -71,32 +71,32 @@ def _decorators(required: Sequence[str]) -> str:
 
 
 def help_of(name: str) -> str:
-    """A help text to begin with: ``fix_totals`` is to "Fix totals"."""
+    """A first help text: of ``fix_totals``, "Fix totals"."""
     words = " ".join(name.replace("-", "_").split("_")).strip()
     return words[:1].upper() + words[1:]
 
 
 def render(scaffold: Scaffold, template: str) -> str:
-    """The text of the file; raises NotScaffolded where the template asks for what there is not."""
+    """The text of the file; raises NotScaffolded if the template has an unknown variable."""
     try:
         return string.Template(template).substitute(scaffold.values)
     except (KeyError, ValueError) as error:
         known = ", ".join(f"${name}" for name in scaffold.values)
         raise NotScaffolded(
-            f"the template of scripts is wrong: {error}; it may use {known}, and $$ for $"
+            f"invalid template for scripts: {error}; the variables are {known}, and $$ is a $"
         ) from error
 
 
 def write(path: str, text: str) -> list[str]:
-    """Write a new file, and the packages above it where they are missing; returns what was created, the file last.
+    """Write a new file and the missing packages above it; returns the created paths, the file last.
 
     Raises:
-        NotScaffolded: the file is there already, or cannot be written; nothing is left behind.
+        NotScaffolded: the file exists, or cannot be written; nothing is left behind.
     """
     created: list[str] = []
     try:
         if os.path.lexists(path):
-            raise NotScaffolded(f"{path} is there already; choose another name, or edit it")
+            raise NotScaffolded(f"{path} already exists; choose another name, or edit it")
         commands = os.path.dirname(path)
         for folder in (os.path.dirname(commands), commands):
             _package(folder, created)
@@ -110,7 +110,7 @@ def write(path: str, text: str) -> list[str]:
 
 
 def _package(folder: str, created: list[str]) -> None:
-    """A folder that is there already stays as it is: it may be a namespace package on purpose."""
+    """Create a package; an existing folder is unchanged, as it may be a namespace package."""
     if os.path.isdir(folder):
         return
     os.mkdir(folder)

@@ -1,4 +1,4 @@
-"""Which version of a script is about to run, or to be marked: the file as it stands now."""
+"""The version of a script that is about to run, or to be marked: the file as it is now."""
 
 from __future__ import annotations
 
@@ -22,72 +22,70 @@ if TYPE_CHECKING:
     from scripts_tracker.ledger.writing import Kind
 
 
-def describe(source: bytes, content_digest: str, known: KnownVersion | None) -> VersionFacts:
-    """The version that these bytes are; what cannot be analysed is known by its bytes alone ("raw").
+def read_source(file: str) -> tuple[bytes, str]:
+    """A file's bytes and their digest; no bytes if only compiled code exists: the run counts, and nothing can differ."""
+    try:
+        with io.open(file, "rb") as stream:  # noqa: UP020 - tests of commands replace builtins.open
+            source = stream.read()
+    except OSError:
+        source = b""
+    return source, hashlib.sha256(source).hexdigest()
 
-    So is what runs in a test: the parser would cost each test process a third of a second and a thread, for a record
-    that is soon rolled back. A check that asks all the same has the source.
+
+def describe(source: bytes, content_digest: str, known: KnownVersion | None) -> VersionFacts:
+    """The version with these bytes, identified by its bytes alone ("raw") if they cannot be parsed.
+
+    Nothing is parsed in a test: each test process would spend a third of a second and a thread on a record that is
+    soon rolled back. A check that runs in a test has the source to compare.
 
     Args:
         source: the file's bytes.
         content_digest: their digest.
-        known: what the ledger has of them.
+        known: what the ledger knows of them.
     """
     if known is not None and known.fingerprint.algorithm == ALGORITHM:
-        return VersionFacts(known.fingerprint, content_digest, known.facts, stored_source(source))
+        return VersionFacts(known.fingerprint, content_digest, known.facts, _stored_source(source))
     try:
-        # libcst is needed only where the ledger does not know the fingerprint.
         facts = None if conf.is_under_test() else scan.facts_of(source)
     except UnreadableSource:
         facts = None
     return version_of(source, content_digest, facts)
 
 
-def read_source(file: str) -> tuple[bytes, str]:
-    """A file's bytes and their digest."""
-    try:
-        with io.open(file, "rb") as stream:  # noqa: UP020 - the tests of commands replace builtins.open
-            source = stream.read()
-    except OSError:
-        source = b""  # only compiled code is there: nothing to compare, but the run still counts
-    return source, hashlib.sha256(source).hexdigest()
-
-
 def version_of(source: bytes, content_digest: str, facts: FileFacts | None) -> VersionFacts:
-    """The version that these bytes are; without facts or a command in them, their digest stands in."""
+    """The version with these bytes; without facts, or a command in them, the digest is its identity."""
     if facts is None or facts.fingerprint is None:
-        return VersionFacts(Fingerprint.of_bytes(content_digest), content_digest, "", stored_source(source))
+        return VersionFacts(Fingerprint.of_bytes(content_digest), content_digest, "", _stored_source(source))
     fingerprint = Fingerprint.parse(facts.fingerprint)
-    return VersionFacts(fingerprint, content_digest, facts.to_text(), stored_source(source))
+    return VersionFacts(fingerprint, content_digest, facts.to_text(), _stored_source(source))
 
 
-def stored_source(source: bytes) -> bytes | None:
-    """The source as far as the ledger is to keep it."""
+def _stored_source(source: bytes) -> bytes | None:
     return source if conf.tracker_settings().store_source else None
 
 
 def run_metadata(kind: Kind, *, given: str = "{}", reason: str = "", user: str = "") -> RunFacts:
-    """One row's worth of it.
+    """What a new row of the history says about who acts, where and why.
 
     Args:
         kind: run, rehearsal, mark or unmark.
         given: the arguments of a run, as JSON text.
-        reason: why somebody decided something without a run.
-        user: who it is, where somebody else than the process's own user decided it.
+        reason: the reason of a decision without a run.
+        user: who decides; empty for the user of this process.
     """
     return RunFacts(
         kind=kind,
         host=processes.host(),
         pid=os.getpid(),
         process=processes.own(),
-        user=(user or _user_of_the_process())[:255],
+        user=(user or _process_user())[:255],
         arguments=given,
         git_revision=git.head_revision(conf.base_dir()),
         reason=redaction.bounded(reason),
     )
 
 
-def _user_of_the_process() -> str:
+def _process_user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # no such uid in this container, or no pwd module

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from scripts_tracker.core.text import duration, escaped, local_time, path_of, who
+from scripts_tracker.core.text import duration, escaped, local_time, who
 from scripts_tracker.core.values import ScriptOptions
 from scripts_tracker.project.detail import next_steps
 from scripts_tracker.reporting.report import tone, version_notes, why
@@ -68,7 +68,7 @@ def _head(detail: ScriptDetail, output: Output) -> Iterator[str]:
 
 def _facts(detail: ScriptDetail) -> Iterator[str]:
     facts = {
-        "Path": path_of(detail.status),
+        "Path": detail.status.path,
         "Options": _options(detail.status.definition),
         "Requires": "\n".join(
             f"{name} ({status.state.value if status else 'does not exist'})"

@@ -85,9 +85,8 @@ def requirement_graph_of(
 
 def _required(status: ScriptStatus, by_id: Mapping[ScriptId, ScriptStatus]) -> dict[Node, None]:
     """What a script requires, each once, in source order."""
-    requires = status.definition.requires if status.definition else ()
     return dict.fromkeys(
-        one.target if one.target is not None and one.target in by_id else one.text for one in requires
+        one.target if one.target is not None and one.target in by_id else one.text for one in status.requires
     )
 
 

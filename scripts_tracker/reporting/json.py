@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from scripts_tracker.core.text import finding_to_json, path_of
+from scripts_tracker.core.text import finding_to_json
 from scripts_tracker.reporting.report import why
 
 if TYPE_CHECKING:
@@ -53,19 +53,18 @@ def _status(status: ScriptStatus) -> dict[str, Any]:
     """One script, with nulls where it has no file or no record."""
     definition, record = status.definition, status.record
     applied_at = record.applied_at if record else None
-    requires = definition.requires if definition else ()
     return {
         "script": str(status.id),
         "state": status.state.value,
         "needs_action": status.state.needs_action,
-        "path": path_of(status),
+        "path": status.path,
         "help": definition.help if definition else "",
         "fingerprint": str(definition.fingerprint) if definition and definition.fingerprint else None,
-        "requires": [str(required.target or required.text) for required in requires],
+        "requires": [str(required.target or required.text) for required in status.requires],
         "applied_at": applied_at.isoformat() if applied_at else None,
         "applied_fingerprint": str(record.applied) if record and record.applied else None,
-        "tags": list(definition.options.tags) if definition else [],
-        "watches": [one.module for one in definition.watches] if definition else [],
+        "tags": list(status.tags),
+        "watches": [one.module for one in status.watches],
         "changed_modules": list(status.changed_modules),
     }
 

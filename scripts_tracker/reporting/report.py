@@ -82,12 +82,10 @@ class Report(NamedTuple):
 
 def compared_by_bytes(status: ScriptStatus) -> str:
     """Why the bytes were compared and not the code; empty if the code was compared, or nothing was."""
-    record, definition = status.record, status.definition
+    record = status.record
     if record is None or status.state not in {State.APPLIED, State.MODIFIED, State.EDITED}:
         return ""
-    return record.bytes_only or watches.bytes_only(
-        definition.watches if definition else (), record.applied_watched
-    )
+    return record.bytes_only or watches.bytes_only(status.watches, record.applied_watched)
 
 
 def version_notes(
@@ -107,7 +105,7 @@ def version_notes(
 def why(status: ScriptStatus) -> str:
     """Why the script is in its state, as half a sentence."""
     applied = local_time(status.record.applied_at) if status.record else ""
-    run = status.record.last_run if status.record else None
+    run = status.last_run
     started = describe_start(run) if run else ""
     words = {
         State.UNREADABLE: _unreadable(status),
@@ -124,8 +122,8 @@ def why(status: ScriptStatus) -> str:
         State.MISSING: f"applied on {applied}, {_absence(status)}",
     }
     reason = words[status.state]
-    if status.state not in {State.MODIFIED, State.EDITED} and status.definition:
-        missing = watches.missing_words(status.definition.watches)
+    if status.state not in {State.MODIFIED, State.EDITED}:
+        missing = watches.missing_words(status.watches)
         reason += f"; {missing}" if missing else ""
     by_bytes = compared_by_bytes(status)
     return f"{reason}; only the bytes could be compared: {by_bytes}" if by_bytes else reason
@@ -163,5 +161,5 @@ def _modified(status: ScriptStatus, applied: str) -> str:
 
 
 def _unreadable(status: ScriptStatus) -> str:
-    words = watches.unreadable_words(status.definition.watches) if status.definition else ""
+    words = watches.unreadable_words(status.watches)
     return f"{words or 'the file cannot be parsed'}, see the problems below"

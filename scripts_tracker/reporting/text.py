@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import escaped, path_of
+from scripts_tracker.core.text import escaped
 from scripts_tracker.reporting.report import compared_by_bytes, tone, why
 from scripts_tracker.reporting.terminal import wrapped
 
@@ -71,7 +71,7 @@ def _sections(
         style = output.style.ERROR if tone(state) == "trouble" else output.style.MIGRATE_HEADING
         yield style(f"{state.label} scripts ({len(group)}):")
         for status in group:
-            yield f"  {output.style.SUCCESS(escaped(path_of(status)))}"
+            yield f"  {output.style.SUCCESS(escaped(status.path))}"
             yield from wrapped(status.definition.help if status.definition else "", "    ", output)
             yield from wrapped(note(status), "    ", output)
 

@@ -125,7 +125,7 @@ class Runner:
 
     def _obstacle(self, status: ScriptStatus, *, is_interrupted: bool) -> Result | None:
         """Why a step is not tried; None if it is."""
-        for required in status.definition.requires if status.definition else ():
+        for required in status.requires:
             result = self._results.get(required.target) if required.target else None
             if result is not None and result.outcome.blocks:
                 text = f"requires {required.target}, which {result.outcome.phrase}"
@@ -164,8 +164,8 @@ class Runner:
             status = self._by_id[planned_status.id]
 
     def _try(self, status: ScriptStatus) -> Result:
-        run = _last_run(status)
-        path = status.definition.location.path if status.definition else ""
+        run = status.last_run
+        path = status.path
         planned = self._planned = PlannedRun(
             Identity(status.id, path, scan.absolute_path(path)),
             (run.pk, run.outcome) if run else None,
@@ -230,8 +230,8 @@ def _options_for(command: BaseCommand, options: RunOptions) -> dict[str, Any]:
 
 def _done_elsewhere(before: ScriptStatus, now: ScriptStatus) -> Result | None:
     """How another process has run the script since it was planned; None if it must still be run."""
-    run = _last_run(now)
-    if run is None or run == _last_run(before):
+    run = now.last_run
+    if run is None or run == before.last_run:
         return None
     is_ours = (run.pid, run.host) == (os.getpid(), processes.host())
     where = "by another script of this run" if is_ours else f"on {run.host}, process {run.pid}"
@@ -263,10 +263,6 @@ def _holder_of(script_id: ScriptId, seconds: float) -> RunRecord | None:
         return None
     is_held = record.lease_live or leases.is_held_unrenewed(record.last_run)
     return record.last_run if is_held else None
-
-
-def _last_run(status: ScriptStatus) -> RunRecord | None:
-    return status.record.last_run if status.record else None
 
 
 def _in_a_line(error: BaseException) -> str:

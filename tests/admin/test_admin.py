@@ -197,11 +197,11 @@ def test_a_decision_about_a_script_that_changed_meanwhile_is_asked_again(
 @pytest.mark.parametrize(
     ("script", "view", "words"),
     [
-        ("shop.applied", "mark", "it is applied already"),
-        ("shop.new", "unmark", "there is nothing to forget"),
-        ("shop.broken", "mark", "cannot be analysed"),
-        ("shop.held", "mark", "it is being run"),
-        ("shop.held", "unmark", "it is being run"),
+        ("shop.applied", "mark", "already applied"),
+        ("shop.new", "unmark", "there is nothing to unmark"),
+        ("shop.broken", "mark", "cannot be parsed"),
+        ("shop.held", "mark", "it is running"),
+        ("shop.held", "unmark", "it is running"),
     ],
 )
 def test_an_impossible_decision_is_refused_with_the_reason(
@@ -410,8 +410,8 @@ def test_the_page_names_the_watched_modules_that_changed(shop: Callable[..., Pat
     assert "which it watches" not in text_of(ada, f"{LIST}shop.first/change/")
     module.write_text("RATE = 19\n")
     page = text_of(ada, f"{LIST}shop.first/change/").partition("What changed</h2>")[2]
-    assert "shop.pricing, which it watches, changed. The ledger keeps no source of watched modules" in page
-    assert "own file is the same, byte for byte." in page
+    assert "shop.pricing, which it watches, changed. The ledger does not store watched modules" in page
+    assert "own file: The two are the same, byte for byte." in page
 
 
 def test_the_page_says_that_no_source_is_stored(
@@ -421,7 +421,7 @@ def test_the_page_says_that_no_source_is_stored(
     shop("shop.first")
     applied("shop.first")
     shop("shop.first", body="x = 2")
-    assert "keeps no source of what ran here" in text_of(ada, f"{LIST}shop.first/change/")
+    assert "The source of this version was not stored" in text_of(ada, f"{LIST}shop.first/change/")
 
 
 def test_a_file_of_which_only_the_formatting_changed_is_still_applied(

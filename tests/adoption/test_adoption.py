@@ -222,7 +222,7 @@ def test_runs_are_adopted_once_and_a_plan_changes_nothing(old: OldTracker) -> No
     assert len(everything(old.project, old.table)) == 5
     words = old.project.manage("check_scripts").out
     assert "shop.second: the file changed since it was applied on 2020-02-01 20:02" in words
-    assert "its fingerprint is by algorithm md5" in words
+    assert "its fingerprint uses algorithm md5" in words
     told = old.project.manage("show_script", "second").out
     assert "what changed:" not in told
     assert "if only its formatting changed: manage.py check_scripts --mark-applied shop.second" in told

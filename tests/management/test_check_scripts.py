@@ -27,7 +27,7 @@ WRONG = {
     "an untracked command": (["ordinary"], "there is no tracked script 'ordinary'"),
     "a reason without a decision": (["--reason", "x"], "--reason goes with"),
     "names beside --mark-all-applied": (["first", "--mark-all-applied"], "--mark-applied NAME"),
-    "forgetting what was never applied": (["--unmark", "first"], "there is nothing to forget"),
+    "forgetting what was never applied": (["--unmark", "first"], "there is nothing to unmark"),
 }
 
 
@@ -125,7 +125,7 @@ def test_mark_applied_and_unmark_change_only_what_is_named(shop: Project) -> Non
 def test_a_script_that_cannot_be_marked_is_named_and_the_rest_is_done(shop: Project) -> None:
     shop.path("shop.first").write_text("from scripts_tracker import tracked_script\ndef broken(:\n")
     result = shop.manage("check_scripts", "--mark-all-applied", code=1)
-    assert "shop.first skipped: the file cannot be analysed; mend it first" in result.err
+    assert "shop.first skipped: the file cannot be parsed; fix it first" in result.err
     assert shop.states() == {"shop.first": "unreadable", "shop.second": "applied", "stock.third": "applied"}
 
 

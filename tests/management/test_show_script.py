@@ -200,15 +200,15 @@ def test_a_script_whose_file_is_gone_or_moved_can_be_shown(shop: Project) -> Non
         shop, *([name] for name in names), *([name, "--diff"] for name in names)
     )
     assert "the file is gone" in gone
-    assert "The file is gone: there is nothing" in gone_diff
+    assert "The file is gone, so there is nothing" in gone_diff
     assert "applied as shop.first, whose file is gone" in moved
-    assert "The code is what was applied as shop.first" in moved_diff
+    assert "The same code was applied as shop.first" in moved_diff
 
 
 def test_without_a_source_it_says_so_and_what_to_do(shop: Project) -> None:
     shop.python("from scripts_tracker.models import ScriptVersion; ScriptVersion.objects.update(source=None)")
     diff, text, new = show(shop, ["first", "--diff"], ["first"], ["second", "--diff"])
-    assert "The ledger keeps no source of what ran here; by its fingerprint the code is the same." in diff
+    assert "The source of this version was not stored; by its fingerprint the code is the same." in diff
     assert '"store_source" is on' in diff
     assert "source not stored" in text
     assert "was never applied here" in new
@@ -223,7 +223,7 @@ def test_without_a_source_other_code_is_not_called_the_same_and_no_diff_is_offer
     told = show(shop, ["first", "--diff"], ["daily", "--diff"], ["first"])
     assert [text.split(":")[1].split()[0] for text in told] == ["modified", "recurring", "modified"]
     for text in told[:2]:
-        assert "The ledger keeps no source of what ran here. It keeps that" in text
+        assert "The source of this version was not stored. Sources are stored" in text
     assert "--diff" not in told[2]
 
 
@@ -231,7 +231,7 @@ def test_a_file_that_was_broken_from_the_start_is_offered_no_diff(shop: Project)
     shop.command("shop.broken").write_text("@tracked_script\ndef (")
     (text,) = show(shop, ["broken"])
     assert "--diff" not in text
-    assert "when it is mended: manage.py check_scripts shop.broken" in text
+    assert "when it is fixed: manage.py check_scripts shop.broken" in text
 
 
 def test_without_a_diff_nothing_is_imported_that_compares(shop: Project) -> None:
@@ -340,4 +340,4 @@ def test_a_source_that_is_damaged_is_called_that() -> None:
     record = record._replace(applied_content="c" * 64, applied_at=NOON)
     status = ScriptStatus(record.id, State.MODIFIED, definition("shop.first"), record)
     found = detail.compare(status)
-    assert (found.lines, found.note) == ((), "The source that the ledger keeps of it is damaged.")
+    assert (found.lines, found.note) == ((), "The stored source of this version is damaged.")

@@ -58,7 +58,7 @@ def test_the_new_script_is_formatted_and_as_requested(made: Scaffold, tmp_path: 
 
 @pytest.mark.parametrize("text", ["$nothing", "$", "${help", "100 $% of it"])
 def test_a_template_with_an_unknown_variable_is_refused(text: str) -> None:
-    with pytest.raises(NotScaffolded, match=r"it may use \$app_label, \$name"):
+    with pytest.raises(NotScaffolded, match=r"the variables are \$app_label, \$name"):
         scaffold.render(Scaffold(ABOUT, "x"), text)
 
 

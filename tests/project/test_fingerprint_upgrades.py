@@ -255,7 +255,7 @@ def test_an_unreadable_version_is_upgraded_once_it_can_be_read(shop: Project) ->
 
 
 BROKEN = {
-    "that was not kept": ("None", "its source was not kept"),
+    "that was not kept": ("None", "its source was not stored"),
     "that is damaged": ("b'damaged'", "its stored source is damaged"),
 }
 
@@ -269,7 +269,7 @@ def test_without_a_source_the_bytes_decide_and_the_check_says_so(
     forget_sources(shop, value)
     edit(shop, "shop.edited")
     black(shop.path("shop.formatted"))
-    reason = f"only the bytes could be compared: its fingerprint is by algorithm st0, not st1, and {words}"
+    reason = f"only the bytes could be compared: its fingerprint uses algorithm st0, not st1, and {words}"
     notice = " ".join(shop.migrate().out.split())
     assert "the file changed since it was applied on" in notice
     assert notice.count(reason) == 2
@@ -304,7 +304,7 @@ def test_a_stored_source_that_cannot_be_analysed_any_more_leaves_the_bytes(shop:
     )
     use_another_algorithm(shop)
     assert shop.states()["shop.same"] == "modified"
-    assert "and its stored source cannot be analysed: " in why(shop, "shop.same")
+    assert "and its stored source cannot be parsed: " in why(shop, "shop.same")
     assert algorithms(shop) == ["st0"]
 
 

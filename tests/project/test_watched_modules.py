@@ -112,8 +112,8 @@ def test_a_diff_without_lines_names_the_modules_that_made_it_modified(
     found = shown(shop, *options)
     assert (found["text"], found["changed_modules"]) == ("", ["shop.pricing"])
     assert found["note"] == (
-        "shop.pricing, which it watches, changed. The ledger keeps no source of watched modules; git has it."
-        " The script's own file is the same, byte for byte."
+        "shop.pricing, which it watches, changed. The ledger does not store watched modules; git has their changes."
+        " The script's own file: The two are the same, byte for byte."
     )
     text = shop.manage("show_script", "fix", "--diff", *options).out
     assert "shop.pricing, which it watches, changed." in text
@@ -126,7 +126,7 @@ def test_a_diff_of_the_script_names_the_modules_besides(shop: Project) -> None:
     file = shop.path("shop.fix")
     file.write_text(f"# a comment\n{file.read_text()}")
     found = shown(shop)
-    assert "The code of the script's own file is the same: only formatting" in found["note"]
+    assert "The script's own file: The code is the same: only formatting" in found["note"]
     assert (found["text"], found["changed_modules"]) == ("", ["shop.pricing"])
     file.write_text(file.read_text() + "x = 1\n")
     found = shown(shop)
@@ -183,11 +183,11 @@ def test_a_module_that_cannot_be_analysed_stands_in_the_way_of_its_watcher_alone
     ]
     assert [(one["code"], one["path"]) for one in document["problems"]] == [("ST000", "shop/pricing.py")]
     shop.manage("check_scripts", "--check", code=4)
-    assert "shop.pricing, which it watches, cannot be analysed" in why(shop)
+    assert "shop.pricing, which it watches, cannot be parsed" in why(shop)
     refused = shop.manage("check_scripts", "--mark-applied", "fix", code=None)
-    assert "shop.pricing, which it watches, cannot be analysed; mend it first" in refused.text
+    assert "shop.pricing, which it watches, cannot be parsed; fix it first" in refused.text
     result = " ".join(shop.manage("run_scripts", code=None).text.split())
-    assert "shop.pricing, which it watches, cannot be analysed" in result
+    assert "shop.pricing, which it watches, cannot be parsed" in result
     assert found(shop, "shop.other") == ("applied", [])
 
 
@@ -211,7 +211,7 @@ def test_a_module_that_a_base_class_begins_to_watch_makes_its_scripts_modified(s
     shop.manage("fix")
     base.write_text(base.read_text().replace("@tracked_script\n", WATCH + "\n"))
     assert found(shop) == ("modified", ["shop.pricing", "shop"])
-    assert "shop.pricing and shop, which it watches, were not looked at then" in why(shop)
+    assert "shop.pricing and shop, which it watches, were not watched then" in why(shop)
     shop.manage("fix")
     assert found(shop) == ("applied", [])
 
@@ -246,7 +246,7 @@ def test_after_an_upgrade_of_the_algorithm_other_bytes_are_a_change_that_says_so
     shop.python(FOREIGN)
     shop.write("shop/pricing.py", "# reformatted with the upgrade\n" + PRICING)
     assert found(shop) == ("modified", ["shop.pricing"])
-    words = "only the bytes could be compared: the fingerprint of shop.pricing is by algorithm st0, not st1"
+    words = "only the bytes could be compared: the fingerprint of shop.pricing uses algorithm st0, not st1"
     assert words in why(shop)
 
 

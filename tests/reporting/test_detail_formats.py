@@ -144,7 +144,7 @@ def test_a_script_with_everything() -> None:
         "  the last run failed (started 2026-05-01 12:00 by deploy on",
         "  web-1, process 42)",
         "  run it: manage.py run_scripts a.x",
-        "  mended by hand: manage.py check_scripts --mark-applied a.x",
+        "  fixed by hand: manage.py check_scripts --mark-applied a.x",
         "",
         "  Does a.x",
         "",
@@ -238,7 +238,7 @@ def test_a_script_that_needs_action_shows_the_command_to_type(state: State) -> N
 
 
 KEPT, NOT_KEPT = Past((), 0, (version("a"),)), Past((), 0, (version("a", has_source=False),))
-DIFF, MARK, MENDED = "what changed", "if only its formatting changed", "when it is mended"
+DIFF, MARK, FIXED = "what changed", "if only its formatting changed", "when it is fixed"
 OFFERS: dict[str, tuple[ScriptDefinition, ScriptRecord, Past, list[str]]] = {
     "other code than the source that is kept": (
         definition("a.x", "b"),
@@ -250,7 +250,7 @@ OFFERS: dict[str, tuple[ScriptDefinition, ScriptRecord, Past, list[str]]] = {
     "other code, and no version at all": (definition("a.x", "b"), record("a.x", "a"), Past(), ["run it"]),
     "other bytes, and no source": (
         definition("a.x", "b"),
-        record("a.x", "a")._replace(bytes_only="its source was not kept"),
+        record("a.x", "a")._replace(bytes_only="its source was not stored"),
         NOT_KEPT,
         [MARK, "run it"],
     ),
@@ -266,13 +266,13 @@ OFFERS: dict[str, tuple[ScriptDefinition, ScriptRecord, Past, list[str]]] = {
         KEPT,
         [DIFF, "run it"],
     ),
-    "a file that was broken from the start": (definition("a.x", None), record("a.x"), Past(), [MENDED]),
-    "a file that was broken since": (definition("a.x", None), record("a.x", "a"), KEPT, [DIFF, MENDED]),
+    "a file that was broken from the start": (definition("a.x", None), record("a.x"), Past(), [FIXED]),
+    "a file that was broken since": (definition("a.x", None), record("a.x", "a"), KEPT, [DIFF, FIXED]),
     "a watched module that is broken": (
         definition("a.x", "a", watches=("pricing=?",)),
         record("a.x", "a", watched=("pricing=a",)),
         KEPT,
-        [MENDED],
+        [FIXED],
     ),
     "what is not to run again": (definition("a.x", "b", rerun="once"), record("a.x", "a"), NOT_KEPT, []),
 }

@@ -314,15 +314,15 @@ WATCHES = {
         record("a.x", "a", watched=("a.p=a", "a.q=a")),
         "a.x: the code changed since it was applied on 2026-05-01 12:00; a.p and a.q, which it watches, changed",
     ),
-    "a module is gone and another was not looked at": (
+    "a module is gone and another was not watched": (
         definition("a.x", watches=("a.p=", "a.q=a"), rerun="once"),
         record("a.x", "a", watched=("a.p=a",)),
-        "a.x: a.p, which it watches, is gone; a.q, which it watches, was not looked at then; applied on 2026-05-01",
+        "a.x: a.p, which it watches, was removed; a.q, which it watches, was not watched then; applied on 2026-05-01",
     ),
     "a module cannot be analysed": (
         definition("a.x", watches=("a.p=?",)),
         record("a.x", "a", watched=("a.p=a",)),
-        "a.x: a.p, which it watches, cannot be analysed, see the problems below",
+        "a.x: a.p, which it watches, cannot be parsed, see the problems below",
     ),
     "a module never existed, and the script ran anyway": (
         definition("a.x", watches=("a.p=",)),
@@ -337,7 +337,7 @@ WATCHES = {
     "a module could not be analysed then": (
         definition("a.x", watches=("a.p=a",)),
         record("a.x", "a", watched=("a.p=?",)),
-        "; only the bytes could be compared: a.p could not be analysed then",
+        "; only the bytes could be compared: a.p could not be parsed then",
     ),
 }
 
@@ -362,7 +362,7 @@ def test_the_algorithm_of_a_module_is_named_where_only_its_bytes_could_be_compar
     )
     kept = record("a.x", "a")._replace(applied_watched=(old,))
     found = text(report([definition("a.x", watches=("a.p=a",))], [kept]))
-    assert "only the bytes could be compared: the fingerprint of a.p is by algorithm st0, not st1" in found
+    assert "only the bytes could be compared: the fingerprint of a.p uses algorithm st0, not st1" in found
 
 
 EXITS = {

@@ -275,7 +275,7 @@ def test_a_script_whose_default_is_a_rehearsal_is_not_applied(jobs: Jobs) -> Non
     jobs.script("b", requires="a")
     result = jobs.run()
     assert " s (dry run: not marked as applied)" in result.out
-    assert "  jobs.b: requires jobs.a, which was run, which does not count as applied" in result.out
+    assert "  jobs.b: requires jobs.a, which was run, but not marked as applied" in result.out
     assert (result.code, jobs.states()) == (1, {"a": "new", "b": "new"})
 
 
