@@ -56,23 +56,28 @@ def _for_each(work: Callable[[str], object], texts: list[str]) -> None:
 
 def _checked() -> ProjectIndex:
     """A scan as check_scripts has it, each with the cache as it is on disk."""
-    from scripts_tracker.ledger import queries
     from scripts_tracker.project import scan
 
-    cache = scan.cache()
-    return scan.scan(scan.KnownFacts(queries.known_facts, cache), cache)
+    return scan.scan(scan.cache(more=_known))
+
+
+def _known() -> dict[str, str]:
+    """The facts in the ledger, by the keys of the cache."""
+    from scripts_tracker.analysis.store.cache import FACTS, key_of
+    from scripts_tracker.ledger import queries
+
+    return {key_of(FACTS, digest): facts for digest, facts in queries.known_facts().items()}
 
 
 def known(manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
     """Scan with the facts of the ledger, with and without a cache, against reading the same files."""
-    from scripts_tracker.ledger import queries
     from scripts_tracker.project import scan
 
-    facts = queries.known_facts()
+    facts = _known()
     paths = [os.path.abspath(path) for path in manifest["commands"]]
     _checked()
     measured = _in_turn({"read": lambda: _read(paths), "scan": _checked}, rounds)
-    bare = _in_turn({"bare": lambda: scan.scan(scan.KnownFacts(lambda: facts))}, 3)
+    bare = _in_turn({"bare": lambda: scan.scan(scan.cache("", lambda: facts))}, 3)
     return {**measured, **bare, "definitions": len(_checked().definitions)}
 
 
@@ -83,12 +88,12 @@ def unseen(manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:
     from scripts_tracker.project import scan
 
     texts = [content.decode() for content in _read(manifest["tracked"])]
-    works = {
+    works: dict[str, Callable[[], object]] = {
         "parse": lambda: _for_each(libcst.parse_module, texts),
-        "scan": lambda: scan.scan(scan.KnownFacts(dict)),
+        "scan": scan.scan,
     }
     measured = _in_turn(works, rounds)
-    return {**measured, "definitions": len(scan.scan(scan.KnownFacts(dict)).definitions)}
+    return {**measured, "definitions": len(scan.scan().definitions)}
 
 
 def lint(manifest: dict[str, list[str]], rounds: int) -> dict[str, Any]:

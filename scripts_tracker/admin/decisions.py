@@ -65,7 +65,7 @@ DECISIONS = {
         "Marked as applied",
         marks.why_not_to_mark,
         lambda overview, status, reason, user: marks.mark_applied(
-            [status], reason, overview.facts, user=user
+            [status], reason, overview.cache, user=user
         ),
     ),
     "unmark": Decision(

@@ -99,7 +99,7 @@ class _Matcher:
 
     def __init__(self, rows: Sequence[Row], overview: ProjectStatus) -> None:
         self.definitions = {status.id: status.definition for status in overview.statuses if status.definition}
-        self._store = overview.facts
+        self._cache = overview.cache
         self._latest = {row.digest: row for row in rows}
         self._fingerprints_seen: dict[str, frozenset[Fingerprint]] = {}
         # Newest first; under None those of paths without a script.
@@ -194,7 +194,7 @@ class _Matcher:
 
     def _facts(self, source: bytes) -> FileFacts | None:
         try:
-            return self._store.get(hashlib.sha256(source).hexdigest()) or scan.facts_of(source)
+            return self._cache.facts(hashlib.sha256(source).hexdigest()) or scan.facts_of(source)
         except UnreadableSource:
             return None
 

@@ -2,3 +2,8 @@
 
 Hands out ``engine`` and ``cli``. Knows neither Django nor the ledger, and imports nothing from the project that it checks.
 """
+
+from typing import Final
+
+RULES_VERSION: Final = 4
+"""Counts up whenever rules are added, dropped or find something else."""

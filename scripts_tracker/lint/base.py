@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.analysis.findings import Findings
     from scripts_tracker.analysis.source.reading import CommandFile
-    from scripts_tracker.analysis.store.cache import FactStore
+    from scripts_tracker.analysis.store.cache import Cache
     from scripts_tracker.core.values import Finding, ScriptDefinition, ScriptId
     from scripts_tracker.lint.file import Tree
     from scripts_tracker.lint.layout import Request
@@ -48,7 +48,7 @@ class Run(NamedTuple):
         modules: absolute paths of Python files that may be misplaced scripts; those below the root start with
             ``request.root`` as it is written.
         since: the git revision to compare with; empty for none.
-        store: the facts of files that were analysed before.
+        cache: has the facts of files that were analysed before, and takes new ones.
     """
 
     request: Request
@@ -57,7 +57,7 @@ class Run(NamedTuple):
     files: Sequence[CommandFile] = ()
     modules: Sequence[str] = ()
     since: str = ""
-    store: FactStore | None = None
+    cache: Cache | None = None
 
 
 class Rule:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import NoReturn
 
-    from scripts_tracker.analysis.store.cache import FactCache
+    from scripts_tracker.analysis.store.cache import Cache
     from scripts_tracker.core.values import Finding
     from scripts_tracker.lint.engine import Session
 
@@ -134,7 +134,7 @@ def _run(options: argparse.Namespace) -> int:
     return FOUND if found else CLEAN
 
 
-def _fixed(session: Session, cache: FactCache | None, found: list[Finding]) -> list[Finding]:
+def _fixed(session: Session, cache: Cache | None, found: list[Finding]) -> list[Finding]:
     """What is left after all fixes; one fix may bring further findings to light, so there are several rounds."""
     from scripts_tracker.lint import fixing
 
@@ -196,10 +196,10 @@ def _root(given: str | None, paths: Sequence[str]) -> str:
     return lint_config.folder_of_project(os.getcwd()) or lint_config.folder_of_project(start) or os.getcwd()
 
 
-def _cache(root: str) -> FactCache:
-    from scripts_tracker.analysis.store.cache import FactCache
+def _cache(root: str) -> Cache:
+    from scripts_tracker.analysis.store.cache import Cache
 
-    return FactCache(root)
+    return Cache(root)
 
 
 def _information(options: argparse.Namespace) -> str:

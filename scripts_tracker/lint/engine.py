@@ -6,26 +6,26 @@ import os
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.facts.values import RULES_VERSION
 from scripts_tracker.analysis.findings import Findings
 from scripts_tracker.analysis.linking.scanning import command_files
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.store import index_cache
+from scripts_tracker.analysis.store.index_cache import CachedIndex
 from scripts_tracker.core.tuples import NamedTuple
-from scripts_tracker.lint import layout
+from scripts_tracker.lint import RULES_VERSION, layout
 from scripts_tracker.lint.layout import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from scripts_tracker.analysis.linking.scanning import Scan
+    from scripts_tracker.analysis.linking.linker import Linker
     from scripts_tracker.analysis.source.reading import CommandFile
-    from scripts_tracker.analysis.store.cache import FactCache, FactStore
-    from scripts_tracker.analysis.store.index_cache import Basis, IndexMemory
+    from scripts_tracker.analysis.store.cache import Cache
+    from scripts_tracker.analysis.store.index_cache import Inputs
     from scripts_tracker.core.values import Finding, ProjectIndex, ScriptDefinition
     from scripts_tracker.lint.base import Run, RunRule
     from scripts_tracker.lint.config import Config
-    from scripts_tracker.lint.hits import LintStore
+    from scripts_tracker.lint.hits import KnownHits
     from scripts_tracker.lint.values import Hit
 
 
@@ -45,64 +45,53 @@ def listed(request: Request) -> Listing:
 
 
 def project_findings(
-    request: Request,
-    store: FactStore | None = None,
-    memory: IndexMemory | None = None,
-    listing: Listing | None = None,
+    request: Request, cache: Cache | None = None, listing: Listing | None = None
 ) -> ProjectIndex:
     """The scripts of a project, and everything that is wrong with their files, except what ``# noqa`` hides.
 
     Args:
         request: what to lint.
-        store: knows the facts of bytes that were analysed before.
-        memory: remembers whole results, for as long as nothing that they depend on changes.
+        cache: has facts and indexes from before, and takes new ones.
         listing: what was listed just now.
     """
     files, findings, since = listing or listed(request)
-    key = _key(request)
-    known = index_cache.recalled(memory.recall(key), files, since) if memory and not any(findings) else None
-    if known is not None and known.project is not None:
-        if memory and known.fresh is not None:
-            memory.remember(key, known.fresh)
-        return known.project
+    # Which files are ignored is a part of what is remembered.
+    key = index_cache.key_of("lint", RULES_VERSION, request.dirs, request.root, request.import_roots)
+    cached = CachedIndex(None if any(findings) else cache, key, files, since)
+    if cached.index is not None:
+        return cached.index
     # From here on, dozens of modules: only where something has changed.
+    from scripts_tracker.analysis.linking.linker import Linker
     from scripts_tracker.analysis.linking.modules import Finder
-    from scripts_tracker.analysis.linking.scanning import Scan
-    from scripts_tracker.analysis.store.cache import MemoryStore
-    from scripts_tracker.lint.hits import WITH_HITS, LintStore
+    from scripts_tracker.analysis.store.cache import Cache
+    from scripts_tracker.lint.hits import QUESTION, KnownHits
     from scripts_tracker.lint.noqa import Comments
 
-    kept = LintStore(store if store is not None else MemoryStore())
-    finder = Finder(request.dirs, request.root, request.import_roots)
-    scan = Scan(files, finder, kept, findings, (WITH_HITS,))
-    index = scan.index(_with_hits(known.basis if known else None, kept))
-    said = _Said(files, index, scan, kept, findings)
+    kept = Cache() if cache is None else cache
+    finder, hits = Finder(request.dirs, request.root, request.import_roots), KnownHits(kept)
+    linker = Linker(files, finder, kept, findings, QUESTION)
+    index = linker.index(cached.inputs if _are_known(cached.inputs, hits) else None)
+    said = _Said(files, index, linker, hits, findings)
     findings.take(said.by_files())
     findings.take(said.by_project())
     comments = Comments(
-        request.root, {one.location.path: kept.read(one.content_digest) for one in said.scripts}
+        request.root, {one.location.path: hits.of(one.content_digest) for one in said.scripts}
     )
     index = index._replace(findings=tuple(comments.applied(tuple(findings))))
-    if memory and (text := scan.remembered(index, since)) is not None:
-        memory.remember(key, text)
+    cached.keep(index, linker.inputs)
     return index
 
 
-def _with_hits(basis: Basis | None, store: LintStore) -> Basis | None:
-    """What holds from before, if it is still known what the rules said of those files."""
-    if basis is None:
-        return None
-    scripts = [one for one in basis.outcomes.values() if one.definition]
+def _are_known(inputs: Inputs | None, hits: KnownHits) -> bool:
+    """Whether it is known what the rules found in the files of an earlier pass."""
+    if inputs is None:
+        return False
+    scripts = [one for one in inputs.outcomes.values() if one.definition]
     digests = {one.definition.content_digest for one in scripts if one.definition}
     digests.update(
-        basis.digests.get(path) or basis.read.get(path, "") for one in scripts for path, _ in one.lineage
+        inputs.digests.get(path) or inputs.read.get(path, "") for one in scripts for path, _ in one.mro
     )
-    return basis if all(map(store.knows, digests)) else None
-
-
-def _key(request: Request) -> str:
-    # Which files are ignored is a part of what is remembered.
-    return index_cache.key_of("lint", RULES_VERSION, request.dirs, request.root, request.import_roots)
+    return all(map(hits.has, digests))
 
 
 class _Said:
@@ -112,20 +101,20 @@ class _Said:
         self,
         files: Sequence[CommandFile],
         index: ProjectIndex,
-        scan: Scan,
-        store: LintStore,
+        linker: Linker,
+        hits: KnownHits,
         findings: Findings,
     ) -> None:
         self.scripts = [one for one in index.definitions if one.fingerprint is not None]
         self._files = files
-        self._scan = scan
-        self._store = store
+        self._linker = linker
+        self._hits = hits
         self._findings = findings
 
     def by_files(self) -> Iterator[Finding]:
         """What the rules over trees say."""
         for script in self.scripts:
-            for code, hit in self._store.read(script.content_digest).hits:
+            for code, hit in self._hits.of(script.content_digest).hits:
                 yield self._finding(script.location.path, code, hit)
             yield from self._inherited(script)
 
@@ -142,8 +131,8 @@ class _Said:
     def _inherited(self, script: ScriptDefinition) -> Iterator[Finding]:
         """What stands in the methods that a script takes over from classes of other files of the project."""
         ended: set[str] = set()
-        for path, name in self._scan.inherited(script.id):
-            hits, shown = self._store.read(self._scan.digest_of(path)), self._findings.shown(path)
+        for path, name in self._linker.mro(script.id):
+            hits, shown = self._hits.of(self._linker.digest_of(path)), self._findings.shown(path)
             if shown not in {script.location.path, path}:
                 for code, hit in hits.hits:
                     if hit.where and hit.where.owner == name and hit.where.method not in ended:
@@ -173,7 +162,7 @@ class Session(NamedTuple):
     paths: tuple[str, ...] | None = None
     since: str = ""
 
-    def findings(self, cache: FactCache | None = None) -> list[Finding]:
+    def findings(self, cache: Cache | None = None) -> list[Finding]:
         """The findings to report, sorted, each once.
 
         Args:
@@ -183,14 +172,14 @@ class Session(NamedTuple):
             WrongUseError: git has no such revision.
         """
         listing = listed(self.request)
-        index = project_findings(self.request, cache, cache, listing)
+        index = project_findings(self.request, cache, listing)
         found = {*index.findings, *self._of_this_run(index, cache, listing.files)}
         if cache is not None:
             cache.save()
         return sorted(one for one in found if self.config.reports(one) and self._covers(one.location.path))
 
     def _of_this_run(
-        self, index: ProjectIndex, cache: FactCache | None, files: Sequence[CommandFile]
+        self, index: ProjectIndex, cache: Cache | None, files: Sequence[CommandFile]
     ) -> Iterator[Finding]:
         from scripts_tracker.lint.base import Run
 

@@ -12,10 +12,9 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.facts.extraction import Extraction
+from scripts_tracker.analysis.facts.extraction import Extraction, extract
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.source.parsing import decode, parse, source_encoding
-from scripts_tracker.analysis.store.compiling import compiled
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.lint import noqa
 from scripts_tracker.lint.file import Tree
@@ -54,7 +53,7 @@ def fixed(source: bytes, findings: Iterable[Finding]) -> bytes:
     if changed == source:
         return source
     with contextlib.suppress(UnreadableSource):
-        compiled(changed)
+        extract(changed)
         return changed
     return source
 

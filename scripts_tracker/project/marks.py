@@ -15,7 +15,7 @@ from scripts_tracker.project.versions import run_metadata
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from scripts_tracker.analysis.store.cache import FactStore
+    from scripts_tracker.analysis.store.cache import Cache
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import ScriptDefinition, ScriptId
 
@@ -52,20 +52,20 @@ def why_not_to_unmark(status: ScriptStatus) -> str:
 
 
 def mark_applied(
-    statuses: Iterable[ScriptStatus], reason: str, store: FactStore, *, user: str = ""
+    statuses: Iterable[ScriptStatus], reason: str, cache: Cache, *, user: str = ""
 ) -> MarkResult:
     """Mark scripts as applied, in the version that their files hold now.
 
     Args:
         statuses: the scripts, as a check found them.
         reason: for the history.
-        store: the facts that the check read.
+        cache: has the facts that the check read.
         user: who decides; empty for the user of this process.
     """
     marks, refused = [], []
     for status in statuses:
         why = why_not_to_mark(status)
-        mark = _mark_of(status.definition, store) if status.definition is not None and not why else None
+        mark = _mark_of(status.definition, cache) if status.definition is not None and not why else None
         if mark is not None:
             marks.append(mark)
         else:
@@ -74,13 +74,13 @@ def mark_applied(
     return MarkResult(tuple(mark.script_id for mark in marks), tuple(refused))
 
 
-def _mark_of(definition: ScriptDefinition, store: FactStore) -> Mark | None:
+def _mark_of(definition: ScriptDefinition, cache: Cache) -> Mark | None:
     """The version in the file; None if it has changed since the scan."""
     path = definition.location.path
     source, content_digest = versions.read_source(scan.absolute_path(path))
     if content_digest != definition.content_digest:
         return None
-    facts = store.get(content_digest) or scan.facts_of(source)
+    facts = cache.facts(content_digest) or scan.facts_of(source)
     version = versions.version_of(source, content_digest, facts)
     return Mark(definition.id, path, version, watches.to_text(definition.watches))
 

@@ -6,11 +6,8 @@ values of a whole project, of which the run of one command needs nothing.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from functools import cached_property
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from django.apps import apps
@@ -26,84 +23,23 @@ if TYPE_CHECKING:
 
     from django.apps import AppConfig
 
-    from scripts_tracker.analysis.facts.values import FileFacts, Verdict
-    from scripts_tracker.analysis.store.cache import FactCache, FactStore
+    from scripts_tracker.analysis.facts.values import FileFacts
+    from scripts_tracker.analysis.store.cache import Cache
     from scripts_tracker.core.values import CommandsDir, Finding, ModuleVersion, ProjectIndex
 
 _TAIL = ("management", "commands")
 
 
-class KnownFacts:
-    """A FactStore over what the ledger holds, with a cache for what it does not.
+def cache(root: str | None = None, more: Callable[[], Mapping[str, str]] = dict) -> Cache:
+    """The cache in a folder.
 
     Args:
-        ask: gives facts as text by content digest; asked once, and only where the cache does not know the whole answer.
-        cache: knows further facts, and takes new ones; None where they are to last as long as this.
-        fingerprints: of watched modules, by content digest.
+        root: the folder, the project root by default; empty to keep everything in memory.
+        more: gives further texts by ``cache.key_of``.
     """
+    from scripts_tracker.analysis.store.cache import Cache
 
-    def __init__(
-        self,
-        ask: Callable[[], Mapping[str, str]],
-        cache: FactStore | None = None,
-        fingerprints: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        self._ask = ask
-        self._cache = cache
-        self._fingerprints = fingerprints
-        self._new: dict[str, FileFacts] = {}
-
-    @cached_property
-    def _known(self) -> Mapping[str, str]:
-        return self._ask()
-
-    def verdict(self, digest: str) -> Verdict | None:
-        """What the bytes with this digest are by themselves; None where they are not known or it depends."""
-        from scripts_tracker.analysis.facts.values import verdict_of
-
-        content = self._known.get(digest)
-        if content:
-            with contextlib.suppress(ValueError):
-                return verdict_of(content)
-        return self._cache.verdict(digest) if self._cache else None
-
-    def get(self, digest: str) -> FileFacts | None:
-        """The facts of the bytes with this digest; None where unknown, damaged or of an older analysis."""
-        from scripts_tracker.analysis.facts.values import FileFacts
-
-        content = self._known.get(digest)
-        if content:
-            with contextlib.suppress(ValueError):
-                return FileFacts.from_text(content)
-        if digest in self._new:
-            return self._new[digest]
-        return self._cache.get(digest) if self._cache else None
-
-    def hits(self, digest: str) -> str:
-        """What the rules of the lint say of the bytes with this digest, as text; empty where that is not known."""
-        return self._cache.hits(digest) if self._cache else ""
-
-    def put(self, digest: str, facts: FileFacts) -> None:
-        """Keep the facts of the bytes with this digest."""
-        self._new[digest] = facts
-        if self._cache is not None:
-            self._cache.put(digest, facts)
-
-    def fingerprint(self, digest: str) -> str:
-        """The fingerprint of the bytes with this digest, a command or not; empty where it is not known."""
-        return self._fingerprints.get(digest, "") or (self._cache.fingerprint(digest) if self._cache else "")
-
-    def put_fingerprint(self, digest: str, fingerprint: str) -> None:
-        """Keep the fingerprint of the bytes with this digest."""
-        if self._cache is not None:
-            self._cache.put_fingerprint(digest, fingerprint)
-
-
-def cache(root: str = "") -> FactCache:
-    """The cache in a folder; in the project root, where none is given."""
-    from scripts_tracker.analysis.store.cache import FactCache
-
-    return FactCache(root or conf.base_dir())
+    return Cache(conf.base_dir() if root is None else root, more)
 
 
 def _package_of(app: AppConfig) -> str:
@@ -154,12 +90,11 @@ def is_scanned(app: AppConfig) -> bool:
     return any(os.path.normpath(folder.path) == path for folder in commands_dirs())
 
 
-def scan(store: FactStore | None = None, memory: FactCache | None = None) -> ProjectIndex:
+def scan(cache: Cache | None = None) -> ProjectIndex:
     """Read the project's command files.
 
     Args:
-        store: answers for bytes that were analysed before.
-        memory: answers where nothing at all has changed; written to where something has.
+        cache: has facts and indexes from before; takes new ones, and is saved.
     """
     from scripts_tracker.analysis.linking.scanning import analyse
 
@@ -169,11 +104,10 @@ def scan(store: FactStore | None = None, memory: FactCache | None = None) -> Pro
         import_roots=_import_roots(),
         ignored_files=conf.ignored_files(),
         ignored_prefixes=conf.ignored_prefixes(),
-        store=store,
-        memory=memory,
+        cache=cache,
     )
-    if memory is not None:
-        memory.save()
+    if cache is not None:
+        cache.save()
     return index
 
 
@@ -181,10 +115,10 @@ def watched_modules(names: Sequence[str]) -> tuple[ModuleVersion, ...]:
     """The modules of these dotted names as they are now, found where a check finds them."""
     from scripts_tracker.analysis.findings import Findings
     from scripts_tracker.analysis.linking.arguments import WatchReader
-    from scripts_tracker.analysis.linking.modules import Finder, Library
+    from scripts_tracker.analysis.linking.modules import FactsLoader, Finder
 
     root = conf.base_dir()
-    reader = WatchReader(Finder(commands_dirs(), root, _import_roots()), Library(cache()), Findings(root))
+    reader = WatchReader(Finder(commands_dirs(), root, _import_roots()), FactsLoader(cache()), Findings(root))
     return tuple(reader.version(name) for name in names)
 
 
@@ -217,9 +151,10 @@ def lint() -> list[Finding]:
 
 def facts_of(source: bytes) -> FileFacts:
     """The facts of one file's bytes; raises UnreadableSource for what cannot be analysed."""
-    from scripts_tracker.analysis.linking import scanning
+    # This imports libcst, which takes 0.2 s.
+    from scripts_tracker.analysis.facts.extraction import extract
 
-    return scanning.facts_of(source)
+    return extract(source)
 
 
 def script_of_module(module_name: str) -> ScriptId:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from scripts_tracker.core import states, watches
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from scripts_tracker.analysis.facts.values import FileFacts
-    from scripts_tracker.analysis.store.cache import FactStore
+    from scripts_tracker.analysis.store.cache import Cache
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import (
         Finding,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
         ScriptRecord,
         StoredVersion,
     )
-    from scripts_tracker.project.scan import KnownFacts
 
     Definitions = Mapping[ScriptId, ScriptDefinition]
     Records = Mapping[ScriptId, ScriptRecord]
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 
 
 class ProjectStatus(NamedTuple):
-    """Every script with its state, the problems in the files, and the facts that were read on the way."""
+    """Every script with its state, the problems in the files, and the cache with the facts that were read."""
 
     statuses: tuple[ScriptStatus, ...]
     findings: tuple[Finding, ...]
-    facts: KnownFacts
+    cache: Cache
 
     @property
     def by_id(self) -> Mapping[ScriptId, ScriptStatus]:
@@ -69,12 +69,22 @@ def load_status(*, use_cache: bool = True) -> ProjectStatus:
         LedgerMissing: the database does not have the tables.
     """
     records = queries.records()
-    cache = scan.cache() if use_cache else None
-    facts = scan.KnownFacts(queries.known_facts, cache, queries.watched_fingerprints(records.values()))
-    index = scan.scan(facts, cache)
+    cache = scan.cache(None if use_cache else "", partial(_texts_in_ledger, records.values()))
+    index = scan.scan(cache)
     definitions = {definition.id: definition for definition in index.definitions}
-    records = comparable(_with_unrenewed_leases(records), definitions, facts)
-    return ProjectStatus(states.statuses(index.definitions, records, scan.file_exists), index.findings, facts)
+    records = comparable(_with_unrenewed_leases(records), definitions, cache)
+    return ProjectStatus(states.statuses(index.definitions, records, scan.file_exists), index.findings, cache)
+
+
+def _texts_in_ledger(records: Iterable[ScriptRecord]) -> dict[str, str]:
+    """What the ledger knows about files and watched modules, by the keys of the cache."""
+    from scripts_tracker.analysis.store.cache import FACTS, FINGERPRINT, key_of
+
+    fingerprints = queries.watched_fingerprints(records)
+    return {
+        **{key_of(FACTS, digest): facts for digest, facts in queries.known_facts().items()},
+        **{key_of(FINGERPRINT, digest): one for digest, one in fingerprints.items()},
+    }
 
 
 def _with_unrenewed_leases(records: Records) -> Records:
@@ -85,15 +95,15 @@ def _with_unrenewed_leases(records: Records) -> Records:
     }
 
 
-def comparable(records: Records, definitions: Definitions, store: FactStore) -> Records:
+def comparable(records: Records, definitions: Definitions, cache: Cache) -> Records:
     """The records with fingerprints of the current algorithm, and with the earlier versions where they matter.
 
     Args:
         records: what the ledger knows.
         definitions: what the files hold.
-        store: has the facts of the files, and gets those of stored sources.
+        cache: has the facts of the files, and takes those of stored sources.
     """
-    fingerprinter = _Refingerprinter(store)
+    fingerprinter = _Refingerprinter(cache)
     records = _with_current_fingerprints(records, definitions, fingerprinter)
     records = _with_history(records, definitions, fingerprinter)
     modules = _refingerprinted_modules(records, definitions)
@@ -108,9 +118,9 @@ def comparable(records: Records, definitions: Definitions, store: FactStore) -> 
 class _Refingerprinter:
     """Computes fingerprints of stored versions by the current algorithm; ``found`` is what the ledger should store."""
 
-    def __init__(self, store: FactStore) -> None:
+    def __init__(self, cache: Cache) -> None:
         self.found: dict[int, tuple[Fingerprint, str]] = {}
-        self._store = store
+        self._cache = cache
         self._known: dict[int, tuple[Fingerprint, str]] = {}
 
     def fingerprint(self, version: StoredVersion) -> tuple[Fingerprint, str]:
@@ -123,7 +133,7 @@ class _Refingerprinter:
 
     def _compute(self, version: StoredVersion) -> tuple[Fingerprint, str]:
         # If the file still has the bytes of the version, its facts stand in for a source that is not stored.
-        facts, problem = self._store.get(version.content_digest), ""
+        facts, problem = self._cache.facts(version.content_digest), ""
         try:
             source = _source_of(version)
             facts = facts or self._facts(version, source)
@@ -141,7 +151,7 @@ class _Refingerprinter:
             facts = scan.facts_of(source)
         except UnreadableSource as error:
             raise UnreadableSource(f"its stored source cannot be parsed: {error.reason}") from error
-        self._store.put(version.content_digest, facts)
+        self._cache.put_facts(version.content_digest, facts)
         return facts
 
 

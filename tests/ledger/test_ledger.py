@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from scripts_tracker.analysis.store.cache import MemoryStore
+from scripts_tracker.analysis.store.cache import Cache
 from scripts_tracker.core.values import Fingerprint, ScriptDefinition, ScriptId
 from scripts_tracker.ledger import leases, queries, writing
 from scripts_tracker.ledger.writing import Mark, RunFacts, VersionFacts
@@ -52,7 +52,7 @@ def today(source: bytes) -> Fingerprint:
 
 def comparable(found: Iterable[ScriptDefinition] = ()) -> dict[ScriptId, Fingerprint | None]:
     records = queries.records()
-    result = status.comparable(records, {one.id: one for one in found}, MemoryStore())
+    result = status.comparable(records, {one.id: one for one in found}, Cache())
     return {one: record.applied for one, record in result.items()}
 
 
@@ -129,7 +129,7 @@ def test_a_fingerprint_that_another_process_upgraded_in_the_meantime_is_used() -
     stamped = Fingerprint("st1", "5" * 64)
     ScriptVersion.objects.update(algorithm="st1", digest=stamped.digest)
     found = {script_id("shop.x"): definition("shop.x")}
-    (record,) = status.comparable(records, found, MemoryStore()).values()
+    (record,) = status.comparable(records, found, Cache()).values()
     assert (record.applied, record.bytes_only) == (stamped, "")
 
 
@@ -145,11 +145,11 @@ def test_facts_that_were_kept_elsewhere_answer_for_a_source_that_was_not() -> No
     made = version(SOURCE, "st0", keeps_source=False)
     mark("shop.x", made)
     records, found = queries.records(), {script_id("shop.x"): definition("shop.x")}
-    store = MemoryStore()
-    (record,) = status.comparable(records, found, store).values()
+    cache = Cache()
+    (record,) = status.comparable(records, found, cache).values()
     assert (record.applied, record.bytes_only != "") == (made.fingerprint, True)
-    store.put(made.content_digest, scan.facts_of(SOURCE))
-    (record,) = status.comparable(records, found, store).values()
+    cache.put_facts(made.content_digest, scan.facts_of(SOURCE))
+    (record,) = status.comparable(records, found, cache).values()
     assert (record.applied, record.bytes_only) == (today(SOURCE), "")
 
 

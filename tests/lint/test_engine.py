@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scripts_tracker.analysis.store.cache import FactCache
+from scripts_tracker.analysis.store.cache import Cache
 from scripts_tracker.core.values import CommandsDir
 from scripts_tracker.lint.engine import project_findings
 from scripts_tracker.lint.layout import Request
@@ -39,8 +39,8 @@ def _request(root: Path, *folders: str) -> Request:
 
 
 def _linted(request: Request, root: Path) -> ProjectIndex:
-    cache = FactCache(str(root))
-    found = project_findings(request, cache, cache)
+    cache = Cache(str(root))
+    found = project_findings(request, cache)
     cache.save()
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sysconfig
 import textwrap
@@ -275,11 +274,11 @@ def test_the_options_of_a_command_that_other_code_may_change_are_unknown(source:
 def _is_survived(source: bytes) -> bool:
     """Whether the rules have an answer; False for what cannot be parsed. All edits can be asked for, too."""
     try:
-        tree = Tree(Extraction(parse(source)))
+        extraction = Extraction(parse(source))
     except UnreadableSource:
         return False
-    assert isinstance(json.loads(hits.found(tree)), list)
-    assert hits.read(hits.found(tree)) is not None
+    tree = Tree(extraction)
+    assert hits.read(hits.hits_in(extraction)) is not None
     assert all(
         0 <= edit.start <= edit.end <= len(tree.text) for rule in tree_rules() for edit in rule.edits(tree)
     )

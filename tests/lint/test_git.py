@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.linking import modules
 from scripts_tracker.analysis.linking.scanning import analyse
-from scripts_tracker.analysis.store import compiling
 from scripts_tracker.core.values import CommandsDir, Finding, ScriptDefinition
 from scripts_tracker.lint import git
 from scripts_tracker.lint.base import Rule, Run, RunRule
@@ -323,12 +323,13 @@ def test_a_file_that_was_only_touched_is_not_parsed(repo: Repo, monkeypatch: pyt
     os.utime(path, (1, 1))
     parsed: list[int] = []
 
-    def none(olds: list[bytes], *_completed_by: object) -> list[object]:
+    def none(olds: list[bytes], _function: str) -> list[object]:
         parsed.append(len(olds))
         return []
 
-    monkeypatch.setattr(compiling, "outcomes", none)
-    assert repo.changed("HEAD") == []
+    scripts = repo.scripts()
+    monkeypatch.setattr(modules, "outcomes", none)
+    assert list(SilentChange().check(run_of(repo.root, scripts, "HEAD"))) == []
     assert parsed == [0]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts_tracker.analysis.linking import modules
-from scripts_tracker.analysis.store.cache import MemoryStore
+from scripts_tracker.analysis.store.cache import Cache
 from scripts_tracker.lint.base import Run
 from scripts_tracker.lint.config import Config
 from scripts_tracker.lint.engine import Session, listed, project_findings
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from scripts_tracker.analysis.store.cache import FactStore
+    from scripts_tracker.analysis.store.cache import Cache
     from scripts_tracker.core.values import Finding
     from scripts_tracker.lint.base import Rule
     from scripts_tracker.lint.layout import Request
@@ -47,13 +47,13 @@ def _unreachable(
     root: Path,
     wanted: Request | None = None,
     modules: Iterable[Path] | None = None,
-    store: FactStore | None = None,
+    cache: Cache | None = None,
 ) -> list[Finding]:
     asked = wanted or request(root)
     paths = [*map(str, root.rglob("*.py") if modules is None else modules)]
     return [
         *RULE.check(
-            Run(asked, project_findings(asked).definitions, (), listed(asked).files, paths, store=store)
+            Run(asked, project_findings(asked).definitions, (), listed(asked).files, paths, cache=cache)
         )
     ]
 
@@ -157,12 +157,11 @@ def test_unreadable_files_are_skipped(tmp_path: Path) -> None:
 def test_nothing_is_parsed_a_second_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for case in failing(RULE.code).values():
         build(case, tmp_path)
-    store = MemoryStore()
+    cache = Cache()
     asked, paths = request(tmp_path), tuple(map(str, tmp_path.rglob("*.py")))
-    run = Run(asked, project_findings(asked).definitions, (), listed(asked).files, paths, store=store)
+    run = Run(asked, project_findings(asked).definitions, (), listed(asked).files, paths, cache=cache)
     found = [*RULE.check(run)]
     monkeypatch.setattr(modules, "outcomes", lambda sources, *_: [pytest.fail("parsed") for _ in sources])
-    monkeypatch.setattr(modules, "compiled", lambda *_: pytest.fail("parsed"))
     assert [*RULE.check(run)] == found != []
 
 

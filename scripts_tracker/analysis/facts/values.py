@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from scripts_tracker.core.tuples import NamedTuple
-from scripts_tracker.core.values import ALGORITHM, RERUN_VALUES, ScriptOptions
+from scripts_tracker.core.values import ALGORITHM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -178,9 +178,7 @@ def last_name(path: str) -> str:
 
 
 ANALYSIS_VERSION: Final = 3
-"""Counts up whenever the same files would give other facts, verdicts or findings, so that none are taken from before."""
-RULES_VERSION: Final = 3
-"""Counts up whenever rules of the lint are added, dropped or say something else."""
+"""Counts up whenever the same files would give other facts or findings, or other texts of them."""
 
 
 COMMAND: Final = "Command"
@@ -237,32 +235,6 @@ class ClassFacts(NamedTuple):
     methods: Mapping[str, tuple[MethodFacts, ...]] = MappingProxyType({})
 
 
-class OwnScript(NamedTuple):
-    """A tracked script as its file alone defines it.
-
-    Attributes:
-        fingerprint: ``str()`` of the Fingerprint.
-        place: of the command.
-        help: its help text.
-        options: of its decorator.
-        requires: the texts that name required scripts, with their places.
-        watch_at: where ``options.watch`` is written; None where it is not.
-    """
-
-    fingerprint: str
-    place: Place
-    help: str = ""
-    options: ScriptOptions = ScriptOptions()
-    requires: tuple[tuple[str, Place], ...] = ()
-    watch_at: Place | None = None
-
-
-class Verdict(NamedTuple):
-    """What a file is, whatever stands in others: a tracked script, or none."""
-
-    script: OwnScript | None
-
-
 class FileFacts(NamedTuple):
     """Everything one file says by itself; a pure function of its bytes.
 
@@ -274,8 +246,6 @@ class FileFacts(NamedTuple):
         stars: the modules of its star imports, the last first.
         classes: its classes at module level, by number.
         misplaced_uses: uses of what may be our decorator on anything but a ``handle()``.
-        verdict: what the file is by itself; None where that depends on others.
-        hits: what the rules of the lint say of it, as text; empty where they were not asked.
     """
 
     fingerprint: str | None
@@ -285,13 +255,10 @@ class FileFacts(NamedTuple):
     stars: tuple[str, ...] = ()
     classes: tuple[ClassFacts, ...] = ()
     misplaced_uses: tuple[Decoration, ...] = ()
-    verdict: Verdict | None = None
-    hits: str = ""
 
     def to_text(self) -> str:
-        """The facts as JSON texts with tabs between: the verdict, which every check reads, the rest, and any hits."""
-        hits = f"\t{self.hits}" if self.hits else ""
-        return f"{_dumped(_verdict_to_json(self.verdict))}\t{_dumped(self._to_json())}{hits}"
+        """The facts as JSON, after the version of the analysis and the algorithm of the fingerprint."""
+        return json.dumps([ANALYSIS_VERSION, ALGORITHM, self._to_json()], separators=(",", ":"))
 
     def _to_json(self) -> dict[str, Any]:
         return {
@@ -307,10 +274,10 @@ class FileFacts(NamedTuple):
     @classmethod
     def from_text(cls, content: str) -> FileFacts:
         """The inverse of ``to_text``; raises ValueError for anything malformed or of another ANALYSIS_VERSION."""
-        verdict = verdict_of(content)
         try:
-            _, rest, *hits = content.split("\t", 2)
-            data = json.loads(rest)
+            version, algorithm, data = json.loads(content)
+            if (version, algorithm) != (ANALYSIS_VERSION, ALGORITHM):
+                raise ValueError("these facts are of another version of the analysis")
             return cls(
                 fingerprint=_optional_text(data["fingerprint"]),
                 command=None if data["command"] is None else place(data["command"]),
@@ -319,60 +286,9 @@ class FileFacts(NamedTuple):
                 stars=tuple(text(path) for path in items(data["stars"])),
                 classes=tuple(_class_from_json(one) for one in items(data["classes"])),
                 misplaced_uses=tuple(_decoration_from_json(one) for one in items(data["misplaced_uses"])),
-                verdict=verdict,
-                hits=hits[0] if hits else "",
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"these facts are malformed: {error!r}") from error
-
-
-def hits_of(content: str) -> str:
-    """The hits in what ``to_text`` returned."""
-    _, *more = content.split("\t", 2)
-    return more[1] if len(more) > 1 else ""
-
-
-def verdict_of(content: str) -> Verdict | None:
-    """The verdict in what ``to_text`` returned; raises ValueError as ``from_text`` does."""
-    try:
-        version, algorithm, decided, script = json.loads(content.partition("\t")[0])
-        if (version, algorithm) != (ANALYSIS_VERSION, ALGORITHM):
-            raise ValueError("these facts are of another version of the analysis")
-        return Verdict(None if script is None else _script_from_json(*script)) if decided else None
-    except (TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"these facts are malformed: {error!r}") from error
-
-
-def _dumped(data: object) -> str:
-    return json.dumps(data, separators=(",", ":"))
-
-
-def _verdict_to_json(verdict: Verdict | None) -> list[Any]:
-    if verdict is None or verdict.script is None:
-        return [ANALYSIS_VERSION, ALGORITHM, verdict is not None, None]
-    one = verdict.script
-    options: list[Any] = [one.options.rerun, one.options.atomic, one.options.tags, one.options.unless]
-    if one.watch_at is not None:
-        options += [one.options.watch, one.watch_at]
-    return [ANALYSIS_VERSION, ALGORITHM, True, [one.fingerprint, one.place, one.help, options, one.requires]]
-
-
-def _script_from_json(
-    fingerprint: object, where: object, help_: object, options: object, requires: object
-) -> OwnScript:
-    rerun, atomic, tags, unless, *watch = items(options)
-    if rerun not in RERUN_VALUES:
-        raise ValueError(f"{rerun!r} is no value of rerun")
-    return OwnScript(
-        text(fingerprint),
-        place(where),
-        text(help_),
-        ScriptOptions(
-            rerun, bool(atomic), *(tuple(map(text, items(one))) for one in (tags, unless, *watch[:1]))
-        ),
-        tuple((text(name), place(there)) for name, there in map(items, items(requires))),
-        place(watch[1]) if watch else None,
-    )
 
 
 def _optional_text(data: object) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.values import Const, Ref, dotted
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.analysis.facts.values import Argument, Call, Constant
     from scripts_tracker.analysis.findings import Findings
-    from scripts_tracker.analysis.linking.modules import Finder, Library, Module
+    from scripts_tracker.analysis.linking.modules import FactsLoader, Finder, Module
     from scripts_tracker.analysis.linking.resolving import OurUse, Resolver
     from scripts_tracker.analysis.source.reading import CommandFile
     from scripts_tracker.core.values import Place
@@ -292,27 +292,18 @@ class RequirementReader:
 _ONLY_OURS: Final = "Remove it from watch: what is installed beside the project is none of its modules."
 
 
-class ReadsWatches(Protocol):
-    """A WatchReader, or what stands for one."""
-
-    def read(
-        self, names: Sequence[str], home: Module, place: Place, own_path: str
-    ) -> tuple[ModuleVersion, ...]:
-        """The modules that one script watches, as they are now."""
-
-
 class WatchReader:
     """Reads watched modules, each once, whoever watches it.
 
     Args:
         finder: finds them.
-        library: reads them.
+        loader: reads them.
         findings: takes what is wrong.
     """
 
-    def __init__(self, finder: Finder, library: Library, findings: Findings) -> None:
+    def __init__(self, finder: Finder, loader: FactsLoader, findings: Findings) -> None:
         self._finder = finder
-        self._library = library
+        self._loader = loader
         self._findings = findings
 
     def read(
@@ -341,8 +332,8 @@ class WatchReader:
             return ModuleVersion(name)
         digest = ""
         try:
-            digest = self._library.digest(path)
-            return ModuleVersion(name, Fingerprint.parse(self._library.fingerprint(path)), digest)
+            digest = self._loader.digest(path)
+            return ModuleVersion(name, Fingerprint.parse(self._loader.fingerprint(path)), digest)
         except UnreadableSource as error:
             self._findings.unreadable(path, error)
             return ModuleVersion(name, None, digest)

@@ -1,268 +1,297 @@
-"""The compiler's second half: which commands are tracked scripts, and what each requires, from facts alone."""
+"""All command files linked: the scripts of a project, what they require of each other, and everything that is wrong."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections import deque
+from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.facts.values import HANDLES, Call, Const
-from scripts_tracker.analysis.linking.arguments import read_options
-from scripts_tracker.analysis.linking.inheritance import Hierarchy
-from scripts_tracker.analysis.linking.resolving import (
-    REQUIRED,
-    TRACKED,
-    Broken,
-    Doubtful,
-    FoundClass,
-    FoundValue,
-    Judge,
-    OurUse,
-)
-from scripts_tracker.core.values import Fingerprint, Requirement, ScriptDefinition, ScriptId, ScriptOptions
+from scripts_tracker.analysis.linking.modules import FactsLoader, Finder, Module
+from scripts_tracker.analysis.linking.scripts import HiddenBaseError, ScriptReader
+from scripts_tracker.analysis.source import reading
+from scripts_tracker.analysis.store.index_cache import Inputs, Outcome, key_of_file
+from scripts_tracker.core.tuples import NamedTuple
+from scripts_tracker.core.values import ProjectIndex, ScriptDefinition, ScriptId
+from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from scripts_tracker.analysis.facts.values import FileFacts
     from scripts_tracker.analysis.findings import Findings
-    from scripts_tracker.analysis.linking.arguments import ReadsWatches
-    from scripts_tracker.analysis.linking.inheritance import Implementation
-    from scripts_tracker.analysis.linking.modules import Module
-    from scripts_tracker.analysis.linking.prefilter import Sniffer
-    from scripts_tracker.analysis.linking.resolving import Entity, Resolver
     from scripts_tracker.analysis.source.reading import CommandFile
-    from scripts_tracker.core.values import ModuleVersion, Place
-
-COMMAND = "Command"
-
-
-class HiddenBaseError(Exception):
-    """What a command inherits from stands in a file that cannot be analysed, and may be tracked."""
+    from scripts_tracker.analysis.store.cache import Cache
+    from scripts_tracker.analysis.store.compiling import Question
+    from scripts_tracker.core.values import Finding, Requirement
 
 
-class ReadsRequirements(Protocol):
-    """A RequirementReader, or what stands for one."""
+class _Pending(NamedTuple):
+    """A command file that is linked when the facts of all are there."""
 
-    def read(self, use: OurUse, app_label: str) -> list[tuple[ScriptId | None, str, Module, Place]]:
-        """What one use of the decorator requires."""
+    file: CommandFile
+    source: bytes
+    digest: str
+
+
+_NOTHING: Final = Outcome()
 
 
 class Linker:
-    """Links one command file after the other.
+    """Links the command files of a project.
 
     Args:
-        resolver: follows names.
-        sniffer: tells which modules are worth a look.
+        files: the files; where two give the same script, the first counts.
+        finder: finds modules.
+        cache: has facts from before, and takes new ones.
         findings: takes what is wrong.
-        requirements: reads what scripts require.
-        watches: reads the modules that scripts watch.
-
-    Attributes:
-        lineages: for each script that is not made of its own file alone, its classes as path and name, in the order
-            in which methods are looked up.
+        question: what else to find out about files that are parsed.
     """
 
     def __init__(
         self,
-        *,
-        resolver: Resolver,
-        sniffer: Sniffer,
+        files: Sequence[CommandFile],
+        finder: Finder,
+        cache: Cache,
         findings: Findings,
-        requirements: ReadsRequirements,
-        watches: ReadsWatches,
+        question: Question | None = None,
     ) -> None:
-        self.lineages: dict[ScriptId, tuple[tuple[str, str], ...]] = {}
-        self._sniffer = sniffer
+        self._files = files
+        self._finder = finder
+        self._loader = FactsLoader(cache, question)
         self._findings = findings
-        self._resolver = resolver
-        self._hierarchy = Hierarchy(resolver)
-        self._judge = Judge(resolver, sniffer)
-        self._requirements = requirements
-        self._watches = watches
+        self._reader = ScriptReader(files, finder, self._loader, findings)
+        self._digests: dict[str, str] = {}
+        self._outcomes: dict[str, Outcome] = {}
+        self._mros: dict[ScriptId, tuple[tuple[str, str], ...]] = {}
+        self._known = Inputs()
 
-    def link(self, file: CommandFile, facts: FileFacts, home: Module, digest: str) -> ScriptDefinition | None:
-        """The tracked script in a command file.
-
-        Args:
-            file: the file.
-            facts: its facts.
-            home: its module.
-            digest: the sha256 of its bytes.
-
-        Returns:
-            The script; None where the command is not tracked.
-
-        Raises:
-            HiddenBaseError: the command inherits from a file that cannot be analysed.
-            UnreadableSource: as the above, for a star import.
-        """
-        entities = self._resolver.member(home, COMMAND)
-        commands = [one for one in entities if isinstance(one, FoundClass) and not one.attributes]
-        broken = [one for one in entities if isinstance(one, Broken)]
-        for command in commands:
-            uses, hidden = self._uses(command)
-            broken += hidden
-            if any(use.name == TRACKED for use in uses):
-                self._report_misplaced(facts, home)
-                return self._definition(file, facts, digest, command=command, uses=uses)
-        self._report_misplaced(facts, home)
-        hidden = [one for one in broken if self._sniffer.leads_to_marker(one.module, "")]
-        for one in hidden:
-            self._findings.unreadable(one.module.file, one.error)
-        if hidden:
-            raise HiddenBaseError
-        return None
-
-    def may_track(self, path: str, home: Module) -> bool:
-        """Whether a base class or decorator may make a command a tracked script; spares the parse of those that inherit.
+    def index(self, known: Inputs | None = None) -> ProjectIndex:
+        """The scripts that the files define, and everything that is wrong.
 
         Args:
-            path: absolute and dotted.
-            home: a module that uses it.
+            known: what holds from an earlier pass; files with an outcome there are not read.
         """
-        return any(self._entity_may_track(entity) for entity in self._resolver.resolve(path, home))
+        self._known = known or self._known
+        outcomes = self._known.outcomes
+        self._link(file for file in self._files if not file.ignored and key_of_file(file) not in outcomes)
+        checked = check_requirements(self._definitions(), self._findings)
+        return ProjectIndex(tuple(checked[one] for one in sorted(checked)), tuple(self._findings))
 
-    def _entity_may_track(self, entity: Entity) -> bool:
-        if isinstance(entity, FoundValue):
-            return isinstance(entity.value, Call)
-        if not isinstance(entity, FoundClass) or entity.attributes:
-            return True
-        for one in self._hierarchy.order(entity):
-            if isinstance(one, Broken):
-                return True
-            if isinstance(one, FoundClass) and self._decorates(one):
-                return True
-        return False
+    def script_in(self, file: CommandFile, source: bytes) -> ScriptDefinition | None:
+        """The script that a command file would define with these bytes; None for no script."""
+        one = _Pending(file, source, reading.content_digest(source))
+        self._load([one])
+        return self._script(one)
 
-    def _decorates(self, one: FoundClass) -> bool:
-        """Whether a class has a ``handle()`` with a decorator that is or may be ours."""
-        return any(
-            self._judge.judge(decoration, one.module) is not None
-            for methods in self._hierarchy.facts(one).methods.values()
-            for method in methods
-            for decoration in method.decorations
+    def mro(self, script: ScriptId) -> Sequence[tuple[str, str]]:
+        """The classes that a script is made of, as path and name; empty where all of them are in its own file."""
+        return self._mros.get(script, ())
+
+    def digest_of(self, path: str) -> str:
+        """The digest of a file that was read; empty where it was not."""
+        mine = self._digests.get(path) or (self._loader.digests or {}).get(path, "")
+        return mine or self._known.digests.get(path) or self._known.read.get(path, "")
+
+    @property
+    def inputs(self) -> Inputs | None:
+        """Everything that the index depends on; None where that is not known."""
+        if self._loader.digests is None:
+            return None
+        known = self._known
+        paths = [file.path for file in self._files if not file.ignored]
+        return known._replace(
+            digests={
+                **known.digests,
+                **{path: self.digest_of(path) for path in paths if path not in known.digests},
+            },
+            outcomes={**known.outcomes, **self._outcomes},
+            probes={**known.probes, **self._finder.probes},
+            read={**known.read, **self._loader.digests},
+            found={*known.found, *self._finder.found.intersection(paths)},
         )
 
-    def _uses(self, command: FoundClass) -> tuple[list[OurUse], list[Broken]]:
-        """The uses of our decorators on the methods in which Django runs the command."""
-        uses: list[OurUse] = []
-        broken: list[Broken] = []
-        for method in HANDLES:
-            chain = self._hierarchy.chain(command, method)
-            broken += chain.broken
-            for implementation in chain.implementations:
-                uses += [use for use in self._judged(implementation) if use not in uses]
-        return uses, broken
+    def _link(self, files: Iterable[CommandFile]) -> None:
+        """Find out what becomes of some files, all of them together: many may have to be parsed."""
+        pending: list[tuple[_Pending, set[Finding]]] = []
+        for file in files:
+            with self._findings.recorded() as findings:
+                one = self._read(file)
+            if isinstance(one, _Pending):
+                pending.append((one, findings))
+            elif one is not None or findings:
+                self._outcomes[key_of_file(file)] = Outcome(one, tuple(sorted(findings)))
+        self._load(one for one, _ in pending)
+        for one, findings in pending:
+            with self._findings.recorded() as more:
+                definition = self._script(one)
+            mro = self._reader.mros.pop(definition.id, ()) if definition else ()
+            self._outcomes[key_of_file(one.file)] = Outcome(definition, tuple(sorted(findings | more)), mro)
 
-    def _judged(self, implementation: Implementation) -> Iterable[OurUse]:
-        for decoration in implementation.method.decorations:
-            verdict = self._judge.judge(decoration, implementation.module)
-            if isinstance(verdict, OurUse):
-                yield verdict
-            elif isinstance(verdict, Doubtful):
-                self._findings.report(
-                    implementation.module.file,
-                    decoration.place,
-                    codes.DYNAMIC_ARGUMENT,
-                    f"it is not known where {verdict.path} comes from, so it does not count as @tracked_script",
-                    "Write `from scripts_tracker import tracked_script`, or rename the other decorator.",
-                )
-
-    def _report_misplaced(self, facts: FileFacts, home: Module) -> None:
-        for use in facts.misplaced_uses:
-            verdict = self._judge.judge(use, home)
-            if isinstance(verdict, OurUse) and verdict.name == TRACKED:
-                self._findings.report(
-                    home.file,
-                    use.place,
-                    codes.MISPLACED_DECORATOR,
-                    "@tracked_script is used on something that is not the handle() of a Command class",
-                    "Put @tracked_script on the line above `def handle(` of the Command class.",
-                )
-
-    def _definition(
-        self,
-        file: CommandFile,
-        facts: FileFacts,
-        digest: str,
-        *,
-        command: FoundClass,
-        uses: list[OurUse],
-    ) -> ScriptDefinition:
-        place = facts.command or (1, 1)
-        identity = ScriptId(file.folder.app_label, file.name)
-        lineage = tuple(
-            (one.module.path, self._hierarchy.facts(one).name)
-            for one in self._hierarchy.order(command)
-            if isinstance(one, FoundClass) and one.module.path
-        )
-        if any(path != file.path for path, _ in lineage):
-            self.lineages[identity] = lineage
-        options = self._options(uses)
-        return ScriptDefinition(
-            id=identity,
-            location=self._findings.location(file.path, place),
-            fingerprint=Fingerprint.parse(facts.fingerprint) if facts.fingerprint else None,
-            content_digest=digest,
-            help=self._help(facts, command),
-            options=options,
-            requires=self._requires(uses, file.folder.app_label),
-            watches=self._watched(options.watch, uses, file.path) if options.watch else (),
-        )
-
-    def _options(self, uses: list[OurUse]) -> ScriptOptions:
-        """The options of the decorator that is met first; wrong ones of the others are reported all the same."""
-        found = [
-            read_options(use.call, use.call_home or use.home, self._resolver, self._findings.report)
-            if use.call
-            else ScriptOptions()
-            for use in uses
-            if use.name == TRACKED
-        ]
-        return found[0]
-
-    def _watched(self, names: Sequence[str], uses: list[OurUse], own_path: str) -> tuple[ModuleVersion, ...]:
-        use = next(use for use in uses if use.name == TRACKED)
-        arguments = use.call.arguments if use.call else ()
-        place = next((one.place for one in arguments if one.keyword == "watch"), use.place)
-        return self._watches.read(names, use.call_home or use.home, place, own_path)
-
-    def _requires(self, uses: list[OurUse], app_label: str) -> tuple[Requirement, ...]:
-        found: dict[object, Requirement] = {}
-        for use in uses:
-            if use.name != REQUIRED:
+    def _definitions(self) -> dict[ScriptId, ScriptDefinition]:
+        """The tracked scripts, and the files that cannot be analysed; the first with the same id counts."""
+        found: dict[ScriptId, ScriptDefinition] = {}
+        for file in self._files:
+            key = key_of_file(file)
+            outcome = self._outcomes.get(key) or self._known.outcomes.get(key) or _NOTHING
+            self._findings.take(outcome.findings)
+            definition = outcome.definition
+            if definition is None:
                 continue
-            for target, text, module, place in self._requirements.read(use, app_label):
-                location = self._findings.location(module.file, place)
-                found.setdefault(target or text, Requirement(target, text, location))
-        return tuple(found.values())
+            first = found.setdefault(definition.id, definition)
+            self._mros.setdefault(definition.id, outcome.mro)
+            if first is not definition:
+                self._findings.add(
+                    definition.location,
+                    codes.SHADOWED_COMMAND,
+                    f"{definition.id} is hidden by another command of that name in {first.location.path}",
+                    "Rename one of the two files, or give one of the apps another label.",
+                )
+        return found
 
-    def _help(self, facts: FileFacts, command: FoundClass) -> str:
-        """The first ``help`` along the classes, else the docstring of the class or of the module."""
-        own = self._hierarchy.facts(command).doc
-        for one in self._hierarchy.order(command):
-            if isinstance(one, FoundClass) and (values := self._hierarchy.facts(one).help) is not None:
-                for entity in self._resolver.entities(values, one.module):
-                    text = self._text(entity)
-                    if text:
-                        return text
-                break
-        return _dedented(own or "") or _dedented(facts.doc or "")
+    def _read(self, file: CommandFile) -> ScriptDefinition | _Pending | None:
+        """Read a file; most are no scripts, and nothing is kept of them."""
+        try:
+            source = reading.read_bytes(file.path)
+        except UnreadableSource as error:
+            self._findings.unreadable(file.path, error)
+            return self._unreadable(file, "", error.line, error.column)
+        digest = self._digests[file.path] = reading.content_digest(source)
+        if b"\x00" in source:
+            binary = _nul_bytes(source)
+            self._findings.unreadable(file.path, binary)
+            return self._unreadable(file, digest, binary.line, binary.column)
+        is_candidate = reading.has_marker(source) or self._reader.may_inherit(source, _home(file))
+        return _Pending(file, source, digest) if is_candidate else None
 
-    def _text(self, entity: object) -> str:
-        for _ in range(10):
-            if isinstance(entity, FoundValue) and isinstance(entity.value, Const):
-                return _dedented(entity.value.value) if isinstance(entity.value.value, str) else ""
-            # The help of another class, taken over by its name.
-            if not isinstance(entity, FoundClass) or entity.attributes != ("help",):
-                break
-            values = self._hierarchy.facts(entity).help
-            entity = next(iter(self._resolver.entities(values, entity.module)), None) if values else None
-        return ""
+    def _load(self, pending: Iterable[_Pending]) -> None:
+        self._loader.load((one.file.path, one.source, one.digest) for one in pending)
+
+    def _script(self, one: _Pending) -> ScriptDefinition | None:
+        try:
+            facts = self._loader.facts(one.file.path)
+            return self._reader.read(one.file, facts, _home(one.file), one.digest)
+        except UnreadableSource as error:
+            self._findings.unreadable(one.file.path, error)
+            return self._unreadable(one.file, one.digest, error.line, error.column)
+        except HiddenBaseError:
+            return self._unreadable(one.file, one.digest, 1, 1)
+
+    def _unreadable(self, file: CommandFile, digest: str, line: int, column: int) -> ScriptDefinition:
+        return ScriptDefinition(
+            id=ScriptId(file.folder.app_label, file.name),
+            location=self._findings.location(file.path, (line, column)),
+            fingerprint=None,
+            content_digest=digest,
+        )
 
 
-def _dedented(text: str) -> str:
-    """A text without the margin that a docstring has, and without empty lines around it."""
-    first, *others = text.replace("\r\n", "\n").expandtabs().split("\n")
-    margin = min((len(line) - len(line.lstrip()) for line in others if line.strip()), default=0)
-    return "\n".join([first.lstrip(), *(line[margin:] for line in others)]).strip()
+def _home(file: CommandFile) -> Module:
+    return Module(file.module, file.path, is_package=False)
+
+
+def _nul_bytes(source: bytes) -> UnreadableSource:
+    before = source[: source.index(b"\x00")]
+    column = len(before) - (before.rfind(b"\n") + 1) + 1
+    return UnreadableSource(
+        "it contains NUL bytes, so it is binary or not encoded in UTF-8", before.count(b"\n") + 1, column
+    )
+
+
+def check_requirements(
+    definitions: Mapping[ScriptId, ScriptDefinition], findings: Findings
+) -> dict[ScriptId, ScriptDefinition]:
+    """The definitions with only tracked scripts as requirements; reports untracked ones, itself, and circles."""
+    checked = {
+        one: definition._replace(
+            requires=tuple(_checked(one, each, definitions, findings) for each in definition.requires),
+        )
+        if definition.requires
+        else definition
+        for one, definition in definitions.items()
+    }
+    edges = {
+        one: [each.target for each in definition.requires if each.target is not None]
+        for one, definition in checked.items()
+    }
+    for circle in cycles(edges):
+        first, second = circle[0], circle[1]
+        place = next(each.location for each in checked[first].requires if each.target == second)
+        path = " -> ".join(map(str, (*circle, first)))
+        findings.add(
+            place,
+            codes.CIRCULAR_REQUIREMENT,
+            f"these scripts require each other in a circle: {path}",
+            "Remove one of the @required_preceding_script arguments on this way.",
+        )
+    return checked
+
+
+def _checked(
+    one: ScriptId, each: Requirement, definitions: Mapping[ScriptId, ScriptDefinition], findings: Findings
+) -> Requirement:
+    if each.target is None:
+        return each
+    if each.target == one:
+        findings.add(
+            each.location,
+            codes.SELF_REQUIREMENT,
+            f"{one} requires itself, so it could never run",
+            "Remove the name from @required_preceding_script.",
+        )
+    elif each.target not in definitions:
+        findings.add(
+            each.location,
+            codes.UNTRACKED_REQUIREMENT,
+            f"the required command {each.target} is not tracked, so nobody knows whether it has run",
+            "Put @tracked_script on its handle(), or take it out of the ignored files.",
+        )
+        return each._replace(target=None)
+    return each
+
+
+def cycles(requires: Mapping[ScriptId, Sequence[ScriptId]]) -> list[tuple[ScriptId, ...]]:
+    """The shortest circle through every script that stands in one, each circle once.
+
+    Args:
+        requires: for each script the scripts it requires; what requires itself alone is left out.
+
+    Returns:
+        Circles that start with their first script in sort order, sorted.
+    """
+    edges = _core({one: [other for other in others if other != one] for one, others in requires.items()})
+    found = set()
+    for start in sorted(edges):
+        circle = _shortest(start, edges)
+        if circle:
+            first = circle.index(min(circle))
+            found.add((*circle[first:], *circle[:first]))
+    return sorted(found)
+
+
+def _core(edges: dict[ScriptId, list[ScriptId]]) -> dict[ScriptId, list[ScriptId]]:
+    """Without the scripts that require nothing that is left: none of them stands in a circle."""
+    while True:
+        kept = {
+            one: left
+            for one, others in edges.items()
+            if (left := [other for other in others if edges.get(other)])
+        }
+        if kept == edges:
+            return edges
+        edges = kept
+
+
+def _shortest(start: ScriptId, edges: Mapping[ScriptId, Sequence[ScriptId]]) -> tuple[ScriptId, ...]:
+    before: dict[ScriptId, ScriptId] = {}
+    queue = deque([start])
+    while queue:
+        current = queue.popleft()
+        for other in edges.get(current, ()):
+            if other == start:
+                path = [current]
+                while path[-1] != start:
+                    path.append(before[path[-1]])
+                return tuple(reversed(path))
+            if other not in before:
+                before[other] = current
+                queue.append(other)
+    return ()

@@ -5,24 +5,24 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from scripts_tracker.analysis.facts.values import INSIDE, FileFacts
 from scripts_tracker.analysis.source import reading
-from scripts_tracker.analysis.store.compiling import compiled, outcomes
+from scripts_tracker.analysis.store.cache import FINGERPRINT
+from scripts_tracker.analysis.store.compiling import outcomes
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from scripts_tracker.analysis.facts.values import Verdict
-    from scripts_tracker.analysis.store.cache import FactStore
+    from scripts_tracker.analysis.store.cache import Cache
+    from scripts_tracker.analysis.store.compiling import Compiled, Question
     from scripts_tracker.core.values import CommandsDir
 
+_T = TypeVar("_T")
 OURS: Final = frozenset({"scripts_tracker", "django_scripts_tracker"})
-VERDICT: Final = "scripts_tracker.analysis.linking.verdicts:with_verdict"
-"""By its name: it links the file, and so imports this module."""
 _STAR_IMPORT: Final = re.compile(rb"import\s*\(?\s*\*")
 SKIPPED: Final = frozenset({"django", *OURS})
 
@@ -53,32 +53,6 @@ class Module(NamedTuple):
             return names if level == 1 and names else None
         package = ".".join(parts[: len(parts) - level + 1])
         return f"{package}{INSIDE if rest != names else '.' if names else ''}{names}"
-
-
-class FindsModules(Protocol):
-    """A Finder, or what stands for one."""
-
-    def find(self, name: str) -> Module | None:
-        """The module of that dotted name."""
-
-    def longest(self, path: str) -> tuple[Module, list[str]] | None:
-        """The longest beginning of a dotted path that is a module, and the names that are left."""
-
-
-class ReadsFiles(Protocol):
-    """A Library, or what stands for one."""
-
-    def source(self, path: str) -> bytes:
-        """The bytes of a file; raises UnreadableSource."""
-
-    def facts(self, path: str) -> FileFacts:
-        """The facts of a file; raises UnreadableSource."""
-
-    def mentions(self, path: str, name: str) -> bool:
-        """Whether a file may bind a name."""
-
-    def has_star(self, path: str) -> bool:
-        """Whether a file may hold a star import."""
 
 
 class Finder:
@@ -176,24 +150,23 @@ def _import_root(folder: CommandsDir) -> str | None:
     return path
 
 
-class Library:
-    """The bytes and facts of files, each read once and parsed only if the store does not know it.
+class FactsLoader:
+    """Reads files, each once; parses those whose facts the cache does not have.
 
     Args:
-        store: remembers facts from one time to the next.
-        also: what else completes the facts of what is parsed, as ``module:function``.
+        cache: has facts from before, and takes new ones.
+        question: what else to find out about files that are parsed; files without an answer in the cache are parsed.
 
     Attributes:
         digests: of the files that were read, by path; None as soon as one could not be read.
     """
 
-    def __init__(self, store: FactStore, also: Sequence[str] = ()) -> None:
-        self._completed_by = (VERDICT, *also)
+    def __init__(self, cache: Cache, question: Question | None = None) -> None:
         self.digests: dict[str, str] | None = {}
-        self._store = store
+        self._cache = cache
+        self._question = question
         self._sources: dict[str, bytes | UnreadableSource] = {}
         self._facts: dict[str, FileFacts | UnreadableSource] = {}
-        self._fingerprints: dict[str, str] = {}
 
     def source(self, path: str) -> bytes:
         """The bytes of a file; raises UnreadableSource."""
@@ -205,47 +178,67 @@ class Library:
             except UnreadableSource as error:
                 self._sources[path] = error
                 self.digests = None
-        found = self._sources[path]
-        if isinstance(found, UnreadableSource):
-            raise found
-        return found
-
-    def facts(self, path: str) -> FileFacts:
-        """The facts of a file; raises UnreadableSource."""
-        if path not in self._facts:
-            try:
-                self._facts[path] = self._known_or_compiled(self.source(path))
-            except UnreadableSource as error:
-                self._facts[path] = error
-        found = self._facts[path]
-        if isinstance(found, UnreadableSource):
-            raise found
-        return found
+        return _value_or_raise(self._sources[path])
 
     def digest(self, path: str) -> str:
         """The digest of a file's bytes; raises UnreadableSource."""
         return reading.content_digest(self.source(path))
 
+    def facts(self, path: str) -> FileFacts:
+        """The facts of a file; raises UnreadableSource."""
+        if path not in self._facts:
+            try:
+                source = self.source(path)
+                self.load([(path, source, reading.content_digest(source))])
+            except UnreadableSource as error:
+                self._facts[path] = error
+        return _value_or_raise(self._facts[path])
+
+    def load(self, files: Iterable[tuple[str, bytes, str]]) -> None:
+        """Have the facts of several files: for each its path, its bytes and their digest."""
+        unknown: dict[str, bytes] = {}
+        paths: dict[str, list[str]] = {}
+        for path, source, digest in files:
+            facts = self._known(digest)
+            if facts is not None:
+                self._facts[path] = facts
+            else:
+                unknown[digest] = source
+                paths.setdefault(digest, []).append(path)
+        function = self._question.function if self._question else ""
+        for digest, one in zip(unknown, outcomes(list(unknown.values()), function), strict=True):
+            facts_or_error = one if isinstance(one, UnreadableSource) else self._keep(digest, one)
+            self._facts.update(dict.fromkeys(paths[digest], facts_or_error))
+
+    def _known(self, digest: str) -> FileFacts | None:
+        if self._question and not self._cache.text(self._question.kind, digest):
+            return None
+        return self._cache.facts(digest)
+
+    def _keep(self, digest: str, one: Compiled) -> FileFacts:
+        self._cache.put_facts(digest, one.facts)
+        if self._question:
+            self._cache.put_text(self._question.kind, digest, one.answer)
+        return one.facts
+
     def fingerprint(self, path: str) -> str:
         """The fingerprint of a file, whether or not it is a command; raises UnreadableSource."""
-        if path not in self._fingerprints:
-            digest = self.digest(path)
-            known = self._store.fingerprint(digest)
-            if not known:
-                # What a check needs only where a watched module is new: this brings libcst.
-                from scripts_tracker.analysis.fingerprint import fingerprint
+        digest = self.digest(path)
+        known = self._cache.text(FINGERPRINT, digest)
+        if not known:
+            # This brings libcst, which a check needs only where a watched module is new.
+            from scripts_tracker.analysis.fingerprint import fingerprint
 
-                known = str(fingerprint(self.source(path)))
-                self._store.put_fingerprint(digest, known)
-            self._fingerprints[path] = known
-        return self._fingerprints[path]
+            known = str(fingerprint(self.source(path)))
+            self._cache.put_text(FINGERPRINT, digest, known)
+        return known
 
     def mentions(self, path: str, name: str) -> bool:
         """Whether a file may bind a name; spares the parse of most, such as every ``__init__.py`` on the way."""
         if isinstance(self._facts.get(path), FileFacts):
             return True
         source = self.source(path)
-        # In two bytes a letter the name does not stand there as it is.
+        # An encoding of two bytes a letter does not hold the name as it is.
         return name.encode() in source or b"\x00" in source
 
     def has_star(self, path: str) -> bool:
@@ -255,31 +248,8 @@ class Library:
             return bool(known.stars)
         return _STAR_IMPORT.search(self.source(path)) is not None
 
-    def verdict(self, digest: str) -> Verdict | None:
-        """What the bytes with this digest are by themselves; None where they are not known or it depends."""
-        return self._store.verdict(digest)
 
-    def learn(self, files: Iterable[tuple[str, bytes, str]]) -> None:
-        """Have the facts of many files: for each its path, its bytes and their digest."""
-        unknown: dict[str, bytes] = {}
-        paths: dict[str, list[str]] = {}
-        for path, source, digest in files:
-            facts = self._store.get(digest)
-            if facts is not None:
-                self._facts[path] = facts
-            else:
-                unknown[digest] = source
-                paths.setdefault(digest, []).append(path)
-        for digest, one in zip(unknown, outcomes(list(unknown.values()), self._completed_by), strict=True):
-            # What cannot be parsed is not kept: another Python or libcst may know better.
-            if not isinstance(one, UnreadableSource):
-                self._store.put(digest, one)
-            self._facts.update(dict.fromkeys(paths[digest], one))
-
-    def _known_or_compiled(self, source: bytes) -> FileFacts:
-        digest = reading.content_digest(source)
-        facts = self._store.get(digest)
-        if facts is None:
-            facts = compiled(source, self._completed_by)
-            self._store.put(digest, facts)
-        return facts
+def _value_or_raise(one: _T | UnreadableSource) -> _T:
+    if isinstance(one, UnreadableSource):
+        raise one
+    return one

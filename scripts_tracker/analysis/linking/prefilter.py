@@ -19,7 +19,7 @@ from scripts_tracker.exceptions import UnreadableSource
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from scripts_tracker.analysis.linking.modules import FindsModules, Module, ReadsFiles
+    from scripts_tracker.analysis.linking.modules import FactsLoader, Finder, Module
 
 _GLANCE_CLASS: Final = re.compile(rb"class\b")
 _HEAD: Final = re.compile(rb"class[ \t]+\w+[ \t]*(?:\(([\w., \t\n]*)\))?[ \t]*:")
@@ -199,12 +199,12 @@ class Sniffer:
 
     Args:
         finder: finds modules.
-        library: reads them.
+        loader: reads them.
     """
 
-    def __init__(self, finder: FindsModules, library: ReadsFiles) -> None:
+    def __init__(self, finder: Finder, loader: FactsLoader) -> None:
         self._finder = finder
-        self._library = library
+        self._loader = loader
         self._known: dict[str, Sniffed] = {}
         self._without: set[tuple[str, str, bool]] = set()
         self._paths: dict[str, bool] = {}
@@ -257,7 +257,7 @@ class Sniffer:
             if len(seen) > MAX_STEPS:
                 return True
             try:
-                source = self._library.source(current.path)
+                source = self._loader.source(current.path)
             except UnreadableSource:
                 return True  # nobody knows; linking will name the file
             if has_marker(source) or (requirements and REQUIREMENT_MARKER in source):
@@ -296,7 +296,7 @@ class Sniffer:
         if module.path is None:
             return False
         try:
-            sniffed = self._sniffed(module.path, self._library.source(module.path))
+            sniffed = self._sniffed(module.path, self._loader.source(module.path))
         except UnreadableSource:
             return False
         head = name.partition(".")[0]

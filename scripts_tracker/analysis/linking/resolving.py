@@ -23,7 +23,7 @@ from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
     from scripts_tracker.analysis.facts.values import ClassFacts, Decoration, FileFacts, Value
-    from scripts_tracker.analysis.linking.modules import FindsModules, ReadsFiles
+    from scripts_tracker.analysis.linking.modules import FactsLoader, Finder
     from scripts_tracker.analysis.linking.prefilter import Sniffer
     from scripts_tracker.core.values import Place
 
@@ -83,12 +83,12 @@ class Resolver:
 
     Args:
         finder: finds modules.
-        library: knows their facts.
+        loader: knows their facts.
     """
 
-    def __init__(self, finder: FindsModules, library: ReadsFiles) -> None:
+    def __init__(self, finder: Finder, loader: FactsLoader) -> None:
         self._finder = finder
-        self._library = library
+        self._loader = loader
         self._resolved: dict[tuple[str, str, str | None], list[Entity]] = {}
 
     @staticmethod
@@ -98,7 +98,7 @@ class Resolver:
 
     def facts(self, module: Module) -> FileFacts | None:
         """The facts of a module; None for a package without ``__init__.py``. Raises UnreadableSource."""
-        return None if module.path is None else self._library.facts(module.path)
+        return None if module.path is None else self._loader.facts(module.path)
 
     def class_facts(self, found: FoundClass) -> ClassFacts:
         """The facts of a class that was found."""
@@ -211,9 +211,9 @@ class Resolver:
         return entities, further
 
     def _member(self, module: Module, name: str, *, starred: bool) -> Values | None:
-        if module.path is None or not self._library.mentions(module.path, name):
+        if module.path is None or not self._loader.mentions(module.path, name):
             return None
-        facts = self._library.facts(module.path)
+        facts = self._loader.facts(module.path)
         values = facts.names.get(name)
         if values is None or not starred:
             return values
@@ -223,9 +223,9 @@ class Resolver:
         return None if name.startswith("_") else values
 
     def _through_stars(self, module: Module, name: str, rest: list[str]) -> list[tuple[str, Module]]:
-        if module.path is None or not self._library.has_star(module.path):
+        if module.path is None or not self._loader.has_star(module.path):
             return []
-        stars = self._library.facts(module.path).stars
+        stars = self._loader.facts(module.path).stars
         bare = name.lstrip(STAR)
         return [(".".join([f"{star}{INSIDE}{STAR}{bare}", *rest]), module) for star in stars]
 

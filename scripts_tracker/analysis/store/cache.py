@@ -1,6 +1,7 @@
-"""Facts in a folder of the project: for files that the ledger has not seen, and for the lint, which has no ledger.
+"""What was computed of files before, by the digest of their bytes, and whole results, by what was asked for.
 
-Each file is written as a whole and put in its place at once; what is damaged or of another version is no cache.
+It is kept in a folder of the project, or as long as the process lasts. Each file of the folder is written as a whole and
+put in place at once; a file that is damaged or of another version counts as missing.
 """
 
 from __future__ import annotations
@@ -9,130 +10,138 @@ import contextlib
 import hashlib
 import os
 import time
-from typing import TYPE_CHECKING, Final, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.facts.values import ANALYSIS_VERSION
 from scripts_tracker.core.values import ALGORITHM
 
 if TYPE_CHECKING:
-    from scripts_tracker.analysis.facts.values import FileFacts, Verdict
+    from collections.abc import Callable, Mapping
+
+    from scripts_tracker.analysis.facts.values import FileFacts
 
 FOLDER: Final = ".scripts_tracker_cache"
+FACTS: Final = "facts"
+FINGERPRINT: Final = "fingerprint"
+"""Of the bytes of a module, whether or not it is a command."""
 MAX_BYTES: Final = 16 << 20
-"""What was asked for longest ago goes first."""
+"""What was used longest ago goes first."""
 MAX_INDEXES: Final = 8
-"""So many ways of asking are remembered: the settings, the lint's arguments."""
+"""The settings and the lint's arguments make different indexes."""
 ABANDONED_SECONDS: Final = 3600
-"""After so long nobody is writing a temporary file any more."""
+"""After that no process is still writing a temporary file."""
 _TEMPORARY: Final = ".tmp"
 _NAME: Final = "facts"
 _INDEX: Final = "index-"
-_WATCHED: Final = "watched-"
 _IGNORE: Final = "# This folder is a cache: it may be deleted at any time.\n*\n"
 _HEADER: Final = f"scripts_tracker {ANALYSIS_VERSION} {ALGORITHM} "
 
 
-class FactCache:
-    """A FactStore and an IndexMemory in a folder; whatever the file system refuses makes it forgetful, and is no error.
+def key_of(kind: str, digest: str) -> str:
+    """The key of one text: FACTS, FINGERPRINT or another kind, of the bytes with this digest."""
+    return f"{kind} {digest}"
+
+
+class Cache:
+    """Facts and other texts by content digest, and indexes. What the file system refuses is not kept, and is no error.
 
     Args:
-        root: the folder that the cache's own folder stands in.
+        root: the folder that the cache's own folder stands in; empty to keep everything in memory.
+        more: gives further texts by ``key_of``, such as those of the ledger; called at most once.
+
+    Attributes:
+        is_kept: whether another process will find what was put here.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str = "", more: Callable[[], Mapping[str, str]] = dict) -> None:
+        self.is_kept = bool(root)
         self._folder = os.path.join(root, FOLDER)
-        self._texts: dict[str, str] | None = None
-        self._seen: tuple[int, ...] = ()
+        self._ask_more = more
+        self._signature: tuple[int, ...] = ()
         self._used: dict[str, None] = {}
-        self._new: dict[str, str] = {}
+        self._facts: dict[str, FileFacts] = {}
+        self._texts: dict[str, str] = {}
+        self._unsaved: dict[str, FileFacts | str] = {}
         self._indexes: dict[str, str] = {}
 
-    def verdict(self, digest: str) -> Verdict | None:
-        """What the bytes with this digest are by themselves; None where they are not known or it depends."""
-        from scripts_tracker.analysis.facts.values import verdict_of
+    def facts(self, digest: str) -> FileFacts | None:
+        """The facts of the bytes with this digest; None where they are unknown, damaged or of an older analysis."""
+        if digest not in self._facts:
+            from scripts_tracker.analysis.facts.values import FileFacts
 
-        content = self._text(digest)
-        try:
-            return None if content is None else verdict_of(content)
-        except ValueError:
-            return None
+            try:
+                self._facts[digest] = FileFacts.from_text(self.text(FACTS, digest))
+            except ValueError:
+                return None
+        return self._facts[digest]
 
-    def get(self, digest: str) -> FileFacts | None:
-        """The facts of the bytes with this digest; None where they are not known."""
-        from scripts_tracker.analysis.facts.values import FileFacts
+    def put_facts(self, digest: str, facts: FileFacts) -> None:
+        """Keep the facts of the bytes with this digest."""
+        self._facts[digest] = self._unsaved[key_of(FACTS, digest)] = facts
 
-        content = self._text(digest)
-        try:
-            return None if content is None else FileFacts.from_text(content)
-        except ValueError:
-            return None
+    def text(self, kind: str, digest: str) -> str:
+        """The text of one kind about the bytes with this digest; empty where there is none."""
+        key = key_of(kind, digest)
+        if key in self._texts:
+            return self._texts[key]
+        if key in self._stored:
+            self._used[key] = None
+            return self._stored[key]
+        return self._more.get(key, "")
 
-    def hits(self, digest: str) -> str:
-        """What the rules of the lint say of the bytes with this digest, as text; empty where that is not known."""
-        from scripts_tracker.analysis.facts.values import hits_of
+    def put_text(self, kind: str, digest: str, content: str) -> None:
+        """Keep a text of one line about the bytes with this digest."""
+        key = key_of(kind, digest)
+        self._texts[key] = self._unsaved[key] = content
 
-        return hits_of(self._text(digest) or "")
+    def index(self, key: str) -> str:
+        """The index that was asked for in this way, as text; empty where there is none."""
+        return self._read(f"{_INDEX}{key[:16]}").get(key, "") if self.is_kept else ""
 
-    def put(self, digest: str, facts: FileFacts) -> None:
-        """Remember the facts of the bytes with this digest."""
-        self._new[digest] = facts.to_text()
-        self._used[digest] = None
-
-    def fingerprint(self, digest: str) -> str:
-        """The fingerprint of the bytes with this digest, a command or not; empty where it is not known."""
-        return self._text(f"{_WATCHED}{digest}") or ""
-
-    def put_fingerprint(self, digest: str, fingerprint: str) -> None:
-        """Remember the fingerprint of the bytes with this digest."""
-        self._new[f"{_WATCHED}{digest}"] = fingerprint
-        self._used[f"{_WATCHED}{digest}"] = None
-
-    def recall(self, key: str) -> str | None:
-        """What was remembered for this way of asking; None where there is nothing."""
-        return self._read(f"{_INDEX}{key[:16]}").get(key)
-
-    def remember(self, key: str, content: str) -> None:
-        """Keep the text for this way of asking."""
+    def put_index(self, key: str, content: str) -> None:
+        """Keep the text of an index."""
         self._indexes[key] = content
 
     def save(self) -> None:
         """Write what is new, together with what other processes have written meanwhile."""
+        if not self.is_kept:
+            return
         with contextlib.suppress(OSError):
-            if self._new:
-                self._save_facts()
+            if self._unsaved:
+                self._save_texts()
             for key, content in self._indexes.items():
                 self._write(f"{_INDEX}{key[:16]}", {key: content})
-            if self._new or self._indexes:
+            if self._unsaved or self._indexes:
                 self._tidy()
-        self._new, self._indexes = {}, {}
+        self._unsaved, self._indexes = {}, {}
 
-    def _save_facts(self) -> None:
-        is_as_read = self._texts is not None and self._seen and self._seen == self._identity()
-        known = {**((is_as_read and self._texts) or self._read(_NAME)), **self._new}
+    @cached_property
+    def _more(self) -> Mapping[str, str]:
+        return self._ask_more()
+
+    @cached_property
+    def _stored(self) -> dict[str, str]:
+        self._signature = self._current_signature()
+        return self._read(_NAME) if self.is_kept else {}
+
+    def _save_texts(self) -> None:
+        new = {key: one if isinstance(one, str) else one.to_text() for key, one in self._unsaved.items()}
+        is_as_read = self._signature and self._signature == self._current_signature()
+        known = {**(self._stored if is_as_read else self._read(_NAME)), **new}
         kept: dict[str, str] = {}
         size = 0
-        for digest in (*self._used, *reversed(known)):
-            if digest not in kept and digest in known:
-                size += len(digest) + len(known[digest]) + 2
+        for key in (*self._used, *new, *reversed(known)):
+            if key not in kept and key in known:
+                size += len(key) + len(known[key]) + 2
                 if size > MAX_BYTES:
                     break
-                kept[digest] = known[digest]
-        # The last in the file are those that were asked for last.
-        self._write(_NAME, {digest: kept[digest] for digest in reversed(kept)})
+                kept[key] = known[key]
+        # The last in the file are those that were used last.
+        self._write(_NAME, {key: kept[key] for key in reversed(kept)})
 
-    def _text(self, digest: str) -> str | None:
-        if digest in self._new:
-            return self._new[digest]
-        if self._texts is None:
-            self._seen = self._identity()
-            self._texts = self._read(_NAME)
-        found = self._texts.get(digest)
-        if found is not None:
-            self._used[digest] = None
-        return found
-
-    def _identity(self) -> tuple[int, ...]:
-        """What tells whether the file of facts is still the same: each is written as a new file. Empty for none."""
+    def _current_signature(self) -> tuple[int, ...]:
+        """Differs as soon as another process has written the file of texts; empty where there is none."""
         try:
             found = os.stat(os.path.join(self._folder, _NAME))
         except OSError:
@@ -145,28 +154,18 @@ class FactCache:
                 header, _, body = file.read(2 * MAX_BYTES).partition(b"\n")
             if header.decode() != _HEADER + hashlib.sha256(body).hexdigest():
                 return {}
-            return dict(line.split(" ", 1) for line in body.decode().splitlines())
+            return dict(line.split("\t", 1) for line in body.decode().splitlines())
         except (OSError, ValueError):
             return {}
 
-    def _write(self, name: str, texts: dict[str, str]) -> None:
+    def _write(self, name: str, texts: Mapping[str, str]) -> None:
         os.makedirs(self._folder, exist_ok=True)
         ignore = os.path.join(self._folder, ".gitignore")
         if not os.path.exists(ignore):
             self._put_in_place(ignore, _IGNORE.encode())
-        body = "".join(f"{key} {content}\n" for key, content in texts.items()).encode()
+        body = "".join(f"{key}\t{content}\n" for key, content in texts.items()).encode()
         content = f"{_HEADER}{hashlib.sha256(body).hexdigest()}\n".encode() + body
         self._put_in_place(os.path.join(self._folder, name), content)
-
-    def _tidy(self) -> None:
-        """Drop the oldest indexes, and what processes that were killed left half-written."""
-        ages = {name: os.path.getmtime(os.path.join(self._folder, name)) for name in os.listdir(self._folder)}
-        indexes = [name for name in ages if name.startswith(_INDEX) and not name.endswith(_TEMPORARY)]
-        old = sorted(indexes, key=ages.__getitem__)[:-MAX_INDEXES]
-        limit = time.time() - ABANDONED_SECONDS
-        old += [name for name, age in ages.items() if name.endswith(_TEMPORARY) and age < limit]
-        for name in old:
-            os.unlink(os.path.join(self._folder, name))
 
     def _put_in_place(self, path: str, content: bytes) -> None:
         temporary = f"{path}.{os.urandom(8).hex()}{_TEMPORARY}"
@@ -179,58 +178,12 @@ class FactCache:
                 os.unlink(temporary)
             raise
 
-
-class FactStore(Protocol):
-    """Remembers facts by the sha256 of the file's bytes."""
-
-    def verdict(self, digest: str) -> Verdict | None:
-        """What the bytes with this digest are by themselves; None where they are not known or it depends."""
-
-    def get(self, digest: str) -> FileFacts | None:
-        """The facts of the bytes with this digest; None where they are not known."""
-
-    def hits(self, digest: str) -> str:
-        """What the rules of the lint say of the bytes with this digest, as text; empty where that is not known."""
-
-    def put(self, digest: str, facts: FileFacts) -> None:
-        """Remember the facts of the bytes with this digest."""
-
-    def fingerprint(self, digest: str) -> str:
-        """The fingerprint of the bytes with this digest, a command or not; empty where it is not known."""
-
-    def put_fingerprint(self, digest: str, fingerprint: str) -> None:
-        """Remember the fingerprint of the bytes with this digest."""
-
-
-class MemoryStore:
-    """A FactStore that lasts as long as the process."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, FileFacts] = {}
-        self._fingerprints: dict[str, str] = {}
-
-    def verdict(self, digest: str) -> Verdict | None:
-        """What the bytes with this digest are by themselves; None where they are not known or it depends."""
-        facts = self.known.get(digest)
-        return facts.verdict if facts else None
-
-    def get(self, digest: str) -> FileFacts | None:
-        """The facts of the bytes with this digest; None where they are not known."""
-        return self.known.get(digest)
-
-    def hits(self, digest: str) -> str:
-        """What the rules of the lint say of the bytes with this digest, as text; empty where that is not known."""
-        facts = self.known.get(digest)
-        return facts.hits if facts else ""
-
-    def put(self, digest: str, facts: FileFacts) -> None:
-        """Remember the facts of the bytes with this digest."""
-        self.known[digest] = facts
-
-    def fingerprint(self, digest: str) -> str:
-        """The fingerprint of the bytes with this digest, a command or not; empty where it is not known."""
-        return self._fingerprints.get(digest, "")
-
-    def put_fingerprint(self, digest: str, fingerprint: str) -> None:
-        """Remember the fingerprint of the bytes with this digest."""
-        self._fingerprints[digest] = fingerprint
+    def _tidy(self) -> None:
+        """Drop the oldest indexes, and what killed processes left half-written."""
+        ages = {name: os.path.getmtime(os.path.join(self._folder, name)) for name in os.listdir(self._folder)}
+        indexes = [name for name in ages if name.startswith(_INDEX) and not name.endswith(_TEMPORARY)]
+        old = sorted(indexes, key=ages.__getitem__)[:-MAX_INDEXES]
+        limit = time.time() - ABANDONED_SECONDS
+        old += [name for name, age in ages.items() if name.endswith(_TEMPORARY) and age < limit]
+        for name in old:
+            os.unlink(os.path.join(self._folder, name))

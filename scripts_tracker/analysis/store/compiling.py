@@ -1,4 +1,4 @@
-"""Files nobody has seen before: their facts, computed in this process or in several where that pays."""
+"""New files: their facts, computed in this process, or in several where that pays."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from importlib import import_module
 from typing import IO, TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.facts.values import FileFacts
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    Outcome = FileFacts | UnreadableSource
 
 PAYS_FROM: Final = 250_000
 """Bytes of source for each process: importing libcst takes as long as analysing a third of that."""
@@ -28,9 +27,32 @@ CHUNK: Final = 25_000
 MAX_PROCESSES: Final = 8
 _CODE: Final = (
     "import json, sys; sys.path.extend(json.loads(sys.argv[1]));"
-    " from scripts_tracker.analysis.store.compiling import main; main(sys.argv[2:])"
+    " from scripts_tracker.analysis.store.compiling import main; main(sys.argv[2])"
 )
 _QUOTA: Final = "/sys/fs/cgroup/cpu.max"
+
+
+class Question(NamedTuple):
+    """What else to find out about every file that is parsed, while its tree is there.
+
+    Attributes:
+        kind: what the cache keeps the answers by.
+        function: ``module:function``, which takes an Extraction and returns a line of text. It is imported where a file
+            is parsed, in this process or in another.
+    """
+
+    kind: str
+    function: str
+
+
+class Compiled(NamedTuple):
+    """What one file says: its facts, and the answer to a Question; empty where there was none."""
+
+    facts: FileFacts
+    answer: str = ""
+
+
+Outcome = Compiled | UnreadableSource
 
 
 def worth_starting(size: int) -> int:
@@ -54,7 +76,7 @@ def cores() -> int:
 
 
 def shared_out(
-    sources: Sequence[bytes], work: Callable[[bytes], Outcome], helpers: int, completed_by: Sequence[str] = ()
+    sources: Sequence[bytes], work: Callable[[bytes], Outcome], helpers: int, function: str = ""
 ) -> list[Outcome]:
     """What ``work`` makes of each source, in their order, done here and by so many further processes.
 
@@ -62,14 +84,14 @@ def shared_out(
         sources: the files.
         work: what is to be done; the processes do the same.
         helpers: how many processes to start; what one that dies leaves undone is done here.
-        completed_by: as for ``compiled``, which ``work`` then does as well.
+        function: that of a Question, which ``work`` then asks as well.
     """
     found: dict[int, Outcome] = {}
     todo = _chunks(sources)
     with contextlib.ExitStack() as stack:
         threads = [
             threading.Thread(target=_serve, args=(process, todo, sources, found), daemon=True)
-            for process in _started(helpers, stack, completed_by)
+            for process in _started(helpers, stack, function)
         ]
         for thread in threads:
             thread.start()
@@ -105,9 +127,7 @@ def _help(
                 found[index] = work(sources[index])
 
 
-def _started(
-    helpers: int, stack: contextlib.ExitStack, completed_by: Sequence[str]
-) -> list[subprocess.Popen[bytes]]:
+def _started(helpers: int, stack: contextlib.ExitStack, function: str) -> list[subprocess.Popen[bytes]]:
     """So many processes, which end with the stack; fewer where the system has no room for them."""
     path = json.dumps([os.path.abspath(entry) for entry in sys.path])
     flags = ["-I", *(["-B"] if sys.dont_write_bytecode else [])]
@@ -115,7 +135,7 @@ def _started(
     with contextlib.suppress(OSError):
         for _ in range(helpers):
             process = subprocess.Popen(
-                [sys.executable, *flags, "-c", _CODE, path, *completed_by],
+                [sys.executable, *flags, "-c", _CODE, path, function],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -160,65 +180,68 @@ def _send(stream: IO[bytes], chunk: Sequence[bytes]) -> None:
     stream.flush()
 
 
-def _encoded(one: Outcome) -> list[str | int | None]:
-    return [None, one.reason, one.line, one.column] if isinstance(one, UnreadableSource) else [one.to_text()]
+def _encoded(one: Outcome) -> list[str | int]:
+    return (
+        [one.reason, one.line, one.column]
+        if isinstance(one, UnreadableSource)
+        else [one.facts.to_text(), one.answer]
+    )
 
 
 def _decoded(line: bytes) -> Outcome:
-    facts, *error = json.loads(line)
-    return UnreadableSource(*error) if facts is None else FileFacts.from_text(facts)
+    first, *others = json.loads(line)
+    if len(others) == 2:  # noqa: PLR2004 - line and column
+        return UnreadableSource(first, *others)
+    return Compiled(FileFacts.from_text(first), *others)
 
 
-def main(completed_by: Sequence[str]) -> None:
-    """Answer chunks from standard input until it ends; ``completed_by`` is as for ``compiled``."""
+def main(function: str) -> None:
+    """Answer chunks from standard input until it ends; ``function`` is that of a Question."""
     for line in sys.stdin.buffer:
         sources = [sys.stdin.buffer.read(length) for length in json.loads(line)]
         for source in sources:
-            sys.stdout.buffer.write(json.dumps(_encoded(outcome(source, completed_by))).encode() + b"\n")
+            sys.stdout.buffer.write(json.dumps(_encoded(outcome(source, function))).encode() + b"\n")
         sys.stdout.buffer.flush()
 
 
-def compiled(source: bytes, completed_by: Sequence[str] = ()) -> FileFacts:
-    """The facts of one file; raises UnreadableSource for what cannot be analysed.
+def compiled(source: bytes, function: str = "") -> Compiled:
+    """What one file says; raises UnreadableSource for what cannot be analysed.
 
     Args:
         source: the file's bytes.
-        completed_by: what else to ask, each as ``module:function``. The function takes the facts and the Extraction,
-            and returns the facts with its answer. It is imported where a file is new, and in the other processes.
+        function: that of a Question; empty for none.
     """
     # The one door to libcst, which takes 0.2 s to import.
     from scripts_tracker.analysis.source.parsing import collector_paused
 
     with collector_paused():
         # The tree is gone before the collector is back, which would walk all of it.
-        return _extracted(source, completed_by)
+        return _extracted(source, function)
 
 
-def _extracted(source: bytes, completed_by: Sequence[str]) -> FileFacts:
+def _extracted(source: bytes, function: str) -> Compiled:
     from scripts_tracker.analysis.facts.extraction import Extraction
     from scripts_tracker.analysis.source.parsing import parse
 
     extraction = Extraction(parse(source))
     facts = extraction.facts()
-    for name in completed_by:
-        module, _, function = name.partition(":")
-        facts = getattr(import_module(module), function)(facts, extraction)
-    return facts
+    if not function:
+        return Compiled(facts)
+    module, _, name = function.partition(":")
+    return Compiled(facts, getattr(import_module(module), name)(extraction))
 
 
-def outcome(source: bytes, completed_by: Sequence[str] = ()) -> FileFacts | UnreadableSource:
-    """The facts of one file, or why there are none."""
+def outcome(source: bytes, function: str = "") -> Outcome:
+    """What one file says, or why it cannot be analysed; the arguments are those of ``compiled``."""
     try:
-        return compiled(source, completed_by)
+        return compiled(source, function)
     except UnreadableSource as error:
         return error
 
 
-def outcomes(
-    sources: Sequence[bytes], completed_by: Sequence[str] = ()
-) -> list[FileFacts | UnreadableSource]:
-    """The facts of several files, in their order, or why there are none."""
-    helpers = worth_starting(sum(map(len, sources)))
+def outcomes(sources: Sequence[bytes], function: str = "") -> list[Outcome]:
+    """What several files say, in their order; the arguments are those of ``compiled``."""
+    helpers = worth_starting(sum(map(len, sources))) if len(sources) > 1 else 0
     if helpers:
-        return shared_out(sources, partial(outcome, completed_by=completed_by), helpers, completed_by)
-    return [outcome(source, completed_by) for source in sources]
+        return shared_out(sources, partial(outcome, function=function), helpers, function)
+    return [outcome(source, function) for source in sources]

@@ -6,12 +6,13 @@ became of the others still holds, and those alone are looked at again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import sys
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.values import ANALYSIS_VERSION
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from scripts_tracker.analysis.source.reading import CommandFile
+    from scripts_tracker.analysis.store.cache import Cache
 
 
 class Outcome(NamedTuple):
@@ -43,12 +45,12 @@ class Outcome(NamedTuple):
     Attributes:
         definition: the script, before requirements are checked against other scripts; None for no script.
         findings: what was found wrong on the way.
-        lineage: the classes that the script is made of, as path and name, where they are not all in its own file.
+        mro: the classes that the script is made of, as path and name, where they are not all in its own file.
     """
 
     definition: ScriptDefinition | None = None
     findings: tuple[Finding, ...] = ()
-    lineage: tuple[tuple[str, str], ...] = ()
+    mro: tuple[tuple[str, str], ...] = ()
 
 
 def encoded(index: ProjectIndex) -> list[Any]:
@@ -62,16 +64,16 @@ def encoded(index: ProjectIndex) -> list[Any]:
 def outcome_to_json(one: Outcome) -> list[Any]:
     """One outcome as JSON."""
     definition = None if one.definition is None else _definition_to_json(one.definition)
-    return [definition, [_finding_to_json(each) for each in one.findings], one.lineage]
+    return [definition, [_finding_to_json(each) for each in one.findings], one.mro]
 
 
 def outcome_from_json(data: Any) -> Outcome:
     """The inverse of ``outcome_to_json``."""
-    definition, findings, lineage = data
+    definition, findings, mro = data
     return Outcome(
         None if definition is None else _definition_from_json(definition, {}),
         tuple(_finding_from_json(one) for one in findings),
-        tuple((path, name) for path, name in lineage),
+        tuple((path, name) for path, name in mro),
     )
 
 
@@ -150,16 +152,6 @@ def _definition_from_json(data: Any, known: dict[str, ScriptOptions]) -> ScriptD
     )
 
 
-class IndexMemory(Protocol):
-    """Remembers a text for each way of asking."""
-
-    def recall(self, key: str) -> str | None:
-        """The text for this way of asking; None where there is none."""
-
-    def remember(self, key: str, content: str) -> None:
-        """Keep the text for this way of asking."""
-
-
 def key_of(*parts: object) -> str:
     """One way of asking, as a digest."""
     version = (ANALYSIS_VERSION, ALGORITHM, sys.version_info[:2])
@@ -169,7 +161,7 @@ def key_of(*parts: object) -> str:
 _NOTHING: Final = Outcome()
 
 
-class Basis(NamedTuple):
+class Inputs(NamedTuple):
     """Everything that was looked at to make an index.
 
     Attributes:
@@ -178,109 +170,111 @@ class Basis(NamedTuple):
         probes: where else something was looked for, and whether it was there.
         read: the digests of other files that were read, by path.
         found: the command files that others may depend on.
-        stamps: of the files that nobody has touched since.
-        stored: the outcomes that were remembered, as JSON.
+        signatures: of the files that were not touched since, by path.
+        stored: the outcomes as they were stored.
     """
 
-    digests: Mapping[str, str]
-    outcomes: Mapping[str, Outcome]
-    probes: Mapping[str, bool]
-    read: Mapping[str, str]
-    found: Collection[str]
-    stamps: Mapping[str, str] = MappingProxyType({})
+    digests: Mapping[str, str] = MappingProxyType({})
+    outcomes: Mapping[str, Outcome] = MappingProxyType({})
+    probes: Mapping[str, bool] = MappingProxyType({})
+    read: Mapping[str, str] = MappingProxyType({})
+    found: Collection[str] = ()
+    signatures: Mapping[str, str] = MappingProxyType({})
     stored: Mapping[str, Any] = MappingProxyType({})
 
 
-class Recollection(NamedTuple):
-    """What is remembered: an index as good as a new one, or the outcomes that hold although some files changed.
-
-    Attributes:
-        project: None where some files changed.
-        basis: of ``project``; without the files that changed. None where nothing did.
-        fresh: the text to remember it by from now on, if it is another.
-    """
-
-    project: ProjectIndex | None
-    basis: Basis | None = None
-    fresh: str | None = None
-
-
-def recalled(content: str | None, files: Sequence[CommandFile], since: int) -> Recollection | None:
-    """What is remembered and still holds; None where that is nothing.
+class CachedIndex:
+    """The index of an earlier pass that was asked for in the same way, as far as it holds.
 
     Args:
-        content: what ``remembered`` returned.
+        cache: keeps it; None where nothing may be taken from before.
+        key: the way of asking, by ``key_of``.
         files: the command files as they are now.
-        since: when looking at them began, by ``stamps.now()``.
+        since: when looking at them began, by ``reading.now()``.
+
+    Attributes:
+        index: as good as a new one; None where a file changed, or nothing was kept.
+        inputs: what holds although some files changed; None where that is nothing.
     """
-    try:
-        head, index, rest = (content or "").split("\t")
+
+    def __init__(self, cache: Cache | None, key: str, files: Sequence[CommandFile], since: int) -> None:
+        self.index: ProjectIndex | None = None
+        self.inputs: Inputs | None = None
+        self._cache = cache if cache is not None and cache.is_kept else None
+        self._key = key
+        self._files = files
+        self._since = since
+        if self._cache is not None:
+            # What is missing or malformed is not there.
+            with contextlib.suppress(ValueError, TypeError, LookupError, AttributeError, UnreadableSource):
+                self._load(self._cache, self._cache.index(key))
+
+    def _load(self, cache: Cache, content: str) -> None:
+        head, index, rest = content.split("\t")
         names, before, probes, read = json.loads(head)
-        if names != _names(files) or not _holds(probes):
-            return None
-        paths = [*_paths(files), *read]
+        if names != _names(self._files) or not _holds(probes):
+            return
+        paths = [*_paths(self._files), *read]
         current = reading.stat_signatures(paths)
         same = {
             one: now for one, then, now in zip(paths, before, current, strict=True) if then and then == now
         }
         touched = [one for one in paths if one not in same]
-        if not touched:
-            return Recollection(decoded(json.loads(index)))
-        digests, outcomes, found = json.loads(rest)
-        basis = Basis(digests, outcomes, probes, read, found, same)
-        changed = {path for path in touched if _digest(path) != (digests.get(path) or read.get(path))}
-        if not changed:
-            text = _text(files, since, basis, index, rest)
-            return Recollection(decoded(json.loads(index)), None, None if text == content else text)
-        if changed.intersection((*read, *found)):
-            return None
-        return Recollection(None, _without(changed, basis, files))
-    except (ValueError, TypeError, LookupError, AttributeError, UnreadableSource):
-        return None
+        if touched:
+            digests, outcomes, found = json.loads(rest)
+            inputs = Inputs(digests, outcomes, probes, read, found, same)
+            changed = {path for path in touched if _digest(path) != (digests.get(path) or read.get(path))}
+            if changed:
+                self.inputs = (
+                    None if changed.intersection((*read, *found)) else self._without(changed, inputs)
+                )
+                return
+            text = self._text(inputs, index, rest)
+            if text != content:
+                cache.put_index(self._key, text)
+        self.index = decoded(json.loads(index))
 
+    def _without(self, changed: Collection[str], inputs: Inputs) -> Inputs:
+        """What holds of the inputs, whose outcomes are as they were stored."""
+        keys = [key_of_file(file) for file in self._files if not file.ignored and file.path not in changed]
+        stored = {key: outcome for key in keys if (outcome := inputs.outcomes.get(key))}
+        kept = {key: outcome_from_json(stored[key]) if key in stored else _NOTHING for key in keys}
+        digests = {path: digest for path, digest in inputs.digests.items() if path not in changed}
+        return inputs._replace(digests=digests, outcomes=kept, stored=stored)
 
-def _without(changed: Collection[str], basis: Basis, files: Sequence[CommandFile]) -> Basis:
-    """What holds of a basis as ``recalled`` has it, with outcomes as JSON."""
-    keys = [key_of_file(file) for file in files if not file.ignored and file.path not in changed]
-    stored = {key: outcome for key in keys if (outcome := basis.outcomes.get(key))}
-    kept = {key: outcome_from_json(stored[key]) if key in stored else _NOTHING for key in keys}
-    digests = {path: digest for path, digest in basis.digests.items() if path not in changed}
-    return basis._replace(digests=digests, outcomes=kept, stored=stored)
+    def keep(self, index: ProjectIndex, inputs: Inputs | None) -> None:
+        """Keep a new index.
+
+        Args:
+            index: the index; it is not kept where a file could not be read, which may pass.
+            inputs: everything that was looked at; None where that is not known.
+        """
+        if (
+            self._cache is None
+            or inputs is None
+            or any(one.code == codes.UNREADABLE_FILE for one in index.findings)
+        ):
+            return
+        outcomes = {
+            key: inputs.stored.get(key) or outcome_to_json(one)
+            for key, one in inputs.outcomes.items()
+            if one != _NOTHING
+        }
+        rest = _dumped([inputs.digests, outcomes, sorted(inputs.found)])
+        self._cache.put_index(self._key, self._text(inputs, _dumped(encoded(index)), rest))
+
+    def _text(self, inputs: Inputs, index: str, rest: str) -> str:
+        """Three texts: what shows whether all is as it was, the index for that case, and what helps in the other."""
+        paths = [*_paths(self._files), *inputs.read]
+        touched = [path for path in paths if path not in inputs.signatures]
+        fresh = dict(zip(touched, reading.stat_signatures(touched, self._since), strict=True))
+        signatures = [inputs.signatures.get(path) or fresh[path] for path in paths]
+        return f"{_dumped([_names(self._files), signatures, inputs.probes, inputs.read])}\t{index}\t{rest}"
 
 
 def key_of_file(file: CommandFile) -> str:
     """A command file as its app has it: two apps may share a folder."""
     return f"{file.folder.app_label}:{file.path}"
-
-
-def remembered(index: ProjectIndex, files: Sequence[CommandFile], since: int, basis: Basis) -> str | None:
-    """The text that an index can be recalled from; None where a file could not be read, which may pass.
-
-    Args:
-        index: what is to be remembered.
-        files: the command files.
-        since: when looking at them began, by ``stamps.now()``.
-        basis: everything that was looked at.
-    """
-    if any(finding.code == codes.UNREADABLE_FILE for finding in index.findings):
-        return None
-    outcomes = {
-        key: basis.stored.get(key) or outcome_to_json(one)
-        for key, one in basis.outcomes.items()
-        if one != _NOTHING
-    }
-    rest = _dumped([basis.digests, outcomes, sorted(basis.found)])
-    return _text(files, since, basis, _dumped(encoded(index)), rest)
-
-
-def _text(files: Sequence[CommandFile], since: int, basis: Basis, index: str, rest: str) -> str:
-    """Three texts: what tells whether all is as it was, the index for that case, and what helps in the other."""
-    paths = [*_paths(files), *basis.read]
-    touched = [path for path in paths if path not in basis.stamps]
-    fresh = {**basis.stamps, **dict(zip(touched, reading.stat_signatures(touched, since), strict=True))}
-    said = [fresh[path] for path in paths]
-    head = _dumped([_names(files), said, basis.probes, basis.read])
-    return f"{head}\t{index}\t{rest}"
 
 
 def _dumped(data: object) -> str:

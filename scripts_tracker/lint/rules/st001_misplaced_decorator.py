@@ -33,4 +33,4 @@ class MisplacedDecorator(AnalysisRule):
     """
 
     code = codes.MISPLACED_DECORATOR
-    decided_by = ("scripts_tracker.analysis.linking.linker.Linker._report_misplaced",)
+    decided_by = ("scripts_tracker.analysis.linking.scripts.ScriptReader._report_misplaced",)

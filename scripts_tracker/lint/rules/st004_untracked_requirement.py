@@ -33,4 +33,4 @@ class UntrackedRequirement(AnalysisRule):
     """
 
     code = codes.UNTRACKED_REQUIREMENT
-    decided_by = ("scripts_tracker.analysis.linking.scanning._checked",)
+    decided_by = ("scripts_tracker.analysis.linking.linker._checked",)

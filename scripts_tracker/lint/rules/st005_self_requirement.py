@@ -32,4 +32,4 @@ class SelfRequirement(AnalysisRule):
     """
 
     code = codes.SELF_REQUIREMENT
-    decided_by = ("scripts_tracker.analysis.linking.scanning._checked",)
+    decided_by = ("scripts_tracker.analysis.linking.linker._checked",)

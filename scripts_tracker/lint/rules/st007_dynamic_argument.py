@@ -37,5 +37,5 @@ class DynamicArgument(AnalysisRule):
         "scripts_tracker.analysis.linking.arguments.read_options",
         "scripts_tracker.analysis.linking.arguments._with_option",
         "scripts_tracker.analysis.linking.arguments.RequirementReader._report_computed",
-        "scripts_tracker.analysis.linking.linker.Linker._judged",
+        "scripts_tracker.analysis.linking.scripts.ScriptReader._judged",
     )

@@ -53,7 +53,7 @@ class ShadowedCommand(ProjectRule):
 
     code = codes.SHADOWED_COMMAND
     # Two files of one script are found when the scripts are listed.
-    decided_by = ("scripts_tracker.analysis.linking.scanning.Scan._definitions",)
+    decided_by = ("scripts_tracker.analysis.linking.linker.Linker._definitions",)
 
     def check(self, project: Project) -> Iterator[Finding]:
         """Yield the scripts that share their name with another command."""

@@ -145,13 +145,15 @@ def _around(folder: str, candidates: Iterable[str]) -> str:
 def _scripts(files: Iterable[CommandFile], run: Run) -> dict[ScriptDefinition, set[str]]:
     """The tracked scripts in some files, each with the other files that its classes come from."""
     # These import dozens of modules.
+    from scripts_tracker.analysis.linking.linker import Linker
     from scripts_tracker.analysis.linking.modules import Finder
-    from scripts_tracker.analysis.linking.scanning import Scan
+    from scripts_tracker.analysis.store.cache import Cache
 
     request, root = run.request, run.request.root
-    scan = Scan([*files], Finder(request.dirs, root, request.import_roots), run.store, Findings(root))
-    scripts = [one for one in scan.index().definitions if one.fingerprint is not None]
-    classes = {one: {path for path, _ in scan.inherited(one.id)} for one in scripts}
+    finder = Finder(request.dirs, root, request.import_roots)
+    linker = Linker([*files], finder, Cache() if run.cache is None else run.cache, Findings(root))
+    scripts = [one for one in linker.index().definitions if one.fingerprint is not None]
+    classes = {one: {path for path, _ in linker.mro(one.id)} for one in scripts}
     # A file that is not a command has its path as its label.
     return {one: set(map(os.path.realpath, homes - {one.id.app_label})) for one, homes in classes.items()}
 

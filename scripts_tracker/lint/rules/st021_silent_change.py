@@ -7,9 +7,11 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.findings import Findings
 from scripts_tracker.analysis.source import reading
+from scripts_tracker.analysis.source.reading import CommandFile
 from scripts_tracker.core.git import GitUnavailable
-from scripts_tracker.core.values import Finding, ScriptOptions
+from scripts_tracker.core.values import CommandsDir, Finding, ScriptOptions
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.lint.base import RunRule
 from scripts_tracker.lint.config import WrongUseError
@@ -18,7 +20,7 @@ from scripts_tracker.lint.git import Repository
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from scripts_tracker.analysis.facts.values import FileFacts
+    from scripts_tracker.analysis.store.cache import Cache
     from scripts_tracker.core.values import ScriptDefinition
     from scripts_tracker.lint.base import Run
 
@@ -61,8 +63,8 @@ class SilentChange(RunRule):
         Raises:
             WrongUseError: the revision is unknown, or git cannot answer.
         """
-        from scripts_tracker.analysis.linking.modules import VERDICT
-        from scripts_tracker.analysis.store.compiling import outcomes
+        from scripts_tracker.analysis.linking.modules import FactsLoader
+        from scripts_tracker.analysis.store.cache import Cache
 
         root = run.request.root
         silent = [one for one in run.scripts if one.options.rerun == ScriptOptions().rerun]
@@ -71,11 +73,12 @@ class SilentChange(RunRule):
             changed = _changed(repository, repository.named(silent), _commit(repository, run.since))
         except GitUnavailable as error:
             raise WrongUseError(f"cannot compare with {run.since!r}: {error}") from error
-        before = outcomes([old for _, old in changed], (VERDICT,))
-        for (script, _), facts in zip(changed, before, strict=True):
-            if isinstance(facts, UnreadableSource) or not _differs(script, facts):
-                continue
-            if not _says_rerun(os.path.join(root, script.location.path)):
+        cache = Cache()
+        FactsLoader(cache).load(
+            (script.location.path, old, reading.content_digest(old)) for script, old in changed
+        )
+        for script, old in changed:
+            if _differs(script, old, cache) and not _says_rerun(os.path.join(root, script.location.path)):
                 yield _finding(script, run.since)
 
 
@@ -89,15 +92,34 @@ def _says_rerun(path: str) -> bool:
         # A decorator with another name is defined elsewhere, and may set it there.
         if not _DECORATED_HERE.search(source):
             return True
-        return b"rerun" in source and hits.read(compiled(source, (hits.WITH_HITS,)).hits).says_rerun
+        return b"rerun" in source and hits.read(compiled(source, hits.QUESTION.function).answer).says_rerun
     except UnreadableSource:
         return True  # deleted in the meantime, or its name cannot be shown: there is nothing to compare
 
 
-def _differs(script: ScriptDefinition, before: FileFacts) -> bool:
+def _differs(script: ScriptDefinition, before: bytes, cache: Cache) -> bool:
     """Whether the code of a script differs; a file that was not a script before is new."""
-    was_script = before.verdict is None or before.verdict.script is not None
-    return was_script and before.fingerprint != str(script.fingerprint)
+    facts = cache.facts(reading.content_digest(before))
+    if facts is None or facts.fingerprint == str(script.fingerprint):
+        return False
+    return _may_have_been_script(script, before, cache)
+
+
+def _may_have_been_script(script: ScriptDefinition, before: bytes, cache: Cache) -> bool:
+    """Whether a file was a tracked script with other bytes, by itself or by what the other files were then."""
+    from scripts_tracker.analysis.linking.linker import Linker
+    from scripts_tracker.analysis.linking.modules import Finder
+
+    folder, name = os.path.split(script.location.path)
+    file = CommandFile(
+        CommandsDir(script.id.app_label, folder.replace("/", "."), folder),
+        name.removesuffix(".py"),
+        script.location.path,
+        ignored=False,
+    )
+    finder, findings = Finder((), os.devnull, ()), Findings("")
+    found = Linker((), finder, cache, findings).script_in(file, before)
+    return found is not None or bool(finder.probes) or any(findings)
 
 
 def _commit(repository: Repository, since: str) -> str:

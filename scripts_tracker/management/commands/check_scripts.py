@@ -99,7 +99,7 @@ class Command(TrackerCommand):
             statuses = tuple(status for status in overview.statuses if status.state.needs_action)
         else:
             statuses = _choose(overview, options["mark_applied"])
-        self._tell(marks.mark_applied(statuses, reason, overview.facts), "Marked as applied", options)
+        self._tell(marks.mark_applied(statuses, reason, overview.cache), "Marked as applied", options)
         return True
 
     def _tell(self, outcome: MarkResult, heading: str, options: dict[str, Any]) -> None:

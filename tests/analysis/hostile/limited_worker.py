@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts_tracker.analysis.facts.extraction import extract
-from scripts_tracker.analysis.linking import scanning, verdicts  # noqa: F401 - while their files may be read
+from scripts_tracker.analysis.linking import linker  # noqa: F401 - while their files may be read
 from scripts_tracker.core.values import Finding
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.lint.rules import all_rules

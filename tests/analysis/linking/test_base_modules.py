@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts_tracker.analysis.findings import Findings
+from scripts_tracker.analysis.linking.linker import Linker
 from scripts_tracker.analysis.linking.modules import Finder
-from scripts_tracker.analysis.linking.scanning import Scan, command_files
-from scripts_tracker.analysis.store.cache import MemoryStore
+from scripts_tracker.analysis.linking.scanning import command_files
+from scripts_tracker.analysis.store.cache import Cache
 from scripts_tracker.core.values import ScriptId
 from tests.analysis.project_cases import folders
 
@@ -44,7 +45,7 @@ def test_what_a_script_is_made_of_outside_of_its_file(
         (tmp_path / path).write_text(text)
     findings = Findings(str(tmp_path))
     dirs = folders(tmp_path)
-    scan = Scan(command_files(dirs, findings), Finder(dirs, str(tmp_path), ()), MemoryStore(), findings)
-    scan.index()
-    found = scan.inherited(ScriptId("shop", "fix"))
+    linker = Linker(command_files(dirs, findings), Finder(dirs, str(tmp_path), ()), Cache(), findings)
+    linker.index()
+    found = linker.mro(ScriptId("shop", "fix"))
     assert [findings.shown(path) for path, _ in found] == expected

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts_tracker.analysis.facts.values import ANALYSIS_VERSION, FileFacts, Verdict, verdict_of
-from scripts_tracker.analysis.linking import prefilter, scanning
+from scripts_tracker.analysis.facts.extraction import extract
+from scripts_tracker.analysis.facts.values import FileFacts
+from scripts_tracker.analysis.linking import modules, prefilter, scanning
 from scripts_tracker.analysis.source import reading
-from scripts_tracker.analysis.store.cache import MemoryStore
+from scripts_tracker.analysis.store.cache import FOLDER, Cache
 from scripts_tracker.core.values import CommandsDir, Finding, Location, ScriptId
 from tests.analysis.project_cases import FIXTURES, folders, index_of, read_cases
 
@@ -200,41 +201,16 @@ ALL_CASES = [case for path in sorted(FIXTURES.glob("*.case")) for case in read_c
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.title) for case in ALL_CASES])
-def test_facts_survive_json(case: Case, tmp_path: Path) -> None:
-    class JsonStore:
-        def __init__(self) -> None:
-            self.kept: dict[str, str] = {}
-            self.parsed = 0
-            self.settles = True
-
-        def verdict(self, digest: str) -> Verdict | None:
-            return verdict_of(self.kept[digest]) if self.settles and digest in self.kept else None
-
-        def get(self, digest: str) -> FileFacts | None:
-            facts = FileFacts.from_text(self.kept[digest]) if digest in self.kept else None
-            return facts if facts is None or self.settles else facts._replace(verdict=None)
-
-        def put(self, digest: str, facts: FileFacts) -> None:
-            self.parsed += 1
-            self.kept[digest] = facts.to_text()
-
-        def fingerprint(self, digest: str) -> str:
-            return self.kept.get(f"watched {digest}", "")
-
-        def put_fingerprint(self, digest: str, fingerprint: str) -> None:
-            self.parsed += 1
-            self.kept[f"watched {digest}"] = fingerprint
-
+def test_facts_survive_json(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Cache, "index", lambda _self, _key: "")
     case.build(tmp_path)
-    store = JsonStore()
-    first = index_of(tmp_path, store=store)
-    parsed = store.parsed
-    assert index_of(tmp_path, store=store) == first == index_of(tmp_path)
-    store.settles = False
-    assert index_of(tmp_path, store=store) == first, (
-        "what files settle by themselves is what linking them gives"
-    )
-    assert store.parsed == parsed, "the second time nothing is parsed"
+    cache = Cache(str(tmp_path))
+    first = index_of(tmp_path, cache=cache)
+    cache.save()
+    assert first == index_of(tmp_path)
+    if not any(one.fingerprint is None for one in first.definitions):
+        monkeypatch.setattr(modules, "outcomes", lambda sources, *_: [pytest.fail("parsed") for _ in sources])
+    assert index_of(tmp_path, cache=Cache(str(tmp_path))) == first
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.title) for case in ALL_CASES])
@@ -247,37 +223,39 @@ def test_a_glance_sees_what_a_closer_look_sees(
     assert glanced == index_of(tmp_path)
 
 
-HEAD, REST = (json.loads(part) for part in scanning.facts_of(TRACKED.encode()).to_text().split("\t"))
+VERSION, USED, FACTS = json.loads(extract(TRACKED.encode()).to_text())
 
 
 @pytest.mark.parametrize(
-    ("head", "rest"),
+    "content",
     [
-        pytest.param(None, None, id="nothing"),
-        pytest.param({}, {}, id="empty objects"),
-        pytest.param([ANALYSIS_VERSION + 1, *HEAD[1:]], REST, id="another version"),
-        pytest.param([HEAD[0], "st0", *HEAD[2:]], REST, id="another algorithm"),
-        pytest.param([*HEAD[:3], [1, 2]], REST, id="a script of two parts"),
-        pytest.param([*HEAD[:3], [*HEAD[3][:3], ["never", False, [], []], []]], REST, id="an unknown option"),
-        pytest.param([*HEAD[:3], [*HEAD[3][:4], [["a"]]]], REST, id="a requirement without a place"),
-        pytest.param(HEAD, [], id="a list"),
-        pytest.param(HEAD, {}, id="an empty object"),
-        pytest.param(HEAD, {**REST, "names": []}, id="names that are a list"),
-        pytest.param(HEAD, {**REST, "names": {"x": [["nonsense"]]}}, id="an unknown kind of value"),
-        pytest.param(HEAD, {**REST, "names": {"x": [[]]}}, id="a value of no kind"),
-        pytest.param(HEAD, {**REST, "command": [0, 1]}, id="a line that cannot be"),
-        pytest.param(HEAD, {**REST, "command": "12"}, id="a place that is a text"),
-        pytest.param(HEAD, {**REST, "classes": [{}]}, id="a class without a name"),
-        pytest.param(HEAD, {**REST, "misplaced_uses": [[1]]}, id="a misplaced use of one part"),
-        pytest.param(HEAD, {**REST, "fingerprint": 1}, id="a fingerprint that is a number"),
+        pytest.param([VERSION + 1, USED, FACTS], id="another version"),
+        pytest.param([VERSION, "st0", FACTS], id="another algorithm"),
+        pytest.param([VERSION, USED, FACTS, ""], id="too much"),
+        pytest.param([VERSION, USED, None], id="nothing"),
+        pytest.param([VERSION, USED, []], id="a list"),
+        pytest.param([VERSION, USED, {}], id="an empty object"),
+        *(
+            pytest.param([VERSION, USED, {**FACTS, name: wrong}], id=title)
+            for name, wrong, title in (
+                ("names", [], "names that are a list"),
+                ("names", {"x": [["nonsense"]]}, "an unknown kind of value"),
+                ("names", {"x": [[]]}, "a value of no kind"),
+                ("command", [0, 1], "a line that cannot be"),
+                ("command", "12", "a place that is a text"),
+                ("classes", [{}], "a class without a name"),
+                ("misplaced_uses", [[1]], "a misplaced use of one part"),
+                ("fingerprint", 1, "a fingerprint that is a number"),
+            )
+        ),
     ],
 )
-def test_malformed_facts_are_refused(head: object, rest: object) -> None:
+def test_malformed_facts_are_refused(content: object) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - each has its own words
-        FileFacts.from_text(f"{json.dumps(head)}\t{json.dumps(rest)}")
+        FileFacts.from_text(json.dumps(content))
 
 
-@pytest.mark.parametrize("content", ["", "\t", "[]", "null\tnull", "[1", "\x00"])
+@pytest.mark.parametrize("content", ["", "\t", "[]", "{}", "null", "null\tnull", "[1", "\x00"])
 def test_texts_that_are_no_facts_are_refused(content: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - as above
         FileFacts.from_text(content)
@@ -285,16 +263,13 @@ def test_texts_that_are_no_facts_are_refused(content: str) -> None:
 
 WARM = """
 import json, sys
-from scripts_tracker.analysis.facts.values import FileFacts, verdict_of
 from scripts_tracker.analysis.linking.scanning import analyse
+from scripts_tracker.analysis.store.cache import Cache
 from scripts_tracker.core.values import CommandsDir
-kept = json.load(open(sys.argv[1]))
-class Store:
-    def verdict(self, digest): return verdict_of(kept[digest])
-    def get(self, digest): return FileFacts.from_text(kept[digest])
-    def put(self, digest, facts): raise AssertionError("something was parsed")
-path = sys.argv[2]
-index = analyse([CommandsDir("shop", "shop.management.commands", path)], root=path, store=Store())
+root, path = sys.argv[1:]
+cache = Cache(root)
+cache.index = lambda key: ""
+index = analyse([CommandsDir("shop", "shop.management.commands", path)], root=root, cache=cache)
 assert len(index.definitions) == 3, index
 loaded = {name.partition(".")[0] for name in sys.modules} & {"libcst", "django"}
 assert not loaded, loaded
@@ -307,21 +282,20 @@ def test_known_files_need_no_libcst(tmp_path: Path) -> None:
     _command(tmp_path, "inherits", INHERITED)
     _command(tmp_path, "other", "class Command:\n    def handle(self): pass\n")
     _command(tmp_path, "another", TRACKED + "# another\n")
-    store = MemoryStore()
-    index_of(tmp_path, store=store)
-    _write(tmp_path / "facts.json", json.dumps({key: one.to_text() for key, one in store.known.items()}))
-    subprocess.run(
-        [sys.executable, "-W", "error", "-c", WARM, str(tmp_path / "facts.json"), str(commands)], check=True
-    )
+    cache = Cache(str(tmp_path))
+    index_of(tmp_path, cache=cache)
+    cache.save()
+    subprocess.run([sys.executable, "-W", "error", "-c", WARM, str(tmp_path), str(commands)], check=True)
 
 
 def test_the_analysis_does_not_import_what_is_slow() -> None:
     code = (
-        "import sys\nfrom scripts_tracker.analysis.linking import scanning\n"
+        "import sys\nimport scripts_tracker.analysis.linking.linker\n"
+        "from scripts_tracker.analysis.store.compiling import compiled\n"
         "assert 'libcst' not in sys.modules\n"
         # libcst itself brings its package of metadata, but none of the slow parts.
         "import libcst\nbefore = set(sys.modules)\n"
-        f"scanning.facts_of({TRACKED.encode()!r})\n"
+        f"compiled({TRACKED.encode()!r})\n"
         "more = {name for name in set(sys.modules) - before if name.startswith('libcst.metadata')}\n"
         "slow = {'libcst.matchers', 'libcst.codemod', 'django'} & set(sys.modules)\n"
         "assert not more | slow, (more, slow)\n"
@@ -331,9 +305,10 @@ def test_the_analysis_does_not_import_what_is_slow() -> None:
 
 def test_unreadable_files_are_not_kept(tmp_path: Path) -> None:
     _command(tmp_path, "bad", "tracked_script = = 1\n")
-    store = MemoryStore()
-    index_of(tmp_path, store=store)
-    assert store.known == {}
+    cache = Cache(str(tmp_path))
+    index_of(tmp_path, cache=cache)
+    cache.save()
+    assert not (tmp_path / FOLDER).exists()
 
 
 def test_the_result_does_not_depend_on_the_order_of_the_folders(tmp_path: Path) -> None:

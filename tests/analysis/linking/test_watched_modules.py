@@ -14,7 +14,7 @@ from scripts_tracker.analysis.fingerprint import fingerprint as fingerprint_of
 from scripts_tracker.analysis.linking import modules
 from scripts_tracker.analysis.linking.scanning import analyse
 from scripts_tracker.analysis.source import reading
-from scripts_tracker.analysis.store.cache import FactCache
+from scripts_tracker.analysis.store.cache import Cache
 from scripts_tracker.core.values import CommandsDir, ModuleVersion
 from tests.analysis.project_cases import folders
 
@@ -54,8 +54,8 @@ def shop(tmp_path: Path) -> Path:
 
 
 def index_of(root: Path, **options: Any) -> ProjectIndex:
-    cache = FactCache(str(root))
-    index = analyse(folders(root), root=str(root), store=cache, memory=cache, **options)
+    cache = Cache(str(root))
+    index = analyse(folders(root), root=str(root), cache=cache, **options)
     cache.save()
     return index
 
@@ -152,20 +152,20 @@ def test_each_module_is_fingerprinted_once_whoever_watches_it(
 def test_a_project_without_watch_looks_for_nothing_more(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("one", "two"):
         script(shop, name, '"shop"').write_text(SCRIPT.replace("(watch=({watch},))", ""))
-    monkeypatch.setattr(modules.Library, "fingerprint", None)
-    monkeypatch.setattr(modules.Finder, "find", None)
+    monkeypatch.setattr(modules.FactsLoader, "fingerprint", None)
+    monkeypatch.setattr(modules.Finder, "_is_file", None)
     assert [one.watches for one in index_of(shop).definitions] == [(), ()]
 
 
 AGAIN = """
 import sys
-from scripts_tracker.analysis.store.cache import FactCache
+from scripts_tracker.analysis.store.cache import Cache
 from scripts_tracker.analysis.linking.scanning import analyse
 from scripts_tracker.core.values import CommandsDir
 root = sys.argv[1]
-cache = FactCache(root)
+cache = Cache(root)
 folder = CommandsDir("shop", "shop.management.commands", root + "/shop/management/commands")
-index = analyse([folder], root=root, store=cache, memory=cache)
+index = analyse([folder], root=root, cache=cache)
 assert [str(one.watches[0].fingerprint)[:4] for one in index.definitions] == ["st1:", "st1:"]
 assert "libcst" not in sys.modules
 """

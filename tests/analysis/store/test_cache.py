@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts_tracker.analysis.facts.values import ANALYSIS_VERSION, FileFacts, OwnScript, Verdict
+from scripts_tracker.analysis.facts.values import ANALYSIS_VERSION, FileFacts
 from scripts_tracker.analysis.store import cache
-from scripts_tracker.analysis.store.cache import FOLDER, FactCache
+from scripts_tracker.analysis.store.cache import FOLDER, Cache
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 AS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
-FACTS = FileFacts("st1:00", (1, 2), doc="a\n b", verdict=Verdict(OwnScript("st1:00", (1, 2), help="é\u2028")))
+FACTS = FileFacts("st1:00", (1, 2), doc="a\n b", stars=("é\u2028",))
 
 
-def _filled(root: Path) -> FactCache:
-    made = FactCache(str(root))
-    made.put("a" * 64, FACTS)
-    made.remember("k" * 64, "an index")
+def _filled(root: Path) -> Cache:
+    made = Cache(str(root))
+    made.put_facts("a" * 64, FACTS)
+    made.put_index("k" * 64, "an index")
     made.save()
-    return FactCache(str(root))
+    return Cache(str(root))
 
 
 def _cut(content: bytes) -> bytes:
@@ -52,46 +52,44 @@ def test_a_damaged_cache_is_ignored(damage: Callable[[bytes], bytes], tmp_path: 
     _filled(tmp_path)
     for path in (tmp_path / FOLDER).iterdir():
         path.write_bytes(damage(path.read_bytes()))
-    found = FactCache(str(tmp_path))
-    assert found.get("a" * 64) is None
-    assert found.verdict("a" * 64) is None
-    assert found.recall("k" * 64) is None
-    found.put("b" * 64, FACTS)
+    found = Cache(str(tmp_path))
+    assert found.facts("a" * 64) is None
+    assert found.index("k" * 64) == ""
+    found.put_facts("b" * 64, FACTS)
     found.save()
-    assert FactCache(str(tmp_path)).get("b" * 64) == FACTS, "it is written anew"
+    assert Cache(str(tmp_path)).facts("b" * 64) == FACTS, "it is written anew"
 
 
 def test_a_folder_in_its_place_is_no_error(tmp_path: Path) -> None:
     (tmp_path / FOLDER / "facts").mkdir(parents=True)
-    assert _filled(tmp_path).get("a" * 64) is None
+    assert _filled(tmp_path).facts("a" * 64) is None
 
 
 def test_a_file_in_place_of_the_folder_is_no_error(tmp_path: Path) -> None:
     (tmp_path / FOLDER).write_text("in the way")
-    assert _filled(tmp_path).get("a" * 64) is None
+    assert _filled(tmp_path).facts("a" * 64) is None
     assert (tmp_path / FOLDER).read_text() == "in the way"
 
 
 def test_a_missing_root_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert _filled(tmp_path / "file" / "below").get("a" * 64) is None
+    assert _filled(tmp_path / "file" / "below").facts("a" * 64) is None
 
 
 @pytest.mark.skipif(AS_ROOT, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
-        assert _filled(tmp_path).get("a" * 64) is None
+        assert _filled(tmp_path).facts("a" * 64) is None
     finally:
         tmp_path.chmod(0o700)
 
 
 def test_a_stored_entry_is_found_by_the_next_process(tmp_path: Path) -> None:
     found = _filled(tmp_path)
-    assert found.get("a" * 64) == FACTS
-    assert found.verdict("a" * 64) == FACTS.verdict
-    assert found.recall("k" * 64) == "an index"
-    assert found.recall("k" * 16 + "j" * 48) is None
+    assert found.facts("a" * 64) == FACTS
+    assert found.index("k" * 64) == "an index"
+    assert found.index("k" * 16 + "j" * 48) == ""
 
 
 def test_facts_of_another_analysis_version_are_dropped(
@@ -99,8 +97,7 @@ def test_facts_of_another_analysis_version_are_dropped(
 ) -> None:
     found = _filled(tmp_path)
     monkeypatch.setattr("scripts_tracker.analysis.facts.values.ANALYSIS_VERSION", ANALYSIS_VERSION + 1)
-    assert found.get("a" * 64) is None
-    assert found.verdict("a" * 64) is None
+    assert found.facts("a" * 64) is None
 
 
 def test_git_ignores_the_cache(tmp_path: Path) -> None:
@@ -116,42 +113,42 @@ def test_git_ignores_the_cache(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_if_nothing_is_new(tmp_path: Path) -> None:
-    FactCache(str(tmp_path)).save()
+    Cache(str(tmp_path)).save()
     assert not (tmp_path / FOLDER).exists()
     before = {path: path.stat().st_mtime_ns for path in _files(_filled(tmp_path), tmp_path)}
-    again = FactCache(str(tmp_path))
-    assert again.get("a" * 64)
+    again = Cache(str(tmp_path))
+    assert again.facts("a" * 64)
     again.save()
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / FOLDER).iterdir()} == before
 
 
-def _files(_: FactCache, root: Path) -> list[Path]:
+def _files(_: Cache, root: Path) -> list[Path]:
     return list((root / FOLDER).iterdir())
 
 
 def test_two_processes_keep_what_both_found(tmp_path: Path) -> None:
-    one, other = FactCache(str(tmp_path)), FactCache(str(tmp_path))
-    assert one.get("1") is other.get("2") is None
-    one.put("1", FACTS)
-    other.put("2", FACTS)
+    one, other = Cache(str(tmp_path)), Cache(str(tmp_path))
+    assert one.facts("1") is other.facts("2") is None
+    one.put_facts("1", FACTS)
+    other.put_facts("2", FACTS)
     one.save()
     other.save()
-    found = FactCache(str(tmp_path))
-    assert found.get("1") == found.get("2") == FACTS
+    found = Cache(str(tmp_path))
+    assert found.facts("1") == found.facts("2") == FACTS
 
 
 WRITER = """
 import sys
-from scripts_tracker.analysis.store.cache import FactCache
+from scripts_tracker.analysis.store.cache import Cache
 from scripts_tracker.analysis.facts.values import FileFacts
 for number in range(40):
-    cache = FactCache(sys.argv[1])
-    cache.put(sys.argv[2] + str(number), FileFacts(None, doc="x" * 20000))
-    cache.remember("k" * 64, sys.argv[2] * 20000)
+    cache = Cache(sys.argv[1])
+    cache.put_facts(sys.argv[2] + str(number), FileFacts(None, doc="x" * 20000))
+    cache.put_index("k" * 64, sys.argv[2] * 20000)
     cache.save()
-    known = FactCache(sys.argv[1])
-    assert known.get(sys.argv[2] + str(number)) or known.get("a0") or known.get("b0"), "damaged"
-    assert known.recall("k" * 64) in ("a" * 20000, "b" * 20000), "half of one and half of the other"
+    known = Cache(sys.argv[1])
+    assert known.facts(sys.argv[2] + str(number)) or known.facts("a0") or known.facts("b0"), "damaged"
+    assert known.index("k" * 64) in ("a" * 20000, "b" * 20000), "half of one and half of the other"
 """
 
 
@@ -168,14 +165,14 @@ def test_many_writes_of_two_processes_leave_no_damage(tmp_path: Path) -> None:
 def test_the_least_recently_used_entry_is_dropped_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "MAX_BYTES", 5 * (len(FACTS.to_text()) + 3))
+    monkeypatch.setattr(cache, "MAX_BYTES", 5 * (len(FACTS.to_text()) + len("facts a") + 2))
     for name in "abcdef":
-        made = FactCache(str(tmp_path))
-        assert name == "a" or made.get("a"), "asked for each time"
-        made.put(name, FACTS)
+        made = Cache(str(tmp_path))
+        assert name == "a" or made.facts("a"), "asked for each time"
+        made.put_facts(name, FACTS)
         made.save()
-    found = FactCache(str(tmp_path))
-    assert [name for name in "abcdef" if found.get(name)] == ["a", "c", "d", "e", "f"]
+    found = Cache(str(tmp_path))
+    assert [name for name in "abcdef" if found.facts(name)] == ["a", "c", "d", "e", "f"]
 
 
 def test_a_half_written_file_of_a_killed_process_is_deleted_later(tmp_path: Path) -> None:
@@ -191,8 +188,8 @@ def test_a_half_written_file_of_a_killed_process_is_deleted_later(tmp_path: Path
 
 def test_a_limited_number_of_indexes_is_remembered(tmp_path: Path) -> None:
     for number in range(3 * cache.MAX_INDEXES):
-        made = FactCache(str(tmp_path))
-        made.remember(f"{number:064}"[::-1], "an index")
+        made = Cache(str(tmp_path))
+        made.put_index(f"{number:064}"[::-1], "an index")
         made.save()
     names = [path.name for path in (tmp_path / FOLDER).iterdir() if path.name.startswith("index-")]
     assert len(names) == cache.MAX_INDEXES

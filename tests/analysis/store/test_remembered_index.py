@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts_tracker.analysis.linking import scanning
+from scripts_tracker.analysis.linking import linker
 from scripts_tracker.analysis.linking.scanning import analyse
 from scripts_tracker.analysis.source import reading
-from scripts_tracker.analysis.store import index_cache
-from scripts_tracker.analysis.store.cache import FactCache
+from scripts_tracker.analysis.store.cache import Cache
+from scripts_tracker.analysis.store.index_cache import CachedIndex
 from scripts_tracker.core.values import CommandsDir
 from tests.analysis.project_cases import FIXTURES, folders, read_cases
 
@@ -29,8 +29,8 @@ INHERITED = "from shop.base import Base\nclass Command(Base): pass\n"
 ALL_CASES = [case for path in sorted(FIXTURES.glob("*.case")) for case in read_cases(path.name)]
 
 
-def _index(root: Path, cache: FactCache | None = None, **options: Any) -> ProjectIndex:
-    index = analyse(folders(root), root=str(root), store=cache, memory=cache, **options)
+def _index(root: Path, cache: Cache | None = None, **options: Any) -> ProjectIndex:
+    index = analyse(folders(root), root=str(root), cache=cache, **options)
     if cache is not None:
         cache.save()
     return index
@@ -121,11 +121,11 @@ def trust(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.usefixtures("trust")
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_the_remembered_index_equals_a_fresh_one(change: Callable[[Path], None], shop: Path) -> None:
-    before = _index(shop, FactCache(str(shop)))
+    before = _index(shop, Cache(str(shop)))
     assert len(before.definitions) == 2
     change(shop)
-    assert _index(shop, FactCache(str(shop))) == _index(shop)
-    assert _index(shop, FactCache(str(shop))) == _index(shop), "and the next time"
+    assert _index(shop, Cache(str(shop))) == _index(shop)
+    assert _index(shop, Cache(str(shop))) == _index(shop), "and the next time"
 
 
 VARIANTS = [
@@ -164,12 +164,12 @@ def test_each_of_several_edits_is_noticed(seed: int, shop: Path) -> None:
                 # A new file in its place: the clock of a file system is too coarse for so many writes.
                 (shop / "new").write_text(chance.choice(VARIANTS))
                 (shop / "new").replace(path)
-        assert _index(shop, FactCache(str(shop))) == _index(shop), f"step {step}"
+        assert _index(shop, Cache(str(shop))) == _index(shop), f"step {step}"
 
 
 def _commands_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     read = _reads(monkeypatch)
-    _index(root, FactCache(str(root)))
+    _index(root, Cache(str(root)))
     return sorted({os.path.basename(path) for path in read})
 
 
@@ -177,7 +177,7 @@ def _commands_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_only_changed_files_are_analysed_if_nothing_depends_on_them(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _index(shop, FactCache(str(shop)))
+    _index(shop, Cache(str(shop)))
     _write("shop/management/commands/own.py", TRACKED.format(name="Command") + "x = 1\n")(shop)
     assert _commands_read(shop, monkeypatch) == ["own.py"]
 
@@ -189,7 +189,7 @@ def test_everything_is_analysed_if_something_depends_on_a_changed_file(
     _write(
         "shop/management/commands/child.py", "from .own import Command as Base\nclass Command(Base): pass\n"
     )(shop)
-    _index(shop, FactCache(str(shop)))
+    _index(shop, Cache(str(shop)))
     _write("shop/management/commands/own.py", "class Command: pass\n")(shop)
     assert {"child.py", "inherits.py", "other.py", "own.py"} <= set(_commands_read(shop, monkeypatch))
 
@@ -203,11 +203,11 @@ def test_everything_is_analysed_if_something_depends_on_a_changed_file(
     ],
 )
 def test_other_options_have_an_index_of_their_own(options: dict[str, Any], shop: Path) -> None:
-    _index(shop, FactCache(str(shop)))
+    _index(shop, Cache(str(shop)))
     (shop / "elsewhere" / "shop").mkdir(parents=True)
     if "import_roots" in options:
         options = {"import_roots": (str(shop / "elsewhere"),)}
-    assert _index(shop, FactCache(str(shop)), **options) == _index(shop, **options)
+    assert _index(shop, Cache(str(shop)), **options) == _index(shop, **options)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.title) for case in ALL_CASES])
@@ -215,27 +215,31 @@ def test_every_case_is_remembered_as_it_was(
     case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case.build(tmp_path)
-    fresh = _index(tmp_path, FactCache(str(tmp_path)))
+    fresh = _index(tmp_path, Cache(str(tmp_path)))
     has_broken = any(finding.code == "ST000" for finding in fresh.findings)
     if not has_broken:
-        monkeypatch.setattr(scanning, "Scan", None)
-    assert _index(tmp_path, FactCache(str(tmp_path))) == fresh
+        monkeypatch.setattr(linker, "Linker", None)
+    assert _index(tmp_path, Cache(str(tmp_path))) == fresh
 
 
 @pytest.mark.parametrize(
-    "content", [None, "", "null", "[]", "{}", "[1, 2, 3, 4]", '["", [], {}, {}]\t[[[]], []]\t[{}, {}, []]']
+    "content", ["", "null", "[]", "{}", "[1, 2, 3, 4]", '["", [], {}, {}]\t[[[]], []]\t[{}, {}, []]']
 )
-def test_a_damaged_index_is_ignored(content: str | None) -> None:
-    assert index_cache.recalled(content, [], reading.now()) is None
+def test_a_damaged_index_is_ignored(content: str, tmp_path: Path) -> None:
+    cache = Cache(str(tmp_path))
+    cache.put_index("key", content)
+    cache.save()
+    cached = CachedIndex(cache, "key", [], reading.now())
+    assert (cached.index, cached.inputs) == (None, None)
 
 
 def test_an_unreadable_file_is_read_every_time(shop: Path) -> None:
     (shop / "shop" / "plain.py").mkdir()
     os.symlink("nowhere", shop / "shop/management/commands/dangling.py")
-    cache = FactCache(str(shop))
+    cache = Cache(str(shop))
     _index(shop, cache)
     (shop / "shop/management/commands/dangling.py").unlink()
-    assert _index(shop, FactCache(str(shop))) == _index(shop)
+    assert _index(shop, Cache(str(shop))) == _index(shop)
 
 
 def _same_size_and_time(path: Path) -> None:
@@ -249,12 +253,12 @@ def _same_size_and_time(path: Path) -> None:
 @pytest.mark.usefixtures("trust")
 @pytest.mark.parametrize("name", ["shop/management/commands/own.py", "shop/base.py"])
 def test_an_edit_that_keeps_size_and_time_is_noticed(name: str, shop: Path) -> None:
-    before = _index(shop, FactCache(str(shop)))
+    before = _index(shop, Cache(str(shop)))
     # The clock of a file system goes in steps.
     while (shop / name).stat().st_ctime_ns == _touched(shop):
         pass
     _same_size_and_time(shop / name)
-    after = _index(shop, FactCache(str(shop)))
+    after = _index(shop, Cache(str(shop)))
     assert after == _index(shop) != before
 
 
@@ -265,9 +269,9 @@ def _touched(root: Path) -> int:
 
 @pytest.mark.usefixtures("settled")
 def test_files_that_were_not_touched_are_not_read_again(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = _index(shop, FactCache(str(shop)))
+    before = _index(shop, Cache(str(shop)))
     monkeypatch.setattr(reading, "read_bytes", None)
-    assert _index(shop, FactCache(str(shop))) == before
+    assert _index(shop, Cache(str(shop))) == before
 
 
 def _reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -286,31 +290,31 @@ def _reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_recently_written_file_is_read_again(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = (shop / "shop/management/commands/other.py").stat().st_mtime_ns
     monkeypatch.setattr(reading, "now", lambda: written)
-    before = _index(shop, FactCache(str(shop)))
+    before = _index(shop, Cache(str(shop)))
     read = _reads(monkeypatch)
-    assert _index(shop, FactCache(str(shop))) == before
+    assert _index(shop, Cache(str(shop))) == before
     assert len(read) == 4, "three commands and the module of a base class"
 
 
 def test_a_file_that_was_read_again_and_is_unchanged_is_trusted(
     shop: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    before = _index(shop, FactCache(str(shop)))
+    before = _index(shop, Cache(str(shop)))
     request.getfixturevalue("settled")
     (shop / "shop/base.py").touch()
-    assert _index(shop, FactCache(str(shop))) == before
+    assert _index(shop, Cache(str(shop))) == before
     monkeypatch.setattr(reading, "read_bytes", None)
-    assert _index(shop, FactCache(str(shop))) == before
+    assert _index(shop, Cache(str(shop))) == before
 
 
 @pytest.mark.usefixtures("settled")
 def test_times_in_the_future_are_not_trusted(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ahead = reading.now() + 10**12
     os.utime(shop / "shop/base.py", ns=(ahead, ahead))
-    before = _index(shop, FactCache(str(shop)))
-    monkeypatch.setattr(scanning, "Scan", None)
+    before = _index(shop, Cache(str(shop)))
+    monkeypatch.setattr(linker, "Linker", None)
     read = _reads(monkeypatch)
-    assert _index(shop, FactCache(str(shop))) == before
+    assert _index(shop, Cache(str(shop))) == before
     assert read
 
 
@@ -319,13 +323,13 @@ def test_two_apps_may_share_a_folder_of_commands(shop: Path) -> None:
     path = str(shop / "shop/management/commands")
     dirs = [CommandsDir(label, f"{label}.management.commands", path) for label in ("a", "b")]
 
-    def index(cache: FactCache | None) -> ProjectIndex:
-        found = analyse(dirs, root=str(shop), store=cache, memory=cache)
+    def index(cache: Cache | None) -> ProjectIndex:
+        found = analyse(dirs, root=str(shop), cache=cache)
         if cache:
             cache.save()
         return found
 
     assert {str(one.id) for one in index(None).definitions} >= {"a.own", "b.own"}
     for _ in range(2):
-        assert index(FactCache(str(shop))) == index(None)
+        assert index(Cache(str(shop))) == index(None)
         _write("shop/management/commands/own.py", TRACKED.format(name="Command") + "x = 1\n")(shop)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts_tracker.analysis.facts.values import FileFacts
 from scripts_tracker.analysis.store import compiling
+from scripts_tracker.analysis.store.compiling import Compiled
 from scripts_tracker.exceptions import UnreadableSource
 from tests.analysis.sources import demo
 from tests.waiting import PATIENCE
@@ -24,7 +24,7 @@ SOURCES = [path.read_bytes() for path in demo()] + [b"x = = 1\n", b"\xff", b"tra
 
 
 def _comparable(outcomes: list[Outcome]) -> list[object]:
-    return [one if isinstance(one, FileFacts) else (one.reason, one.line, one.column) for one in outcomes]
+    return [one if isinstance(one, Compiled) else (one.reason, one.line, one.column) for one in outcomes]
 
 
 @pytest.fixture(autouse=True)
