@@ -24,8 +24,9 @@ from scripts_tracker.core.text import by_whom, local_time
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
-from scripts_tracker.ledger import database, queries, writing
-from scripts_tracker.ledger.writing import Mark, RunFacts, VersionFacts
+from scripts_tracker.ledger import database, marking, queries
+from scripts_tracker.ledger.marking import Mark
+from scripts_tracker.ledger.writing import RunFacts, VersionFacts
 from scripts_tracker.project import scan, versions
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def record(marks: Sequence[Mark]) -> None:
     """Add them to the history with the old dates; only the reason names who adopts them, and when."""
     here = versions.run_metadata("mark")
     prefix = f"adopted on {local_time(database.now())}{by_whom(here.user, here.host)}"
-    writing.mark_applied(
+    marking.mark_applied(
         [mark._replace(reason=f"{prefix} {mark.reason}") for mark in marks], RunFacts("mark")
     )
 

@@ -171,11 +171,11 @@ def history_of(record: ScriptRecord, limit: int) -> Past:
         record: what the ledger holds of it now.
         limit: how many runs to read.
     """
-    rows = database.runs().filter(script=record.pk).order_by("-pk")
-    runs = tuple(_past_run(row, record) for row in rows.values_list(*_PAST_RUN)[:limit])
-    attempts = rows.filter(kind__in=("run", "rehearsal"))
+    runs, older = runs_before(record, most=limit)
+    rows = database.runs().filter(script=record.pk)
+    attempts = rows.filter(kind__in=("run", "rehearsal")).order_by("-pk")
     output, traceback = attempts.values_list("output", "traceback").first() or ("", "")
-    total = len(runs) if len(runs) < limit else rows.count()
+    total = rows.count() if older else len(runs)
     return Past(runs, total, versions_of(record.pk), output, traceback)
 
 

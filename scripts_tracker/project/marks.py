@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from scripts_tracker.core import watches
 from scripts_tracker.core.states import State
 from scripts_tracker.core.tuples import NamedTuple
-from scripts_tracker.ledger import writing
-from scripts_tracker.ledger.writing import Mark
+from scripts_tracker.ledger import marking
+from scripts_tracker.ledger.marking import Mark
 from scripts_tracker.project import scan, versions
 from scripts_tracker.project.versions import run_metadata
 
@@ -70,7 +70,7 @@ def mark_applied(
             marks.append(mark)
         else:
             refused.append((status.id, why or "the file changed while it was being marked; try again"))
-    writing.mark_applied(marks, run_metadata("mark", reason=reason, user=user))
+    marking.mark_applied(marks, run_metadata("mark", reason=reason, user=user))
     return MarkResult(tuple(mark.script_id for mark in marks), tuple(refused))
 
 
@@ -95,5 +95,5 @@ def unmark(statuses: Iterable[ScriptStatus], reason: str, *, user: str = "") -> 
     """
     checked = [(status.id, why_not_to_unmark(status)) for status in statuses]
     done = [script_id for script_id, why in checked if not why]
-    writing.unmark(done, run_metadata("unmark", reason=reason, user=user))
+    marking.unmark(done, run_metadata("unmark", reason=reason, user=user))
     return MarkResult(tuple(done), tuple((script_id, why) for script_id, why in checked if why))

@@ -110,8 +110,7 @@ def comparable(records: Records, definitions: Definitions, cache: Cache) -> Reco
     if fingerprinter.found or modules:
         from scripts_tracker.ledger import writing  # seldom needed
 
-        writing.refingerprint(fingerprinter.found)
-        writing.refingerprint_watched(modules)
+        writing.refingerprint(fingerprinter.found, modules)
     return records
 
 

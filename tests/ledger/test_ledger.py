@@ -13,8 +13,9 @@ from django.test.utils import CaptureQueriesContext
 
 from scripts_tracker.analysis.store.cache import Cache
 from scripts_tracker.core.values import Fingerprint, ScriptDefinition, ScriptId
-from scripts_tracker.ledger import leases, queries, writing
-from scripts_tracker.ledger.writing import Mark, RunFacts, VersionFacts
+from scripts_tracker.ledger import leases, marking, queries, writing
+from scripts_tracker.ledger.marking import Mark
+from scripts_tracker.ledger.writing import RunFacts, VersionFacts
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 from scripts_tracker.project import scan, status
 from tests.builders import definition, path_of, script_id
@@ -35,7 +36,7 @@ def version(source: bytes, algorithm: str = "st1", *, keeps_source: bool = True)
 
 def mark(name: str, *made: VersionFacts) -> None:
     for one in made:
-        writing.mark_applied([Mark(script_id(name), path_of(name), one)], MARK)
+        marking.mark_applied([Mark(script_id(name), path_of(name), one)], MARK)
 
 
 def attempt(name: str, made: VersionFacts, outcome: str = "failed") -> None:
@@ -107,7 +108,7 @@ def test_a_script_that_was_only_tried_is_not_applied() -> None:
 
 def test_an_unmarked_script_keeps_its_history_and_is_not_applied() -> None:
     mark("shop.x", version(b"a"))
-    writing.unmark([script_id("shop.x"), script_id("shop.unknown")], RunFacts("unmark"))
+    marking.unmark([script_id("shop.x"), script_id("shop.unknown")], RunFacts("unmark"))
     (record,) = queries.records().values()
     assert (record.applied, record.last_run and record.last_run.kind) == (None, "unmark")
     assert queries.formerly_applied([record.pk]) == []
@@ -168,12 +169,8 @@ def test_inside_a_transaction_no_fingerprint_is_upgraded() -> None:
 def test_a_late_fingerprint_upgrade_changes_nothing() -> None:
     mark("shop.x", version(b"a"))
     row = ScriptVersion.objects.get()
-    writing.refingerprint(
-        {
-            row.pk: (Fingerprint("st1", "9" * 64), "late"),
-            row.pk + 1: (today(SOURCE), ""),
-        }
-    )
+    late = {row.pk: (Fingerprint("st1", "9" * 64), "late"), row.pk + 1: (today(SOURCE), "")}
+    writing.refingerprint(late, ())
     assert ScriptVersion.objects.get().digest == row.digest
 
 
@@ -184,7 +181,7 @@ def test_a_fingerprint_upgrade_changes_fingerprint_and_facts_only() -> None:
     before = list(ScriptRun.objects.order_by("pk").values_list())
     rows = list(ScriptVersion.objects.order_by("pk").values_list("content_digest", "source"))
     pks = ScriptVersion.objects.values_list("pk", flat=True)
-    writing.refingerprint({pk: (Fingerprint("st1", "9" * 64), "new facts") for pk in pks})
+    writing.refingerprint({pk: (Fingerprint("st1", "9" * 64), "new facts") for pk in pks}, ())
     stamped = set(ScriptVersion.objects.values_list("algorithm", "digest", "facts"))
     assert stamped == {("st1", "9" * 64, "new facts")}
     assert list(ScriptVersion.objects.order_by("pk").values_list("content_digest", "source")) == rows
@@ -202,7 +199,7 @@ def test_marks_take_few_queries(
         for number in range(100)
     ]
     with CaptureQueriesContext(connection) as captured:
-        writing.mark_applied(marks, MARK)
+        marking.mark_applied(marks, MARK)
     assert len(captured) < (40 if returns_keys else 140)
     records = queries.records()
     assert {one: record.applied for one, record in records.items()} == {
@@ -216,7 +213,7 @@ def test_marks_are_all_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     good = Mark(script_id("shop.good"), path_of("shop.good"), version(b"good"))
     bad = Mark(script_id("shop.bad"), path_of("shop.bad"), version(b"bad")._replace(facts=None))  # type: ignore[arg-type]
     with pytest.raises(KeyError):
-        writing.mark_applied([good, bad], MARK)
+        marking.mark_applied([good, bad], MARK)
     assert Script.objects.count() == ScriptRun.objects.count() == 0
 
 
@@ -233,10 +230,10 @@ def test_rows_that_another_process_adds_meanwhile_are_taken_over(monkeypatch: py
     marks = [
         Mark(script_id(f"shop.{name}"), path_of(f"shop.{name}"), version(name.encode())) for name in "xy"
     ]
-    writing.mark_applied(marks[:1], MARK)
+    marking.mark_applied(marks[:1], MARK)
     for name in ("_known_scripts", "_known_versions"):
-        monkeypatch.setattr(writing, name, blind_at_first(getattr(writing, name)))
-    writing.mark_applied(marks, MARK)
+        monkeypatch.setattr(marking, name, blind_at_first(getattr(marking, name)))
+    marking.mark_applied(marks, MARK)
     assert (Script.objects.count(), ScriptVersion.objects.count(), ScriptRun.objects.count()) == (2, 2, 3)
     assert {record.applied for record in queries.records().values()} == {
         one.version.fingerprint for one in marks
@@ -245,7 +242,7 @@ def test_rows_that_another_process_adds_meanwhile_are_taken_over(monkeypatch: py
 
 def test_a_mark_brings_path_source_and_fingerprint_up_to_date() -> None:
     mark("shop.x", version(SOURCE, "st0", keeps_source=False))
-    writing.mark_applied([Mark(script_id("shop.x"), "elsewhere.py", version(SOURCE))], MARK)
+    marking.mark_applied([Mark(script_id("shop.x"), "elsewhere.py", version(SOURCE))], MARK)
     row = ScriptVersion.objects.get()
     assert (row.algorithm, bytes(row.source or b""), row.facts) == ("st1", SOURCE, version(SOURCE).facts)
     assert Script.objects.get().path == "elsewhere.py"

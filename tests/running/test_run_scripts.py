@@ -16,8 +16,9 @@ from django.core.management import call_command
 from django.db import OperationalError
 
 from scripts_tracker import conf
-from scripts_tracker.ledger import leases, writing
-from scripts_tracker.ledger.writing import Mark, RunFacts
+from scripts_tracker.ledger import leases, marking
+from scripts_tracker.ledger.marking import Mark
+from scripts_tracker.ledger.writing import RunFacts
 from scripts_tracker.models import Script, ScriptRun
 from scripts_tracker.project.versions import describe, read_source
 from scripts_tracker.running import runner
@@ -457,7 +458,7 @@ def test_a_mark_that_comes_between_plan_and_run_is_respected(jobs: Jobs) -> None
 
     def mark(**_: Any) -> None:
         marked = Mark(script_id("jobs.b"), path_of("jobs.b"), describe(source, digest, None))
-        writing.mark_applied([marked], RunFacts("mark", host="elsewhere", pid=4))
+        marking.mark_applied([marked], RunFacts("mark", host="elsewhere", pid=4))
 
     script_succeeded.connect(mark)
     try:
