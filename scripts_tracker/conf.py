@@ -1,7 +1,4 @@
-"""A typed view of the project's settings, read when it is needed and never kept.
-
-Named tuples here: every ``manage.py check`` imports this module, and a dataclass takes four times as long to make.
-"""
+"""A typed view of the project's settings, read each time and never cached. Every ``manage.py check`` imports it."""
 
 from __future__ import annotations
 
@@ -20,21 +17,21 @@ if TYPE_CHECKING:
 
 
 class TrackerSettings(NamedTuple):
-    """``SCRIPTS_TRACKER``: one field a key, with its default.
+    """``SCRIPTS_TRACKER``: a field for each key, with its default.
 
     Attributes:
-        enabled: False makes the decorators pass through: nothing is recorded or checked.
+        enabled: False turns the decorators off: nothing is recorded or checked.
         notify: whether ``migrate`` ends with a notice.
-        auto_run: whether a forward ``migrate`` runs what needs action (as in django-scripts-tracker).
-        store_source: whether the ledger keeps the source of what was applied.
-        capture_output: whether a run keeps the tail of what the script printed.
-        output_bytes: how long that tail may be.
-        secret_pattern: regular expression of what is masked in it; None for the names and forms that are usual.
-        lease_seconds: for how long a run holds its script without a sign of life.
-        heartbeat_seconds: how often a run gives that sign; None for a quarter of ``lease_seconds``.
-        wait_seconds: for how long ``run_scripts`` waits for a script that somebody else runs.
-        script_template: file that ``start_script`` fills in, absolute or below BASE_DIR; None for our own.
-        database: alias of the ledger's database; None lets the routers decide.
+        auto_run: whether a forward ``migrate`` runs the scripts that need action (as in django-scripts-tracker).
+        store_source: whether the ledger stores the source of applied versions.
+        capture_output: whether the ledger stores the end of the script's output.
+        output_bytes: the length of that end.
+        secret_pattern: a regular expression of what to mask in it; None for the usual names and forms of secrets.
+        lease_seconds: how long a run holds its script after its last heartbeat.
+        heartbeat_seconds: the time between two heartbeats; None for a quarter of ``lease_seconds``.
+        wait_seconds: how long ``run_scripts`` waits for a script that another process runs.
+        script_template: the file that ``start_script`` fills in, absolute or below BASE_DIR; None for ours.
+        database: the alias of the ledger's database; None to ask the routers.
     """
 
     enabled: bool = True
@@ -52,7 +49,7 @@ class TrackerSettings(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What is wrong with one setting, and the value to type instead."""
+    """What is wrong with a setting, and what to write instead."""
 
     setting: str
     message: str
@@ -60,9 +57,14 @@ class Problem(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What a setting may be: the test, its words, a value to type, and the reason why a value is none.
+    """The valid values of a setting.
 
-    ``nearest`` gives the valid value that is nearest to a wrong one, empty where the example does as well.
+    Attributes:
+        accepts: whether a value is valid.
+        words: the valid values in words.
+        example: a valid value.
+        reason: why a value is invalid, if the words do not say it.
+        nearest: the valid value nearest to an invalid one; empty to show the example.
     """
 
     accepts: Callable[[object], bool]
@@ -73,7 +75,7 @@ class Kind(NamedTuple):
 
 
 def _number(least: float, most: float, what: str, example: str, *, or_none: bool = False) -> Kind:
-    """A number within bounds, a whole one where the bounds are; neither a boolean nor a NaN is a number."""
+    """A number within bounds, a whole one if they are whole; neither a boolean nor a NaN is a number."""
     numbers = int if isinstance(least, int) else (int, float)
 
     def accepts(value: object) -> bool:
@@ -84,7 +86,7 @@ def _number(least: float, most: float, what: str, example: str, *, or_none: bool
     def nearest_to(value: object) -> str:
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN
             return ""
-        if least <= value <= most:  # a fraction of something whole
+        if least <= value <= most:  # a fraction where a whole number is expected
             return str(round(value))
         return f"{most if value > most else least:.15g}"
 
@@ -92,10 +94,10 @@ def _number(least: float, most: float, what: str, example: str, *, or_none: bool
     return Kind(accepts, words, example, nearest=nearest_to)
 
 
-def _pattern_trouble(value: object) -> str:
+def _pattern_error(value: object) -> str:
     if value is None:
         return ""
-    from scripts_tracker.core import redaction  # only for projects with a pattern of their own
+    from scripts_tracker.core import redaction  # only for a project with its own pattern
 
     return redaction.pattern_error(value)
 
@@ -119,10 +121,10 @@ _KEYS: Mapping[str, Kind] = {
     "capture_output": _BOOL,
     "output_bytes": _number(1, 4 * 1024 * 1024, "a whole number of bytes", "65536"),
     "secret_pattern": Kind(
-        lambda value: not _pattern_trouble(value),
+        lambda value: not _pattern_error(value),
         "a regular expression",
         r'r"card=(?P<secret>\d+)"',
-        _pattern_trouble,
+        _pattern_error,
     ),
     "lease_seconds": _number(0.1, _WEEK, "a number of seconds", "60"),
     "heartbeat_seconds": _number(0.01, _WEEK, "a number of seconds", "15", or_none=True),
@@ -150,7 +152,7 @@ TOP_LEVEL_NAMES = ("SCRIPTS_TRACKER", *_TOP_LEVEL)
 
 
 def tracker_settings() -> TrackerSettings:
-    """``SCRIPTS_TRACKER`` as it stands now; a wrong value counts as its default (a system check names it)."""
+    """``SCRIPTS_TRACKER`` as it is now, with the default for an invalid value (which a system check reports)."""
     given = getattr(settings, "SCRIPTS_TRACKER", None)
     if not isinstance(given, dict):
         return TrackerSettings()
@@ -164,16 +166,13 @@ def _top_level(name: str, default: object) -> object:
 
 
 def base_dir() -> str:
-    """The absolute project root: BASE_DIR where the settings have one, else the working directory."""
+    """The absolute project root: BASE_DIR if set, else the working directory."""
     given = getattr(settings, "BASE_DIR", None)
     return os.path.abspath(given) if isinstance(given, str | os.PathLike) and given else os.getcwd()
 
 
 def commands_dirs() -> tuple[str, ...] | None:
-    """``COMMANDS_DIRS`` as absolute folders, None where the project has no such setting.
-
-    A relative folder is looked for below BASE_DIR, then below the working directory.
-    """
+    """``COMMANDS_DIRS`` as absolute folders, or None; a relative one is below BASE_DIR or the working directory."""
     given = _top_level("COMMANDS_DIRS", None)
     if given is None:
         return None
@@ -196,12 +195,12 @@ def ignored_prefixes() -> tuple[str, ...]:
 
 
 def checks_git_status() -> bool:
-    """``CHECK_SCRIPT_GIT_STATUS``: whether a script with uncommitted changes is not marked applied."""
+    """``CHECK_SCRIPT_GIT_STATUS``: whether a run with uncommitted changes does not mark the script as applied."""
     return bool(_top_level("CHECK_SCRIPT_GIT_STATUS", False))  # noqa: FBT003 - a setting's default
 
 
 def problems() -> Iterator[Problem]:
-    """Everything that is wrong with the settings, for the system checks."""
+    """The problems in the settings, for the system checks."""
     for name, kind in _TOP_LEVEL.items():
         value = getattr(settings, name, None)
         if hasattr(settings, name) and not kind.accepts(value):
@@ -229,16 +228,16 @@ def _wrong(name: str, value: object, kind: Kind, example: str) -> Problem:
 
 
 def _shown(value: object) -> str:
-    """A wrong value in a message; Python refuses to print an integer of thousands of digits."""
+    """An invalid value in a message; Python refuses to print an integer of thousands of digits."""
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001 - any object may stand in the settings
+    except Exception:  # noqa: BLE001 - the value may be any object
         return f"a value of type {type(value).__name__}"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _unknown(key: object) -> Problem:
-    from scripts_tracker.core.names import nearest  # only for what is wrong already
+    from scripts_tracker.core.names import nearest  # only if a key is misspelt
 
     like = nearest(str(key), _KEYS)
     hint = f'Did you mean "{like}"?' if like else f"The keys are: {', '.join(sorted(_KEYS))}."
@@ -248,13 +247,13 @@ def _unknown(key: object) -> Problem:
 def is_under_test() -> bool:
     """Whether the test runner of Django or of pytest-django has prepared this process.
 
-    ``setup_test_environment()`` keeps there what it is to restore; a start without tests has not even imported the
-    module. (The outbox that it makes would not do: the mail backend "locmem" makes one wherever it is used.)
+    ``setup_test_environment()`` saves there what it restores later. (Its mail outbox proves nothing: the backend "locmem"
+    creates one too.)
     """
     state = getattr(sys.modules.get("django.test.utils"), "_TestState", None)
     return hasattr(state, "saved_data")
 
 
 def is_beside_a_test() -> bool:
-    """Whether this is a thread that a test has started: no connection of it is closed before the database is dropped."""
+    """Whether a test started this thread, whose connections stay open until the database is dropped."""
     return is_under_test() and threading.current_thread() is not threading.main_thread()
