@@ -1,4 +1,4 @@
-"""What a run was given, in a form that every database keeps: JSON, bounded, without secrets."""
+"""Arguments, output and errors of a run in a form that every database stores: bounded and without secrets."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MASK = "********************"
 # as most runs print none and need not compile it.
 ESCAPES = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])"
 
-# Every search starts at a literal word or where a word starts, and no repetition can be split in two ways:
-# so hostile text costs time in proportion to its length.
+# Every search starts at a literal word or at the start of a word, and no repetition can be split in two ways, so the
+# time is proportional to the length of the text, however hostile it is.
 
-# Names that stand for nothing but a secret: a colon after them is enough. A plural is a number of them.
+# Names of nothing but secrets: a colon after them is enough. A plural is followed by a count.
 _SURE = r"""
     (?: pass(?:word|wd|phrase|code) | secret | token | authorization
       | (?:api|access|auth|account|client|deploy|encryption|license|master|private|shared|signing|storage)[ _-]?key )
@@ -101,7 +101,7 @@ _WORDS = (
     *(":/", ":\\/", "hooks", "private-lines"),
 )
 _LONG_WORD = r"[\w.-]{16}"
-# What the vendors made to be found; upper and lower case matter.
+# Tokens with a prefix of their vendor; upper and lower case matter.
 _TOKENS = r"""
     (?<![\w-])
     (?: (?: A3T[0-9A-Z] | ABIA | ACCA | AKIA | ASIA ) [0-9A-Z]{16} \b
@@ -128,7 +128,7 @@ _TOKENS = r"""
     )
 """
 
-# Programs that take a password by a short option, which means something else to others (-p 8080), and the option.
+# Programs with a short option for a password (to other programs, -p 8080 is something else), and those options.
 _PROGRAMS = rf"""
     (?<![\w.-])
     (?: (?P<glued> (?:mysql|mariadb)[\w-]* )
@@ -161,12 +161,12 @@ _OPTIONS = {
 
 
 class Secrets(NamedTuple):
-    """What is a secret in a text: all that a project's own pattern matches, or what usually is one."""
+    """The secrets in a text: what a project's own pattern matches, or the usual names and forms."""
 
     own: re.Pattern[str] | None
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Where the secrets stand, in order; they may overlap."""
+        """The start and end of each secret, in order; they may overlap."""
         if self.own is not None:
             return [_span(match) for match in self.own.finditer(text)]
         # Python searches lower case five times as fast as it ignores case. Only this letter becomes two in lower case.
@@ -183,10 +183,10 @@ class Secrets(NamedTuple):
 
 @functools.lru_cache(maxsize=8)
 def compiled(given: str | re.Pattern[str] | None) -> Secrets:
-    """The secrets of a setting: of a regular expression, a compiled one, or None for the default.
+    """The secrets that the setting ``secret_pattern`` describes; None is the default.
 
     Raises:
-        re.error, OverflowError, RecursionError: the expression is wrong.
+        re.error, OverflowError, RecursionError: the expression is invalid.
     """
     return Secrets(None if given is None else re.compile(given))
 
@@ -207,22 +207,21 @@ def _given_to_programs(text: str) -> Iterator[tuple[int, int]]:
     for program, following in itertools.zip_longest(programs, programs[1:]):
         begin, stop = program.end(), following.start() if following else len(text)
         end = re.compile(_COMMAND_END).search(text, begin, stop)
-        limit = (
-            end.start() if end else stop + _OVERLAP
-        )  # the next one may be a word of the option's own value
+        # The name of the next program may be a word in the value of this one's option.
+        limit = end.start() if end else stop + _OVERLAP
         for match in _verbose(_OPTIONS[str(program.lastgroup)]).finditer(text, begin, limit):
             if match.start() < stop:
                 yield _span(match)
-            if program.lastgroup != "user":  # what another program does with it that this one starts
+            if program.lastgroup != "user":  # a second one belongs to a program that this one starts
                 break
 
 
 def pattern_error(given: object) -> str:
-    """What is wrong with a setting, empty where it is a pattern of text."""
+    """What is wrong with a value of ``secret_pattern``; empty if it is a valid pattern of text."""
     if isinstance(given, re.Pattern):
         return "" if isinstance(given.pattern, str) else "it matches bytes, not text"
     if not isinstance(given, str):
-        return "it is no text"
+        return "not a string"
     try:
         compiled(given)
     except (re.error, OverflowError, RecursionError) as error:
@@ -231,14 +230,14 @@ def pattern_error(given: object) -> str:
 
 
 def mask(text: str, secrets: Secrets, start: int = 0, stop: int | None = None) -> str:
-    """The text from ``start`` to ``stop``, every secret in it replaced, and one of which only a part is there too.
+    """The text from ``start`` to ``stop``, with every secret replaced, also one that only overlaps with it.
 
     Args:
-        text: what may hold secrets.
-        secrets: a pattern of it matches a secret; or a secret and what it is known by, with the secret alone in a
-            group whose name begins with ``secret`` (a name stands in a pattern only once).
-        start: what stands before is looked at, but not returned.
-        stop: what stands after it, too.
+        text: may hold secrets.
+        secrets: if its pattern matches more than the secret, a group whose name begins with ``secret`` holds the secret
+            (the names of groups are unique, so there may be several such).
+        start: the text before it is searched, but not returned.
+        stop: the text after it is searched, but not returned.
     """
     return _replaced(text, secrets.spans(text), start, len(text) if stop is None else stop)
 
@@ -248,7 +247,7 @@ def _replaced(text: str, spans: Iterable[tuple[int, int]], start: int, stop: int
     for begin, end in spans:
         if (
             begin < end and start < end and begin < stop
-        ):  # a pattern such as x* matches nothing between all letters
+        ):  # a pattern such as x* matches the empty text everywhere
             if not pieces or begin >= start:  # else it overlaps the one before
                 pieces += [text[start:begin], MASK]
             start = end
@@ -256,9 +255,9 @@ def _replaced(text: str, spans: Iterable[tuple[int, int]], start: int, stop: int
 
 
 TEXT_LIMIT = 64 * 1024
-# Searched beyond a cut, so that no secret is cut in half before it is masked; a large private key has 6 KiB.
+# How far beyond a cut to search, so that no secret is cut in half before it is masked; a large private key has 6 KiB.
 MARGIN = 16 * 1024
-# A secret longer than the margin has no blank in it.
+# A secret longer than the margin has no blanks.
 _WORD = r"[\w.~+/=-]*"
 ARGUMENTS_LIMIT = 10_000
 _TEXT_IN_ARGUMENTS = 1000
@@ -267,11 +266,11 @@ _DEEPEST = 10
 _INTEGER_BITS = 1024
 _NO_QUOTES = str.maketrans("\"'\\\n", "____")
 
-# The names that Django's own error reports hide (django.views.debug, which is too dear to import for this).
+# The names that Django's error reports hide (django.views.debug, which takes long to import).
 _HIDDEN = "API|AUTH|TOKEN|KEY|SECRET|PASS|SIGNATURE"
 
-# What every command has; the run row tells of the script's own options.
-_OF_DJANGO = frozenset(
+# The options of every command; only the script's own are recorded.
+_DJANGOS = frozenset(
     {
         "force_color",
         "no_color",
@@ -287,17 +286,17 @@ _OF_DJANGO = frozenset(
 
 
 def bounded(text: str, limit: int = TEXT_LIMIT) -> str:
-    """The end of a text, at most ``limit`` bytes, without what PostgreSQL and UTF-8 refuse."""
+    """The end of a text, at most ``limit`` bytes, without characters that PostgreSQL or UTF-8 refuse."""
     return _end(_storable(text[-limit:]), limit)
 
 
 def masked_tail(text: str, limit: int, secrets: str | re.Pattern[str] | None) -> str:
-    """The end of what a run printed: masked, then cut as ``bounded`` does, at a line end where one is near.
+    """The end of what a run printed: masked, then cut as by ``bounded``, at the end of a line if one is near.
 
     Only the end is searched for secrets, so a text of many megabytes costs no more than a short one.
 
     Args:
-        text: the output, or its end with some more than ``limit`` bytes (``capture.Tail.text``).
+        text: the output, or its end with more than ``limit`` bytes (``running.output.Tail.text``).
         limit: bytes of UTF-8.
         secrets: the setting ``secret_pattern``.
     """
@@ -308,13 +307,13 @@ def masked_tail(text: str, limit: int, secrets: str | re.Pattern[str] | None) ->
     start = _line_start(clean, len(clean) - len(_end(clean, limit)), limit // 8)
     masked = mask(clean, compiled(secrets), start)
     word = re.match(_WORD, clean) if is_cut else None
-    if word is not None and word.end() > start:  # its beginning, which may say that it is a secret, is gone
+    if word is not None and word.end() > start:  # its cut start may have shown that it is a secret
         masked = MASK + mask(clean, compiled(secrets), word.end())
     return _end(masked, limit)
 
 
 def masked_head(text: str, limit: int, secrets: str | re.Pattern[str] | None) -> str:
-    """The beginning of a text, at most ``limit`` characters, masked; what follows is searched as far as is needed."""
+    """The beginning of a text, masked, at most ``limit`` characters; the search goes on a little beyond it."""
     if not text:
         return ""
     visible = len(_storable(text[:limit]))
@@ -330,7 +329,7 @@ def _end(text: str, limit: int) -> str:
 
 
 def _line_start(text: str, start: int, near: int) -> int:
-    """The start of the first whole line from a cut on, the cut itself where that is not near."""
+    """The start of the first whole line after a cut; the cut itself if that is not near."""
     if start == 0:
         return 0
     return text.find("\n", start - 1, start + near) + 1 or start
@@ -341,14 +340,14 @@ def arguments_to_json(
 ) -> str:
     """The arguments of a run as JSON text of at most ``ARGUMENTS_LIMIT`` characters, without secrets.
 
-    Small values are stored whole, large ones share what room is left; a note says what was left out.
+    Small values are stored whole, large ones share the rest of the room, and a note counts what is left out.
 
     Args:
-        args: the positional ones.
-        options: by name; the values of secret-sounding ones are masked as Django masks settings.
-        secrets: the setting ``secret_pattern``, for what the others hold.
+        args: the positional arguments.
+        options: by name; like Django's settings, those with the name of a secret are masked as a whole.
+        secrets: the setting ``secret_pattern``, for the other values.
     """
-    own = {name: value for name, value in options.items() if name not in _OF_DJANGO}
+    own = {name: value for name, value in options.items() if name not in _DJANGOS}
     if args:
         own = {"args": list(args), **own}
     room = ARGUMENTS_LIMIT - _NOTE_ROOM
@@ -370,13 +369,15 @@ def _length(value: object) -> int:
 
 
 def _masked(name: str, value: object, secrets: str | re.Pattern[str] | None, room: int) -> object:
-    return MASK if re.search(_HIDDEN, name, re.IGNORECASE) and _says(value) else _plain(value, secrets, room)
+    return (
+        MASK if re.search(_HIDDEN, name, re.IGNORECASE) and _is_true(value) else _plain(value, secrets, room)
+    )
 
 
-def _says(value: object) -> bool:
+def _is_true(value: object) -> bool:
     try:
         return bool(value)
-    except Exception:  # noqa: BLE001 - an array, for one, is neither true nor false
+    except Exception:  # noqa: BLE001 - an array has no truth value
         return True
 
 
@@ -396,12 +397,12 @@ def _plain(value: object, secrets: str | re.Pattern[str] | None, room: int, dept
 def _repr(value: object) -> str:
     try:
         return repr(value)
-    except Exception:  # noqa: BLE001 - a run is not to fail as its arguments cannot be printed
+    except Exception:  # noqa: BLE001 - no run fails because its arguments cannot be printed
         return f"an object of type {type(value).__name__}"
 
 
 def _bounded_text(text: str, secrets: str | re.Pattern[str] | None, room: int) -> str:
-    # A word by itself, or a date, is not worth the 2 ms that the pattern takes to compile.
+    # The pattern takes 2 ms to compile: too long for a single word or number.
     is_word = len(text) <= _TEXT_IN_ARGUMENTS and text.isalnum()
     kept = text if is_word else masked_tail(text, _TEXT_IN_ARGUMENTS, secrets)
     note = (
@@ -431,10 +432,10 @@ def _items(
 
 
 def _masked_together(items: list[object], secrets: str | re.Pattern[str] | None) -> list[object]:
-    """The items of a list such as ``["--password", "x"]``, in which one says that the next is a secret."""
+    """Mask the items of a list such as ``["--password", "x"]``, in which one names the secret and the next one is it."""
     if secrets is not None or not any(isinstance(item, str) and item.startswith("-") for item in items):
         return items
-    # As the list would be printed; quotes within an item would end it.
+    # Search the printed list; quotes within an item would end it.
     texts = [item.translate(_NO_QUOTES) if isinstance(item, str) else "" for item in items]
     line = ", ".join(f"'{text}'" for text in texts)
     spans, start, masked = compiled(None).spans(line), 1, []

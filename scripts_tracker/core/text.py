@@ -83,30 +83,27 @@ def _escape(character: str) -> str:
 
 
 def error_text(error: object) -> str:
-    """What an exception or an exit code says; any text of a script's exception is taken by this.
-
-    An exception's own ``__str__`` may raise whatever it likes, SystemExit too; then the text is Python's of a traceback.
-    """
+    """The text of an exception or an exit code; use it for every exception of a script, as its ``__str__`` may raise."""
     try:
         return str(error)
-    except BaseException:  # noqa: BLE001 - the failure that it stands for is what counts
+    except BaseException:  # noqa: BLE001 - SystemExit, for one; the failure itself is what counts
         return "<exception str() failed>"
 
 
 def error_line(error: BaseException) -> str:
-    """An exception as the last lines of a traceback show it: its type and its text, without notes."""
+    """The type and text of an exception, as at the end of a traceback, without its notes."""
     try:
         import traceback  # as late as the error
 
         shown = traceback.TracebackException(type(error), error, None)
-        shown.__notes__ = None  # type: ignore[attr-defined,unused-ignore]  # they would come last
+        shown.__notes__ = None  # type: ignore[attr-defined,unused-ignore]  # they would be the last line
         return list(shown.format_exception_only())[-1]
     except BaseException:  # noqa: BLE001 - as above
         return f"{type(error).__name__}: {error_text(error)}"
 
 
 def error_traceback(error: BaseException) -> str:
-    """The traceback of an exception; its last line alone where Python cannot print it."""
+    """The traceback of an exception; only its last line if Python cannot print it."""
     try:
         import traceback  # as above
 

@@ -249,7 +249,7 @@ WRONG = {
     "a bracket left open": ("(", "missing ), unterminated subpattern at position 0"),
     "a repetition too large": ("x{99999999999}", "the repetition number is too large"),
     "bytes": (re.compile(b"x"), "it matches bytes, not text"),
-    "a number": (3, "it is no text"),
+    "a number": (3, "not a string"),
 }
 
 
