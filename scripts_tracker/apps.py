@@ -1,4 +1,4 @@
-"""The Django app: connects the migrate hook, the system checks and the old import paths."""
+"""The Django app: connects the migrate hook, the system checks and the old import paths, and imports little else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ScriptsTrackerConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect what Django is to call."""
+        """Connect what Django calls."""
         pre_migrate.connect(_before_migrate, sender=self, dispatch_uid="scripts_tracker.running.requirements")
         post_migrate.connect(_after_migrate, sender=self, dispatch_uid="scripts_tracker.notify")
         register(_check_settings, self.label)
@@ -43,28 +43,28 @@ def _before_migrate(*, using: str, plan: Any = (), **kwargs: Any) -> None:
 def _after_migrate(**kwargs: Any) -> None:
     if "scripts_tracker.running.requirements" in sys.modules:
         sys.modules["scripts_tracker.running.requirements"].migrate_ends(kwargs["using"])
-    from scripts_tracker.hooks import notify_after_migrate  # as late as the migrate that needs it
+    from scripts_tracker.hooks import notify_after_migrate
 
     notify_after_migrate(**kwargs)
 
 
 def _check_settings(**kwargs: Any) -> list[CheckMessage]:
-    from scripts_tracker.checks import check_settings  # as late as the check that needs it
+    from scripts_tracker.checks import check_settings
 
     return check_settings(**kwargs)
 
 
 def _check_scripts(**kwargs: Any) -> list[CheckMessage]:
-    from scripts_tracker.checks import check_scripts  # as above
+    from scripts_tracker.checks import check_scripts
 
     return check_scripts(**kwargs)
 
 
 def _answer_to_the_old_name() -> None:
-    """Let commands written for django-scripts-tracker import what they always did.
+    """Let commands written for django-scripts-tracker keep their imports.
 
-    Aliases instead of a package of that name: the wheel installs nothing it does not own, and a
-    django-scripts-tracker left behind in the environment, which cannot be imported any more, is not asked.
+    By aliases instead of a package of that name: the wheel installs nothing that it does not own, and a
+    django-scripts-tracker that is still installed, and cannot be imported any more, is not needed.
     """
     import scripts_tracker
     from scripts_tracker import core_tracker, dependency_tracker

@@ -1,4 +1,4 @@
-"""System checks of the settings: a fact as the message, what to type as the hint."""
+"""System checks of the settings: the message is a fact, the hint what to type."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 
 
 def check_scripts(**_: Any) -> list[CheckMessage]:
-    """What the lint finds, for ``manage.py check --deploy``."""
+    """The findings of the lint, for ``manage.py check --deploy``."""
     from scripts_tracker.lint.config import WrongUseError
     from scripts_tracker.project import scan
 
@@ -47,20 +47,20 @@ def _missing_folders() -> Iterator[CheckMessage]:
     if folders == ():
         yield CheckWarning(
             "COMMANDS_DIRS is empty, so no script is tracked.",
-            hint="Name folders in it, or delete the setting to track the apps of the project.",
+            hint="List folders in it, or delete the setting to track the apps of the project.",
             id="scripts_tracker.W003",
         )
     for path in folders or ():
         if not os.path.isdir(path):
             yield CheckWarning(
-                f"COMMANDS_DIRS names a folder that does not exist: {path}",
-                hint="Correct the entry; a relative one counts from BASE_DIR, then from the working directory.",
+                f"COMMANDS_DIRS lists a folder that does not exist: {path}",
+                hint="Correct the entry; a relative path starts at BASE_DIR, then at the working directory.",
                 id="scripts_tracker.W001",
             )
 
 
 def _misspelt() -> Iterator[CheckMessage]:
-    """A setting that looks like one of ours; only a warning, as another app may own the name."""
+    """Settings that look like one of ours; only a warning, as another app may own the name."""
     for name in dir(settings):
         if name in conf.TOP_LEVEL_NAMES or not any(part in name for part in _OURS):
             continue
@@ -68,8 +68,7 @@ def _misspelt() -> Iterator[CheckMessage]:
             continue  # FORCE_SCRIPT_NAME is Django's
         from scripts_tracker.core.names import nearest  # only for what is wrong already
 
-        like = nearest(name, conf.TOP_LEVEL_NAMES)
-        if like:
+        if like := nearest(name, conf.TOP_LEVEL_NAMES):
             yield CheckWarning(
                 f"The setting {name} is not one of scripts_tracker's.",
                 hint=f"Did you mean {like}?",

@@ -11,34 +11,37 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from scripts_tracker.core.values import Required, Rerun
+    from scripts_tracker.core.values import Required, Rerun, ScriptOptions
 
 Handle = TypeVar("Handle", bound="Callable[..., Any]")
 
 
-def _names(option: str, value: Iterable[str]) -> tuple[str, ...]:
+def _strings(option: str, value: Iterable[str]) -> tuple[str, ...]:
     if isinstance(value, str) or not all(isinstance(name, str) for name in value):
         raise TypeError(f'@tracked_script: {option} takes a tuple of strings, such as {option}=("name",)')
     return tuple(value)
 
 
 def _modules(value: Iterable[str]) -> tuple[str, ...]:
-    names = () if isinstance(value, ModuleType) else tuple(value)
-    if isinstance(value, str | ModuleType) or "" in names or not all(isinstance(name, str) for name in names):
+    names = ("",) if isinstance(value, str | ModuleType) else tuple(value)
+    if "" in names or not all(isinstance(name, str) for name in names):
         example = 'watch=("shop.pricing",)'
         raise TypeError(
             f"@tracked_script: watch takes dotted names of modules, such as {example}, not {value!r}"
         )
-    return _names("watch", dict.fromkeys(names))
+    return tuple(dict.fromkeys(names))
 
 
-def _validate(rerun: object, atomic: object) -> None:
-    from scripts_tracker.core.values import RERUN_VALUES  # as late as the first command that is imported
+def _options(
+    rerun: Rerun, atomic: object, tags: Iterable[str], unless: Iterable[str], watch: Iterable[str]
+) -> ScriptOptions:
+    from scripts_tracker.core.values import RERUN_VALUES, ScriptOptions  # not before a command is imported
 
     if rerun not in RERUN_VALUES:
         raise ValueError(f"@tracked_script: rerun must be one of {', '.join(RERUN_VALUES)}, not {rerun!r}")
     if not isinstance(atomic, bool):
         raise TypeError(f"@tracked_script: atomic must be True or False, not {atomic!r}")
+    return ScriptOptions(rerun, atomic, _strings("tags", tags), _strings("unless", unless), _modules(watch))
 
 
 @overload
@@ -69,9 +72,8 @@ def tracked_script(
     """Record every run of a command's ``handle()`` in the ledger.
 
     Args:
-        handle: the method, where the decorator stands without parentheses.
-        rerun: what a change of the code means: "on-change" asks for another run, "once" does not,
-            "always" asks for a run at every ``run_scripts``.
+        handle: the method, if the decorator is used without parentheses.
+        rerun: when to run again: "on-change" of the code, only "once", or "always", at every ``run_scripts``.
         atomic: run ``handle()`` and the record of its success in one transaction.
         tags: names to choose scripts by.
         unless: names of options that make a run a dry run, which does not count as applied.
@@ -83,8 +85,7 @@ def tracked_script(
     Raises:
         TypeError, ValueError: for an option of a wrong type or value.
     """
-    _validate(rerun, atomic)
-    chosen = _names("tags", tags), _names("unless", unless), _modules(watch)
+    options = _options(rerun, atomic, tags, unless, watch)
 
     def decorate(function: Handle) -> Handle:
         if not callable(function):
@@ -92,12 +93,10 @@ def tracked_script(
 
         @functools.wraps(function)
         def wrapper(self: object, *args: Any, **kwargs: Any) -> Any:
-            from scripts_tracker.core.values import ScriptOptions
             from scripts_tracker.running import attempt, calls
 
             call = calls.HandleCall(function, self, args, kwargs)
-            ask = functools.partial(_ask_to_abort, kwargs)
-            return attempt.run_tracked(call, ScriptOptions(rerun, atomic, *chosen), ask)
+            return attempt.run_tracked(call, options, functools.partial(_ask_to_abort, kwargs))
 
         wrapper._is_tracked_script = True  # type: ignore[attr-defined]  # noqa: SLF001 - as in django-scripts-tracker
         return wrapper  # type: ignore[return-value]  # functools.wraps keeps what matters of the signature

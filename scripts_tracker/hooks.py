@@ -1,4 +1,4 @@
-"""What happens after ``migrate``: a notice; if the project asks for it, a run, whose failure alone makes ``migrate`` fail."""
+"""What happens after ``migrate``: a notice; if the project asks for it, a run. Only a failed script makes ``migrate`` fail."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def notify_after_migrate(
     plan: Sequence[tuple[Migration, bool]] | None = None,
     **kwargs: Any,
 ) -> None:
-    """Receiver of ``post_migrate``: say what is to be applied, once, in the words of django-scripts-tracker; then run it.
+    """Receiver of ``post_migrate``: print once what is new, in the words of django-scripts-tracker; then run it.
 
     Silent for ``flush`` and the end of every TransactionTestCase (no plan), at verbosity 0, after a
     backwards migration, on another database than the ledger's, and before the tables exist.
@@ -50,24 +50,20 @@ def notify_after_migrate(
     stdout = kwargs.get("stdout") or sys.stdout
     runs = False
     try:
-        if _is_ours(using):
-            runs = conf.tracker_settings().auto_run and not conf.is_under_test()
-            if conf.tracker_settings().notify or runs:
+        settings = conf.tracker_settings()
+        if settings.enabled and (settings.notify or settings.auto_run) and database.holds_ledger(using):
+            runs = settings.auto_run and not conf.is_under_test()
+            if settings.notify or runs:
                 runs = _notify(stdout) and runs
-    except Exception as error:  # whatever it is: nothing here can make migrate fail
+    except Exception as error:  # nothing here may make migrate fail
         logger.warning("The management scripts could not be checked: %s", " ".join(str(error).split()))
         logger.debug("Traceback of the check", exc_info=True)
     if runs:
         _at_the_end(sender, functools.partial(_run, using, stdout, verbosity))
 
 
-def _is_ours(using: str) -> bool:
-    settings = conf.tracker_settings()
-    return settings.enabled and (settings.notify or settings.auto_run) and database.holds_ledger(using)
-
-
 def _notify(stdout: Any) -> bool:
-    """Say what is to be applied; False where another tracker may have run it already, so that it is not to be run now."""
+    """Print the notice; False where another tracker may have run the scripts already, so that they must wait."""
     overview = load_status()
     output = terminal.output_for(stdout, sys.argv)
     if conf.tracker_settings().notify:
@@ -84,7 +80,7 @@ def _notify(stdout: Any) -> bool:
 
 
 def _at_the_end(sender: AppConfig, action: Callable[[], None]) -> None:
-    """Do it when ``post_migrate`` was sent for the last app: scripts may need what other apps make of it, permissions, say."""
+    """Act when ``post_migrate`` was sent for the last app: scripts may need what other apps create, such as permissions."""
     last = [config for config in apps.get_app_configs() if config.models_module is not None][-1]
     if last is sender:
         action()
@@ -100,7 +96,7 @@ def _at_the_end(sender: AppConfig, action: Callable[[], None]) -> None:
 def _run(using: str, stdout: Any, verbosity: int) -> None:
     try:
         if _is_half_migrated(using):
-            stdout.write("No management script was run: migrate was told to leave migrations out.\n")
+            stdout.write("No management script was run: some migrations are not applied yet.\n")
             return
         call_command(
             "run_scripts",
@@ -118,7 +114,7 @@ def _run(using: str, stdout: Any, verbosity: int) -> None:
 
 
 def _is_half_migrated(using: str) -> bool:
-    """Whether migrations are left to be applied, as after ``migrate APP``: scripts are written for all of them."""
+    """Whether some migrations are not applied, as after ``migrate APP``: scripts are written for all of them."""
     from django.db.migrations.executor import MigrationExecutor  # migrate has loaded it
 
     executor = MigrationExecutor(connections[using])

@@ -1,6 +1,6 @@
-"""An operation for a project's migrations: go no further before these scripts are applied here.
+"""An operation for a project's migrations: stop until these scripts are applied here.
 
-Every ``migrate`` imports this, so nothing but Django's own operations is imported; the rest only where a gate must judge.
+Every ``migrate`` imports this module, so it imports only Django's operations; the rest follows where a gate is reached.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NAME = re.compile(r"(\w+\.)?[^.\s/]+")
 class RequireScripts(Operation):
     """Stop ``migrate`` here until scripts are applied in this database.
 
-    It lets a database pass that was empty when ``migrate`` began, and does nothing in reverse.
+    A database that was empty when ``migrate`` began passes. Nothing happens in reverse.
 
     Args:
         names: ``app.name``, or ``name`` for a script of the migration's own app.
@@ -48,7 +48,7 @@ class RequireScripts(Operation):
             raise TypeError(f"RequireScripts takes names such as shop.fix_totals, not {wrong[0]!r}")
 
     def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
-        """All by keyword: Django's writer of migrations knows no ``*names``."""
+        """All by keyword: Django's writer of migrations does not support ``*names``."""
         kwargs: dict[str, Any] = {"scripts": list(self.scripts)}
         if self.elidable:
             kwargs["elidable"] = True
@@ -64,7 +64,7 @@ class RequireScripts(Operation):
         from_state: ProjectState,
         to_state: ProjectState,  # noqa: ARG002 - Django's signature
     ) -> None:
-        """Let the migration go on, or raise."""
+        """Raise if a script is not applied."""
         if not router.allow_migrate(schema_editor.connection.alias, app_label):
             return
         if not apps.is_installed(__package__):
@@ -80,21 +80,21 @@ class RequireScripts(Operation):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        """A script is not undone."""
+        """Scripts are not undone."""
 
     def describe(self) -> str:
-        """What ``migrate --plan`` and ``sqlmigrate`` say."""
+        """The line of ``migrate --plan`` and ``sqlmigrate``."""
         return f"Require that scripts are applied: {', '.join(self.scripts)}"
 
     @property
     def migration_name_fragment(self) -> str:
-        """For a migration that Django is to name."""
+        """For the names that Django gives to migrations."""
         names = (name.rpartition(".")[2] for name in self.scripts)
         return "require_" + "_".join(re.sub(r"\W", "_", name.lower()) for name in names)
 
 
 def are_in(plan: Iterable[tuple[Migration, bool]]) -> bool:
-    """Whether a plan has a gate to pass, at whatever depth of ``SeparateDatabaseAndState``."""
+    """Whether a plan contains this operation, at any depth of ``SeparateDatabaseAndState``."""
     return any(_has_gate(migration.operations) for migration, backwards in plan if not backwards)
 
 

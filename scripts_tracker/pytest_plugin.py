@@ -1,4 +1,4 @@
-"""What pytest finds by its entry point where scripts-tracker is installed; Django is imported by the tests that ask for it."""
+"""The plugin that pytest loads wherever scripts-tracker is installed, so it imports no Django."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def assert_idempotent() -> Callable[..., None]:
-    """Run a script twice, and fail where the second run changes rows: ``scripts_tracker.testing.assert_idempotent``."""
+    """Run a script twice, and fail if the second run changes rows: ``scripts_tracker.testing.assert_idempotent``."""
     from scripts_tracker import testing
 
     return testing.assert_idempotent

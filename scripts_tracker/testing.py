@@ -1,4 +1,4 @@
-"""For the tests of a project: run a script twice, and fail where the second run changes rows.
+"""For the tests of a project: run a script twice, and fail if the second run changes rows.
 
     class FixTotalsTest(IdempotenceMixin, TestCase):
         def test_twice(self):
@@ -17,11 +17,14 @@ from django.core.management import call_command
 from django.db import connections, router
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping
 
-    from django.db.models import Field, Model
+    from django.db.models import Model
 
-# How many differences a failure tells of.
+    Rows = Mapping[tuple[str, str], Mapping[Any, Mapping[str, Any]]]
+    """Every row by table (alias and label) and key."""
+
+# How many differences a failure shows.
 _SHOWN = 10
 
 
@@ -36,23 +39,23 @@ def assert_idempotent(
 
     Args:
         command: its name.
-        args: what to give it.
+        args: passed to it.
         ignore: what may differ: "app.Model" or "app.Model.field", such as a field with ``auto_now``.
         using: aliases of the databases to look at; the one of each model by default.
-        options: what to give it by name.
+        options: passed to it by name.
 
     Raises:
         NotIdempotentError: the second run added, changed or deleted rows.
         LookupError, FieldDoesNotExist: there is no such thing to ignore.
     """
-    ignored = _ignored(ignore)
+    ignored = frozenset(map(_label, (ignore,) if isinstance(ignore, str) else ignore))
     models = [model for model in _models() if model._meta.label not in ignored]  # noqa: SLF001 - Django's documented Model API
     call_command(command, *args, **{"stdout": io.StringIO(), **options})
     before = _rows(models, ignored, using)
     call_command(command, *args, **{"stdout": io.StringIO(), **options})
     differences = list(_differences(before, _rows(models, ignored, using)))
     if differences:
-        shown = "\n".join(f"  {one}" for one in differences[:_SHOWN])
+        shown = "\n".join(f"  {difference}" for difference in differences[:_SHOWN])
         more = f"\n  and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
         raise NotIdempotentError(f"{command} is not idempotent; its second run\n{shown}{more}")
 
@@ -61,23 +64,19 @@ class IdempotenceMixin:
     """For a ``TestCase`` of Django: the check as a method."""
 
     def assert_idempotent(self, command: str, *args: Any, **options: Any) -> None:
-        """As the function of that name."""
+        """The function of that name."""
         assert_idempotent(command, *args, **options)
 
 
 def _models() -> Iterator[type[Model]]:
-    """What has a table of its own, the tracker's ledger apart."""
+    """What has a table of its own, except the tracker's ledger."""
     for model in apps.get_models(include_auto_created=True):
         if not model._meta.proxy and model._meta.app_label != "scripts_tracker":  # noqa: SLF001 - as above
             yield model
 
 
-def _ignored(ignore: Collection[str]) -> frozenset[str]:
-    """What is to be ignored, as the tables have it: a field of a parent is in the parent's."""
-    return frozenset(map(_label, (ignore,) if isinstance(ignore, str) else ignore))
-
-
 def _label(name: str) -> str:
+    """What to ignore, as the tables have it: a field of a parent is in the parent's table."""
     app_label, _, rest = name.partition(".")
     model_name, _, field_name = rest.partition(".")
     model = apps.get_model(app_label, model_name)  # raises LookupError with a good message
@@ -85,30 +84,24 @@ def _label(name: str) -> str:
         return str(model._meta.label)  # noqa: SLF001 - as above
     field = model._meta.get_field(field_name)  # noqa: SLF001 - as above
     if not field.concrete or field.many_to_many:
-        raise LookupError(f"{name} is no column of that table; name the model whose rows it is about")
+        raise LookupError(f"{name} is not a column of that table; use the name of the model with the rows")
     return f"{field.model._meta.label}.{field.name}"  # noqa: SLF001 - as above
 
 
-def _fields(model: type[Model], ignore: Collection[str]) -> Sequence[Field[Any, Any]]:
-    meta = model._meta  # noqa: SLF001 - as above
-    return [field for field in meta.local_concrete_fields if f"{meta.label}.{field.name}" not in ignore]
-
-
-def _rows(
-    models: Sequence[type[Model]], ignore: Collection[str], using: Collection[str]
-) -> Mapping[tuple[str, str], Mapping[Any, Mapping[str, Any]]]:
-    """Every row by table and key."""
+def _rows(models: Collection[type[Model]], ignored: Collection[str], using: Collection[str]) -> Rows:
     found: dict[tuple[str, str], dict[Any, Mapping[str, Any]]] = {}
     for alias, model in _places(models, using):
-        names = [field.attname for field in _fields(model, ignore)]
+        meta = model._meta  # noqa: SLF001 - as above
+        fields = meta.local_concrete_fields
+        names = [field.attname for field in fields if f"{meta.label}.{field.name}" not in ignored]
         rows = model._base_manager.using(alias).values_list("pk", *names)  # noqa: SLF001 - as above
-        found[alias, model._meta.label] = {  # noqa: SLF001 - as above
+        found[alias, meta.label] = {
             key: dict(zip(names, values, strict=True)) for key, *values in rows.iterator(chunk_size=2_000)
         }
     return found
 
 
-def _places(models: Sequence[type[Model]], using: Collection[str]) -> Iterator[tuple[str, type[Model]]]:
+def _places(models: Collection[type[Model]], using: Collection[str]) -> Iterator[tuple[str, type[Model]]]:
     """Where each model has a table."""
     tables: dict[str, set[str]] = {}
     for model in models:
@@ -119,19 +112,18 @@ def _places(models: Sequence[type[Model]], using: Collection[str]) -> Iterator[t
                 yield alias, model
 
 
-def _differences(before: Any, after: Any) -> Iterator[str]:
+def _differences(before: Rows, after: Rows) -> Iterator[str]:
     for table in sorted(before.keys() | after.keys()):
         old, new = before.get(table, {}), after.get(table, {})
-        _, label = table
         for key in sorted(old.keys() | new.keys(), key=str):
+            row = f"{table[1]} {key}"
             if key not in new:
-                yield f"deleted {label} {key}"
+                yield f"deleted {row}"
             elif key not in old:
-                yield f"added {label} {key}"
+                yield f"added {row}"
             elif old[key] != new[key]:
+                was, now = old[key], new[key]
                 changes = (
-                    f"{name}: {old[key][name]!r} -> {new[key][name]!r}"
-                    for name in old[key]
-                    if old[key][name] != new[key][name]
+                    f"{name}: {was[name]!r} -> {now[name]!r}" for name in was if was[name] != now[name]
                 )
-                yield f"changed {label} {key} ({', '.join(changes)})"
+                yield f"changed {row} ({', '.join(changes)})"

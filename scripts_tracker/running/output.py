@@ -1,7 +1,7 @@
-"""The tail of what a running command prints, kept while the output goes where it always went.
+"""The tail of what a running command prints, kept while the output goes where it always goes.
 
-Seen is what passes the ``write`` of the streams that Python code prints to. Not seen is what other processes print,
-what goes to ``sys.stdout.buffer`` or a file descriptor, and a ``write`` that was taken off a stream before the run.
+Only what passes the ``write`` of the streams that Python prints to is seen. The output of other processes is not, nor
+what goes to ``sys.stdout.buffer`` or a file descriptor, nor calls of a ``write`` that was looked up before the run.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 # Kept beyond the limit, so that no secret is cut in half before it is masked; more than the margin says that it was cut.
 SLACK = redaction.MARGIN + 1
 
-# Short writes are joined when there are so many of them.
+# So many short writes are joined.
 _PIECES = 4096
 
 # Never held during a real write. Re-entrant, as a signal handler may print.
 _lock = RLock()
-if hasattr(os, "register_at_fork"):  # a child must not inherit the lock from a thread that it has not
+if hasattr(os, "register_at_fork"):  # a child must not inherit the lock of a thread that it does not have
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
@@ -49,8 +49,8 @@ class Tail:
     def add(self, text: str) -> None:
         """Append what was printed.
 
-        Without the lock, which would double the price: the list is safe by itself, and a size that two threads
-        spoil lasts only until the pieces are joined.
+        Without the lock, which would double the time: the list is safe by itself, and a size that two threads
+        confuse lasts only until the pieces are joined.
         """
         size = len(text)
         self._pieces.append(text if size <= self._room else _end(text, self._room))
@@ -59,12 +59,12 @@ class Tail:
             self.text()
 
     def text(self) -> str:
-        """What is kept so far, as a terminal shows it in the end; any thread may ask at any time."""
+        """What is kept so far, as a terminal shows it in the end; safe in any thread."""
         with _lock:
             self._size = 0
             joined = len(self._pieces)
             self._kept = _end(_as_seen(self._kept + "".join(self._pieces[:joined])), self._room)
-            # Last: an interrupt in between repeats a little, and loses nothing.
+            # Last: an interrupt before it repeats a little, and loses nothing.
             del self._pieces[:joined]
             return self._kept
 
@@ -76,28 +76,24 @@ def _end(text: str, room: int) -> str:
 
 
 def _as_seen(text: str) -> str:
-    """Without colours, and without what a progress bar has overwritten, which would push out all else."""
+    """Without colours, and without what a progress bar has overwritten, which would push out everything else."""
     if "\x1b" in text:
         text = re.sub(redaction.ESCAPES, "", text)
     if "\r" in text:
-        text = "\n".join(_overwritten(line) for line in text.split("\n"))
+        text = "\n".join(line[line.rstrip("\r").rfind("\r") + 1 :] for line in text.split("\n"))
     return text
 
 
-def _overwritten(line: str) -> str:
-    return line[line.rstrip("\r").rfind("\r") + 1 :]
-
-
-# The tails of the tracked commands that this thread is in; none while a stream writes, so that what it passes on
-# to another stream is heard once; not set in a thread that a script has started, which all tails hear.
+# The tails of the tracked commands that this thread is in. None while a stream writes, so that what it passes on
+# to another stream is kept once. Not set in a thread that a script has started: all tails keep what it prints.
 _tails: ContextVar[Collection[Tail]] = ContextVar("_tails")
 
 
 class _Tap:
-    """What stands in for the ``write`` of one stream, in its attributes; only what was written is kept."""
+    """Replaces the ``write`` of one stream, in its attributes; keeps only what was really written."""
 
     def __init__(self, stream: Any, attributes: dict[str, Any]) -> None:
-        self.stream = stream  # alive, or its id would not be its own
+        self.stream = stream  # keeps it alive, or its id could become another's
         self.tails: tuple[Tail, ...] = ()
         self._real = stream.write
         self._attributes = attributes
@@ -106,7 +102,7 @@ class _Tap:
         self._write = attributes["write"] = self._write_plain if is_plain else self._write_any
 
     def _write_plain(self, text: str, /) -> Any:
-        """The usual case, for speed: Python's own streams take text alone, and pass it on to no other."""
+        """The usual case, for speed: Python's own streams take only text, and pass it on to no other stream."""
         result = self._real(text)
         mine = _tails.get(None)
         for tail in self.tails:
@@ -127,7 +123,7 @@ class _Tap:
         return result
 
     def remove(self) -> None:
-        """Take it off, unless somebody stands before it; without tails it only passes on."""
+        """Restore the stream, unless other code has replaced ``write`` again; without tails this one only passes on."""
         if self._attributes.get("write") is self._write:
             del self._attributes["write"]
             self._attributes.update(self._before)
@@ -138,14 +134,14 @@ _taps: dict[int, _Tap] = {}
 
 @contextlib.contextmanager
 def captured(command: object, limit: int) -> Iterator[Tail]:
-    """Keep the tail of what is printed inside the block; streams that allow no attributes are left out.
+    """Keep the tail of what is printed inside the block; streams that allow no attributes are skipped.
 
     Args:
-        command: whose ``stdout`` and ``stderr``, where it has them, are heard beside those of ``sys``.
-        limit: bytes of UTF-8 that are wanted.
+        command: its ``stdout`` and ``stderr``, if it has them, count beside those of ``sys``.
+        limit: bytes of UTF-8 to keep.
 
     Yields:
-        The tail, which may be asked during the block and after it.
+        The tail, readable during the block and after it.
     """
     tail = Tail(limit)
     streams: list[Any] = []
@@ -174,7 +170,7 @@ def _innermost(stream: Any) -> Any:
 
 
 def _attributes(stream: object) -> dict[str, Any]:
-    """The attributes themselves: a stream may have rules of its own for setting them."""
+    """The attributes themselves: a stream may have its own rules for setting them."""
     found = getattr(stream, "__dict__", None)
     return found if isinstance(found, dict) else {}
 
@@ -192,9 +188,7 @@ def _attach(stream: Any, tail: Tail) -> None:
 def _detach(stream: Any, tail: Tail) -> None:
     with _lock:
         tap = _taps.get(id(stream))
-        if tap is None:
-            return
-        tap.tails = tuple(one for one in tap.tails if one is not tail)
-        if not tap.tails:
-            del _taps[id(stream)]
-            tap.remove()
+        if tap is not None:
+            tap.tails = tuple(one for one in tap.tails if one is not tail)
+            if not tap.tails:
+                _taps.pop(id(stream)).remove()
