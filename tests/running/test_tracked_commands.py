@@ -202,7 +202,7 @@ def test_a_running_script_is_running_refused_elsewhere_and_lost_after_a_kill(sho
         refused = shop.manage("slow", code=1)
         assert f"process {process.pid}. Wait until that ends." in refused.err
         refused = shop.manage("check_scripts", "--mark-applied", "slow", code=1)
-        assert "it is being run" in refused.err
+        assert "it is running" in refused.err
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
