@@ -86,7 +86,7 @@ def _are_known(inputs: Inputs | None, hits: KnownHits) -> bool:
     """Whether it is known what the rules found in the files of an earlier pass."""
     if inputs is None:
         return False
-    scripts = [one for one in inputs.outcomes.values() if one.definition]
+    scripts = [one for one in inputs.linked.values() if one.definition]
     digests = {one.definition.content_digest for one in scripts if one.definition}
     digests.update(
         inputs.digests.get(path) or inputs.read.get(path, "") for one in scripts for path, _ in one.mro

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 
 from scripts_tracker.analysis.facts.scopes import END, START, Binding, Scope, dotted_name, read_scope
-from scripts_tracker.analysis.facts.values import COMMAND, HANDLES, LOCAL_CLASS, OPAQUE, UNBOUND, Ref, dotted
-from scripts_tracker.analysis.linking.resolving import REQUIRED, TRACKED
+from scripts_tracker.analysis.facts.values import (
+    COMMAND,
+    HANDLES,
+    LOCAL_CLASS,
+    OPAQUE,
+    REQUIRED,
+    TRACKED,
+    UNBOUND,
+    Ref,
+    dotted,
+)
 from scripts_tracker.analysis.source.trees import called, descendants
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.lint.values import Where

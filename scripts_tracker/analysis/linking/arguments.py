@@ -1,4 +1,4 @@
-"""The options of ``@tracked_script``, read from the call as it is written."""
+"""The arguments of our decorators, as they are written: options, required scripts and watched modules."""
 
 from __future__ import annotations
 
@@ -23,65 +23,61 @@ from scripts_tracker.core.values import (
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from scripts_tracker.analysis.facts.values import Argument, Call, Constant
+    from scripts_tracker.analysis.facts.values import Argument, Constant
     from scripts_tracker.analysis.findings import Findings
     from scripts_tracker.analysis.linking.modules import FactsLoader, Finder, Module
     from scripts_tracker.analysis.linking.resolving import OurUse, Resolver
     from scripts_tracker.analysis.source.reading import CommandFile
     from scripts_tracker.core.values import Place
 
-NAMES: Final = ("rerun", "atomic", "tags", "unless", "watch")
+    Report = Callable[[str, Place, str, str, str], None]
+    """Takes the path, place, code, message and hint of a finding."""
+
+OPTIONS: Final = ("rerun", "atomic", "tags", "unless", "watch")
+_EXAMPLES: Final = {
+    "rerun": 'rerun="once"',
+    "atomic": "atomic=True",
+    "tags": 'tags=("deploy",)',
+    "unless": 'unless=("dry_run",)',
+    "watch": 'watch=("shop.pricing",)',
+}
 
 
-def constant_of(argument: Argument, home: Module, resolver: Resolver) -> Const | None:
-    """The one literal that an argument is, also through constants of modules; None where it is anything else."""
+def read_options(use: OurUse, resolver: Resolver, report: Report) -> ScriptOptions:
+    """The options of ``tracked_script``; an invalid one is reported and has its default."""
+    options, home = ScriptOptions(), use.arguments_home
+    for argument in use.arguments:
+        name = argument.keyword
+        add = partial(report, home.file, argument.place)
+        if argument.star:
+            message = f"the options of @tracked_script in {argument.star} are not literals"
+            add(codes.DYNAMIC_ARGUMENT, message, f"Write out the options, such as {_EXAMPLES['rerun']}.")
+        elif name is None:
+            message = "@tracked_script takes only keyword arguments"
+            add(codes.INVALID_OPTION, message, f"Add the name of the option, such as {_EXAMPLES['rerun']}.")
+        elif name not in OPTIONS:
+            hint = f"{_did_you_mean(name, OPTIONS)}The options are {', '.join(OPTIONS)}."
+            add(codes.INVALID_OPTION, f"@tracked_script has no option {name!r}", hint)
+        else:
+            options = _with_option(options, name, _constant(argument, home, resolver), add)
+    return options
+
+
+def _constant(argument: Argument, home: Module, resolver: Resolver) -> Const | None:
+    """The literal that an argument is, also through a constant of a module; None for anything else."""
     entities = resolver.entities(argument.values, home)
     first = entities[0] if len(entities) == 1 else None
     return first.value if isinstance(first, FoundValue) and isinstance(first.value, Const) else None
 
 
-def read_options(
-    call: Call, home: Module, resolver: Resolver, report: Callable[[str, Place, str, str, str], None]
-) -> ScriptOptions:
-    """The options of one call of ``tracked_script``; what is wrong is reported and left at its default.
-
-    Args:
-        call: the call.
-        home: the module that it stands in.
-        resolver: follows names.
-        report: takes file, place, code, message and hint of a finding.
-    """
-    options = ScriptOptions()
-    for argument in call.arguments:
-        name = argument.keyword
-        tell = partial(report, home.file, argument.place)
-        if argument.star:
-            message = (
-                f"the options of @tracked_script in {argument.star} cannot be read without running the code"
-            )
-            tell(codes.DYNAMIC_ARGUMENT, message, f"Write the options out, such as {_example('rerun')}.")
-        elif name is None:
-            message = "@tracked_script takes its options by name only"
-            tell(codes.INVALID_OPTION, message, f"Write the name of the option, such as {_example('rerun')}.")
-        elif name not in NAMES:
-            hint = f"{_did_you_mean(name, NAMES)}The options are {', '.join(NAMES)}."
-            tell(codes.INVALID_OPTION, f"@tracked_script has no option {name!r}", hint)
-        else:
-            options = _with_option(options, name, constant_of(argument, home, resolver), tell)
-    return options
-
-
 def _with_option(
-    options: ScriptOptions, name: str, constant: Const | None, tell: Callable[[str, str, str], None]
+    options: ScriptOptions, name: str, constant: Const | None, add: Callable[[str, str, str], None]
 ) -> ScriptOptions:
     if constant is None:
-        default = getattr(options, name)
-        message = (
-            f"the value of {name} cannot be known without running the code, so {name}={default!r} is assumed"
-        )
-        tell(codes.DYNAMIC_ARGUMENT, message, f"Write the value out, such as {_example(name)}.")
+        message = f"the value of {name} is not a literal, so {name}={getattr(options, name)!r} is assumed"
+        add(codes.DYNAMIC_ARGUMENT, message, f"Write out the value, such as {_EXAMPLES[name]}.")
         return options
     value = constant.value
     if name == "rerun":
@@ -97,7 +93,7 @@ def _with_option(
             return options._replace(watch=tuple(dict.fromkeys(texts)))
         if name != "watch":
             return options._replace(tags=texts) if name == "tags" else options._replace(unless=texts)
-    tell(codes.INVALID_OPTION, f"{name} cannot be {value!r}", _advice(name, value))
+    add(codes.INVALID_OPTION, f"{name} cannot be {value!r}", _advice(name, value))
     return options
 
 
@@ -109,17 +105,7 @@ def _advice(name: str, value: Constant) -> str:
         return "Write atomic=True or atomic=False."
     if isinstance(value, str):
         return f"Write {name}=({value!r},) with parentheses and a comma."
-    return f"Write a tuple of texts, such as {_example(name)}."
-
-
-def _example(name: str) -> str:
-    examples = {
-        "rerun": 'rerun="once"',
-        "atomic": "atomic=True",
-        "tags": 'tags=("deploy",)',
-        "watch": 'watch=("shop.pricing",)',
-    }
-    return examples.get(name, 'unless=("dry_run",)')
+    return f"Write a tuple of strings, such as {_EXAMPLES[name]}."
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -127,161 +113,117 @@ def _did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"Did you mean {near!r}? " if near else ""
 
 
-_EXAMPLE = 'such as @required_preceding_script("app.name")'
-
-
-class Commands:
-    """All commands of the project, by module and by identity, ignored ones included."""
-
-    def __init__(self, files: Collection[CommandFile]) -> None:
-        self.by_module = {file.module: file for file in reversed(list(files))}
-        self.by_id = {ScriptId(file.folder.app_label, file.name): file for file in reversed(list(files))}
+_EXAMPLE: Final = 'such as @required_preceding_script("app.name")'
 
 
 class RequirementReader:
-    """Reads requirements.
+    """Reads the arguments of ``required_preceding_script``.
 
     Args:
-        commands: all commands.
+        files: all commands of the project, ignored ones included.
         resolver: follows names.
-        report: takes file, place, code, message and hint of a finding.
+        report: takes what is wrong.
     """
 
-    def __init__(
-        self, commands: Commands, resolver: Resolver, report: Callable[[str, Place, str, str, str], None]
-    ) -> None:
-        self._commands = commands
+    def __init__(self, files: Sequence[CommandFile], resolver: Resolver, report: Report) -> None:
+        self._by_module = {file.module: file for file in reversed(files)}
+        self._by_id = {ScriptId(file.folder.app_label, file.name): file for file in reversed(files)}
         self._resolver = resolver
         self._report = report
 
     def read(self, use: OurUse, app_label: str) -> list[tuple[ScriptId | None, str, Module, Place]]:
-        """What one use of the decorator requires: for each argument its target, its text, and where it stands.
+        """The scripts that one use of the decorator requires: the id, the text, and the place of each argument.
 
         Args:
             use: the decorator.
-            app_label: the app of the command that runs, to which names without an app belong.
+            app_label: the app of the command, which is that of names without an app.
         """
-        home = use.call_home or use.home
-        if use.call is None or not use.call.arguments:
-            place = use.place if use.call is None or use.call_home is use.home else use.call.place
-            self._report(
-                home.file,
-                place,
-                codes.EMPTY_REQUIREMENT,
-                "@required_preceding_script names no script",
-                f"Name the scripts that have to run first, {_EXAMPLE}, or remove the decorator.",
-            )
+        home = use.arguments_home
+        if use.call is None or not use.arguments:
+            place = use.place if use.call is None or home is use.home else use.call.place
+            message = "@required_preceding_script names no script"
+            hint = f"Name the scripts that have to run first, {_EXAMPLE}, or remove the decorator."
+            self._report(home.file, place, codes.EMPTY_REQUIREMENT, message, hint)
             return []
-        found = []
-        for argument in use.call.arguments:
-            one = self._argument(argument, home, app_label)
-            if one is not None:
-                found.append((*one, home, argument.place))
-        return found
+        found = [(self._argument(argument, home, app_label), argument.place) for argument in use.arguments]
+        return [(*one, home, place) for one, place in found if one is not None]
 
     def _argument(
         self, argument: Argument, home: Module, app_label: str
     ) -> tuple[ScriptId | None, str] | None:
         if argument.keyword is not None:
-            self._report(
-                home.file,
-                argument.place,
-                codes.INVALID_OPTION,
-                f"@required_preceding_script has no option {argument.keyword!r}",
-                f"Give the scripts without a name, {_EXAMPLE}.",
-            )
+            message = f"@required_preceding_script has no option {argument.keyword!r}"
+            hint = f"Pass the scripts as positional arguments, {_EXAMPLE}."
+            self._report(home.file, argument.place, codes.INVALID_OPTION, message, hint)
             return None
-        if not argument.star:
-            for value in argument.values:
-                if isinstance(value, Ref):
-                    module = self._module_named(value.path, home)
-                    if module is not None:
-                        return module
-            return self._entity(argument, home, app_label)
-        self._report_computed(argument, home)
-        return None
+        if argument.star:
+            self._report_dynamic(argument, home)
+            return None
+        for value in argument.values:
+            if isinstance(value, Ref) and (found := self._command_module(value.path, home)) is not None:
+                return found
+        return self._entity(argument, home, app_label)
 
     def _entity(self, argument: Argument, home: Module, app_label: str) -> tuple[ScriptId | None, str] | None:
         entities = self._resolver.entities(argument.values, home)
         for entity in entities:
-            if isinstance(entity, FoundModule) and entity.module.name in self._commands.by_module:
-                return self._module_named(entity.module.name, home)
+            if isinstance(entity, FoundModule) and entity.module.name in self._by_module:
+                return self._command_module(entity.module.name, home)
         first = entities[0] if entities else None
         if isinstance(first, FoundValue) and isinstance(first.value, Const):
-            return self.constant(first.value, argument.place, home, app_label)
+            return self._literal(first.value, argument.place, home, app_label)
         if isinstance(first, FoundModule | Unknown | Broken):
             path = first.path if isinstance(first, Unknown) else first.module.name
             return self._missing_module(path, argument, home)
-        self._report_computed(argument, home)
+        self._report_dynamic(argument, home)
         return None
 
-    def _module_named(self, path: str, home: Module) -> tuple[ScriptId, str] | None:
-        file = self._commands.by_module.get(dotted(home.absolute(path) or ""))
+    def _command_module(self, path: str, home: Module) -> tuple[ScriptId, str] | None:
+        file = self._by_module.get(dotted(home.absolute(path) or ""))
         if file is None:
             return None
         target = ScriptId(file.folder.app_label, file.name)
         return target, str(target)
 
-    def constant(
+    def _literal(
         self, constant: Const, place: Place, home: Module, app_label: str
     ) -> tuple[ScriptId | None, str] | None:
-        """The script that a literal names, and its text; None where it can name none.
-
-        Args:
-            constant: the literal.
-            place: where it stands.
-            home: the module that it stands in.
-            app_label: the app of the command that runs.
-        """
         value = constant.value
         if not isinstance(value, str) or not value:
-            self._report(
-                home.file,
-                place,
-                codes.INVALID_OPTION,
-                f"@required_preceding_script cannot take {value!r}",
-                f"Name the script by its app and name, {_EXAMPLE}.",
-            )
+            message = f"@required_preceding_script cannot take {value!r}"
+            hint = f"Pass the app and the name of the script, {_EXAMPLE}."
+            self._report(home.file, place, codes.INVALID_OPTION, message, hint)
             return None
         label, _, name = value.rpartition(".")
         target = ScriptId(label or app_label, name)
-        if target in self._commands.by_id:
+        if target in self._by_id:
             return target, str(target)
         hint = self._other_spelling(value) or self._nearest(str(target))
-        self._report(
-            home.file,
-            place,
-            codes.UNKNOWN_REQUIREMENT,
-            f"the required script {target} does not exist",
-            hint,
-        )
+        message = f"required script {target} does not exist"
+        self._report(home.file, place, codes.UNKNOWN_REQUIREMENT, message, hint)
         return None, value
 
     def _missing_module(self, path: str, argument: Argument, home: Module) -> tuple[None, str]:
         name = path.rpartition(".")[2]
         hint = self._other_spelling(name) or self._nearest(name)
-        message = f"the required module {path} is no management command of this project"
+        message = f"required module {path} is not a management command of this project"
         self._report(home.file, argument.place, codes.UNKNOWN_REQUIREMENT, message, hint)
         return None, path
 
-    def _report_computed(self, argument: Argument, home: Module) -> None:
-        self._report(
-            home.file,
-            argument.place,
-            codes.DYNAMIC_ARGUMENT,
-            "the required script cannot be known without running the code",
-            f"Write it out as a text or a module, {_EXAMPLE}.",
-        )
+    def _report_dynamic(self, argument: Argument, home: Module) -> None:
+        message = "the required script is not a literal"
+        hint = f"Write it out as a string or a module, {_EXAMPLE}."
+        self._report(home.file, argument.place, codes.DYNAMIC_ARGUMENT, message, hint)
 
     def _other_spelling(self, value: str) -> str:
-        """The hint for what names a script, but in a way that is not understood when the command runs."""
-        file = self._commands.by_module.get(value)
-        fitting = [file] if file else [one for one in self._commands.by_id.values() if one.name == value]
+        """A hint if the text names a script in a way that is not understood when the command runs."""
+        file = self._by_module.get(value)
+        fitting = [file] if file else [one for one in self._by_id.values() if one.name == value]
         names = sorted(f'"{one.folder.app_label}.{one.name}"' for one in fitting)
         return f"Write {' or '.join(names)}." if names else ""
 
     def _nearest(self, wanted: str) -> str:
-        near = nearest_scripts(wanted, self._commands.by_id)
+        near = nearest_scripts(wanted, self._by_id)
         return (
             f"Did you mean {near}?"
             if near
@@ -289,11 +231,11 @@ class RequirementReader:
         )
 
 
-_ONLY_OURS: Final = "Remove it from watch: what is installed beside the project is none of its modules."
+_REMOVE: Final = "Remove it from watch: only modules of this project can be watched."
 
 
 class WatchReader:
-    """Reads watched modules, each once, whoever watches it.
+    """Reads the modules in ``watch``.
 
     Args:
         finder: finds them.
@@ -313,20 +255,18 @@ class WatchReader:
 
         Args:
             names: dotted.
-            home: the module in which they are named.
-            place: where in it.
+            home: the module that contains the names.
+            place: of the names.
             own_path: the file of the script.
         """
-        versions = []
         for name in names:
             wrong = self._wrong(name, own_path)
             if wrong is not None:
                 self._findings.report(home.file, place, codes.INVALID_WATCH, *wrong)
-            versions.append(self.version(name))
-        return tuple(versions)
+        return tuple(map(self.version, names))
 
     def version(self, name: str) -> ModuleVersion:
-        """One module as it is now; reports a file that cannot be analysed."""
+        """One module, as it is now; reports a file that cannot be parsed."""
         path = self._path(name)
         if path is None:
             return ModuleVersion(name)
@@ -339,7 +279,7 @@ class WatchReader:
             return ModuleVersion(name, None, digest)
 
     def _path(self, name: str) -> str | None:
-        """The module's file; None where the project has none."""
+        """The file of a module; None if the project has none."""
         module = self._finder.find(name)
         return None if module is None or self._is_installed(module) else module.path
 
@@ -348,49 +288,47 @@ class WatchReader:
         return not set(INSTALLED).isdisjoint(shown.split("/"))
 
     def _wrong(self, name: str, own_path: str) -> tuple[str, str] | None:
-        """Why it is of no use to watch a module, and what to do; None where it is of use."""
+        """Why a module cannot be watched, and what to do; None if it can."""
         module, top = self._finder.find(name), name.partition(".")[0]
+        subject = f"the watched module {name}"
         if top in SKIPPED or (module is not None and self._is_installed(module)):
-            return f"the watched module {name} is one of an installed package", _ONLY_OURS
+            return f"{subject} belongs to an installed package", _REMOVE
         if module is None:
             if top in sys.stdlib_module_names:
-                return f"the watched module {name} is one of the standard library", _ONLY_OURS
-            return f"the watched module {name} does not exist", self._hint(name)
+                return f"{subject} belongs to the standard library", _REMOVE
+            return f"{subject} does not exist", self._hint(name)
         if module.path is None:
             hint = f"Name the modules in it that the script uses, such as {name}.something."
-            return (
-                f"the watched module {name} is a folder without __init__.py, so there is no code in it",
-                hint,
-            )
+            return f"{subject} is a folder without __init__.py, so it contains no code", hint
         if module.path == own_path:
-            return f"the watched module {name} is the script itself", "Remove it: its own file always counts."
+            return f"{subject} is the script itself", "Remove it: its own file is always compared."
         return None
 
     def _hint(self, name: str) -> str:
         found = self._finder.longest(name)
         if found is not None and found[0].path is not None and not found[0].is_package:
-            return f"Write {found[0].name!r}: a module is watched as a whole."
+            return f"Write {found[0].name!r}: only a whole module can be watched."
         near = [one for one in _near(name, self._finder) if self._path(one) is not None]
         if near:
             return f"Did you mean {' or '.join(near)}?"
-        return 'Write the dotted name of a module of this project, such as watch=("shop.pricing",).'
+        return f"Write the dotted name of a module of this project, such as {_EXAMPLES['watch']}."
 
 
 def _near(name: str, finder: Finder) -> list[str]:
-    """The dotted names that are most like one that does not exist."""
+    """The dotted names most like one that does not exist."""
     prefixes = [""]
     for part in name.removesuffix(".py").replace("/", ".").strip(".").split("."):
         longer = []
         for prefix in prefixes:
-            names = _below(finder.folders_of(prefix))
+            names = _names_in(finder.folders_of(prefix))
             fitting = [part] if part in names else close_matches(part, names, 3)
             longer += [f"{prefix}.{one}".lstrip(".") for one in fitting]
         prefixes = longer[:3]
     return prefixes
 
 
-def _below(folders: Sequence[str]) -> list[str]:
-    """The names of what may be modules in some folders."""
+def _names_in(folders: Sequence[str]) -> list[str]:
+    """The names of the possible modules in some folders."""
     names: set[str] = set()
     for folder in folders:
         try:

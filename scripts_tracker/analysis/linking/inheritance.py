@@ -1,4 +1,4 @@
-"""The method resolution order of commands, and the ``handle()`` methods that a command really runs."""
+"""The method resolution order of a command, and the ``handle()`` methods that it runs."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.linking.resolving import Entity, Resolver
 
 MAX_CLASSES: Final = 300
-"""So many classes of one hierarchy are looked at."""
+"""The most classes of one hierarchy that are read."""
 
 Class = FoundClass | Unknown | Broken
-Order = tuple[Class, ...]
+Mro = tuple[Class, ...]
 
 
 class Implementation(NamedTuple):
-    """One ``handle()`` on the way of a call, and the module that defines it."""
+    """One ``handle()`` that a call reaches, and the module that defines it."""
 
     module: Module
     method: MethodFacts
 
 
 class Chain(NamedTuple):
-    """The methods that a call of ``handle()`` passes, and the broken files that hide further ones."""
+    """The methods that a call of ``handle()`` reaches, and the broken files that may contain more."""
 
     implementations: list[Implementation]
     broken: list[Broken]
@@ -38,39 +38,39 @@ class Hierarchy:
     """Orders classes and finds methods in them.
 
     Args:
-        resolver: tells what base classes are.
+        resolver: finds base classes.
     """
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
-        self._orders: dict[Class, Order] = {}
+        self._mros: dict[Class, Mro] = {}
 
     def facts(self, one: FoundClass) -> ClassFacts:
         """The facts of a class."""
         return self._resolver.class_facts(one)
 
-    def order(self, start: FoundClass) -> Order:
+    def mro(self, start: FoundClass) -> Mro:
         """The method resolution order of a class, by C3 as in Python.
 
-        A class that cannot be seen is a leaf. Bases in a circle, and those past the limit, are left out.
+        An unknown class has no bases. Bases in a cycle, and those past the limit, are left out.
         """
         stack = [start]
         opened: set[FoundClass] = set()
         while stack:
             current = stack[-1]
-            if current in self._orders:
+            if current in self._mros:
                 stack.pop()
                 continue
             bases = [base for base in self._bases(current) if base != current]
-            waiting = [base for base in bases if isinstance(base, FoundClass) and base not in self._orders]
+            waiting = [base for base in bases if isinstance(base, FoundClass) and base not in self._mros]
             if current not in opened and waiting and len(opened) < MAX_CLASSES:
                 opened.add(current)
                 stack.extend(reversed(waiting))
                 continue
-            known = [self._orders.get(base, (base,)) for base in bases]
-            self._orders[current] = (current, *_merge(known, bases))
+            known = [self._mros.get(base, (base,)) for base in bases]
+            self._mros[current] = (current, *_merge(known, bases))
             stack.pop()
-        return self._orders[start]
+        return self._mros[start]
 
     def _bases(self, one: FoundClass) -> list[Class]:
         found: list[Class] = []
@@ -81,28 +81,28 @@ class Hierarchy:
         return found
 
     def chain(self, start: FoundClass, method: str) -> Chain:
-        """The methods that a call on an instance of the class passes, in the order in which they are called."""
+        """The methods that a call on an instance of the class reaches, in the order of the calls."""
         chain = Chain([], [])
-        todo: list[tuple[Order, int, str]] = [(self.order(start), 0, method)]
-        seen: set[tuple[Order, int, str]] = set()
+        todo: list[tuple[Mro, int, str]] = [(self.mro(start), 0, method)]
+        seen: set[tuple[Mro, int, str]] = set()
         while todo:
-            order, index, name = item = todo.pop()
+            mro, index, name = item = todo.pop()
             if item in seen or len(seen) > MAX_CLASSES:
                 continue
             seen.add(item)
-            found = self._definition(order, index, name, chain)
+            found = self._definition(mro, index, name, chain)
             if found is None:
                 continue
             position, owner = found
             for definition in self.facts(owner).methods[name]:
                 chain.implementations.append(Implementation(owner.module, definition))
-                steps = [self._step(call, order, position, owner) for call in definition.super_calls]
+                steps = [self._step(call, mro, position, owner) for call in definition.super_calls]
                 todo.extend(step for step in reversed(steps) if step is not None)
         return chain
 
-    def _definition(self, order: Order, index: int, name: str, chain: Chain) -> tuple[int, FoundClass] | None:
-        for position in range(index, len(order)):
-            one = order[position]
+    def _definition(self, mro: Mro, index: int, name: str, chain: Chain) -> tuple[int, FoundClass] | None:
+        for position in range(index, len(mro)):
+            one = mro[position]
             if isinstance(one, Broken):
                 chain.broken.append(one)
                 return None
@@ -114,21 +114,21 @@ class Hierarchy:
         return None
 
     def _step(
-        self, call: SuperCall, order: Order, position: int, owner: FoundClass
-    ) -> tuple[Order, int, str] | None:
+        self, call: SuperCall, mro: Mro, position: int, owner: FoundClass
+    ) -> tuple[Mro, int, str] | None:
         if call.base is None:
-            return order, position + 1, call.method
+            return mro, position + 1, call.method
         for entity in self._resolver.entities(call.base, owner.module):
             if isinstance(entity, FoundClass) and not entity.attributes:
                 if not call.after:
-                    return self.order(entity), 0, call.method
-                if entity in order:
-                    return order, order.index(entity) + 1, call.method
+                    return self.mro(entity), 0, call.method
+                if entity in mro:
+                    return mro, mro.index(entity) + 1, call.method
         return None
 
 
 def _likeliest(entities: list[Entity]) -> Class | None:
-    """Of several alternatives (``try: import ... except ImportError``) a class that can be read comes first."""
+    """The first class that can be read, if there are several (``try: import ... except ImportError``)."""
     classes = [one for one in entities if isinstance(one, FoundClass) and not one.attributes]
     broken = [one for one in entities if isinstance(one, Broken)]
     unknown = [one for one in entities if isinstance(one, Unknown)]
@@ -136,8 +136,8 @@ def _likeliest(entities: list[Entity]) -> Class | None:
     return ranked[0] if ranked else None
 
 
-def _merge(orders: list[Order], bases: list[Class]) -> list[Class]:
-    """The merge of C3; where Python would refuse the class, the orders one after the other."""
+def _merge(orders: list[Mro], bases: list[Class]) -> list[Class]:
+    """The merge step of C3; if Python would refuse the class, the orders one after the other."""
     pending = [list(reversed(order)) for order in [*orders, tuple(bases)] if order]
     behind = Counter(one for order in pending for one in order[:-1])
     merged: list[Class] = []

@@ -1,15 +1,15 @@
-"""All command files linked: the scripts of a project, what they require of each other, and everything that is wrong."""
+"""All command files together: the scripts of a project, their requirements of each other, and what is wrong."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.linking.modules import FactsLoader, Finder, Module
 from scripts_tracker.analysis.linking.scripts import HiddenBaseError, ScriptReader
 from scripts_tracker.analysis.source import reading
-from scripts_tracker.analysis.store.index_cache import Inputs, Outcome, key_of_file
+from scripts_tracker.analysis.store.index_cache import NOT_A_SCRIPT, Inputs, LinkedFile, key_of_file
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ProjectIndex, ScriptDefinition, ScriptId
 from scripts_tracker.exceptions import UnreadableSource
@@ -25,14 +25,11 @@ if TYPE_CHECKING:
 
 
 class _Pending(NamedTuple):
-    """A command file that is linked when the facts of all are there."""
+    """A command file that waits for its facts."""
 
     file: CommandFile
     source: bytes
     digest: str
-
-
-_NOTHING: Final = Outcome()
 
 
 class Linker:
@@ -60,7 +57,7 @@ class Linker:
         self._findings = findings
         self._reader = ScriptReader(files, finder, self._loader, findings)
         self._digests: dict[str, str] = {}
-        self._outcomes: dict[str, Outcome] = {}
+        self._linked: dict[str, LinkedFile] = {}
         self._mros: dict[ScriptId, tuple[tuple[str, str], ...]] = {}
         self._known = Inputs()
 
@@ -68,32 +65,32 @@ class Linker:
         """The scripts that the files define, and everything that is wrong.
 
         Args:
-            known: what holds from an earlier pass; files with an outcome there are not read.
+            known: what still holds of an earlier pass; the files with a result there are not read.
         """
         self._known = known or self._known
-        outcomes = self._known.outcomes
-        self._link(file for file in self._files if not file.ignored and key_of_file(file) not in outcomes)
+        linked = self._known.linked
+        self._link(file for file in self._files if not file.ignored and key_of_file(file) not in linked)
         checked = check_requirements(self._definitions(), self._findings)
         return ProjectIndex(tuple(checked[one] for one in sorted(checked)), tuple(self._findings))
 
     def script_in(self, file: CommandFile, source: bytes) -> ScriptDefinition | None:
-        """The script that a command file would define with these bytes; None for no script."""
+        """The script that a command file with these bytes would define; None for no script."""
         one = _Pending(file, source, reading.content_digest(source))
         self._load([one])
         return self._script(one)
 
     def mro(self, script: ScriptId) -> Sequence[tuple[str, str]]:
-        """The classes that a script is made of, as path and name; empty where all of them are in its own file."""
+        """The classes of a script, as path and name; empty if all of them are in its own file."""
         return self._mros.get(script, ())
 
     def digest_of(self, path: str) -> str:
-        """The digest of a file that was read; empty where it was not."""
+        """The digest of a file; empty if it was not read."""
         mine = self._digests.get(path) or (self._loader.digests or {}).get(path, "")
         return mine or self._known.digests.get(path) or self._known.read.get(path, "")
 
     @property
     def inputs(self) -> Inputs | None:
-        """Everything that the index depends on; None where that is not known."""
+        """Everything that the index was made from; None if a file could not be read."""
         if self._loader.digests is None:
             return None
         known = self._known
@@ -103,14 +100,14 @@ class Linker:
                 **known.digests,
                 **{path: self.digest_of(path) for path in paths if path not in known.digests},
             },
-            outcomes={**known.outcomes, **self._outcomes},
+            linked={**known.linked, **self._linked},
             probes={**known.probes, **self._finder.probes},
             read={**known.read, **self._loader.digests},
             found={*known.found, *self._finder.found.intersection(paths)},
         )
 
     def _link(self, files: Iterable[CommandFile]) -> None:
-        """Find out what becomes of some files, all of them together: many may have to be parsed."""
+        """Link some files, all of them together, because many may have to be parsed."""
         pending: list[tuple[_Pending, set[Finding]]] = []
         for file in files:
             with self._findings.recorded() as findings:
@@ -118,37 +115,37 @@ class Linker:
             if isinstance(one, _Pending):
                 pending.append((one, findings))
             elif one is not None or findings:
-                self._outcomes[key_of_file(file)] = Outcome(one, tuple(sorted(findings)))
+                self._linked[key_of_file(file)] = LinkedFile(one, tuple(sorted(findings)))
         self._load(one for one, _ in pending)
         for one, findings in pending:
             with self._findings.recorded() as more:
                 definition = self._script(one)
             mro = self._reader.mros.pop(definition.id, ()) if definition else ()
-            self._outcomes[key_of_file(one.file)] = Outcome(definition, tuple(sorted(findings | more)), mro)
+            self._linked[key_of_file(one.file)] = LinkedFile(definition, tuple(sorted(findings | more)), mro)
 
     def _definitions(self) -> dict[ScriptId, ScriptDefinition]:
-        """The tracked scripts, and the files that cannot be analysed; the first with the same id counts."""
+        """The tracked scripts, and the unreadable files; the first with an id counts."""
         found: dict[ScriptId, ScriptDefinition] = {}
         for file in self._files:
             key = key_of_file(file)
-            outcome = self._outcomes.get(key) or self._known.outcomes.get(key) or _NOTHING
-            self._findings.take(outcome.findings)
-            definition = outcome.definition
+            one = self._linked.get(key) or self._known.linked.get(key) or NOT_A_SCRIPT
+            self._findings.take(one.findings)
+            definition = one.definition
             if definition is None:
                 continue
             first = found.setdefault(definition.id, definition)
-            self._mros.setdefault(definition.id, outcome.mro)
+            self._mros.setdefault(definition.id, one.mro)
             if first is not definition:
                 self._findings.add(
                     definition.location,
                     codes.SHADOWED_COMMAND,
-                    f"{definition.id} is hidden by another command of that name in {first.location.path}",
-                    "Rename one of the two files, or give one of the apps another label.",
+                    f"{definition.id} is shadowed by the command with this name in {first.location.path}",
+                    "Rename one of the files, or change the label of one of the apps.",
                 )
         return found
 
     def _read(self, file: CommandFile) -> ScriptDefinition | _Pending | None:
-        """Read a file; most are no scripts, and nothing is kept of them."""
+        """Read a file. Nothing is kept of one that cannot be a script, as most cannot."""
         try:
             source = reading.read_bytes(file.path)
         except UnreadableSource as error:
@@ -192,14 +189,14 @@ def _nul_bytes(source: bytes) -> UnreadableSource:
     before = source[: source.index(b"\x00")]
     column = len(before) - (before.rfind(b"\n") + 1) + 1
     return UnreadableSource(
-        "it contains NUL bytes, so it is binary or not encoded in UTF-8", before.count(b"\n") + 1, column
+        "it contains NUL bytes, so it is binary or not in UTF-8", before.count(b"\n") + 1, column
     )
 
 
 def check_requirements(
     definitions: Mapping[ScriptId, ScriptDefinition], findings: Findings
 ) -> dict[ScriptId, ScriptDefinition]:
-    """The definitions with only tracked scripts as requirements; reports untracked ones, itself, and circles."""
+    """The definitions with only tracked scripts as requirements; reports the others, and cycles."""
     checked = {
         one: definition._replace(
             requires=tuple(_checked(one, each, definitions, findings) for each in definition.requires),
@@ -212,16 +209,11 @@ def check_requirements(
         one: [each.target for each in definition.requires if each.target is not None]
         for one, definition in checked.items()
     }
-    for circle in cycles(edges):
-        first, second = circle[0], circle[1]
-        place = next(each.location for each in checked[first].requires if each.target == second)
-        path = " -> ".join(map(str, (*circle, first)))
-        findings.add(
-            place,
-            codes.CIRCULAR_REQUIREMENT,
-            f"these scripts require each other in a circle: {path}",
-            "Remove one of the @required_preceding_script arguments on this way.",
-        )
+    for cycle in cycles(edges):
+        place = next(each.location for each in checked[cycle[0]].requires if each.target == cycle[1])
+        path = " -> ".join(map(str, (*cycle, cycle[0])))
+        hint = "Remove one of these requirements."
+        findings.add(place, codes.CIRCULAR_REQUIREMENT, f"circular requirement: {path}", hint)
     return checked
 
 
@@ -234,41 +226,41 @@ def _checked(
         findings.add(
             each.location,
             codes.SELF_REQUIREMENT,
-            f"{one} requires itself, so it could never run",
+            f"{one} requires itself, so it can never run",
             "Remove the name from @required_preceding_script.",
         )
     elif each.target not in definitions:
         findings.add(
             each.location,
             codes.UNTRACKED_REQUIREMENT,
-            f"the required command {each.target} is not tracked, so nobody knows whether it has run",
-            "Put @tracked_script on its handle(), or take it out of the ignored files.",
+            f"required command {each.target} is not tracked, so its state is unknown",
+            "Add @tracked_script to its handle(), or remove it from the ignored files.",
         )
         return each._replace(target=None)
     return each
 
 
 def cycles(requires: Mapping[ScriptId, Sequence[ScriptId]]) -> list[tuple[ScriptId, ...]]:
-    """The shortest circle through every script that stands in one, each circle once.
+    """The shortest cycle through each script that is in one, each cycle once.
 
     Args:
-        requires: for each script the scripts it requires; what requires itself alone is left out.
+        requires: for each script the scripts that it requires; a script that requires itself is no cycle.
 
     Returns:
-        Circles that start with their first script in sort order, sorted.
+        Sorted cycles, each of which starts with its first script in sort order.
     """
     edges = _core({one: [other for other in others if other != one] for one, others in requires.items()})
     found = set()
     for start in sorted(edges):
-        circle = _shortest(start, edges)
-        if circle:
-            first = circle.index(min(circle))
-            found.add((*circle[first:], *circle[:first]))
+        cycle = _shortest(start, edges)
+        if cycle:
+            first = cycle.index(min(cycle))
+            found.add((*cycle[first:], *cycle[:first]))
     return sorted(found)
 
 
 def _core(edges: dict[ScriptId, list[ScriptId]]) -> dict[ScriptId, list[ScriptId]]:
-    """Without the scripts that require nothing that is left: none of them stands in a circle."""
+    """The edges without the scripts that are in no cycle because they require nothing that is left."""
     while True:
         kept = {
             one: left

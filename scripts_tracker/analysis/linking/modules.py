@@ -1,4 +1,4 @@
-"""Dotted names -> files, by looking where they would be: nothing is imported, no finder is asked."""
+"""Modules: the file of a dotted name, and the facts of files. Nothing is imported, and no import hook is asked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from scripts_tracker.analysis.facts.values import INSIDE, FileFacts
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.store.cache import FINGERPRINT
-from scripts_tracker.analysis.store.compiling import outcomes
+from scripts_tracker.analysis.store.compiling import compile_all
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
 
@@ -28,7 +28,7 @@ SKIPPED: Final = frozenset({"django", *OURS})
 
 
 class Module(NamedTuple):
-    """A module that was found: ``path`` is None for a package without ``__init__.py``."""
+    """A module of the project; ``path`` is None for a package without ``__init__.py``."""
 
     name: str
     path: str | None
@@ -40,7 +40,7 @@ class Module(NamedTuple):
         return self.path or self.name
 
     def absolute(self, path: str) -> str | None:
-        """A dotted path as written in this module, without leading dots; None where they lead outside."""
+        """A dotted path as written in this module, without leading dots; None if they lead out of its packages."""
         rest = path.lstrip(".")
         names = rest.lstrip(INSIDE)
         level = len(path) - len(rest)
@@ -59,12 +59,12 @@ class Finder:
     """Finds modules.
 
     Args:
-        folders: the folders of commands, whose packages tell where their top-level packages stand.
+        folders: the folders of commands; their packages show where the top-level packages are.
         root: the project root.
-        import_roots: further folders to look in, after those.
+        import_roots: more folders to look in, after those.
 
     Attributes:
-        probes: where it has looked, and whether something was there; the paths of folders end with a slash.
+        probes: the paths that were tested, and whether a file was there; the paths of folders end with a slash.
     """
 
     def __init__(self, folders: Sequence[CommandsDir], root: str, import_roots: Sequence[str]) -> None:
@@ -81,13 +81,13 @@ class Finder:
         return {one.path for one in self._found.values() if one is not None and one.path is not None}
 
     def find(self, name: str) -> Module | None:
-        """The module of that dotted name; None where there is none, or where it is none of the project's concern."""
+        """The module with this dotted name; None if the project has none, or does not look for it."""
         if name not in self._found:
             self._found[name] = self._look(name)
         return self._found[name]
 
     def longest(self, path: str) -> tuple[Module, list[str]] | None:
-        """The longest beginning of a dotted path that is a module, and the names that are left."""
+        """The longest prefix of a dotted path that is a module, and the names after it."""
         parts = path.split(".")
         for end in range(len(parts), 0, -1):
             module = self.find(".".join(parts[:end]))
@@ -96,7 +96,7 @@ class Finder:
         return None
 
     def folders_of(self, package: str) -> list[str]:
-        """The folders in which the modules of a package of the project would be; of none, the top-level ones."""
+        """The folders that may hold the modules of a package of the project; of the empty package, the top-level ones."""
         parts = package.split(".") if package else []
         named = self._folders.get(package)
         return [*([named] if named else []), *(os.path.join(root, *parts) for root in self._own)]
@@ -111,7 +111,7 @@ class Finder:
         folder = self._folders.get(package)
         if folder is not None and (found := self._in_folder(folder, last, name)) is not None:
             return found
-        # Projects have apps named like standard modules (calendar, statistics); installed packages do not count.
+        # Projects have apps with names of standard modules (calendar, statistics); installed packages do not.
         roots = self._own if parts[0] in sys.stdlib_module_names else (*self._own, *self._others)
         return self._in_roots(parts, roots)
 
@@ -140,7 +140,7 @@ class Finder:
 
 
 def _import_root(folder: CommandsDir) -> str | None:
-    """The folder of the top-level package: the path without the parts of the package."""
+    """The folder of the top-level package; None if the path does not end with the package."""
     parts = folder.package.split(".")
     path = os.path.normpath(folder.path)
     for part in reversed(parts):
@@ -206,7 +206,7 @@ class FactsLoader:
                 unknown[digest] = source
                 paths.setdefault(digest, []).append(path)
         function = self._question.function if self._question else ""
-        for digest, one in zip(unknown, outcomes(list(unknown.values()), function), strict=True):
+        for digest, one in zip(unknown, compile_all(list(unknown.values()), function), strict=True):
             facts_or_error = one if isinstance(one, UnreadableSource) else self._keep(digest, one)
             self._facts.update(dict.fromkeys(paths[digest], facts_or_error))
 

@@ -1,7 +1,7 @@
-"""Whether a file without the marker may still hold a tracked script, by regular expressions: parsing costs too much.
+"""Whether a file without the marker may hold a tracked script, by regular expressions, because parsing is slow.
 
-Only what decides about ``handle()`` is followed: base classes, decorators, and what ``Command`` or ``handle`` is
-bound to. Everything errs on the side of parsing.
+Only what decides about ``handle()`` is followed: base classes, decorators, and what ``Command`` or ``handle`` is bound
+to. In case of doubt the answer is yes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from scripts_tracker.analysis.facts.values import INSIDE, STAR
+from scripts_tracker.analysis.facts.values import COMMAND, HANDLES, INSIDE, STAR
 from scripts_tracker.analysis.source.reading import REQUIREMENT_MARKER, has_marker
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
@@ -21,41 +21,44 @@ if TYPE_CHECKING:
 
     from scripts_tracker.analysis.linking.modules import FactsLoader, Finder, Module
 
-_GLANCE_CLASS: Final = re.compile(rb"class\b")
-_HEAD: Final = re.compile(rb"class[ \t]+\w+[ \t]*(?:\(([\w., \t\n]*)\))?[ \t]*:")
-_GLANCE_DECORATOR: Final = re.compile(rb"@[ \t]*([A-Za-z_]\w*(?:\.\w+)*)[ \t]*[\n(#]")
-_FAR: Final = re.compile(rb"import(?:_module|[ \t]*\(?\s*\*)")
-# Where these names stand without being bound: before a word that is not `in`, before a call or an attribute.
-_COMMAND: Final = re.compile(
+MAX_STEPS: Final = 500
+"""A file from which more names can be reached is parsed."""
+MAX_DEPTH: Final = 30
+# For the quick look, at bytes.
+_CLASS: Final = re.compile(rb"class\b")
+_CLASS_HEAD: Final = re.compile(rb"class[ \t]+\w+[ \t]*(?:\(([\w., \t\n]*)\))?[ \t]*:")
+_DECORATOR: Final = re.compile(rb"@[ \t]*([A-Za-z_]\w*(?:\.\w+)*)[ \t]*[\n(#]")
+_DYNAMIC_IMPORT: Final = re.compile(rb"import(?:_module|[ \t]*\(?\s*\*)")
+# These names without being bound: before a word other than `in`, before a call or an attribute.
+_BOUND_COMMAND: Final = re.compile(
     rb"Command\b(?![ \t]*(?:[(.'\"]|(?!in\b)\w))(?<!class Command)(?<!super\(Command)"
 )
-_HANDLE: Final = re.compile(rb"handle(?:_noargs)?\b(?![ \t]*(?:[(.'\"]|(?!in\b)\w))")
+_BOUND_HANDLE: Final = re.compile(rb"handle(?:_noargs)?\b(?![ \t]*(?:[(.'\"]|(?!in\b)\w))")
 _BUILT_IN: Final = frozenset({b"object", b"property", b"staticmethod", b"classmethod"}) | {
     name.encode() for name in dir(builtins) if name.endswith(("Exception", "Error"))
 }
-"""Nobody binds these to a base class of scripts."""
 _FROM: Final = re.compile(
     rb"[ \t]*from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]*(?:\(([\w,\s]*)\)|([\w, \t]+))[ \t]*(?:#[^\n]*)?"
 )
-_GLANCE_IMPORT: Final = re.compile(rb"[ \t]*import[ \t]+([\w., \t]+)(?:#[^\n]*)?")
-_GLANCE_ALIAS: Final = re.compile(rb"([\w.]+)(?:\s+as\s+(\w+))?")
+_IMPORT: Final = re.compile(rb"[ \t]*import[ \t]+([\w., \t]+)(?:#[^\n]*)?")
+_ALIAS: Final = re.compile(rb"([\w.]+)(?:\s+as\s+(\w+))?")
 _WORD: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")
 
 
 def origins(source: bytes) -> frozenset[str] | None:
-    """The dotted paths that a file's bases and decorators are imported from; None where that takes a closer look.
+    """The dotted paths, as in ``values.Ref``, that the base classes and decorators of a file are imported from.
 
     Args:
-        source: the file's bytes.
+        source: the bytes of the file.
 
     Returns:
-        Paths as in ``values.Ref``. What is defined in the file itself, and what nobody imports, is left out.
+        The paths, without what the file defines itself; None if this takes a closer look.
     """
     if b"\r" in source:
         source = source.replace(b"\r\n", b"\n")
         if b"\r" in source:
             return None
-    if _FAR.search(source) or not _binds_plainly(source):
+    if _DYNAMIC_IMPORT.search(source) or not _binds_plainly(source):
         return None
     heads = _heads(source)
     if heads is None:
@@ -73,20 +76,20 @@ def origins(source: bytes) -> frozenset[str] | None:
 
 
 def _binds_plainly(source: bytes) -> bool:
-    """Whether ``Command`` is a class statement and ``handle`` a function or not there at all."""
-    for match in _COMMAND.finditer(source):
+    """Whether only a class statement binds ``Command``, and only functions ``handle``."""
+    for match in _BOUND_COMMAND.finditer(source):
         if source[match.start() - 1] not in _WORD or not match.start():
             return False
-    return _HANDLE.search(source) is None
+    return _BOUND_HANDLE.search(source) is None
 
 
 def _heads(source: bytes) -> set[bytes] | None:
-    """The dotted names of bases and decorators."""
+    """The dotted names of base classes and decorators; None if one is more than a name."""
     found: set[bytes] = set()
-    for match in _GLANCE_CLASS.finditer(source):
+    for match in _CLASS.finditer(source):
         if not _starts_line(source, match.start()):
             continue
-        head = _HEAD.match(source, match.start())
+        head = _CLASS_HEAD.match(source, match.start())
         if head is None:
             return None
         if head[1]:
@@ -94,7 +97,7 @@ def _heads(source: bytes) -> set[bytes] | None:
     position = source.find(b"@")
     while position >= 0:
         if _starts_line(source, position):
-            decorator = _GLANCE_DECORATOR.match(source, position)
+            decorator = _DECORATOR.match(source, position)
             if decorator is None:
                 return None
             found.add(decorator[1])
@@ -112,7 +115,7 @@ def _word(name: bytes) -> re.Pattern[bytes]:
 
 
 def _imported(source: bytes, name: bytes) -> set[str] | None:
-    """The paths that a name is imported from, none for what is no import; None where something else may bind it."""
+    """The paths that a name is imported from; None if something else may bind it."""
     found: set[str] = set()
     for match in _word(name).finditer(source):
         start, end = match.span()
@@ -139,7 +142,7 @@ def _end_of_line(source: bytes, position: int) -> int:
 
 
 def _bracketed(source: bytes, position: int) -> bytes:
-    """The statement from the line of the last opening bracket before a position to the next closing one."""
+    """From the line of the last opening bracket before a position to the next closing one."""
     opening = source.rfind(b"(", 0, position)
     if opening < 0:
         return b""
@@ -148,45 +151,48 @@ def _bracketed(source: bytes, position: int) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _bound(statement: bytes) -> Mapping[bytes, str] | None:
-    """What an import statement binds, by name; None for any other statement."""
+    """The names that an import statement binds, with their paths; None for another statement."""
     match = _FROM.fullmatch(statement)
     if match is not None:
         module = match[1].decode()
-        names = _GLANCE_ALIAS.findall(match[2] or match[3])
+        names = _ALIAS.findall(match[2] or match[3])
         return {alias or name: f"{module}{INSIDE}{name.decode()}" for name, alias in names}
-    match = _GLANCE_IMPORT.fullmatch(statement)
+    match = _IMPORT.fullmatch(statement)
     return None if match is None else dict(_plain(match[1]))
 
 
 def _plain(names: bytes) -> Iterator[tuple[bytes, str]]:
-    for name, alias in _GLANCE_ALIAS.findall(names):
+    for name, alias in _ALIAS.findall(names):
         first = name.partition(b".")[0]
         yield (alias, name.decode()) if alias else (first, first.decode())
 
 
+# For the closer look, at text.
 _COMMENT: Final = re.compile(r"#[^\n]*")
 _CONTINUED: Final = re.compile(r"\\\n")
-_CLASS: Final = re.compile(r"^[ \t\f]*class[ \t]+\w+\s*(?=[(\[])", re.MULTILINE)
+_TEXT_CLASS: Final = re.compile(r"^[ \t\f]*class[ \t]+\w+\s*(?=[(\[])", re.MULTILINE)
 _END_OF_HEAD: Final = re.compile(r"[)\]]\s*:")
 _LONGEST_HEAD: Final = 2000
-_DECORATOR: Final = re.compile(r"^[ \t\f]*@([^\n]*)", re.MULTILINE)
+_TEXT_DECORATOR: Final = re.compile(r"^[ \t\f]*@([^\n]*)", re.MULTILINE)
 _ASSIGNED: Final = re.compile(r"^[ \t\f]*(?:\w+\.)?(\w+)[ \t]*(?::[^=\n]*)?=(?!=)([^\n]*)", re.MULTILINE)
-_IMPORT: Final = re.compile(
+_TEXT_IMPORT: Final = re.compile(
     r"(?:^|[;:])[ \t\f]*(?:from([.\w \t]+?)\bimport\b[ \t]*(\([^)]*\)|[^\n;]*)|import[ \t]+([^\n;]*))",
     re.MULTILINE,
 )
 _DOTTED: Final = re.compile(r"(?<![\w.])[^\W\d][\w]*(?:[ \t]*\.[ \t]*[^\W\d]\w*)*")
-_ALIAS: Final = re.compile(r"([\w.]+)(?:\s+as\s+(\w+))?")
+_TEXT_ALIAS: Final = re.compile(r"([\w.]+)(?:\s+as\s+(\w+))?")
 _QUOTED: Final = re.compile(r"import_module\(\s*[\"']([\w.\-]+)[\"']")
-COMMAND: Final = "Command"
-MAX_STEPS: Final = 500
-"""Names that lead to ever longer names do not keep anybody waiting: such a file is parsed."""
-MAX_DEPTH: Final = 30
-_METHODS: Final = ("handle", "handle_noargs")
 
 
-class Sniffed(NamedTuple):
-    """What a text says at a glance: its base classes and decorators, assignments, and imports."""
+class Outline(NamedTuple):
+    """The names in a file that may lead to a tracked class.
+
+    Attributes:
+        heads: those of base classes and decorators, and ``Command`` and ``handle``.
+        assigned: for each name that is assigned to, the names in its value.
+        imported: for each imported name its dotted paths.
+        stars: the modules of star imports.
+    """
 
     heads: frozenset[str]
     assigned: dict[str, set[str]]
@@ -194,7 +200,7 @@ class Sniffed(NamedTuple):
     stars: tuple[str, ...]
 
 
-class Sniffer:
+class Prefilter:
     """Follows names from file to file.
 
     Args:
@@ -205,24 +211,25 @@ class Sniffer:
     def __init__(self, finder: Finder, loader: FactsLoader) -> None:
         self._finder = finder
         self._loader = loader
-        self._known: dict[str, Sniffed] = {}
+        self._outlines: dict[str, Outline] = {}
         self._without: set[tuple[str, str, bool]] = set()
         self._paths: dict[str, bool] = {}
 
     def command_leads_to_marker(
         self, module: Module, source: bytes, may_track: Callable[[str, Module], bool]
     ) -> bool:
-        """Whether what ``Command`` is in a file without the marker may come from a file with it.
+        """Whether ``Command`` in a file without the marker may come from a file with it.
 
         Args:
             module: the file.
             source: its bytes.
-            may_track: looks closer at what leads to a file with the marker: takes an absolute path and a module.
+            may_track: takes a closer look at a base class or decorator from a file with the marker; it gets the
+                absolute path and a module.
         """
         paths = origins(source)
         if paths is None:
             if module.path is not None:
-                self._known[module.path] = sniff(source)
+                self._outlines[module.path] = outline_of(source)
             return self.leads_to_marker(module, COMMAND)
         return any(self._path_leads(path, module, may_track) for path in paths)
 
@@ -230,20 +237,18 @@ class Sniffer:
         absolute = home.absolute(path)
         if not absolute or absolute.count(".") >= MAX_DEPTH:
             return False
-        known = self._paths.get(absolute)
-        if known is None:
+        if absolute not in self._paths:
             leads = any(self.leads_to_marker(*one) for one in self._modules(absolute))
-            known = leads and may_track(absolute, home)
-            self._paths[absolute] = known
-        return known
+            self._paths[absolute] = leads and may_track(absolute, home)
+        return self._paths[absolute]
 
     def leads_to_marker(self, module: Module, name: str, *, requirements: bool = False) -> bool:
-        """Whether what is called ``name`` in a module may come from a file with the marker.
+        """Whether a name in a module may come from a file with the marker.
 
         Args:
             module: where to start.
-            name: dotted, as used there; the empty text for the module as a whole.
-            requirements: whether ``required_preceding_script`` counts as well.
+            name: dotted, as used there; empty for the module as a whole.
+            requirements: whether ``required_preceding_script`` is a marker too.
         """
         stack = [(module, name)]
         seen: set[tuple[str, str, bool]] = set()
@@ -259,100 +264,92 @@ class Sniffer:
             try:
                 source = self._loader.source(current.path)
             except UnreadableSource:
-                return True  # nobody knows; linking will name the file
+                return True  # the linker will report the file
             if has_marker(source) or (requirements and REQUIREMENT_MARKER in source):
                 return True
-            stack.extend(self._next(current, self._sniffed(current.path, source), wanted))
-        # Nothing that was seen on the way holds the marker.
+            stack.extend(self._next(current, self._outline(current.path, source), wanted))
+        # No file that was seen on the way has the marker.
         self._without |= seen
         return False
 
     def path_leads_to_us(self, path: str, home: Module) -> bool:
         """Whether a dotted path, as written in a module, may come from a file that mentions one of our decorators."""
         absolute = home.absolute(path.replace(STAR, ""))
-        found = [] if absolute is None else self._modules(absolute)
-        return any(self.leads_to_marker(*one, requirements=True) for one in found)
+        modules = [] if absolute is None else self._modules(absolute)
+        return any(self.leads_to_marker(*one, requirements=True) for one in modules)
 
     def _modules(self, path: str) -> list[tuple[Module, str]]:
         """The modules on a dotted path, each with the name that is looked up in it."""
         name, inside, taken = path.partition(INSIDE)
         if inside:
-            # What `from a.b import c` takes comes from a.b, or is a file below it.
+            # `from a.b import c` takes c from a.b, or c is a module in a.b.
             module = self._finder.find(name)
             first, _, rest = taken.partition(".")
             below = self._finder.find(f"{name}.{first}") if module is not None else None
             return [(one, wanted) for one, wanted in ((module, taken), (below, rest)) if one is not None]
         parts = path.split(".")
-        found = []
-        for end in range(1, len(parts) + 1):
-            module = self._finder.find(".".join(parts[:end]))
-            if module is not None:
-                found.append((module, ".".join(parts[end:])))
+        prefixes = [(self._finder.find(".".join(parts[:end])), end) for end in range(1, len(parts) + 1)]
+        modules = [(module, ".".join(parts[end:])) for module, end in prefixes if module is not None]
         # A package in between matters only if it binds the next name itself.
-        last = found[-1:]
-        return [one for one in found[:-1] if self._binds(*one)] + last
+        return [one for one in modules[:-1] if self._binds(*one)] + modules[-1:]
 
     def _binds(self, module: Module, name: str) -> bool:
         if module.path is None:
             return False
         try:
-            sniffed = self._sniffed(module.path, self._loader.source(module.path))
+            outline = self._outline(module.path, self._loader.source(module.path))
         except UnreadableSource:
             return False
         head = name.partition(".")[0]
-        return head in sniffed.imported or head in sniffed.assigned or bool(sniffed.stars)
+        return head in outline.imported or head in outline.assigned or bool(outline.stars)
 
-    def _sniffed(self, path: str, source: bytes) -> Sniffed:
-        if path not in self._known:
-            self._known[path] = sniff(source)
-        return self._known[path]
+    def _outline(self, path: str, source: bytes) -> Outline:
+        if path not in self._outlines:
+            self._outlines[path] = outline_of(source)
+        return self._outlines[path]
 
-    def _next(self, module: Module, sniffed: Sniffed, wanted: str) -> list[tuple[Module, str]]:
-        names = {wanted, *sniffed.heads} if wanted else {*sniffed.heads, *sniffed.imported}
-        found = []
-        for path in _paths(sniffed, names):
-            absolute = module.absolute(path)
-            if absolute and absolute.count(".") < MAX_DEPTH:
-                found += self._modules(absolute)
-        return found
+    def _next(self, module: Module, outline: Outline, wanted: str) -> list[tuple[Module, str]]:
+        names = {wanted, *outline.heads} if wanted else {*outline.heads, *outline.imported}
+        paths = map(module.absolute, _paths(outline, names))
+        return [one for path in paths if path and path.count(".") < MAX_DEPTH for one in self._modules(path)]
 
 
-def _paths(sniffed: Sniffed, names: set[str]) -> set[str]:
-    """The dotted paths that names come from, through assignments and imports of the file."""
+def _paths(outline: Outline, names: set[str]) -> set[str]:
+    """The dotted paths that names come from, through the assignments and imports of the file."""
     todo, seen, paths = list(names), set(names), set()
     while todo:
         head, _, rest = todo.pop().partition(".")
-        for path in sniffed.imported.get(head, ()):
+        for path in outline.imported.get(head, ()):
             paths.add(f"{path}.{rest}" if rest else path)
-        for other in sniffed.assigned.get(head, ()):
+        for other in outline.assigned.get(head, ()):
             if other not in seen:
                 seen.add(other)
                 todo.append(other)
-        paths.update(f"{star}{INSIDE}{head}{'.' + rest if rest else ''}" for star in sniffed.stars)
+        paths.update(f"{star}{INSIDE}{head}{'.' + rest if rest else ''}" for star in outline.stars)
     return paths
 
 
-def sniff(source: bytes) -> Sniffed:
-    """What a source says at a glance."""
+def outline_of(source: bytes) -> Outline:
+    """The outline of a file."""
     text = source.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
     if "#" in text:
         text = _COMMENT.sub("", text)
     if "\\\n" in text:
         text = _CONTINUED.sub(" ", text)
-    heads = {COMMAND, *_METHODS}
-    for part in (*_class_heads(text), *_DECORATOR.findall(text)):
+    heads = {COMMAND, *HANDLES}
+    for part in (*_class_heads(text), *_TEXT_DECORATOR.findall(text)):
         heads.update(_names(part))
     assigned: dict[str, set[str]] = {}
     for match in _ASSIGNED.finditer(text):
         assigned.setdefault(match.group(1), set()).update(_names(match.group(2)))
     imported, stars = _imports(text)
-    return Sniffed(frozenset(heads), assigned, imported, stars)
+    return Outline(frozenset(heads), assigned, imported, stars)
 
 
 def _class_heads(text: str) -> Iterator[str]:
-    """What stands in the brackets of each class; no character is looked at twice, however many brackets are open."""
+    """The brackets after each class name; no character is read twice, however many brackets are open."""
     end = 0
-    for match in _CLASS.finditer(text):
+    for match in _TEXT_CLASS.finditer(text):
         if match.end() < end:
             continue
         closing = _END_OF_HEAD.search(text, match.end())
@@ -373,17 +370,17 @@ def _names(text: str) -> frozenset[str]:
 def _imports(text: str) -> tuple[dict[str, set[str]], tuple[str, ...]]:
     imported: dict[str, set[str]] = {}
     stars = []
-    for match in _IMPORT.finditer(text):
+    for match in _TEXT_IMPORT.finditer(text):
         module, names, plain = match.groups()
         if plain is not None:
-            for name, alias in _ALIAS.findall(plain):
+            for name, alias in _TEXT_ALIAS.findall(plain):
                 bound = alias or name.partition(".")[0]
                 imported.setdefault(bound, set()).add(name if alias else bound)
             continue
         module = re.sub(r"\s", "", module)
         if "*" in names:
             stars.append(module)
-        for name, alias in _ALIAS.findall(names):
+        for name, alias in _TEXT_ALIAS.findall(names):
             imported.setdefault(alias or name, set()).add(f"{module}{INSIDE}{name}")
     for name in _QUOTED.findall(text):
         imported.setdefault("import_module", set()).add(name)

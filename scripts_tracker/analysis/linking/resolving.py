@@ -1,4 +1,4 @@
-"""What names stand for across files, from facts alone."""
+"""What names refer to across files, from facts alone; and which decorators are ours."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final, Literal
 from scripts_tracker.analysis.facts.values import (
     INSIDE,
     LOCAL_CLASS,
+    REQUIRED,
     STAR,
+    TRACKED,
     UNBOUND,
     Call,
     Const,
@@ -22,16 +24,14 @@ from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from scripts_tracker.analysis.facts.values import ClassFacts, Decoration, FileFacts, Value
+    from scripts_tracker.analysis.facts.values import Argument, ClassFacts, Decoration, FileFacts, Value
     from scripts_tracker.analysis.linking.modules import FactsLoader, Finder
-    from scripts_tracker.analysis.linking.prefilter import Sniffer
+    from scripts_tracker.analysis.linking.prefilter import Prefilter
     from scripts_tracker.core.values import Place
 
-TRACKED: Final = "tracked_script"
-REQUIRED: Final = "required_preceding_script"
 _OUR_MODULES: Final = frozenset({"", "core_tracker", "dependency_tracker", "decorators"})
 MAX_STEPS: Final = 500
-"""So many names are followed from one; only files made to mislead need more."""
+"""The most names that are followed from one. Only a file that is made to mislead needs more."""
 
 
 class OurDecorator(NamedTuple):
@@ -42,7 +42,7 @@ class OurDecorator(NamedTuple):
 
 
 class FoundClass(NamedTuple):
-    """A class of a file, by its number, and the attributes that are looked up on it."""
+    """A class in a file, by its number, and the attributes that are looked up on it."""
 
     module: Module
     number: int
@@ -56,20 +56,20 @@ class FoundModule(NamedTuple):
 
 
 class FoundValue(NamedTuple):
-    """A value of a module that is no class: a constant, a call, or something opaque."""
+    """Another value in a module: a constant, a call, or something opaque."""
 
     value: Const | Call | Opaque
     module: Module
 
 
 class Unknown(NamedTuple):
-    """A name that leads outside of what can be seen."""
+    """A name from outside of the project."""
 
     path: str
 
 
 class Broken(NamedTuple):
-    """A name that leads into a file that cannot be analysed."""
+    """A name from a file that cannot be parsed."""
 
     module: Module
     error: UnreadableSource
@@ -83,7 +83,7 @@ class Resolver:
 
     Args:
         finder: finds modules.
-        loader: knows their facts.
+        loader: loads their facts.
     """
 
     def __init__(self, finder: Finder, loader: FactsLoader) -> None:
@@ -91,24 +91,19 @@ class Resolver:
         self._loader = loader
         self._resolved: dict[tuple[str, str, str | None], list[Entity]] = {}
 
-    @staticmethod
-    def is_ours(path: str) -> bool:
-        """Whether an absolute path names one of our decorators."""
-        return _our_decorator(path) is not None
-
     def facts(self, module: Module) -> FileFacts | None:
         """The facts of a module; None for a package without ``__init__.py``. Raises UnreadableSource."""
         return None if module.path is None else self._loader.facts(module.path)
 
     def class_facts(self, found: FoundClass) -> ClassFacts:
-        """The facts of a class that was found."""
+        """The facts of a class."""
         facts = self.facts(found.module)
         if facts is None or found.number >= len(facts.classes):
             raise LookupError(f"{found} has no facts")
         return facts.classes[found.number]
 
     def entities(self, values: Values, home: Module) -> list[Entity]:
-        """What any of several values is.
+        """What any of several values refers to.
 
         Args:
             values: the values, as the facts of a module have them.
@@ -120,14 +115,14 @@ class Resolver:
         return found
 
     def resolve(self, path: str, home: Module) -> list[Entity]:
-        """What a path may be, the likeliest first; cycles of imports come out as nothing."""
+        """What a path may refer to, the likeliest first; nothing for a cycle of imports."""
         key = (path, home.name, home.path)
         if key not in self._resolved:
             self._resolved[key] = self._resolve(path, home)
         return self._resolved[key]
 
     def member(self, module: Module, name: str) -> list[Entity]:
-        """What a module binds a name to; nothing where it does not. Raises UnreadableSource."""
+        """What a module binds a name to; nothing if it does not. Raises UnreadableSource."""
         values = self._member(module, name, starred=False)
         if values is not None:
             return self.entities(values, module)
@@ -148,8 +143,8 @@ class Resolver:
             todo.extend(reversed(further))
         return found
 
-    def _step(self, path: str, home: Module) -> tuple[list[Entity], list[tuple[str, Module]]]:  # noqa: PLR0911 - one return a kind of node
-        """One step: what the path is, or the paths that stand for it."""
+    def _step(self, path: str, home: Module) -> tuple[list[Entity], list[tuple[str, Module]]]:  # noqa: PLR0911 - one return for each kind of path
+        """What a path refers to, or the paths to follow next."""
         if path.startswith(UNBOUND):
             return [Unknown(path[len(UNBOUND) :])], []
         if path.startswith(LOCAL_CLASS):
@@ -170,13 +165,13 @@ class Resolver:
             return [Broken(start[0], error)], []
 
     def _start(self, path: str) -> tuple[Module, list[str]] | None:
-        """The module that a path starts with, and the names to look up in it and below."""
+        """The module at the start of a path, and the names to look up in it."""
         module, inside, taken = path.partition(INSIDE)
         if inside:
-            # `from a.b import c` takes a.b for a module, whatever the package binds to b.
+            # In `from a.b import c`, a.b is a module, whatever the package binds b to.
             found = self._finder.find(module)
             return None if found is None else (found, taken.split("."))
-        # A package that only the settings know has no file of its own.
+        # A package that only the settings name has no file.
         parts = path.split(".")
         first = self._finder.find(parts[0])
         return (first, parts[1:]) if first is not None else self._finder.longest(path)
@@ -184,7 +179,7 @@ class Resolver:
     def _descend(
         self, module: Module, names: list[str], path: str
     ) -> tuple[list[Entity], list[tuple[str, Module]]]:
-        """Down a dotted path: what a module binds comes before a file of that name in its folder."""
+        """Follow a dotted path: a name that a module binds comes before a file with that name in its folder."""
         while names:
             name, rest = names[0], names[1:]
             bound = self._member(module, name.lstrip(STAR), starred=name.startswith(STAR))
@@ -239,7 +234,14 @@ def _our_decorator(path: str) -> OurDecorator | None:
 
 
 class OurUse(NamedTuple):
-    """A use of one of our decorators: its name, and its call with the module that holds it, if it is called."""
+    """A use of one of our decorators.
+
+    Attributes:
+        name: of the decorator.
+        place: of the use, in ``home``.
+        call: the call with its arguments; None if it is not called.
+        call_home: the module that contains the call.
+    """
 
     name: str
     place: Place
@@ -247,40 +249,50 @@ class OurUse(NamedTuple):
     call: Call | None = None
     call_home: Module | None = None
 
+    @property
+    def arguments(self) -> tuple[Argument, ...]:
+        """The arguments of the call."""
+        return self.call.arguments if self.call else ()
 
-class Doubtful(NamedTuple):
-    """A decorator called ``tracked_script`` of which nobody can tell where it comes from."""
+    @property
+    def arguments_home(self) -> Module:
+        """The module that contains the arguments."""
+        return self.call_home or self.home
+
+
+class Ambiguous(NamedTuple):
+    """A decorator with the name ``tracked_script`` from an unknown module."""
 
     path: str
 
 
-class Judge:
-    """Tells our decorators from others.
+class DecoratorClassifier:
+    """Finds our decorators among others.
 
     Args:
         resolver: follows names.
-        sniffer: spares the parse of modules that cannot lead to us.
+        prefilter: saves parsing modules that cannot lead to our decorators.
     """
 
-    def __init__(self, resolver: Resolver, sniffer: Sniffer) -> None:
+    def __init__(self, resolver: Resolver, prefilter: Prefilter) -> None:
         self._resolver = resolver
-        self._sniffer = sniffer
+        self._prefilter = prefilter
 
-    def judge(self, decoration: Decoration, home: Module) -> OurUse | Doubtful | None:
-        """What a decorator is; of several alternatives ours counts.
+    def classify(self, decoration: Decoration, home: Module) -> OurUse | Ambiguous | None:
+        """Whether a decorator is one of ours; if it may be several, ours counts.
 
         Args:
             decoration: the decorator, as the facts of a module have it.
             home: that module.
         """
-        doubts = []
+        ambiguous = None
         for value in decoration.values:
             for entity, call, call_home in self._candidates(value, home):
                 if isinstance(entity, OurDecorator):
                     return OurUse(entity.name, decoration.place, home, call, call_home)
                 if isinstance(entity, Unknown) and last_name(entity.path) == TRACKED:
-                    doubts.append(Doubtful(entity.path))
-        return doubts[0] if doubts else None
+                    ambiguous = ambiguous or Ambiguous(entity.path)
+        return ambiguous
 
     def _candidates(self, value: Value, home: Module) -> list[tuple[Entity, Call | None, Module | None]]:
         """What is applied, with the call that made it: ``@x``, ``@x(...)``, or ``@y`` after ``y = x(...)``."""
@@ -304,10 +316,9 @@ class Judge:
     def _entities(self, value: Value, home: Module) -> list[Entity]:
         if not isinstance(value, Ref) or value.path.startswith(LOCAL_CLASS):
             return []
-        worthwhile = last_name(value.path) == TRACKED or self._is_worthwhile(value.path, home)
-        return self._resolver.resolve(value.path, home) if worthwhile else []
-
-    def _is_worthwhile(self, path: str, home: Module) -> bool:
-        if path.startswith(UNBOUND):
-            return False
-        return self._resolver.is_ours(path) or self._sniffer.path_leads_to_us(path, home)
+        path = value.path
+        may_be_ours = last_name(path) == TRACKED or (
+            not path.startswith(UNBOUND)
+            and (_our_decorator(path) is not None or self._prefilter.path_leads_to_us(path, home))
+        )
+        return self._resolver.resolve(path, home) if may_be_ours else []

@@ -1,4 +1,4 @@
-"""The command files of a project, and its index: from an earlier pass while that holds, else linked anew."""
+"""The command files of a project, and its index: the cached one as long as it holds, else a new one."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def analyse(
     """All tracked scripts of a project, and everything that is wrong with them.
 
     Args:
-        dirs: the folders of commands; where two give the same script, the first counts.
+        dirs: the folders of commands; if two contain the same script, the first counts.
         root: the project root, absolute; locations are relative to it.
-        import_roots: further absolute folders in which modules of base classes are looked for.
-        ignored_files: names of files to leave out.
-        ignored_prefixes: beginnings of names of files to leave out.
+        import_roots: more absolute folders that may contain the modules of base classes.
+        ignored_files: names of files to ignore.
+        ignored_prefixes: prefixes of names of files to ignore.
         cache: has facts and indexes from before, and takes new ones.
 
     Returns:
-        Definitions sorted by id, findings by place. A file that cannot be analysed is a definition without
-        fingerprint and a finding, since it may be tracked.
+        Definitions sorted by id, findings by place. A file that cannot be parsed has a finding, and a definition
+        without a fingerprint, since it may be tracked.
     """
     findings, since = Findings(root), reading.now()
     files = command_files(dirs, findings, ignored_files, ignored_prefixes)
@@ -48,7 +48,7 @@ def analyse(
     cached = index_cache.CachedIndex(None if any(findings) else cache, key, files, since)
     if cached.index is not None:
         return cached.index
-    # These bring modules that a check needs only where something is new.
+    # These import modules that a check needs only if something is new.
     from scripts_tracker.analysis.linking.linker import Linker
     from scripts_tracker.analysis.linking.modules import Finder
 
@@ -64,14 +64,14 @@ def command_files(
     ignored_files: Collection[str] = ("__init__.py",),
     ignored_prefixes: tuple[str, ...] = (),
 ) -> list[CommandFile]:
-    """All commands in some folders, ignored ones included; takes down which folders cannot be listed."""
+    """All commands in some folders, ignored ones included; reports folders that cannot be listed."""
     ignored = {name.lower() for name in ignored_files}
     prefixes = tuple(prefix.lower() for prefix in ignored_prefixes if prefix)
     return [file for folder in _distinct(dirs) for file in _files(folder, ignored, prefixes, findings)]
 
 
 def _distinct(dirs: Sequence[CommandsDir]) -> list[CommandsDir]:
-    """The folders without those that are named twice."""
+    """Each folder once in each app."""
     by_place: dict[tuple[str, str], CommandsDir] = {}
     for folder in dirs:
         by_place.setdefault((folder.app_label, os.path.realpath(folder.path)), folder)
@@ -92,8 +92,8 @@ def _files(
         try:
             file.name.encode()
         except UnicodeEncodeError:
-            hint = "Rename the file: letters, digits and underscores are understood everywhere."
-            message = "the name of the file is no valid UTF-8"
+            hint = "Rename the file, with letters, digits and underscores."
+            message = "the name of the file is not valid UTF-8"
             findings.add(findings.location(file.path), codes.UNREADABLE_FILE, message, hint)
         else:
             kept.append(file)

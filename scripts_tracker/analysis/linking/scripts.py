@@ -1,27 +1,24 @@
-"""Command files one by one: whether each is a tracked script, and what it requires, from facts alone."""
+"""The tracked script in one command file, from facts alone: its options, help text, requirements and classes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.facts.values import HANDLES, Call, Const
+from scripts_tracker.analysis.facts.values import COMMAND, HANDLES, REQUIRED, TRACKED, Call, Const
 from scripts_tracker.analysis.linking.arguments import (
-    Commands,
     RequirementReader,
     WatchReader,
     read_options,
 )
 from scripts_tracker.analysis.linking.inheritance import Hierarchy
-from scripts_tracker.analysis.linking.prefilter import Sniffer
+from scripts_tracker.analysis.linking.prefilter import Prefilter
 from scripts_tracker.analysis.linking.resolving import (
-    REQUIRED,
-    TRACKED,
+    Ambiguous,
     Broken,
-    Doubtful,
+    DecoratorClassifier,
     FoundClass,
     FoundValue,
-    Judge,
     OurUse,
     Resolver,
 )
@@ -38,15 +35,13 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.source.reading import CommandFile
     from scripts_tracker.core.values import ModuleVersion
 
-COMMAND = "Command"
-
 
 class HiddenBaseError(Exception):
-    """What a command inherits from stands in a file that cannot be analysed, and may be tracked."""
+    """A command inherits from a file that cannot be parsed, and may be tracked."""
 
 
 class ScriptReader:
-    """Reads command files, one after the other.
+    """Finds the script in each command file.
 
     Args:
         files: all commands of the project, ignored ones included.
@@ -55,8 +50,8 @@ class ScriptReader:
         findings: takes what is wrong.
 
     Attributes:
-        mros: for each script that is not made of its own file alone, its classes as path and name, in the order
-            in which methods are looked up.
+        mros: the classes of each script as path and name, in the method resolution order; without the scripts whose
+            classes are all in their own file.
     """
 
     def __init__(
@@ -64,16 +59,16 @@ class ScriptReader:
     ) -> None:
         self.mros: dict[ScriptId, tuple[tuple[str, str], ...]] = {}
         self._findings = findings
-        self._sniffer = Sniffer(finder, loader)
+        self._prefilter = Prefilter(finder, loader)
         self._resolver = Resolver(finder, loader)
         self._hierarchy = Hierarchy(self._resolver)
-        self._judge = Judge(self._resolver, self._sniffer)
-        self._requirements = RequirementReader(Commands(files), self._resolver, findings.report)
+        self._classifier = DecoratorClassifier(self._resolver, self._prefilter)
+        self._requirements = RequirementReader(files, self._resolver, findings.report)
         self._watches = WatchReader(finder, loader, findings)
 
     def may_inherit(self, source: bytes, home: Module) -> bool:
         """Whether a file without the marker may still hold a tracked script."""
-        return self._sniffer.command_leads_to_marker(home, source, self._may_track)
+        return self._prefilter.command_leads_to_marker(home, source, self._may_track)
 
     def read(self, file: CommandFile, facts: FileFacts, home: Module, digest: str) -> ScriptDefinition | None:
         """The tracked script in a command file.
@@ -82,14 +77,14 @@ class ScriptReader:
             file: the file.
             facts: its facts.
             home: its module.
-            digest: the sha256 of its bytes.
+            digest: of its bytes.
 
         Returns:
-            The script; None where the command is not tracked.
+            The script; None if the command is not tracked.
 
         Raises:
-            HiddenBaseError: the command inherits from a file that cannot be analysed.
-            UnreadableSource: as the above, for a star import.
+            HiddenBaseError: the command inherits from a file that cannot be parsed.
+            UnreadableSource: the same, through a star import.
         """
         entities = self._resolver.member(home, COMMAND)
         commands = [one for one in entities if isinstance(one, FoundClass) and not one.attributes]
@@ -101,7 +96,7 @@ class ScriptReader:
                 self._report_misplaced(facts, home)
                 return self._definition(file, facts, digest, command=command, uses=uses)
         self._report_misplaced(facts, home)
-        hidden = [one for one in broken if self._sniffer.leads_to_marker(one.module, "")]
+        hidden = [one for one in broken if self._prefilter.leads_to_marker(one.module, "")]
         for one in hidden:
             self._findings.unreadable(one.module.file, one.error)
         if hidden:
@@ -109,7 +104,7 @@ class ScriptReader:
         return None
 
     def _may_track(self, path: str, home: Module) -> bool:
-        """Whether a base class or decorator may make a command a tracked script; spares the parse of those that inherit.
+        """Whether a base class or decorator may make a command a tracked script; if not, the command is not parsed.
 
         Args:
             path: absolute and dotted.
@@ -122,7 +117,7 @@ class ScriptReader:
             return isinstance(entity.value, Call)
         if not isinstance(entity, FoundClass) or entity.attributes:
             return True
-        for one in self._hierarchy.order(entity):
+        for one in self._hierarchy.mro(entity):
             if isinstance(one, Broken):
                 return True
             if isinstance(one, FoundClass) and self._decorates(one):
@@ -132,7 +127,7 @@ class ScriptReader:
     def _decorates(self, one: FoundClass) -> bool:
         """Whether a class has a ``handle()`` with a decorator that is or may be ours."""
         return any(
-            self._judge.judge(decoration, one.module) is not None
+            self._classifier.classify(decoration, one.module) is not None
             for methods in self._hierarchy.facts(one).methods.values()
             for method in methods
             for decoration in method.decorations
@@ -146,33 +141,33 @@ class ScriptReader:
             chain = self._hierarchy.chain(command, method)
             broken += chain.broken
             for implementation in chain.implementations:
-                uses += [use for use in self._judged(implementation) if use not in uses]
+                uses += [use for use in self._our_uses(implementation) if use not in uses]
         return uses, broken
 
-    def _judged(self, implementation: Implementation) -> Iterable[OurUse]:
+    def _our_uses(self, implementation: Implementation) -> Iterable[OurUse]:
         for decoration in implementation.method.decorations:
-            verdict = self._judge.judge(decoration, implementation.module)
-            if isinstance(verdict, OurUse):
-                yield verdict
-            elif isinstance(verdict, Doubtful):
+            kind = self._classifier.classify(decoration, implementation.module)
+            if isinstance(kind, OurUse):
+                yield kind
+            elif isinstance(kind, Ambiguous):
                 self._findings.report(
                     implementation.module.file,
                     decoration.place,
                     codes.DYNAMIC_ARGUMENT,
-                    f"it is not known where {verdict.path} comes from, so it does not count as @tracked_script",
+                    f"cannot resolve {kind.path}, so it is not treated as @tracked_script",
                     "Write `from scripts_tracker import tracked_script`, or rename the other decorator.",
                 )
 
     def _report_misplaced(self, facts: FileFacts, home: Module) -> None:
         for use in facts.misplaced_uses:
-            verdict = self._judge.judge(use, home)
-            if isinstance(verdict, OurUse) and verdict.name == TRACKED:
+            kind = self._classifier.classify(use, home)
+            if isinstance(kind, OurUse) and kind.name == TRACKED:
                 self._findings.report(
                     home.file,
                     use.place,
                     codes.MISPLACED_DECORATOR,
-                    "@tracked_script is used on something that is not the handle() of a Command class",
-                    "Put @tracked_script on the line above `def handle(` of the Command class.",
+                    "@tracked_script is not on the handle() of a Command class",
+                    "Move @tracked_script to the line above `def handle(` in the Command class.",
                 )
 
     def _definition(
@@ -188,7 +183,7 @@ class ScriptReader:
         identity = ScriptId(file.folder.app_label, file.name)
         mro = tuple(
             (one.module.path, self._hierarchy.facts(one).name)
-            for one in self._hierarchy.order(command)
+            for one in self._hierarchy.mro(command)
             if isinstance(one, FoundClass) and one.module.path
         )
         if any(path != file.path for path, _ in mro):
@@ -206,21 +201,15 @@ class ScriptReader:
         )
 
     def _options(self, uses: list[OurUse]) -> ScriptOptions:
-        """The options of the decorator that is met first; wrong ones of the others are reported all the same."""
-        found = [
-            read_options(use.call, use.call_home or use.home, self._resolver, self._findings.report)
-            if use.call
-            else ScriptOptions()
-            for use in uses
-            if use.name == TRACKED
-        ]
+        """The options of the first decorator; invalid options of the others are reported too."""
+        report = self._findings.report
+        found = [read_options(use, self._resolver, report) for use in uses if use.name == TRACKED]
         return found[0]
 
     def _watched(self, names: Sequence[str], uses: list[OurUse], own_path: str) -> tuple[ModuleVersion, ...]:
         use = next(use for use in uses if use.name == TRACKED)
-        arguments = use.call.arguments if use.call else ()
-        place = next((one.place for one in arguments if one.keyword == "watch"), use.place)
-        return self._watches.read(names, use.call_home or use.home, place, own_path)
+        place = next((one.place for one in use.arguments if one.keyword == "watch"), use.place)
+        return self._watches.read(names, use.arguments_home, place, own_path)
 
     def _requires(self, uses: list[OurUse], app_label: str) -> tuple[Requirement, ...]:
         found: dict[object, Requirement] = {}
@@ -233,9 +222,9 @@ class ScriptReader:
         return tuple(found.values())
 
     def _help(self, facts: FileFacts, command: FoundClass) -> str:
-        """The first ``help`` along the classes, else the docstring of the class or of the module."""
+        """The first ``help`` in the method resolution order, else the docstring of the class or of the module."""
         own = self._hierarchy.facts(command).doc
-        for one in self._hierarchy.order(command):
+        for one in self._hierarchy.mro(command):
             if isinstance(one, FoundClass) and (values := self._hierarchy.facts(one).help) is not None:
                 for entity in self._resolver.entities(values, one.module):
                     text = self._text(entity)
@@ -248,7 +237,7 @@ class ScriptReader:
         for _ in range(10):
             if isinstance(entity, FoundValue) and isinstance(entity.value, Const):
                 return _dedented(entity.value.value) if isinstance(entity.value.value, str) else ""
-            # The help of another class, taken over by its name.
+            # It may name the help of another class.
             if not isinstance(entity, FoundClass) or entity.attributes != ("help",):
                 break
             values = self._hierarchy.facts(entity).help
@@ -257,7 +246,7 @@ class ScriptReader:
 
 
 def _dedented(text: str) -> str:
-    """A text without the margin that a docstring has, and without empty lines around it."""
+    """A text without the indentation of a docstring, and without empty lines around it."""
     first, *others = text.replace("\r\n", "\n").expandtabs().split("\n")
     margin = min((len(line) - len(line.lstrip()) for line in others if line.strip()), default=0)
     return "\n".join([first.lstrip(), *(line[margin:] for line in others)]).strip()

@@ -1,4 +1,4 @@
-"""New files: their facts, computed in this process, or in several where that pays."""
+"""New files: they are parsed in this process, or in several if there is enough to do."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from scripts_tracker.exceptions import UnreadableSource
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-PAYS_FROM: Final = 250_000
-"""Bytes of source for each process: importing libcst takes as long as analysing a third of that."""
-CHUNK: Final = 25_000
-"""Bytes of source that are handed out at once."""
+BYTES_PER_PROCESS: Final = 250_000
+"""Of source: a new process takes as long to import libcst as to analyse a third of that."""
+CHUNK_BYTES: Final = 25_000
+"""Of source that a process gets at once."""
 MAX_PROCESSES: Final = 8
 _CODE: Final = (
     "import json, sys; sys.path.extend(json.loads(sys.argv[1]));"
@@ -33,12 +33,12 @@ _QUOTA: Final = "/sys/fs/cgroup/cpu.max"
 
 
 class Question(NamedTuple):
-    """What else to find out about every file that is parsed, while its tree is there.
+    """Something else to find out about each file while its tree is there.
 
     Attributes:
-        kind: what the cache keeps the answers by.
-        function: ``module:function``, which takes an Extraction and returns a line of text. It is imported where a file
-            is parsed, in this process or in another.
+        kind: of the answers in the cache.
+        function: ``module:function``. It takes an Extraction and returns a line of text. It is imported only where a
+            file is parsed, in this process or in a worker.
     """
 
     kind: str
@@ -46,24 +46,69 @@ class Question(NamedTuple):
 
 
 class Compiled(NamedTuple):
-    """What one file says: its facts, and the answer to a Question; empty where there was none."""
+    """The facts of a file, and the answer to a Question; empty if there was none."""
 
     facts: FileFacts
     answer: str = ""
 
 
-Outcome = Compiled | UnreadableSource
+Result = Compiled | UnreadableSource
 
 
-def worth_starting(size: int) -> int:
-    """How many further processes pay for so many bytes of source; none where there is one core or little to do."""
-    if size < 2 * PAYS_FROM or not os.path.basename(sys.executable or "").startswith("python"):
+def compiled(source: bytes, function: str = "") -> Compiled:
+    """Parse and analyse one file.
+
+    Args:
+        source: its bytes.
+        function: of a Question.
+
+    Raises:
+        UnreadableSource: the file cannot be parsed.
+    """
+    # This imports libcst, which takes 0.2 s.
+    from scripts_tracker.analysis.source.parsing import collector_paused
+
+    with collector_paused():
+        # The tree must be gone before the garbage collector is back, which would walk all of it.
+        return _compiled(source, function)
+
+
+def _compiled(source: bytes, function: str) -> Compiled:
+    from scripts_tracker.analysis.facts.extraction import Extraction
+    from scripts_tracker.analysis.source.parsing import parse
+
+    extraction = Extraction(parse(source))
+    facts = extraction.facts()
+    if not function:
+        return Compiled(facts)
+    module, _, name = function.partition(":")
+    return Compiled(facts, getattr(import_module(module), name)(extraction))
+
+
+def compile_one(source: bytes, function: str = "") -> Result:
+    """As ``compiled``, but returns the error."""
+    try:
+        return compiled(source, function)
+    except UnreadableSource as error:
+        return error
+
+
+def compile_all(sources: Sequence[bytes], function: str = "") -> list[Result]:
+    """The results of ``compile_one`` for several files, in their order."""
+    work = partial(compile_one, function=function)
+    workers = worker_count(sum(map(len, sources))) if len(sources) > 1 else 0
+    return compile_in_processes(sources, work, workers, function) if workers else list(map(work, sources))
+
+
+def worker_count(size: int) -> int:
+    """How many more processes are worth starting for this many bytes of source."""
+    if size < 2 * BYTES_PER_PROCESS or not os.path.basename(sys.executable or "").startswith("python"):
         return 0
-    return max(0, min(cores(), size // PAYS_FROM, MAX_PROCESSES) - 1)
+    return max(0, min(cores(), size // BYTES_PER_PROCESS, MAX_PROCESSES) - 1)
 
 
 def cores() -> int:
-    """The cores that this process may use; ``SCRIPTS_TRACKER_PROCESSES`` overrules what the system says."""
+    """How many cores this process may use: ``SCRIPTS_TRACKER_PROCESSES``, else what the system allows."""
     wanted = os.environ.get("SCRIPTS_TRACKER_PROCESSES", "")
     if wanted.isdecimal() and int(wanted):
         return int(wanted)
@@ -75,65 +120,77 @@ def cores() -> int:
     return found
 
 
-def shared_out(
-    sources: Sequence[bytes], work: Callable[[bytes], Outcome], helpers: int, function: str = ""
-) -> list[Outcome]:
-    """What ``work`` makes of each source, in their order, done here and by so many further processes.
+def compile_in_processes(
+    sources: Sequence[bytes], work: Callable[[bytes], Result], workers: int, function: str = ""
+) -> list[Result]:
+    """The results for several files, from this process and from workers.
 
     Args:
         sources: the files.
-        work: what is to be done; the processes do the same.
-        helpers: how many processes to start; what one that dies leaves undone is done here.
-        function: that of a Question, which ``work`` then asks as well.
+        work: what this process does with each; the workers do the same.
+        workers: how many to start; this process does what a worker leaves undone when it dies.
+        function: of a Question, which ``work`` asks too.
     """
-    found: dict[int, Outcome] = {}
-    todo = _chunks(sources)
+    job = _Job(sources)
     with contextlib.ExitStack() as stack:
         threads = [
-            threading.Thread(target=_serve, args=(process, todo, sources, found), daemon=True)
-            for process in _started(helpers, stack, function)
+            threading.Thread(target=job.hand_out, args=(process,), daemon=True)
+            for process in _started(workers, stack, function)
         ]
         for thread in threads:
             thread.start()
-        _help(todo, sources, found, work)
+        job.work_off(work)
         for thread in threads:
             thread.join()
-        _help(todo, sources, found, work)
-    return [found[index] for index in range(len(sources))]
+        job.work_off(work)
+    return [job.results[index] for index in range(len(sources))]
 
 
-def _chunks(sources: Sequence[bytes]) -> deque[list[int]]:
-    chunks: deque[list[int]] = deque()
-    size = CHUNK
-    for index, source in enumerate(sources):
-        if size >= CHUNK:
-            chunks.append([])
-            size = 0
-        chunks[-1].append(index)
-        size += len(source)
-    return chunks
+class _Job:
+    """Files in chunks, which several threads take; each chunk is a list of indexes of files."""
+
+    def __init__(self, sources: Sequence[bytes]) -> None:
+        self.results: dict[int, Result] = {}
+        self._sources = sources
+        self._chunks: deque[list[int]] = deque()
+        size = CHUNK_BYTES
+        for index, source in enumerate(sources):
+            if size >= CHUNK_BYTES:
+                self._chunks.append([])
+                size = 0
+            self._chunks[-1].append(index)
+            size += len(source)
+
+    def work_off(self, work: Callable[[bytes], Result]) -> None:
+        """Do all that is left in this process."""
+        with contextlib.suppress(IndexError):
+            while True:
+                for index in self._chunks.pop():
+                    self.results[index] = work(self._sources[index])
+
+    def hand_out(self, process: subprocess.Popen[bytes]) -> None:
+        """Give chunks to a worker until none is left or the worker dies."""
+        if process.stdin is None or process.stdout is None:
+            return
+        with contextlib.suppress(IndexError):
+            while True:
+                chunk = self._chunks.popleft()
+                try:
+                    _send(process.stdin, [self._sources[index] for index in chunk])
+                    answers = [_decoded(process.stdout.readline()) for _ in chunk]
+                except (OSError, ValueError):
+                    self._chunks.append(chunk)
+                    return
+                self.results.update(zip(chunk, answers, strict=True))
 
 
-def _help(
-    todo: deque[list[int]],
-    sources: Sequence[bytes],
-    found: dict[int, Outcome],
-    work: Callable[[bytes], Outcome],
-) -> None:
-    """Do what is left in this process."""
-    with contextlib.suppress(IndexError):
-        while True:
-            for index in todo.pop():
-                found[index] = work(sources[index])
-
-
-def _started(helpers: int, stack: contextlib.ExitStack, function: str) -> list[subprocess.Popen[bytes]]:
-    """So many processes, which end with the stack; fewer where the system has no room for them."""
+def _started(workers: int, stack: contextlib.ExitStack, function: str) -> list[subprocess.Popen[bytes]]:
+    """The workers, which end with the stack; fewer if the system has no room for them."""
     path = json.dumps([os.path.abspath(entry) for entry in sys.path])
     flags = ["-I", *(["-B"] if sys.dont_write_bytecode else [])]
     processes: list[subprocess.Popen[bytes]] = []
     with contextlib.suppress(OSError):
-        for _ in range(helpers):
+        for _ in range(workers):
             process = subprocess.Popen(
                 [sys.executable, *flags, "-c", _CODE, path, function],
                 stdin=subprocess.PIPE,
@@ -151,97 +208,29 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.communicate()
 
 
-def _serve(
-    process: subprocess.Popen[bytes],
-    todo: deque[list[int]],
-    sources: Sequence[bytes],
-    found: dict[int, Outcome],
-) -> None:
-    """Hand out chunks to one process until there are none, or until it dies."""
-    if process.stdin is None or process.stdout is None:
-        return
-    while True:
-        try:
-            chunk = todo.popleft()
-        except IndexError:
-            return
-        try:
-            _send(process.stdin, [sources[index] for index in chunk])
-            answers = [_decoded(process.stdout.readline()) for _ in chunk]
-        except (OSError, ValueError):
-            todo.append(chunk)
-            return
-        found.update(zip(chunk, answers, strict=True))
-
-
 def _send(stream: IO[bytes], chunk: Sequence[bytes]) -> None:
-    """A chunk is read whole before it is answered: neither side waits for the other to read."""
+    """A worker reads a whole chunk before it answers, so that neither side waits for the other to read."""
     stream.write(json.dumps([len(source) for source in chunk]).encode() + b"\n" + b"".join(chunk))
     stream.flush()
 
 
-def _encoded(one: Outcome) -> list[str | int]:
-    return (
-        [one.reason, one.line, one.column]
-        if isinstance(one, UnreadableSource)
-        else [one.facts.to_text(), one.answer]
-    )
+def main(function: str) -> None:
+    """Be a worker: answer chunks from standard input until it ends. ``function`` is that of a Question."""
+    for line in sys.stdin.buffer:
+        sources = [sys.stdin.buffer.read(length) for length in json.loads(line)]
+        for source in sources:
+            sys.stdout.buffer.write(json.dumps(_encoded(compile_one(source, function))).encode() + b"\n")
+        sys.stdout.buffer.flush()
 
 
-def _decoded(line: bytes) -> Outcome:
+def _encoded(one: Result) -> list[str | int]:
+    if isinstance(one, UnreadableSource):
+        return [one.reason, one.line, one.column]
+    return [one.facts.to_text(), one.answer]
+
+
+def _decoded(line: bytes) -> Result:
     first, *others = json.loads(line)
     if len(others) == 2:  # noqa: PLR2004 - line and column
         return UnreadableSource(first, *others)
     return Compiled(FileFacts.from_text(first), *others)
-
-
-def main(function: str) -> None:
-    """Answer chunks from standard input until it ends; ``function`` is that of a Question."""
-    for line in sys.stdin.buffer:
-        sources = [sys.stdin.buffer.read(length) for length in json.loads(line)]
-        for source in sources:
-            sys.stdout.buffer.write(json.dumps(_encoded(outcome(source, function))).encode() + b"\n")
-        sys.stdout.buffer.flush()
-
-
-def compiled(source: bytes, function: str = "") -> Compiled:
-    """What one file says; raises UnreadableSource for what cannot be analysed.
-
-    Args:
-        source: the file's bytes.
-        function: that of a Question; empty for none.
-    """
-    # The one door to libcst, which takes 0.2 s to import.
-    from scripts_tracker.analysis.source.parsing import collector_paused
-
-    with collector_paused():
-        # The tree is gone before the collector is back, which would walk all of it.
-        return _extracted(source, function)
-
-
-def _extracted(source: bytes, function: str) -> Compiled:
-    from scripts_tracker.analysis.facts.extraction import Extraction
-    from scripts_tracker.analysis.source.parsing import parse
-
-    extraction = Extraction(parse(source))
-    facts = extraction.facts()
-    if not function:
-        return Compiled(facts)
-    module, _, name = function.partition(":")
-    return Compiled(facts, getattr(import_module(module), name)(extraction))
-
-
-def outcome(source: bytes, function: str = "") -> Outcome:
-    """What one file says, or why it cannot be analysed; the arguments are those of ``compiled``."""
-    try:
-        return compiled(source, function)
-    except UnreadableSource as error:
-        return error
-
-
-def outcomes(sources: Sequence[bytes], function: str = "") -> list[Outcome]:
-    """What several files say, in their order; the arguments are those of ``compiled``."""
-    helpers = worth_starting(sum(map(len, sources))) if len(sources) > 1 else 0
-    if helpers:
-        return shared_out(sources, partial(outcome, function=function), helpers, function)
-    return [outcome(source, function) for source in sources]

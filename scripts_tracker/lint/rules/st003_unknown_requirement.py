@@ -32,6 +32,6 @@ class UnknownRequirement(AnalysisRule):
 
     code = codes.UNKNOWN_REQUIREMENT
     decided_by = (
-        "scripts_tracker.analysis.linking.arguments.RequirementReader.constant",
+        "scripts_tracker.analysis.linking.arguments.RequirementReader._literal",
         "scripts_tracker.analysis.linking.arguments.RequirementReader._missing_module",
     )

@@ -36,6 +36,6 @@ class DynamicArgument(AnalysisRule):
     decided_by = (
         "scripts_tracker.analysis.linking.arguments.read_options",
         "scripts_tracker.analysis.linking.arguments._with_option",
-        "scripts_tracker.analysis.linking.arguments.RequirementReader._report_computed",
-        "scripts_tracker.analysis.linking.scripts.ScriptReader._judged",
+        "scripts_tracker.analysis.linking.arguments.RequirementReader._report_dynamic",
+        "scripts_tracker.analysis.linking.scripts.ScriptReader._our_uses",
     )

@@ -35,5 +35,5 @@ class InvalidOption(AnalysisRule):
         "scripts_tracker.analysis.linking.arguments.read_options",
         "scripts_tracker.analysis.linking.arguments._with_option",
         "scripts_tracker.analysis.linking.arguments.RequirementReader._argument",
-        "scripts_tracker.analysis.linking.arguments.RequirementReader.constant",
+        "scripts_tracker.analysis.linking.arguments.RequirementReader._literal",
     )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 
 from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.facts.values import REQUIRED, TRACKED
 from scripts_tracker.analysis.fingerprint.literals import string_value
-from scripts_tracker.analysis.linking.resolving import REQUIRED, TRACKED
 from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.values import Edit, Hit, Where
 

@@ -8,7 +8,7 @@ import libcst as cst
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.scopes import statements
-from scripts_tracker.analysis.linking.resolving import TRACKED
+from scripts_tracker.analysis.facts.values import TRACKED
 from scripts_tracker.analysis.source.trees import descendants
 from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.file import Use

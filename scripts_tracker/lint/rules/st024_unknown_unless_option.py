@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 
 from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.facts.values import TRACKED
 from scripts_tracker.analysis.fingerprint.literals import string_value
-from scripts_tracker.analysis.linking.resolving import TRACKED
 from scripts_tracker.core.names import nearest
 from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.parsers import DJANGOS, declared, keyword

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from scripts_tracker.analysis.facts.extraction import extract
 from scripts_tracker.analysis.facts.values import FileFacts
 from scripts_tracker.analysis.fingerprint import fingerprint
-from scripts_tracker.analysis.linking.prefilter import sniff
+from scripts_tracker.analysis.linking.prefilter import outline_of
 from scripts_tracker.core.values import Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
 from tests.analysis import oracle
@@ -71,7 +71,7 @@ def _agrees_with_python(source: bytes, found: Fingerprint) -> None:
 
 
 def _holds(source: bytes) -> None:
-    sniff(source)
+    outline_of(source)
     facts, found = _facts(source), _fingerprint(source)
     if found is not None:
         assert facts is not None

@@ -194,7 +194,7 @@ def test_a_module_is_found_beside_the_packages_of_an_app_in_src_and_in_further_r
     (definition,) = index.definitions
     assert [one.is_missing for one in definition.watches] == [False, False, True]
     (finding,) = index.findings
-    assert "requests.api is one of an installed package" in finding.message
+    assert "requests.api belongs to an installed package" in finding.message
 
 
 HINTS = {
@@ -202,11 +202,11 @@ HINTS = {
     "shpo.pricing": "Did you mean shop.pricing?",
     "shop/pricing.py": "Did you mean shop.pricing?",
     ".pricing": 'Write the dotted name of a module of this project, such as watch=("shop.pricing",).',
-    "shop.pricing.total": "Write 'shop.pricing': a module is watched as a whole.",
+    "shop.pricing.total": "Write 'shop.pricing': only a whole module can be watched.",
     "nothing.like.it": 'Write the dotted name of a module of this project, such as watch=("shop.pricing",).',
-    "decimal": "Remove it from watch: what is installed beside the project is none of its modules.",
+    "decimal": "Remove it from watch: only modules of this project can be watched.",
     "shop.management": "Name the modules in it that the script uses, such as shop.management.something.",
-    "shop.management.commands.fix": "Remove it: its own file always counts.",
+    "shop.management.commands.fix": "Remove it: its own file is always compared.",
 }
 
 

@@ -18,30 +18,30 @@ from tests.waiting import PATIENCE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scripts_tracker.analysis.store.compiling import Outcome
+    from scripts_tracker.analysis.store.compiling import Result
 
 SOURCES = [path.read_bytes() for path in demo()] + [b"x = = 1\n", b"\xff", b"tracked_script = '\xc3\xa9'\n"]
 
 
-def _comparable(outcomes: list[Outcome]) -> list[object]:
+def _comparable(outcomes: list[Result]) -> list[object]:
     return [one if isinstance(one, Compiled) else (one.reason, one.line, one.column) for one in outcomes]
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of a file or two, so that both sides get some."""
-    monkeypatch.setattr(compiling, "CHUNK", 500)
+    monkeypatch.setattr(compiling, "CHUNK_BYTES", 500)
 
 
 def _alone() -> list[object]:
-    return _comparable([compiling.outcome(source) for source in SOURCES])
+    return _comparable([compiling.compile_one(source) for source in SOURCES])
 
 
 def _at_each_answer(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
     """Act when one of the processes has answered."""
     decoded = compiling._decoded
 
-    def decode(line: bytes) -> Outcome:
+    def decode(line: bytes) -> Result:
         act()
         return decoded(line)
 
@@ -53,12 +53,12 @@ def test_several_processes_find_the_same_as_one(monkeypatch: pytest.MonkeyPatch)
     answered = threading.Event()
     _at_each_answer(monkeypatch, answered.set)
 
-    def work(source: bytes) -> Outcome:
+    def work(source: bytes) -> Result:
         done_here.append(source)
         assert answered.wait(PATIENCE)
-        return compiling.outcome(source)
+        return compiling.compile_one(source)
 
-    assert _comparable(compiling.shared_out(SOURCES, work, helpers=2)) == _alone()
+    assert _comparable(compiling.compile_in_processes(SOURCES, work, workers=2)) == _alone()
     assert len(done_here) < len(SOURCES), "the processes did a part of it"
 
 
@@ -78,11 +78,11 @@ def test_a_process_that_is_killed_leaves_nothing_undone(monkeypatch: pytest.Monk
     monkeypatch.setattr(subprocess, "Popen", start)
     _at_each_answer(monkeypatch, kill)
 
-    def work(source: bytes) -> Outcome:
+    def work(source: bytes) -> Result:
         assert killed.wait(PATIENCE)
-        return compiling.outcome(source)
+        return compiling.compile_one(source)
 
-    assert _comparable(compiling.shared_out(SOURCES, work, helpers=1)) == _alone()
+    assert _comparable(compiling.compile_in_processes(SOURCES, work, workers=1)) == _alone()
     assert [process.returncode for process in started] == [-signal.SIGKILL]
 
 
@@ -90,12 +90,12 @@ def test_a_process_with_invalid_answers_is_ignored(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(
         compiling, "_CODE", "import time\nwhile True: print('nonsense', flush=True); time.sleep(0.01)"
     )
-    assert _comparable(compiling.shared_out(SOURCES, compiling.outcome, helpers=2)) == _alone()
+    assert _comparable(compiling.compile_in_processes(SOURCES, compiling.compile_one, workers=2)) == _alone()
 
 
 def test_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", os.path.join(os.sep, "nowhere", "python"))
-    assert _comparable(compiling.shared_out(SOURCES, compiling.outcome, helpers=2)) == _alone()
+    assert _comparable(compiling.compile_in_processes(SOURCES, compiling.compile_one, workers=2)) == _alone()
 
 
 def test_processes_end_when_the_work_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,29 +108,29 @@ def test_processes_end_when_the_work_is_interrupted(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(subprocess, "Popen", start)
 
-    def work(source: bytes) -> Outcome:
+    def work(source: bytes) -> Result:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        compiling.shared_out(SOURCES, work, helpers=2)
+        compiling.compile_in_processes(SOURCES, work, workers=2)
     assert all(process.returncode is not None for process in started)
 
 
 @pytest.mark.parametrize(
-    ("size", "cores", "helpers"),
+    ("size", "cores", "workers"),
     [
         pytest.param(100, "8", 0, id="little to do"),
         pytest.param(10_000_000, "1", 0, id="one core"),
-        pytest.param(2 * compiling.PAYS_FROM, "8", 1, id="enough for two"),
+        pytest.param(2 * compiling.BYTES_PER_PROCESS, "8", 1, id="enough for two"),
         pytest.param(10_000_000, "2", 1, id="two cores"),
         pytest.param(100_000_000, "64", compiling.MAX_PROCESSES - 1, id="many cores"),
     ],
 )
 def test_processes_are_started_only_if_they_save_time(
-    size: int, cores: str, helpers: int, monkeypatch: pytest.MonkeyPatch
+    size: int, cores: str, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCRIPTS_TRACKER_PROCESSES", cores)
-    assert compiling.worth_starting(size) == helpers
+    assert compiling.worker_count(size) == workers
 
 
 @pytest.mark.parametrize("executable", ["", "/usr/bin/uwsgi", "/opt/frozen-app"])
@@ -139,10 +139,10 @@ def test_an_executable_other_than_python_is_not_started(
 ) -> None:
     monkeypatch.setenv("SCRIPTS_TRACKER_PROCESSES", "8")
     monkeypatch.setattr(sys, "executable", executable)
-    assert compiling.worth_starting(10_000_000) == 0
+    assert compiling.worker_count(10_000_000) == 0
 
 
 def test_unreadable_sources_keep_their_place_and_reason() -> None:
-    (one,) = compiling.shared_out([b"x = 1\ny = = 1\n"], compiling.outcome, helpers=1)
+    (one,) = compiling.compile_in_processes([b"x = 1\ny = = 1\n"], compiling.compile_one, workers=1)
     assert isinstance(one, UnreadableSource)
     assert (one.line, one.reason) == (2, "invalid syntax")
