@@ -71,12 +71,6 @@ def _ended(runs: QuerySet[ScriptRun]) -> QuerySet[ScriptRun]:
     return runs.filter(~Q(outcome="running") | killed)
 
 
-@needs_tables
-def known_scripts() -> set[ScriptId]:
-    """All scripts that the ledger has a row of (one query)."""
-    return {ScriptId(*row) for row in database.scripts().values_list("app_label", "name")}
-
-
 def prune(policy: Policy, chosen: Collection[ScriptId] | None, *, dry_run: bool = False) -> Iterator[Pruned]:
     """Delete old runs; yields each script that has a history once its deletions are committed.
 

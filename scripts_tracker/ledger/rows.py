@@ -28,14 +28,14 @@ def in_ledger(rows: QuerySet[M]) -> QuerySet[M]:
 
 
 def script_row(script_id: ScriptId) -> Script | None:
-    """The row of a script, None where the ledger does not know it (one query)."""
+    """The row of a script, None if the ledger does not know it (one query)."""
     from scripts_tracker.ledger.writing import identity_of
 
     return Script.objects.using(alias()).filter(identity=identity_of(script_id)).first()
 
 
 def script_id(pk: int) -> ScriptId | None:
-    """The script whose row has this key, None where there is no such row (one query)."""
+    """The script whose row has this key, None if there is none (one query)."""
     row = Script.objects.using(alias()).filter(pk=pk).values_list("app_label", "name").first()
     return ScriptId(*row) if row else None
 
@@ -70,7 +70,7 @@ def check_readable(runs: QuerySet[Any]) -> None:
 
 
 def outcome_now(run: ScriptRun) -> str:
-    """The outcome of one of ``runs_with_scripts`` as a check reports it: ``lost`` where no process can be running it."""
+    """The outcome of one of ``runs_with_scripts`` as a check reports it: ``lost`` if no process can be running it."""
     from scripts_tracker.ledger import leases, queries
 
     is_last = run.script.last_run_id == run.pk

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from scripts_tracker.core import names
-from scripts_tracker.ledger import database, pruning
+from scripts_tracker.ledger import database, pruning, queries
 from scripts_tracker.ledger.processes import exit_code, sigterm_raises
 from scripts_tracker.ledger.pruning import Policy
 from scripts_tracker.management.base import TrackerCommand, add_names, not_started
@@ -95,7 +95,7 @@ def _choose(wanted: Sequence[str]) -> frozenset[ScriptId] | None:
     """The named scripts, with a file or a history; None for all."""
     if not wanted:
         return None
-    return frozenset(names.resolve_all(wanted, {*load_status().by_id, *pruning.known_scripts()}))
+    return frozenset(names.resolve_all(wanted, {*load_status().by_id, *queries.records()}))
 
 
 def _count(runs: int, *, dry_run: bool, of: str = "") -> str:
