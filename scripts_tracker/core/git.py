@@ -1,6 +1,6 @@
-"""The one way to ask git: a process for a question, and an exception with a line of reason where there is no answer.
+"""The one way to ask git: a process per question, and GitUnavailable with a line of reason if there is no answer.
 
-The repository may come from a stranger: nothing that its configuration names is run.
+The repository may come from a stranger, so nothing that its configuration names is run.
 """
 
 from __future__ import annotations

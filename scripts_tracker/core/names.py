@@ -16,19 +16,19 @@ _LIKENESS = 0.65
 
 
 def close_matches(word: str, known: Iterable[str], most: int = 1, likeness: float = 0.6) -> list[str]:
-    """The known words most like a misspelt one, the likest first; empty where none is."""
+    """The known words most like a misspelt one, the most similar first; empty if there is none."""
     import difflib  # needed only where something is misspelt
 
     return difflib.get_close_matches(word, list(known), n=most, cutoff=likeness)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word most like a misspelt one; empty where none is."""
+    """The known word most like a misspelt one; empty if there is none."""
     return next(iter(close_matches(word, known)), "")
 
 
 def nearest_scripts(text: str, known: Iterable[ScriptId]) -> str:
-    """The scripts whose full or short name is most like what was written, as ``a.b or c.d``; empty where none is."""
+    """The scripts whose full or short name is most like a misspelt one, as ``a.b or c.d``; empty if there is none."""
     by_short_name: dict[str, list[str]] = {}
     for script_id in sorted(known):
         by_short_name.setdefault(script_id.name, []).append(str(script_id))

@@ -77,7 +77,7 @@ class ScriptStatus(NamedTuple):
 
     @property
     def path(self) -> str:
-        """The script's file; where that is gone, where it was."""
+        """The file of the script, or where it was."""
         if self.definition is not None:
             return self.definition.location.path
         return self.record.path if self.record else ""

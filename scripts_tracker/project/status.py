@@ -19,7 +19,7 @@ from scripts_tracker.ledger import leases, queries
 from scripts_tracker.project import scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping
 
     from scripts_tracker.analysis.facts.values import FileFacts
     from scripts_tracker.analysis.store.cache import Cache
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     Definitions = Mapping[ScriptId, ScriptDefinition]
     Records = Mapping[ScriptId, ScriptRecord]
     Versions = Mapping[tuple[int, str | None], StoredVersion]
-    Watched = tuple[ModuleVersion, ...]
 
 
 class ProjectStatus(NamedTuple):
@@ -184,22 +183,12 @@ def _with_current_fingerprints(
         return records
     # The fingerprint of a gone file matters only for finding out where a new file came from.
     has_new_file = any(one not in records or records[one].applied is None for one in definitions)
-    wanted = []
-    for record in outdated:
-        definition = definitions.get(record.id)
-        if has_new_file if definition is None else definition.fingerprint is not None:
-            wanted.append((record, definition))
-    if not wanted:
-        return records
-    stored = queries.current_versions([record.pk for record, _ in wanted])
+    found = [(record, definitions.get(record.id)) for record in outdated]
+    wanted = [(one, file) for one, file in found if (file.fingerprint if file else has_new_file)]
+    stored = queries.current_versions([record.pk for record, _ in wanted]) if wanted else ()
     versions: Versions = {(version.script_pk, version.content_digest): version for version in stored}
-    return {
-        **records,
-        **{
-            record.id: _with_current_fingerprint(record, definition, versions, fingerprinter)
-            for record, definition in wanted
-        },
-    }
+    current = (_with_current_fingerprint(one, file, versions, fingerprinter) for one, file in wanted)
+    return {**records, **{record.id: record for record in current}}
 
 
 def _with_current_fingerprint(
@@ -255,10 +244,12 @@ def _with_history(records: Records, definitions: Definitions, fingerprinter: _Re
     ]
     if not differing:
         return records
-    versions = defaultdict(list)
+    versions, watched = defaultdict(list), defaultdict(list)
     for version in queries.formerly_applied([record.pk for _, record in differing]):
         versions[version.script_pk].append(version)
-    watched = _formerly_watched(differing)
+    watching = [record.pk for definition, record in differing if definition.watches]
+    for version_pk, modules in queries.formerly_watched(watching) if watching else ():
+        watched[version_pk].append(modules)
     completed = {}
     for definition, record in differing:
         matching = [one for one in versions[record.pk] if _matches(definition, watched[one.pk])]
@@ -267,24 +258,13 @@ def _with_history(records: Records, definitions: Definitions, fingerprinter: _Re
     return {**records, **completed}
 
 
-def _formerly_watched(
-    differing: Iterable[tuple[ScriptDefinition, ScriptRecord]],
-) -> Mapping[int, list[Watched]]:
-    """By the key of each version, the watched modules each time it was applied."""
-    watched = defaultdict(list)
-    pks = [record.pk for definition, record in differing if definition.watches]
-    for version, modules in queries.formerly_watched(pks) if pks else ():
-        watched[version].append(modules)
-    return watched
-
-
-def _matches(definition: ScriptDefinition, watched: Sequence[Watched]) -> bool:
+def _matches(definition: ScriptDefinition, watched: Iterable[tuple[ModuleVersion, ...]]) -> bool:
     """Whether a version was ever applied with the watched modules as they are now."""
     return not definition.watches or any(not watches.changed(definition.watches, one) for one in watched)
 
 
 def _fingerprints(
-    definition: ScriptDefinition, versions: Sequence[StoredVersion], fingerprinter: _Refingerprinter
+    definition: ScriptDefinition, versions: Collection[StoredVersion], fingerprinter: _Refingerprinter
 ) -> frozenset[Fingerprint]:
     by_bytes = frozenset(Fingerprint.of_bytes(version.content_digest) for version in versions)
     if Fingerprint.of_bytes(definition.content_digest) in by_bytes:

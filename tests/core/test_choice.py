@@ -79,7 +79,7 @@ CHOICES = {
     "a name of what is applied already": ("applied", "", "", "applied"),
     "a name of what is shown only": ("edited new", "", "new", "edited"),
     "a name of what is gone": ("missing", "", "", "missing"),
-    "a name of what somebody runs": ("running", "", "running", ""),
+    "a name of a running script": ("running", "", "running", ""),
     "a tag, and nothing idle": ("", "nightly", "failed lost", ""),
     "one of several tags": ("", "nightly slow", "failed lost recurring", ""),
     "a name and its tag": ("applied failed", "nightly", "failed", "applied"),
@@ -97,7 +97,7 @@ SKIPPED = {
     "all that failed or was lost": ("", "", "new recurring running unreadable", "failed lost"),
     "by tag": ("", "slow", "recurring", "lost"),
     "by name": ("failed new", "", "new", "failed"),
-    "nothing, where nobody asked for it": ("new", "", "new", ""),
+    "nothing, if it was not asked for": ("new", "", "new", ""),
 }
 
 

@@ -113,7 +113,7 @@ def watched(*modules: str, applied: str | None = "a", **facts: Any) -> ScriptRec
 WATCHES: dict[str, tuple[ScriptDefinition, ScriptRecord | None, str, tuple[str, ...]]] = {
     "a module that is what it was": (watching("shop.p=a"), watched("shop.p=a"), "applied", ()),
     "a module that is gone, and was": (watching("shop.p="), watched("shop.p="), "applied", ()),
-    "a module that nobody watches any more": (watching(), watched("shop.p=a"), "applied", ()),
+    "a module that is no longer watched": (watching(), watched("shop.p=a"), "applied", ()),
     "one of two modules changed": (
         watching("shop.p=a", "shop.q=b"),
         watched("shop.p=a", "shop.q=a"),

@@ -64,7 +64,7 @@ def algorithms(project: Project) -> list[str]:
     return project.python(ALGORITHMS).out.split()
 
 
-def forget_sources(project: Project, value: str = "None") -> None:
+def drop_sources(project: Project, value: str = "None") -> None:
     project.python(f"from scripts_tracker.models import ScriptVersion as V; V.objects.update(source={value})")
     shutil.rmtree(project.root / ".scripts_tracker_cache", ignore_errors=True)
 
@@ -157,13 +157,13 @@ def test_a_version_applied_earlier_is_reverted_however_it_is_written(shop: Proje
 
 @MATRIX
 def test_a_failure_counts_for_the_version_that_failed(migrated: Project) -> None:
-    for name in ("failing", "mended"):
+    for name in ("failing", "fixed"):
         migrated.command(f"shop.{name}", body="raise ValueError('boom')")
         migrated.manage(name, code=1)
     use_another_algorithm(migrated)
     edit(migrated, "shop.failing", "'boom'", '"boom"')
-    edit(migrated, "shop.mended", "'boom'", "'bang'")
-    expected = {"shop.failing": "failed", "shop.mended": "new"}
+    edit(migrated, "shop.fixed", "'boom'", "'bang'")
+    expected = {"shop.failing": "failed", "shop.fixed": "new"}
     assert migrated.states() == expected
     assert algorithms(migrated) == ["st1"] * 2
     assert migrated.states() == expected
@@ -265,7 +265,7 @@ def test_without_a_source_the_bytes_decide_and_the_check_says_so(
 ) -> None:
     shop.manage("check_scripts", "--mark-all-applied")
     use_another_algorithm(shop)
-    forget_sources(shop, value)
+    drop_sources(shop, value)
     edit(shop, "shop.edited")
     black(shop.path("shop.formatted"))
     reason = f"only the bytes could be compared: its fingerprint uses algorithm st0, not st1, and {words}"

@@ -97,8 +97,8 @@ def test_the_state_names_the_module_and_the_next_run_settles_it(shop: Project) -
 
 def shown(project: Project, *options: str) -> dict[str, Any]:
     """The diff of show_script, as JSON has it."""
-    told = project.manage("show_script", "fix", "--diff", "--format", "json", *options).out
-    diff: dict[str, Any] = json.loads(told)["diff"]
+    text = project.manage("show_script", "fix", "--diff", "--format", "json", *options).out
+    diff: dict[str, Any] = json.loads(text)["diff"]
     return diff
 
 
@@ -219,10 +219,10 @@ def test_a_module_that_a_base_class_begins_to_watch_makes_its_scripts_modified(s
 @MATRIX
 def test_a_script_that_moves_keeps_its_state_only_with_its_modules(shop: Project) -> None:
     shop.manage("fix")
-    shop.path("shop.fix").rename(shop.path("shop.mend"))
-    assert found(shop, "shop.mend") == ("moved", [])
+    shop.path("shop.fix").rename(shop.path("shop.renamed"))
+    assert found(shop, "shop.renamed") == ("moved", [])
     shop.write("shop/pricing.py", PRICING.replace("*", "+"))
-    assert found(shop, "shop.mend") == ("new", [])
+    assert found(shop, "shop.renamed") == ("new", [])
 
 
 FOREIGN = """
