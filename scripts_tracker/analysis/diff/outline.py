@@ -11,7 +11,7 @@ import copy
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
-from scripts_tracker.analysis.fingerprint import tokens
+from scripts_tracker.analysis.fingerprint.tokens import normalized_docstring
 from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _bare_text(node: ast.stmt) -> str | None:
     """A string that stands alone, as the fingerprint takes it: it is no code, and formatters indent it."""
     constant = node.value if isinstance(node, ast.Expr) else None
     if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
-        return tokens.normalized(constant.value)
+        return normalized_docstring(constant.value)
     return None
 
 

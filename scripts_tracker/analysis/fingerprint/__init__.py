@@ -9,9 +9,16 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Final
 
-from scripts_tracker.analysis.fingerprint import expressions, statements, strings, tokens
+from scripts_tracker.analysis.fingerprint import expressions, statements, strings
 from scripts_tracker.analysis.fingerprint.literals import InvalidLiteralError
-from scripts_tracker.analysis.fingerprint.tokens import Handler, Known, Stack, Tokens
+from scripts_tracker.analysis.fingerprint.tokens import (
+    Handler,
+    Known,
+    Stack,
+    Tokens,
+    constant,
+    docstring_token,
+)
 from scripts_tracker.analysis.source import limits
 from scripts_tracker.analysis.source.parsing import collector_paused, parse
 from scripts_tracker.core.values import ALGORITHM, Fingerprint
@@ -21,72 +28,6 @@ if TYPE_CHECKING:
     import libcst as cst
 
     from scripts_tracker.analysis.source.parsing import ParsedSource
-
-_DOC: Final = "__doc__"
-_SEPARATORS = re.compile(r"[ .\n]")
-
-
-def _absent(_node: None, out: Tokens, _stack: Stack) -> None:
-    out.append("-")
-
-
-def _ready(token: str, out: Tokens, _stack: Stack) -> None:
-    out.append(token)
-
-
-_HANDLERS: Final = Known[Handler](
-    {
-        **statements.HANDLERS,
-        **expressions.HANDLERS,
-        **strings.HANDLERS,
-        **expressions.PATTERN_HANDLERS,
-        type(None): _absent,
-        str: _ready,
-    }
-)
-
-
-def stream(module: cst.Module) -> str:
-    """The canonical stream of a module as one text.
-
-    Args:
-        module: a tree as libcst parsed it from source with LF line endings.
-
-    Raises:
-        UnreadableSource: a node type that nobody wrote down.
-        InvalidLiteralError: a literal or a name that CPython refuses.
-    """
-    out = _walked(module)
-    text = "\n".join(out)
-    if _DOC not in text or not _mentions_doc(out):
-        return text
-    for place, docstring in out.docstrings:
-        out[place] = tokens.token(docstring)
-    return "\n".join(out)
-
-
-def reads_docstrings(module: cst.Module) -> bool:
-    """Whether the docstrings of a module count; raises as ``stream`` does."""
-    return _mentions_doc(_walked(module))
-
-
-def _walked(module: cst.Module) -> Tokens:
-    out = Tokens()
-    stack: Stack = [module]
-    pop = stack.pop
-    handlers = _HANDLERS
-    while stack:
-        node = pop()
-        handlers[node.__class__](node, out, stack)
-    return out
-
-
-def _mentions_doc(out: Tokens) -> bool:
-    """Whether an identifier is ``__doc__`` or a string constant that is no docstring contains it."""
-    return any(_DOC in token and (token[0] in "sb" or _DOC in _SEPARATORS.split(token)) for token in out)
-
-
-__all__ = ["ALGORITHM", "fingerprint", "fingerprint_parsed"]
 
 
 def fingerprint(source: bytes) -> Fingerprint:
@@ -108,11 +49,61 @@ def fingerprint(source: bytes) -> Fingerprint:
 def fingerprint_parsed(parsed: ParsedSource) -> Fingerprint:
     """The fingerprint of a source that is already parsed; raises UnreadableSource as ``fingerprint`` does."""
     try:
-        text = stream(parsed.module)
+        text = _stream(parsed.module)
     except InvalidLiteralError as error:
-        # Trees carry no positions; most pieces of source that are wrong occur once.
+        # Trees have no positions; most pieces of source that are wrong occur once.
         place = limits.place(parsed.text, max(parsed.text.find(error.literal), 0))
         raise UnreadableSource(error.reason, *place) from error
     except (RecursionError, MemoryError) as error:
         raise UnreadableSource("the source is nested too deeply to be analysed") from error
     return Fingerprint(ALGORITHM, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
+
+
+def reads_docstrings(module: cst.Module) -> bool:
+    """Whether the docstrings of a module count, which has a fingerprint."""
+    return _mentions_doc(_tokens(module))
+
+
+def _stream(module: cst.Module) -> str:
+    out = _tokens(module)
+    text = "\n".join(out)
+    if _DOC not in text or not _mentions_doc(out):
+        return text
+    for place, docstring in out.docstrings:
+        out[place] = docstring_token(docstring)
+    return "\n".join(out)
+
+
+def _ready(token: str, out: Tokens, _stack: Stack) -> None:
+    out.append(token)
+
+
+_HANDLERS: Final = Known[Handler](
+    {
+        **statements.HANDLERS,
+        **expressions.HANDLERS,
+        **strings.HANDLERS,
+        type(None): constant("-"),
+        str: _ready,
+    }
+)
+
+
+def _tokens(module: cst.Module) -> Tokens:
+    out = Tokens()
+    stack: Stack = [module]
+    pop = stack.pop
+    handlers = _HANDLERS
+    while stack:
+        node = pop()
+        handlers[node.__class__](node, out, stack)
+    return out
+
+
+_DOC: Final = "__doc__"
+_SEPARATORS: Final = re.compile(r"[ .\n]")
+
+
+def _mentions_doc(out: Tokens) -> bool:
+    """Whether an identifier is ``__doc__``, or a string constant that is no docstring contains it."""
+    return any(_DOC in token and (token[0] in "sb" or _DOC in _SEPARATORS.split(token)) for token in out)

@@ -1,4 +1,4 @@
-"""Expressions as canonical tokens; each deliberate equality of two spellings is a named branch here."""
+"""Expressions and patterns as canonical tokens; each deliberate equality of two spellings is a branch of its own here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 import libcst as cst
 
 from scripts_tracker.analysis.fingerprint.literals import number_token
-from scripts_tracker.analysis.fingerprint.tokens import Handler, Known, Stack, Tokens, identifier
+from scripts_tracker.analysis.fingerprint.tokens import (
+    Handler,
+    Known,
+    Stack,
+    Tokens,
+    constant,
+    fields,
+    identifier,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,10 +57,6 @@ _BOOLEAN: Final = Known[str]({cst.And: "And", cst.Or: "Or"})
 
 def _name(node: cst.Name, out: Tokens, _stack: Stack) -> None:
     out.append("n " + identifier(node.value))
-
-
-def _ellipsis(_node: cst.Ellipsis, out: Tokens, _stack: Stack) -> None:
-    out.append("Ellipsis")
 
 
 def _number(node: cst.Integer | cst.Float | cst.Imaginary, out: Tokens, _stack: Stack) -> None:
@@ -138,12 +142,6 @@ def _index(node: cst.Index, out: Tokens, stack: Stack) -> None:
     stack.append(node.value)
 
 
-def _slice(node: cst.Slice, out: Tokens, stack: Stack) -> None:
-    """``a[::]`` is ``a[:]``."""
-    out.append("Slice")
-    stack += (node.lower, node.upper, node.step)
-
-
 def _elements(tag: str) -> Handler:
     def handle(node: cst.Tuple | cst.List | cst.Set, out: Tokens, stack: Stack) -> None:
         elements = node.elements
@@ -154,11 +152,6 @@ def _elements(tag: str) -> Handler:
     return handle
 
 
-def _starred(node: cst.StarredElement, out: Tokens, stack: Stack) -> None:
-    out.append("Starred")
-    stack.append(node.value)
-
-
 def _dict(node: cst.Dict, out: Tokens, stack: Stack) -> None:
     elements = node.elements
     out.append(f"Dict {len(elements)}")
@@ -166,28 +159,17 @@ def _dict(node: cst.Dict, out: Tokens, stack: Stack) -> None:
         stack += (element.key if isinstance(element, cst.DictElement) else "**", element.value)
 
 
-def _comprehension(tag: str) -> Handler:
-    def handle(node: cst.GeneratorExp | cst.ListComp | cst.SetComp, out: Tokens, stack: Stack) -> None:
+def _comprehension(tag: str, *parts: str) -> Handler:
+    def handle(node: Any, out: Tokens, stack: Stack) -> None:
         out.append(tag)
-        stack.append(node.elt)
-        generators(node.for_in, out, stack)
+        for part in parts:
+            stack.append(getattr(node, part))
+        _generators(node.for_in, out, stack)
 
     return handle
 
 
-def _dict_comprehension(node: cst.DictComp, out: Tokens, stack: Stack) -> None:
-    out.append("DictComp")
-    stack += (node.key, node.value)
-    generators(node.for_in, out, stack)
-
-
-def _starred_dict_comprehension(node: cst.DictComp, out: Tokens, stack: Stack) -> None:
-    out.append("StarredDictComp")
-    stack.append(node.value)
-    generators(node.for_in, out, stack)
-
-
-def generators(first: cst.CompFor, out: Tokens, stack: Stack) -> None:
+def _generators(first: cst.CompFor, out: Tokens, stack: Stack) -> None:
     """The ``for`` and ``if`` clauses of a comprehension: a list, not a nest."""
     clause: cst.CompFor | None = first
     while clause is not None:
@@ -221,24 +203,6 @@ def parameters(node: cst.Parameters, out: Tokens, stack: Stack) -> None:
                 stack += (param.annotation and param.annotation.annotation, param.default)
 
 
-def _fixed(tag: str, *fields: str) -> Handler:
-    if len(fields) == 1:
-        (only,) = fields
-
-        def handle_one(node: cst.CSTNode, out: Tokens, stack: Stack) -> None:
-            out.append(tag)
-            stack.append(getattr(node, only))
-
-        return handle_one
-
-    def handle(node: cst.CSTNode, out: Tokens, stack: Stack) -> None:
-        out.append(tag)
-        for field in fields:
-            stack.append(getattr(node, field))
-
-    return handle
-
-
 def _yield(node: cst.Yield, out: Tokens, stack: Stack) -> None:
     if isinstance(node.value, cst.From):
         out.append("YieldFrom")
@@ -248,9 +212,63 @@ def _yield(node: cst.Yield, out: Tokens, stack: Stack) -> None:
         stack.append(node.value)
 
 
+def _match(node: cst.Match, out: Tokens, stack: Stack) -> None:
+    out.append(f"Match {len(node.cases)}")
+    stack.append(node.subject)
+    for case in node.cases:
+        stack += (case.pattern, case.guard, case.body)
+
+
+def _match_singleton(node: cst.MatchSingleton, out: Tokens, _stack: Stack) -> None:
+    out.append("MatchSingleton " + node.value.value)
+
+
+def _match_sequence(node: cst.MatchList | cst.MatchTuple, out: Tokens, stack: Stack) -> None:
+    """``case [a, b]``, ``case (a, b)`` and ``case a, b`` are one pattern."""
+    out.append(f"MatchSequence {len(node.patterns)}")
+    for pattern in node.patterns:
+        stack.append(pattern if isinstance(pattern, cst.MatchStar) else pattern.value)
+
+
+def _match_star(node: cst.MatchStar, out: Tokens, _stack: Stack) -> None:
+    out.append("MatchStar" + _optional(node.name))
+
+
+def _match_mapping(node: cst.MatchMapping, out: Tokens, stack: Stack) -> None:
+    out.append(f"MatchMapping {len(node.elements)}{_optional(node.rest)}")
+    for element in node.elements:
+        stack += (element.key, element.pattern)
+
+
+def _match_class(node: cst.MatchClass, out: Tokens, stack: Stack) -> None:
+    out.append(f"MatchClass {len(node.patterns)} {len(node.kwds)}")
+    stack.append(node.cls)
+    for element in node.patterns:
+        stack.append(element.value)
+    for keyword in node.kwds:
+        out.append("k " + identifier(keyword.key.value))
+        stack.append(keyword.pattern)
+
+
+def _match_as(node: cst.MatchAs, out: Tokens, stack: Stack) -> None:
+    out.append("MatchAs" + _optional(node.name))
+    stack.append(node.pattern)
+
+
+def _match_or(node: cst.MatchOr, out: Tokens, stack: Stack) -> None:
+    out.append(f"MatchOr {len(node.patterns)}")
+    for alternative in node.patterns:
+        stack.append(alternative.pattern)
+
+
+def _optional(name: Any) -> str:
+    # The wildcard binds nothing, wherever it is.
+    return "" if name is None or name.value == "_" else " " + identifier(name.value)
+
+
 HANDLERS: Final[dict[type, Handler]] = {
     cst.Name: _name,
-    cst.Ellipsis: _ellipsis,
+    cst.Ellipsis: constant("Ellipsis"),
     cst.Integer: _number,
     cst.Float: _number,
     cst.Imaginary: _number,
@@ -262,95 +280,32 @@ HANDLERS: Final[dict[type, Handler]] = {
     cst.Comparison: _comparison,
     cst.Subscript: _subscript,
     cst.Index: _index,
-    cst.Slice: _slice,
+    cst.Slice: fields("Slice", "lower", "upper", "step"),  # ``a[::]`` is ``a[:]``
     cst.Tuple: _elements("Tuple"),
     cst.List: _elements("List"),
     cst.Set: _elements("Set"),
-    cst.StarredElement: _starred,
+    cst.StarredElement: fields("Starred", "value"),
     cst.Dict: _dict,
-    cst.GeneratorExp: _comprehension("GeneratorExp"),
-    cst.ListComp: _comprehension("ListComp"),
-    cst.SetComp: _comprehension("SetComp"),
-    cst.DictComp: _dict_comprehension,
+    cst.GeneratorExp: _comprehension("GeneratorExp", "elt"),
+    cst.ListComp: _comprehension("ListComp", "elt"),
+    cst.SetComp: _comprehension("SetComp", "elt"),
+    cst.DictComp: _comprehension("DictComp", "key", "value"),
     cst.Lambda: _lambda,
-    cst.Await: _fixed("Await", "expression"),
-    cst.IfExp: _fixed("IfExp", "test", "body", "orelse"),
-    cst.NamedExpr: _fixed("NamedExpr", "target", "value"),
+    cst.Await: fields("Await", "expression"),
+    cst.IfExp: fields("IfExp", "test", "body", "orelse"),
+    cst.NamedExpr: fields("NamedExpr", "target", "value"),
     cst.Yield: _yield,
+    cst.Match: _match,
+    cst.MatchValue: fields("MatchValue", "value"),
+    cst.MatchSingleton: _match_singleton,
+    cst.MatchList: _match_sequence,
+    cst.MatchTuple: _match_sequence,
+    cst.MatchStar: _match_star,
+    cst.MatchMapping: _match_mapping,
+    cst.MatchClass: _match_class,
+    cst.MatchAs: _match_as,
+    cst.MatchOr: _match_or,
 }
 # Newer than the oldest libcst that works.
 if hasattr(cst, "StarredDictComp"):
-    HANDLERS[cst.StarredDictComp] = _starred_dict_comprehension
-
-
-def _match(node: cst.Match, out: Tokens, stack: Stack) -> None:
-    out.append(f"Match {len(node.cases)}")
-    stack.append(node.subject)
-    for case in node.cases:
-        stack += (case.pattern, case.guard, case.body)
-
-
-def _value(node: cst.MatchValue, out: Tokens, stack: Stack) -> None:
-    out.append("MatchValue")
-    stack.append(node.value)
-
-
-def _singleton(node: cst.MatchSingleton, out: Tokens, _stack: Stack) -> None:
-    out.append("MatchSingleton " + node.value.value)
-
-
-def _sequence(node: cst.MatchList | cst.MatchTuple, out: Tokens, stack: Stack) -> None:
-    """``case [a, b]``, ``case (a, b)`` and ``case a, b`` are one pattern."""
-    out.append(f"MatchSequence {len(node.patterns)}")
-    for pattern in node.patterns:
-        stack.append(pattern if isinstance(pattern, cst.MatchStar) else pattern.value)
-
-
-def _star(node: cst.MatchStar, out: Tokens, _stack: Stack) -> None:
-    out.append("MatchStar" + _optional(node.name))
-
-
-def _mapping(node: cst.MatchMapping, out: Tokens, stack: Stack) -> None:
-    out.append(f"MatchMapping {len(node.elements)}{_optional(node.rest)}")
-    for element in node.elements:
-        stack += (element.key, element.pattern)
-
-
-def _class(node: cst.MatchClass, out: Tokens, stack: Stack) -> None:
-    out.append(f"MatchClass {len(node.patterns)} {len(node.kwds)}")
-    stack.append(node.cls)
-    for element in node.patterns:
-        stack.append(element.value)
-    for keyword in node.kwds:
-        out.append("k " + identifier(keyword.key.value))
-        stack.append(keyword.pattern)
-
-
-def _as(node: cst.MatchAs, out: Tokens, stack: Stack) -> None:
-    out.append("MatchAs" + _optional(node.name))
-    stack.append(node.pattern)
-
-
-def _or(node: cst.MatchOr, out: Tokens, stack: Stack) -> None:
-    out.append(f"MatchOr {len(node.patterns)}")
-    for alternative in node.patterns:
-        stack.append(alternative.pattern)
-
-
-def _optional(name: Any) -> str:
-    # The wildcard binds nothing, wherever it stands.
-    return "" if name is None or name.value == "_" else " " + identifier(name.value)
-
-
-PATTERN_HANDLERS: Final[dict[type, Handler]] = {
-    cst.Match: _match,
-    cst.MatchValue: _value,
-    cst.MatchSingleton: _singleton,
-    cst.MatchList: _sequence,
-    cst.MatchTuple: _sequence,
-    cst.MatchStar: _star,
-    cst.MatchMapping: _mapping,
-    cst.MatchClass: _class,
-    cst.MatchAs: _as,
-    cst.MatchOr: _or,
-}
+    HANDLERS[cst.StarredDictComp] = _comprehension("StarredDictComp", "value")

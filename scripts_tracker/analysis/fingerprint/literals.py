@@ -1,4 +1,4 @@
-"""The values of literals: our own decoder, so that every Python version gives the same answer and no warnings."""
+"""The values of literals: our own decoder, so that every Python version gives the same values and no warnings."""
 
 from __future__ import annotations
 
@@ -8,48 +8,12 @@ import re
 import unicodedata
 import zlib
 from bisect import bisect_right
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import libcst as cst
 
-# The places where assigned and unassigned code points alternate: distances as base-128 numbers,
-# compressed. A newer Python's unicodedata cannot tell them from what came later.
-_PACKED = (
-    "c-mD|O>9*~6wY_%%<r9hZ(sY$Yv1d8eI@;)Kh(C+AE;VVs3j6&M8QTwSb!wDaA7w_V+b*_5DZ2V2}IZsmnsWE5<`elSr`)+N"
-    ";D!1_Zn7;#;E7M2BY`hxifR-obQ}D^PRb8$gl-a#wmqCnj(c+S7VdZaTi#iBiVMEq#Qj2BwIVto?HeT5p95&DJCytc3^_0Zm"
-    "~AJzDC6>Mq1`d!7^Y=LBT^|eO*(Ku_EM5(OMbb$1T<hTxC@Yw>=PyfUqb7qy$h!)`dhCkag-*tSe|!PI|TkC2oV=(2|A%ZCx"
-    "%QiyV{|`qL<)ZKJC6?W#*616ffs;=`FhDsJQYK;coNOa2wo@;4NSn=9z&A@n0hI`BnHgMKH$E>g*~Nm}2(vmEpCU!ta}n*C("
-    "xU9DDa3Y%1XITnFXJV?O=lOvc_JF1sMFCs^V8X=vGan&U1A=-gDC8Cv4>ES&*uGZXw%GH7$rNoWuKY;Tj;Dgc})}LP5DgkC>"
-    "&_PAwk04SFscN?M<tM@K=<cNROh!$d1txF?dc3ufIZIiWxA_12;&>IS@fNC)7qOp?>QNlT6LA7R{s48#t66`W${)ks0Qr$Q7"
-    "0jGlcG0XQ4Yd~u_hHs&lDeZ^JwZ4}rsZIPUzMF-IuI*7$-nHR=LT)mx{4yv1%X~E{Y-6(G&7u0)l8!U%o-<T0oS2gFhT_Z3Y"
-    "sFSvMywzY~#yXNrIk|tzu&Han#jh-oyRAp+|KC1DuUqfVl1FejavP5}d|W@*9FXD~Ah=3Bf=WtT_LG0O~$f(^#D2GEK>>AXu"
-    "Fg2kY%(bBLp#QFW^6s^w@O+dVs-PTS2cyhptl5pL7oVK=hBr(E%Sxsfj=pl%z?R<yeze+cEI9b-FMERlms%yu0N|F;SdiYh2"
-    "Lu7$ixzkz3<8!Lj385-QUD+wm;n73i3Mme|Lz{25u(MjT*7&oN+q7TcCHd9htar^4?C!`L>k%hWyiid1>;bTk{srD`yBmICh"
-    "W5X5dz6#`1>3RF?3((1D_@wg#2Y<8oCSO~+#<mxM=}?1ASPnsA?bIC~>Zgx9%Ja6gs1wTWO}JZr#Q(PIB2B6iyOZj*_UCn~y"
-    "ba`T5B`cUL^n`bK8JEV;JZ)YNjy^A7sYLYC>gQXAywm~?~&{XA>^FDA-Y6#UFRD4*TJGhtt@?uaV6Yhx=Y(Mj)l)bZJYM62;"
-    "MR~_dNKi*w+fq$QNW>6!Ch8qWD_!`%f`r@yRWPfRa|?yR?Pgq%l4mb1CK=1L1wl)zdNdQYq#fzOyb>salJxHkKpLNiK(7L(c"
-    "vsJT7dF8Oc?pt?#zhtJH3K8<-skue&>6(Z-LO$sN$~@$B-pi(MD^r{v4QE8mZzap;)bzo-9HfBmgU+CMXYkbn"
-)
-
-
-def is_known(code_point: int) -> bool:
-    """Whether Unicode 13.0 assigns this code point, so that every supported Python knows its name."""
-    return bisect_right(_edges(), code_point) % 2 == 0
-
-
-@functools.cache
-def _edges() -> list[int]:
-    edges: list[int] = []
-    position = shift = distance = 0
-    for byte in zlib.decompress(base64.b85decode(_PACKED)):
-        distance |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:  # noqa: PLR2004 - the last byte of one number
-            position += distance
-            edges.append(position)
-            shift = distance = 0
-    return edges
-
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Parts = list[str]
 """A text as alternating pieces: decoded text, a character name that Unicode 13.0 lacks, decoded text, ..."""
@@ -96,31 +60,39 @@ def string_value(node: cst.BaseExpression) -> str | bytes | None:
         The value; None where the node is anything else, holds an f-string, or is a literal that CPython refuses.
         A character name that Unicode 13.0 lacks stays as it is written.
     """
-    values: list[str | bytes] = []
-    for piece in pieces(node):
-        if not isinstance(piece, cst.SimpleString):
-            return None
-        try:
-            value = simple_value(piece.value)
-        except InvalidLiteralError:
-            return None
-        values.append(value if isinstance(value, bytes) else _readable(value))
-    if not values:
+    literals = pieces(node)
+    if not all(isinstance(literal, cst.SimpleString) for literal in literals):
         return None
-    texts = [value for value in values if isinstance(value, str)]
-    if len(texts) == len(values):
-        return "".join(texts)
-    return None if texts else b"".join(value for value in values if isinstance(value, bytes))
+    try:
+        value = plain_value(literals)
+    except InvalidLiteralError:
+        return None
+    if isinstance(value, bytes):
+        return value
+    return "".join(f"\\N{{{part}}}" if index % 2 else part for index, part in enumerate(value))
 
 
-def pieces(node: cst.BaseExpression) -> list[cst.BaseExpression]:
-    """The string literals of an implicit concatenation in order; the node alone where it is none."""
-    found: list[cst.BaseExpression] = []
+def pieces(node: cst.BaseExpression) -> list[Any]:
+    """The string literals of an implicit concatenation, in order; for any other node the node alone."""
+    found: list[Any] = []
     while isinstance(node, cst.ConcatenatedString):
         found.append(node.left)
         node = node.right
     found.append(node)
     return found
+
+
+def plain_value(literals: Sequence[cst.SimpleString]) -> Parts | bytes:
+    """The value of a concatenation of string or bytes literals; raises as ``simple_value`` does."""
+    if len(literals) == 1:
+        return simple_value(literals[0].value)
+    values = [simple_value(literal.value) for literal in literals]
+    texts = [value for value in values if isinstance(value, list)]
+    if not texts:
+        return b"".join(value for value in values if isinstance(value, bytes))
+    if len(texts) < len(values):
+        raise InvalidLiteralError(literals[0].value, "bytes and text literals cannot be concatenated")
+    return functools.reduce(join, texts)
 
 
 def simple_value(literal: str) -> Parts | bytes:
@@ -163,8 +135,6 @@ def formatted_text(text: str, *, raw: bool) -> Parts:
 
 def join(left: Parts, right: Parts) -> Parts:
     """Two texts as one: the last piece of ``left`` and the first of ``right`` become one piece."""
-    if not left:
-        return right
     return [*left[:-1], left[-1] + right[0], *right[1:]]
 
 
@@ -202,10 +172,6 @@ def _integer(text: str) -> str:
 def _prefix_length(literal: str) -> int:
     match = _PREFIX.match(literal)
     return match.end() if match else 0
-
-
-def _readable(parts: Parts) -> str:
-    return "".join(f"\\N{{{part}}}" if index % 2 else part for index, part in enumerate(parts))
 
 
 def _decode(literal: str, body: str, *, braces: bool) -> Parts:
@@ -264,13 +230,13 @@ def _character_name(literal: str, escape: str) -> str:
 
 
 def _named(name: str) -> str | None:
-    """The character of that name, if every supported Python knows it."""
+    """The character of that name, if every supported Python has it."""
     try:
         character = unicodedata.lookup(name)
     except (KeyError, UnicodeEncodeError):
         return None
     # lookup() also answers for named sequences, which string literals do not take.
-    return character if len(character) == 1 and is_known(ord(character)) else None
+    return character if len(character) == 1 and _is_known(ord(character)) else None
 
 
 def _bytes_value(literal: str, body: str, *, raw: bool) -> bytes:
@@ -294,3 +260,42 @@ def _byte(literal: str, match: re.Match[bytes]) -> bytes:
     if escape[0] in "01234567":
         return bytes([int(escape, 8) & 0xFF])
     return match.group()
+
+
+# The places where assigned and unassigned code points alternate, as distances in base-128 numbers, compressed.
+# The unicodedata of a newer Python does not show which came later.
+_PACKED = (
+    "c-mD|O>9*~6wY_%%<r9hZ(sY$Yv1d8eI@;)Kh(C+AE;VVs3j6&M8QTwSb!wDaA7w_V+b*_5DZ2V2}IZsmnsWE5<`elSr`)+N"
+    ";D!1_Zn7;#;E7M2BY`hxifR-obQ}D^PRb8$gl-a#wmqCnj(c+S7VdZaTi#iBiVMEq#Qj2BwIVto?HeT5p95&DJCytc3^_0Zm"
+    "~AJzDC6>Mq1`d!7^Y=LBT^|eO*(Ku_EM5(OMbb$1T<hTxC@Yw>=PyfUqb7qy$h!)`dhCkag-*tSe|!PI|TkC2oV=(2|A%ZCx"
+    "%QiyV{|`qL<)ZKJC6?W#*616ffs;=`FhDsJQYK;coNOa2wo@;4NSn=9z&A@n0hI`BnHgMKH$E>g*~Nm}2(vmEpCU!ta}n*C("
+    "xU9DDa3Y%1XITnFXJV?O=lOvc_JF1sMFCs^V8X=vGan&U1A=-gDC8Cv4>ES&*uGZXw%GH7$rNoWuKY;Tj;Dgc})}LP5DgkC>"
+    "&_PAwk04SFscN?M<tM@K=<cNROh!$d1txF?dc3ufIZIiWxA_12;&>IS@fNC)7qOp?>QNlT6LA7R{s48#t66`W${)ks0Qr$Q7"
+    "0jGlcG0XQ4Yd~u_hHs&lDeZ^JwZ4}rsZIPUzMF-IuI*7$-nHR=LT)mx{4yv1%X~E{Y-6(G&7u0)l8!U%o-<T0oS2gFhT_Z3Y"
+    "sFSvMywzY~#yXNrIk|tzu&Han#jh-oyRAp+|KC1DuUqfVl1FejavP5}d|W@*9FXD~Ah=3Bf=WtT_LG0O~$f(^#D2GEK>>AXu"
+    "Fg2kY%(bBLp#QFW^6s^w@O+dVs-PTS2cyhptl5pL7oVK=hBr(E%Sxsfj=pl%z?R<yeze+cEI9b-FMERlms%yu0N|F;SdiYh2"
+    "Lu7$ixzkz3<8!Lj385-QUD+wm;n73i3Mme|Lz{25u(MjT*7&oN+q7TcCHd9htar^4?C!`L>k%hWyiid1>;bTk{srD`yBmICh"
+    "W5X5dz6#`1>3RF?3((1D_@wg#2Y<8oCSO~+#<mxM=}?1ASPnsA?bIC~>Zgx9%Ja6gs1wTWO}JZr#Q(PIB2B6iyOZj*_UCn~y"
+    "ba`T5B`cUL^n`bK8JEV;JZ)YNjy^A7sYLYC>gQXAywm~?~&{XA>^FDA-Y6#UFRD4*TJGhtt@?uaV6Yhx=Y(Mj)l)bZJYM62;"
+    "MR~_dNKi*w+fq$QNW>6!Ch8qWD_!`%f`r@yRWPfRa|?yR?Pgq%l4mb1CK=1L1wl)zdNdQYq#fzOyb>salJxHkKpLNiK(7L(c"
+    "vsJT7dF8Oc?pt?#zhtJH3K8<-skue&>6(Z-LO$sN$~@$B-pi(MD^r{v4QE8mZzap;)bzo-9HfBmgU+CMXYkbn"
+)
+
+
+def _is_known(code_point: int) -> bool:
+    """Whether Unicode 13.0 assigns this code point, so that every supported Python has its name."""
+    return bisect_right(_edges(), code_point) % 2 == 0
+
+
+@functools.cache
+def _edges() -> list[int]:
+    edges: list[int] = []
+    position = shift = distance = 0
+    for byte in zlib.decompress(base64.b85decode(_PACKED)):
+        distance |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:  # noqa: PLR2004 - the last byte of one number
+            position += distance
+            edges.append(position)
+            shift = distance = 0
+    return edges

@@ -1,4 +1,4 @@
-"""Statements as canonical tokens; each deliberate equality of two spellings is a named branch here."""
+"""Statements as canonical tokens; each deliberate equality of two spellings is a branch of its own here."""
 
 from __future__ import annotations
 
@@ -6,25 +6,86 @@ from typing import TYPE_CHECKING, Any, Final
 
 import libcst as cst
 
-from scripts_tracker.analysis.fingerprint import tokens
 from scripts_tracker.analysis.fingerprint.expressions import BINARY, arguments, parameters
 from scripts_tracker.analysis.fingerprint.strings import plain_text
-from scripts_tracker.analysis.fingerprint.tokens import Handler, Known, Stack, Tokens, identifier
+from scripts_tracker.analysis.fingerprint.tokens import (
+    Handler,
+    Known,
+    Stack,
+    Tokens,
+    constant,
+    docstring_token,
+    fields,
+    identifier,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+
+def _module(node: cst.Module, out: Tokens, stack: Stack) -> None:
+    out.append("Module")
+    _documented(_flat(node.body), out, stack)
+
+
+def _flat(body: Iterable[Any]) -> list[Any]:
+    """``a; b`` is two statements, like any two lines."""
+    statements: list[Any] = []
+    for statement in body:
+        if statement.__class__ is cst.SimpleStatementLine:
+            statements += statement.body
+        else:
+            statements.append(statement)
+    return statements
+
+
+def _block(node: cst.IndentedBlock | cst.SimpleStatementSuite, out: Tokens, stack: Stack) -> None:
+    """``if x: y`` is the block of the same statements."""
+    _statements(_flat(node.body), out, stack)
+
+
+def _documented(statements: list[Any], out: Tokens, stack: Stack) -> None:
+    """A body that may start with a docstring, whose place in the stream stays empty."""
+    out.append("")
+    if statements and statements[0].__class__ is cst.Expr:
+        docstring = plain_text(statements[0].value)
+        if docstring is not None:
+            out.docstrings.append((len(out) - 1, docstring))
+            statements = statements[1:]
+    stack.append(statements)
+
+
+def _statements(statements: Sequence[Any], out: Tokens, stack: Stack) -> None:
+    """A list of statements, where an unbroken run of imports counts as one that has no order."""
+    count = 0
+    run: list[str] = []
+    for statement in statements:
+        if statement.__class__ in _IMPORTS:
+            run += _imported(statement)
+            continue
+        if run:
+            stack.append(_import_run(run))
+            run = []
+            count += 1
+        stack.append(statement)
+        count += 1
+    if run:
+        stack.append(_import_run(run))
+        count += 1
+    out.append(f"[{count}")
+
+
 # The lazy ones (PEP 810) are newer than the oldest libcst that works.
 _LAZY: Final = {getattr(cst, name, None): "lazy-" for name in ("LazyImport", "LazyImportFrom")}
-IMPORTS: Final = frozenset({cst.Import, cst.ImportFrom, *_LAZY} - {None})
+_IMPORTS: Final = frozenset({cst.Import, cst.ImportFrom, *_LAZY} - {None})
 
 
-def import_run(run: list[str]) -> str:
+def _import_run(run: list[str]) -> str:
     """The single imports of a run, as one token without an order."""
     return "\n".join([f"Imports {len(run)}", *sorted(run)])
 
 
-def imported(node: Any) -> Iterable[str]:
+def _imported(node: Any) -> Iterable[str]:
     """One line a name: ``import a, b`` and ``from a import (b, c)`` are as many single imports."""
     lazy = _LAZY.get(node.__class__, "")
     if not hasattr(node, "module"):
@@ -53,6 +114,28 @@ def _as_name(node: cst.AsName | None) -> str:
     return "" if node is None else " as " + identifier(node.name.value)  # type: ignore[union-attr]  # a Name
 
 
+def _expression_statement(node: cst.Expr, out: Tokens, stack: Stack) -> None:
+    """A bare string is no code, and formatters indent it like a docstring wherever it stands."""
+    out.append("Expr")
+    text = plain_text(node.value)
+    stack.append(node.value if text is None else docstring_token(text))
+
+
+def _assign(node: cst.Assign, out: Tokens, stack: Stack) -> None:
+    targets = node.targets
+    out.append(f"Assign {len(targets)}")
+    stack.append(node.value)
+    for target in targets:
+        stack.append(target.target)
+
+
+def _annotated_assign(node: cst.AnnAssign, out: Tokens, stack: Stack) -> None:
+    """``(x): int`` is no annotation of a name in Python's eyes, unlike ``x: int``."""
+    simple = isinstance(node.target, cst.Name) and not node.target.lpar
+    out.append("AnnAssign" if simple else "AnnAssign()")
+    stack += (node.target, node.annotation.annotation, node.value)
+
+
 _AUGMENTED: Final = Known[str](
     {
         cst.AddAssign: BINARY[cst.Add],
@@ -72,81 +155,6 @@ _AUGMENTED: Final = Known[str](
 )
 
 
-def module(node: cst.Module, out: Tokens, stack: Stack) -> None:
-    """The root of the walk."""
-    out.append("Module")
-    _documented(_flat(node.body), out, stack)
-
-
-def _flat(body: Iterable[Any]) -> list[Any]:
-    """``a; b`` is two statements, like any two lines."""
-    statements: list[Any] = []
-    for statement in body:
-        if statement.__class__ is cst.SimpleStatementLine:
-            statements += statement.body
-        else:
-            statements.append(statement)
-    return statements
-
-
-def _block(node: cst.IndentedBlock | cst.SimpleStatementSuite, out: Tokens, stack: Stack) -> None:
-    """``if x: y`` is the block of the same statements."""
-    _statements(_flat(node.body), out, stack)
-
-
-def _documented(statements: list[Any], out: Tokens, stack: Stack) -> None:
-    """A body that may start with a docstring, which leaves its place empty in the stream."""
-    out.append("")
-    if statements and statements[0].__class__ is cst.Expr:
-        docstring = plain_text(statements[0].value)
-        if docstring is not None:
-            out.docstrings.append((len(out) - 1, docstring))
-            statements = statements[1:]
-    stack.append(statements)
-
-
-def _statements(statements: Sequence[Any], out: Tokens, stack: Stack) -> None:
-    """A list of statements, where an unbroken run of imports counts as one that has no order."""
-    count = 0
-    run: list[str] = []
-    for statement in statements:
-        if statement.__class__ in IMPORTS:
-            run += imported(statement)
-            continue
-        if run:
-            stack.append(import_run(run))
-            run = []
-            count += 1
-        stack.append(statement)
-        count += 1
-    if run:
-        stack.append(import_run(run))
-        count += 1
-    out.append(f"[{count}")
-
-
-def _expression_statement(node: cst.Expr, out: Tokens, stack: Stack) -> None:
-    """A bare string is no code, and formatters indent it like a docstring wherever it stands."""
-    out.append("Expr")
-    text = plain_text(node.value)
-    stack.append(node.value if text is None else tokens.token(text))
-
-
-def _assign(node: cst.Assign, out: Tokens, stack: Stack) -> None:
-    targets = node.targets
-    out.append(f"Assign {len(targets)}")
-    stack.append(node.value)
-    for target in targets:
-        stack.append(target.target)
-
-
-def _annotated_assign(node: cst.AnnAssign, out: Tokens, stack: Stack) -> None:
-    """``(x): int`` is no annotation of a name in Python's eyes, unlike ``x: int``."""
-    simple = isinstance(node.target, cst.Name) and not node.target.lpar
-    out.append("AnnAssign" if simple else "AnnAssign()")
-    stack += (node.target, node.annotation.annotation, node.value)
-
-
 def _augmented_assign(node: cst.AugAssign, out: Tokens, stack: Stack) -> None:
     out.append("AugAssign " + _AUGMENTED[node.operator.__class__])
     stack += (node.target, node.value)
@@ -164,22 +172,6 @@ def _delete(node: cst.Del, out: Tokens, stack: Stack) -> None:
             targets.append(target)
     out.append(f"Delete {len(targets)}")
     stack += targets
-
-
-def _constant(tag: str) -> Handler:
-    def handle(_node: cst.CSTNode, out: Tokens, _stack: Stack) -> None:
-        out.append(tag)
-
-    return handle
-
-
-def _fields(tag: str, *fields: str) -> Handler:
-    def handle(node: cst.CSTNode, out: Tokens, stack: Stack) -> None:
-        out.append(tag)
-        for field in fields:
-            stack.append(getattr(node, field))
-
-    return handle
 
 
 def _names(tag: str) -> Handler:
@@ -204,14 +196,8 @@ def _or_else(node: cst.Else | cst.If | None, stack: Stack) -> None:
         stack.append(node.body)
 
 
-def _if(node: cst.If, out: Tokens, stack: Stack) -> None:
-    out.append("If")
-    stack += (node.test, node.body)
-    _or_else(node.orelse, stack)
-
-
-def _while(node: cst.While, out: Tokens, stack: Stack) -> None:
-    out.append("While")
+def _if_or_while(node: cst.If | cst.While, out: Tokens, stack: Stack) -> None:
+    out.append(node.__class__.__name__)
     stack += (node.test, node.body)
     _or_else(node.orelse, stack)
 
@@ -275,7 +261,7 @@ def _type_parameters(node: cst.TypeParameters, out: Tokens, stack: Stack) -> Non
 
 
 HANDLERS: Final[dict[type, Handler]] = {
-    cst.Module: module,
+    cst.Module: _module,
     cst.IndentedBlock: _block,
     cst.SimpleStatementSuite: _block,
     list: _statements,
@@ -285,16 +271,16 @@ HANDLERS: Final[dict[type, Handler]] = {
     cst.AnnAssign: _annotated_assign,
     cst.AugAssign: _augmented_assign,
     cst.Del: _delete,
-    cst.Pass: _constant("Pass"),
-    cst.Break: _constant("Break"),
-    cst.Continue: _constant("Continue"),
-    cst.Return: _fields("Return", "value"),
-    cst.Assert: _fields("Assert", "test", "msg"),
+    cst.Pass: constant("Pass"),
+    cst.Break: constant("Break"),
+    cst.Continue: constant("Continue"),
+    cst.Return: fields("Return", "value"),
+    cst.Assert: fields("Assert", "test", "msg"),
     cst.Raise: _raise,
     cst.Global: _names("Global"),
     cst.Nonlocal: _names("Nonlocal"),
-    cst.If: _if,
-    cst.While: _while,
+    cst.If: _if_or_while,
+    cst.While: _if_or_while,
     cst.For: _for,
     cst.With: _with,
     cst.Try: _try,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import libcst as cst
@@ -12,6 +13,7 @@ from scripts_tracker.analysis.fingerprint.literals import (
     formatted_text,
     join,
     pieces,
+    plain_value,
     simple_value,
 )
 from scripts_tracker.analysis.fingerprint.tokens import (
@@ -27,12 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _NO_MODULE: Final = cst.Module([])
-_KINDS: Final = Known[str](
-    {
-        cst.SimpleString: "Plain",
-        cst.FormattedString: "Joined",
-    }
-)
+_KINDS: Final = Known[str]({cst.SimpleString: "Plain", cst.FormattedString: "Joined"})
 if hasattr(cst, "TemplatedString"):
     _KINDS[cst.TemplatedString] = "Template"
     _TEXTS: tuple[type, ...] = (cst.FormattedStringText, cst.TemplatedStringText)
@@ -43,7 +40,7 @@ else:
 
 
 class _Field:
-    """A replacement field and whether its literal is raw, which its format specification needs to know."""
+    """A replacement field, and whether its literal is raw, which its format specification depends on."""
 
     __slots__ = ("node", "raw")
 
@@ -60,55 +57,33 @@ def plain_text(node: cst.BaseExpression) -> Parts | None:
     """The value of a string that is neither bytes nor formatted, as a docstring must be; None for all else."""
     if node.__class__ is not cst.SimpleString and node.__class__ is not cst.ConcatenatedString:
         return None
-    text: Parts = []
-    for piece in pieces(node):
-        if not isinstance(piece, cst.SimpleString):
-            return None
-        value = simple_value(piece.value)
-        if isinstance(value, bytes):
-            return None
-        text = join(text, value)
-    return text
+    literals = pieces(node)
+    if any(literal.__class__ is not cst.SimpleString for literal in literals):
+        return None
+    value = plain_value(literals)
+    return None if isinstance(value, bytes) else value
 
 
 def _simple(node: cst.SimpleString, out: Tokens, _stack: Stack) -> None:
     value = simple_value(node.value)
-    if isinstance(value, bytes):
-        out.append(bytes_token(value))
-    else:
-        out += text_tokens(value)
+    out += [bytes_token(value)] if isinstance(value, bytes) else text_tokens(value)
 
 
 def _concatenated(node: cst.ConcatenatedString, out: Tokens, stack: Stack) -> None:
     literals = pieces(node)
     kinds = {_KINDS[literal.__class__] for literal in literals}
     if kinds == {"Plain"}:
-        _concatenated_plain(literals, out)
+        value = plain_value(literals)
+        out += [bytes_token(value)] if isinstance(value, bytes) else text_tokens(value)
         return
     if "Template" in kinds and len(kinds) > 1:
         raise InvalidLiteralError(_source(literals[0]), "t-strings cannot be concatenated with other strings")
-    contents: list[Piece] = []
-    for literal in literals:
-        _add(contents, _contents(literal))
+    contents = chain.from_iterable(map(_contents, literals))
     _joined("Template" if "Template" in kinds else "Joined", contents, out, stack)
 
 
-def _concatenated_plain(literals: Sequence[Any], out: Tokens) -> None:
-    values = [simple_value(literal.value) for literal in literals]
-    binary = [value for value in values if isinstance(value, bytes)]
-    if not binary:
-        text: Parts = []
-        for value in values:
-            text = join(text, value)  # type: ignore[arg-type]  # no bytes among them
-        out += text_tokens(text)
-    elif len(binary) == len(values):
-        out.append(bytes_token(b"".join(binary)))
-    else:
-        raise InvalidLiteralError(literals[0].value, "bytes and text literals cannot be concatenated")
-
-
 def _formatted(node: cst.FormattedString, out: Tokens, stack: Stack) -> None:
-    _joined(_KINDS[node.__class__], _merged(_contents(node)), out, stack)
+    _joined(_KINDS[node.__class__], _contents(node), out, stack)
 
 
 def _contents(literal: Any) -> Iterable[Piece]:
@@ -132,28 +107,17 @@ def _expanded(parts: Sequence[Any], *, raw: bool) -> Iterable[Piece]:
             yield _Field(part, raw=raw)
 
 
-def _merged(contents: Iterable[Piece]) -> list[Piece]:
-    merged: list[Piece] = []
-    _add(merged, contents)
-    return merged
-
-
-def _add(merged: list[Piece], contents: Iterable[Piece]) -> None:
+def _joined(tag: str, contents: Iterable[Piece], out: Tokens, stack: Stack) -> None:
     """Neighbouring texts are one text, an empty text is none: CPython's tree does not show the seams."""
+    merged: list[Piece] = []
     for piece in contents:
-        if isinstance(piece, _Field):
+        last = merged[-1] if merged else None
+        if isinstance(piece, list) and isinstance(last, list):
+            merged[-1] = join(last, piece)
+        elif piece != [""]:
             merged.append(piece)
-        elif piece == [""]:
-            continue
-        elif merged and isinstance(merged[-1], list):
-            merged[-1] = join(merged[-1], piece)
-        else:
-            merged.append(piece)
-
-
-def _joined(tag: str, contents: list[Piece], out: Tokens, stack: Stack) -> None:
-    out.append(f"{tag} {len(contents)}")
-    for piece in contents:
+    out.append(f"{tag} {len(merged)}")
+    for piece in merged:
         if isinstance(piece, list):
             stack += reversed(text_tokens(piece))
         else:
@@ -175,7 +139,7 @@ def _field(field: _Field, out: Tokens, stack: Stack) -> None:
     if spec is None:
         stack.append(None)
     else:
-        _joined("Joined", _merged(_expanded(spec, raw=field.raw)), out, stack)
+        _joined("Joined", _expanded(spec, raw=field.raw), out, stack)
 
 
 def _debug_text(node: Any) -> str:

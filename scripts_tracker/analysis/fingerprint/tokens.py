@@ -1,8 +1,8 @@
-"""The vocabulary of the canonical stream: a token list, the walk's stack, and the spelling of leaves.
+"""The canonical stream: its token list, the walk's stack, the simplest handlers, and the spelling of leaves.
 
 The stream is a prefix code: every node is a tag, then its scalars and the lengths of its lists, then its children.
-Arity follows from what was read before, so no two trees have the same stream. Children are pushed on the stack
-in their order and come out reversed; that is one fixed order like any other.
+The number of children follows from what was read before, so no two trees have the same stream. Children are pushed
+on the stack in their order and come out reversed; that is a fixed order like any other.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from scripts_tracker.analysis.fingerprint.literals import InvalidLiteralError, P
 from scripts_tracker.exceptions import UnreadableSource
 
 Stack = list[Any]
-"""What is still to be walked: nodes, lists of statements, None for an absent child, tokens that are ready."""
+"""What remains to be walked: nodes, lists of statements, None for an absent child, tokens that are ready."""
 
 
 class Tokens(list[str]):
-    """The stream so far; ``docstrings`` holds the places that stay empty unless the module mentions ``__doc__``."""
+    """The stream so far; ``docstrings`` has the places that stay empty unless the module mentions ``__doc__``."""
 
     __slots__ = ("docstrings",)
 
@@ -33,13 +33,41 @@ Value = TypeVar("Value")
 
 
 class Known(dict[type, Value]):
-    """By node type; a type that nobody wrote down is refused, for leaving it out could hide a change."""
+    """By node type; an unknown type is refused, because leaving it out could hide a change."""
 
     def __missing__(self, kind: type) -> Value:
-        raise UnreadableSource(f"the syntax {kind.__name__} is not known to this version of scripts_tracker")
+        raise UnreadableSource(f"this version of scripts_tracker does not know the syntax {kind.__name__}")
 
 
-# What Python reads as a constant, and no identifier may become by normalisation.
+def constant(tag: str) -> Handler:
+    """Handles nodes that have no parts."""
+
+    def handle(_node: object, out: Tokens, _stack: Stack) -> None:
+        out.append(tag)
+
+    return handle
+
+
+def fields(tag: str, *names: str) -> Handler:
+    """Handles nodes that are a tag and some of their fields."""
+    if len(names) == 1:
+        (only,) = names
+
+        def handle_one(node: object, out: Tokens, stack: Stack) -> None:
+            out.append(tag)
+            stack.append(getattr(node, only))
+
+        return handle_one
+
+    def handle(node: object, out: Tokens, stack: Stack) -> None:
+        out.append(tag)
+        for name in names:
+            stack.append(getattr(node, name))
+
+    return handle
+
+
+# Python reads these as constants; no identifier may become one by normalisation.
 _CONSTANTS: Final = frozenset({"True", "False", "None"})
 
 
@@ -65,18 +93,17 @@ def bytes_token(value: bytes) -> str:
     return f"b{len(value)}:{value.decode('latin-1')}"
 
 
-def token(docstring: Parts) -> str:
-    """What stands for a docstring, or any bare string, in the stream; an empty one differs from none."""
-    if len(docstring) == 1:
-        return "\n".join(text_tokens([normalized(docstring[0])]))
+def docstring_token(docstring: Parts) -> str:
+    """A docstring, or any bare string, in the stream; an empty one differs from none."""
     # A character that some Pythons cannot name: taken as written rather than dedented on one Python only.
-    return "\n".join(text_tokens(docstring))
+    parts = [normalized_docstring(docstring[0])] if len(docstring) == 1 else docstring
+    return "\n".join(text_tokens(parts))
 
 
-def normalized(text: str) -> str:
+def normalized_docstring(text: str) -> str:
     """Tabs expanded, margins removed as by ``inspect.cleandoc``, lines stripped at the end, the whole stripped."""
     first, *others = text.expandtabs().split("\n")
-    # Python 3.13 changed what inspect.cleandoc takes for a margin: spaces only, where it was any white space.
+    # Python 3.13 changed what inspect.cleandoc takes as a margin: spaces only, where it was any white space.
     margin = min((len(line) - len(line.lstrip(" ")) for line in others if line.strip()), default=0)
     lines = [first.lstrip(), *(line[margin:] for line in others)]
     return "\n".join([line.rstrip() for line in lines]).strip()

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts_tracker.analysis.fingerprint import ALGORITHM, fingerprint, fingerprint_parsed
+from scripts_tracker.analysis.fingerprint import fingerprint, fingerprint_parsed
 from scripts_tracker.analysis.source.parsing import parse
+from scripts_tracker.core.values import ALGORITHM
 from scripts_tracker.exceptions import UnreadableSource
 from tests.analysis import oracle
 
