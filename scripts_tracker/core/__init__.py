@@ -1,5 +1,5 @@
-"""Values, states, plans and texts: pure functions over NamedTuples that every other room talks in.
+"""Values, states, plans and words: pure functions over named tuples that every other room talks in.
 
-Hands out ``values``, ``states``, ``planning``, ``names``, ``events`` and ``redaction``. Knows neither Django nor libcst,
-reads no file and no table.
+Hands out ``values``, ``history``, ``states``, ``planning``, ``events``, ``watches``, ``names``, ``text`` and ``redaction``,
+and ``git``, which alone starts a process. Knows neither Django nor libcst, no setting and no table.
 """
