@@ -61,9 +61,8 @@ def run_tracked(call: HandleCall, options: ScriptOptions, ask: AskToAbort) -> An
     planned = planned_run_of(call.command)
     identity = planned.identity if planned else identify(call.command)
     if inspect.iscoroutinefunction(call.function):
-        raise CommandError(
-            f"{identity.id}: handle() is async, which Django does not await; make it a plain def."
-        )
+        reason = "handle() is async, which Django does not await; make it a plain def."
+        raise CommandError(f"{identity.id}: {reason}")
     required: tuple[Required, ...] = getattr(call.function, "required_scripts", ())
     with _set(_recording, _recording.get() | {id(call.command)}), _require(call, identity.id, required, ask):
         start = _start(call, identity, options, planned)
@@ -82,11 +81,7 @@ def record_failure(
     identity: Identity, planned: PlannedRun, error: BaseException, watch: tuple[str, ...] = ()
 ) -> None:
     """Record the failure of a planned script whose ``handle()`` was not even reached: a broken import, say."""
-
-    def unreached(*_args: object, **_options: object) -> None:
-        """Stand in for the ``handle()``."""
-
-    call = HandleCall(unreached, planned.command, (), {})
+    call = HandleCall(lambda *_: None, planned.command, (), {})
     with contextlib.suppress(Error, LedgerMissing, CommandError):  # another process was faster; no ledger
         start = record_start(call, identity, ScriptOptions(watch=watch), planned)
         Attempt(call, identity.id, start, planned=planned).fail(error)
@@ -119,12 +114,9 @@ def _start(
 def _perform(
     call: HandleCall, script_id: ScriptId, start: Start, options: ScriptOptions, planned: PlannedRun | None
 ) -> Any:
-    with _set(_around, _around.get() | {start.run.pk}), _captured(call.command) as output:
-        attempt = Attempt(call, script_id, start, options.atomic, planned, output)
-        if start.is_rehearsal:
-            return attempt.perform()
-        with heartbeat(start.run):
-            return attempt.perform()
+    lease = contextlib.nullcontext() if start.is_rehearsal else heartbeat(start.run)
+    with _set(_around, _around.get() | {start.run.pk}), _captured(call.command) as output, lease:
+        return Attempt(call, script_id, start, options.atomic, planned, output).perform()
 
 
 @contextlib.contextmanager

@@ -19,7 +19,6 @@ from scripts_tracker.running.calls import AFTER_SUCCESS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from django.db.backends.base.base import BaseDatabaseWrapper
     from django.dispatch import Signal
 
     from scripts_tracker.core.values import ScriptId
@@ -34,6 +33,16 @@ INTERRUPTED: Final = "interrupted"
 
 class Unrecorded(CommandError):
     """The script has succeeded, and the ledger could not record it."""
+
+
+class TakenOver(CommandError):
+    """The script has finished, and the ledger gave it to another process before."""
+
+    def __init__(self, script_id: ScriptId) -> None:
+        super().__init__(
+            f"{script_id} finished, but its lease had expired and another process took over;"
+            " the success was not recorded."
+        )
 
 
 class Attempt(NamedTuple):
@@ -109,7 +118,7 @@ class Attempt(NamedTuple):
                 pending = self._recorded() or pending
         except Error as error:
             if has_returned and self._was_taken_over(error):
-                raise self._taken_over() from error
+                raise TakenOver(self.script_id) from error
             raise
         return result, pending
 
@@ -122,54 +131,42 @@ class Attempt(NamedTuple):
                 raise
             return None, error
 
-    def _taken_over(self) -> CommandError:
-        return CommandError(
-            f"{self.script_id} finished, but its lease had expired and another process took over;"
-            " the success was not recorded."
-        )
-
     def _was_taken_over(self, error: Error) -> bool:
         """A transaction with a snapshot of its beginning (REPEATABLE READ) raises an error instead of finding no row."""
-        if self.start.inside or not database.is_contention(error):
-            return False
         with contextlib.suppress(Error):
-            return leases.is_lost(self.start.run)
+            return not self.start.inside and database.is_contention(error) and leases.is_lost(self.start.run)
         return False
 
     def _recorded(self) -> KeyboardInterrupt | None:
         """Record the success; gives the interrupt that came while it waited for the database."""
         try:
-            is_ours = self._record_success()
+            self._close_open_transaction()
+            if not self._record_patiently():
+                raise TakenOver(self.script_id)
         except KeyboardInterrupt as interrupt:
             if self.is_atomic or self.start.inside or not self._record_in_a_hurry(interrupt):
                 raise
             return interrupt
-        if not is_ours:
-            raise self._taken_over()
         return None
 
     def _record(self) -> bool:
-        reason = self.start.reason
-        return leases.end(
-            self.start.run, "succeeded", applies=not reason, output=self.output(), reason=reason
-        )
+        run, reason = self.start.run, self.start.reason
+        return leases.end(run, "succeeded", applies=not reason, output=self.output(), reason=reason)
 
-    def _record_success(self) -> bool:
-        self._close_open_transaction()
+    def _record_patiently(self) -> bool:
         try:
             return self._retry(self._record) or conf.is_under_test()  # a script may empty the tables
         except Exception as error:
             if conf.is_under_test():
                 return True  # where no record can be made any more, an untracked script would not notice
-            is_final = self.start.inside or connections[database.alias()].in_atomic_block
-            if not isinstance(error, Error) or is_final:
+            if not isinstance(error, Error) or self.start.inside or database.connection().in_atomic_block:
                 raise
             raise self._unrecorded(error) from error
 
     def _record_in_a_hurry(self, interrupt: KeyboardInterrupt) -> bool:
         """Record finished work without waiting: one more try, on a new connection."""
         try:
-            database.discard(connections[database.alias()])
+            database.discard(database.connection())
             with database.uncounted():
                 return self._record()
         except BaseException as error:  # noqa: BLE001 - a second Ctrl-C too: finished work has not failed
@@ -198,7 +195,7 @@ class Attempt(NamedTuple):
 
         What it did not commit is rolled back, as Django does at the end of an untracked command.
         """
-        connection = connections[database.alias()]
+        connection = database.connection()
         if self.start.inside or connection.in_atomic_block or connection.get_autocommit():
             return
         try:
@@ -209,10 +206,11 @@ class Attempt(NamedTuple):
 
     def _record_failure(self, error: BaseException, *, is_hurried: bool = False) -> bool:
         """Record it; gives whether the ledger has a success instead."""
-        connection, inside, run = connections[database.alias()], self.start.inside, self.start.run
+        connection, inside, run = database.connection(), self.start.inside, self.start.run
         if inside and connection.needs_rollback:
             return False  # the caller's transaction takes the running row with it
-        if not inside and (connection.in_atomic_block or not _has_autocommit(connection)):
+        is_connected = connection.connection is not None
+        if not inside and (connection.in_atomic_block or (is_connected and not connection.get_autocommit())):
             database.discard(connection)  # what the script left open must not be kept
         trace, summary = _masked(error)
 
@@ -237,11 +235,10 @@ class Attempt(NamedTuple):
 @contextlib.contextmanager
 def _one_transaction() -> Iterator[None]:
     """Two databases cannot commit as one. The script's commits first: an unrecorded success is better than a false one."""
-    raised: list[BaseException] = []
-    with transaction.atomic(using=database.alias()):
-        elsewhere = database.alias() != DEFAULT_DB_ALIAS
-        with _committed_first(raised) if elsewhere else contextlib.nullcontext():
-            yield
+    using, raised = database.alias(), list[BaseException]()
+    first = contextlib.nullcontext() if using == DEFAULT_DB_ALIAS else _committed_first(raised)
+    with transaction.atomic(using=using), first:
+        yield
     if raised:
         raise raised[0]
 
@@ -279,7 +276,3 @@ def _summary(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return f"{INTERRUPTED}: {error_text(error) or 'Ctrl-C'}"
     return error_line(error).removeprefix(f"{CommandError.__module__}.")
-
-
-def _has_autocommit(connection: BaseDatabaseWrapper) -> bool:
-    return connection.connection is None or connection.get_autocommit()

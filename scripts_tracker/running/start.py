@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.core.management.base import CommandError
 from django.db import Error
 
-from scripts_tracker import conf
+from scripts_tracker import conf, signals
 from scripts_tracker.core import redaction
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import Overtaken
@@ -83,10 +84,8 @@ def record_start(
     database.join_transaction()
     is_rehearsal = any(call.options.get(name) for name in options.unless)
     reason = _DRY_RUN if is_rehearsal else _why_not_applied(call, identity)
-    facts = versions.run_metadata(
-        "rehearsal" if is_rehearsal else "run",
-        given=redaction.arguments_to_json(call.args, call.options, conf.tracker_settings().secret_pattern),
-    )
+    given = redaction.arguments_to_json(call.args, call.options, conf.tracker_settings().secret_pattern)
+    facts = versions.run_metadata("rehearsal" if is_rehearsal else "run", given=given)
     if options.watch:
         from scripts_tracker.core import watches  # few scripts watch anything
         from scripts_tracker.project import scan
@@ -96,8 +95,9 @@ def record_start(
     if planned is not None:
         planned.run, planned.kind, planned.reason = run.pk, facts.kind, reason
         planned.on_start()
-    if run.lost is not None:
-        _send_lost(type(call.command), identity.id, run.lost)
+    if (lost := run.lost) is not None:
+        where = {"host": lost.host, "pid": lost.pid, "started_at": lost.started_at}
+        signals.script_lost.send_robust(type(call.command), script=identity.id, run=lost.pk, **where)
     return Start(run, reason, inside)
 
 
@@ -132,22 +132,13 @@ def _look_up(script_id: ScriptId, content_digest: str, facts: RunFacts, planned:
 
 
 def _take(identity: Identity, entry: Entry, version: VersionFacts, facts: RunFacts) -> OpenRun:
+    begin = functools.partial(leases.begin, identity.id, identity.path, entry, version, facts)
     try:
-        return database.retry(
-            lambda: leases.begin(identity.id, identity.path, entry, version, facts), _patience()
-        )
+        return database.retry(begin, _patience())
     except Error as error:
         if database.is_contention(error):
             raise Held(identity.id, entry.holder) from error
         raise
-
-
-def _send_lost(sender: type, script_id: ScriptId, run: RunRecord) -> None:
-    from scripts_tracker import signals
-
-    signals.script_lost.send_robust(
-        sender, script=script_id, run=run.pk, host=run.host, pid=run.pid, started_at=run.started_at
-    )
 
 
 def _why_not_applied(call: HandleCall, identity: Identity) -> str:
@@ -158,13 +149,13 @@ def _why_not_applied(call: HandleCall, identity: Identity) -> str:
     from scripts_tracker.project import git
 
     try:
-        if not git.has_uncommitted_changes(identity.file):
-            return ""
+        is_changed = git.has_uncommitted_changes(identity.file)
     except GitUnavailable as error:
         _warn(call, f"{identity.path}: cannot check for uncommitted changes ({error}).")
         return ""
-    _warn(call, f"{identity.path} has uncommitted changes: this run will not mark {identity.id} applied.")
-    return "uncommitted changes"
+    if is_changed:
+        _warn(call, f"{identity.path} has uncommitted changes: this run will not mark {identity.id} applied.")
+    return "uncommitted changes" if is_changed else ""
 
 
 def _warn(call: HandleCall, text: str) -> None:

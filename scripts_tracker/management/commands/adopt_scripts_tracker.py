@@ -23,11 +23,10 @@ class Command(TrackerCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
-        parser.add_argument("--plan", action="store_true", help="show what would be recorded; change nothing")
-        parser.add_argument(
-            "--database", help="the database of the old table; default: the ledger's, then 'default'"
-        )
-        parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+        add = parser.add_argument
+        add("--plan", action="store_true", help="show what would be recorded; change nothing")
+        add("--database", help="the database of the old table; default: the ledger's, then 'default'")
+        add("--format", choices=("text", "json"), default="text", help="default: text")
 
     def perform(self, options: dict[str, Any]) -> int:
         """Judge, record, report."""

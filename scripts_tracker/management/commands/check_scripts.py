@@ -30,40 +30,25 @@ class Command(TrackerCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options of the contract."""
         add_names(parser)
-        parser.add_argument("--all", action="store_true", help="list applied scripts too")
-        parser.add_argument(
-            "--check",
-            action="store_true",
-            help="exit with 1 for new or modified scripts, 3 for failed or lost, 4 for unreadable ones",
-        )
-        parser.add_argument(
-            "--show-dependencies",
-            action="store_true",
-            help="draw unapplied scripts with the unapplied scripts that they require",
-        )
-        parser.add_argument(
-            "--format", choices=tuple(formats.CHECK_FORMATS), default="text", help="default: text"
-        )
-        parser.add_argument(
-            "--no-cache",
-            action="store_false",
-            dest="use_cache",
-            help="neither read nor write .scripts_tracker_cache in the project root",
-        )
-        decisions = parser.add_mutually_exclusive_group()
-        decisions.add_argument(
+        add = parser.add_argument
+        add("--all", action="store_true", help="list applied scripts too")
+        codes = "exit with 1 for new or modified scripts, 3 for failed or lost, 4 for unreadable ones"
+        add("--check", action="store_true", help=codes)
+        tree = "draw unapplied scripts with the unapplied scripts that they require"
+        add("--show-dependencies", action="store_true", help=tree)
+        add("--format", choices=tuple(formats.CHECK_FORMATS), default="text", help="default: text")
+        no_cache = "neither read nor write .scripts_tracker_cache in the project root"
+        add("--no-cache", action="store_false", dest="use_cache", help=no_cache)
+        decide = parser.add_mutually_exclusive_group().add_argument
+        decide(
             "--mark-all-applied",
             action="store_true",
             dest="mark_all_scripts_as_applied",  # django-scripts-tracker's name for call_command()
             help="mark every script that needs action as applied, without running it",
         )
-        decisions.add_argument(
-            "--mark-applied", nargs="+", metavar="NAME", help="mark these scripts as applied"
-        )
-        decisions.add_argument(
-            "--unmark", nargs="+", metavar="NAME", help="mark these scripts as not applied"
-        )
-        parser.add_argument("--reason", default="", help="the reason for a mark, kept in the ledger")
+        decide("--mark-applied", nargs="+", metavar="NAME", help="mark these scripts as applied")
+        decide("--unmark", nargs="+", metavar="NAME", help="mark these scripts as not applied")
+        add("--reason", default="", help="the reason for a mark, kept in the ledger")
 
     def perform(self, options: dict[str, Any]) -> int:
         """Check; mark or unmark; report."""

@@ -39,11 +39,10 @@ class Command(TrackerCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
         add_names(parser)
-        parser.add_argument("--keep", metavar="N", help="keep the newest N runs of each script")
-        parser.add_argument("--older-than", metavar="DAYS", help="keep runs of the last DAYS days")
-        parser.add_argument(
-            "--dry-run", action="store_true", help="show what would be deleted; delete nothing"
-        )
+        add = parser.add_argument
+        add("--keep", metavar="N", help="keep the newest N runs of each script")
+        add("--older-than", metavar="DAYS", help="keep runs of the last DAYS days")
+        add("--dry-run", action="store_true", help="show what would be deleted; delete nothing")
 
     def perform(self, options: dict[str, Any]) -> int:
         """Prune and report; after Ctrl-C or SIGTERM report what was deleted so far."""

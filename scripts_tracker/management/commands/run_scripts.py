@@ -49,39 +49,24 @@ class Command(TrackerCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options of the contract."""
         add_names(parser, "every script that needs action")
-        parser.add_argument("--plan", action="store_true", help="show what would run, and why; run nothing")
-        parser.add_argument(
+        add = parser.add_argument
+        add("--plan", action="store_true", help="show what would run, and why; run nothing")
+        add(
             "--tag",
             action="append",
             default=[],
             dest="tags",
             metavar="TAG",
-            help="run only scripts with this tag",
+            help="only scripts with this tag",
         )
-        parser.add_argument(
-            "--continue-on-error",
-            action="store_true",
-            help="after a failure, run what does not depend on it",
+        add("--continue-on-error", action="store_true", help="after a failure, run what is independent of it")
+        add("--no-retry", action="store_false", dest="retries", help="do not run failed or lost scripts")
+        waiting = (
+            "wait so long for a script that another process runs; default: 600, or the setting wait_seconds"
         )
-        parser.add_argument(
-            "--no-retry",
-            action="store_false",
-            dest="retries",
-            help="do not run failed and lost scripts again",
-        )
-        parser.add_argument(
-            "--wait",
-            type=_seconds,
-            metavar="SECONDS",
-            help="wait so long for a script that another process runs; default: 600, or the setting wait_seconds",
-        )
-        parser.add_argument(
-            "--no-input",
-            "--noinput",
-            action="store_false",
-            dest="interactive",
-            help="do not prompt for input",
-        )
+        add("--wait", type=_seconds, metavar="SECONDS", help=waiting)
+        no_input = ("--no-input", "--noinput")
+        add(*no_input, action="store_false", dest="interactive", help="do not prompt for input")
 
     def perform(self, options: dict[str, Any]) -> int:
         """Choose, plan, run, sum up."""

@@ -22,17 +22,13 @@ class Command(TrackerCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options of the contract."""
-        parser.add_argument("name", metavar="NAME", help="app.name or name")
-        parser.add_argument(
-            "--diff",
-            action="store_true",
-            help="show what changed between the version that ran here and the file now, without formatting",
-        )
-        parser.add_argument("--raw", action="store_true", help="with --diff: include formatting")
-        parser.add_argument("--history", action="store_true", help="show all runs, not only the last ones")
-        parser.add_argument(
-            "--format", choices=tuple(formats.SCRIPT_FORMATS), default="text", help="default: text"
-        )
+        add = parser.add_argument
+        add("name", metavar="NAME", help="app.name or name")
+        changes = "show what changed between the version that ran here and the file now, without formatting"
+        add("--diff", action="store_true", help=changes)
+        add("--raw", action="store_true", help="with --diff: include formatting")
+        add("--history", action="store_true", help="show all runs, not only the last ones")
+        add("--format", choices=tuple(formats.SCRIPT_FORMATS), default="text", help="default: text")
 
     def perform(self, options: dict[str, Any]) -> int:
         """Look up and show."""

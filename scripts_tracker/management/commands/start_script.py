@@ -33,17 +33,12 @@ class Command(TrackerCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options of the contract."""
-        parser.add_argument("app_label", metavar="APP", help="the label of the app")
-        parser.add_argument("name", metavar="NAME", help="the name of the command, such as fix_totals")
-        parser.add_argument(
-            "--require",
-            action="extend",
-            nargs="+",
-            default=[],
-            metavar="APP.NAME",
-            help="a script that must run before",
-        )
-        parser.add_argument("--help-text", metavar="TEXT", help="its help text, one line; default: its name")
+        add = parser.add_argument
+        add("app_label", metavar="APP", help="the label of the app")
+        add("name", metavar="NAME", help="the name of the command, such as fix_totals")
+        required = "a script that must run before"
+        add("--require", action="extend", nargs="+", default=[], metavar="APP.NAME", help=required)
+        add("--help-text", metavar="TEXT", help="its help text, one line; default: its name")
 
     def perform(self, options: dict[str, Any]) -> int:
         """Write the file and print what to type next."""
