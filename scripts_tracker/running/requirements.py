@@ -42,38 +42,27 @@ class Aborted(UserAbortingExecution, CommandError):
 class RequiredScripts(ScriptsTrackerError, CommandError):
     """A migration was not applied: scripts that it requires are not applied."""
 
-    def __init__(self, message: str) -> None:
-        CommandError.__init__(self, message)
-
 
 class Missing(NamedTuple):
-    """Required scripts that are not applied: known ones, and names of unknown ones with the nearest known name."""
+    """Required scripts that are not applied: the known ones, and a line about each, unknown ones included."""
 
     known: tuple[ScriptStatus, ...]
-    unknown: tuple[str, ...]
+    lines: tuple[str, ...]
 
     def __bool__(self) -> bool:
-        return bool(self.known or self.unknown)
+        return bool(self.lines)
 
     def __str__(self) -> str:
         return ", ".join(self.lines)
 
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """Each with its state, or that there is no such script."""
-        return (*(f"{status.id} ({status.state.value})" for status in self.known), *self.unknown)
-
     def obstacles(self) -> str:
         """Sentences about what must end or be fixed before anything else can run."""
-        running, unreadable = self._in_state(State.RUNNING), self._in_state(State.UNREADABLE)
+        running, unreadable = self.in_state(State.RUNNING), self.in_state(State.UNREADABLE)
         wait = f" Wait until it ends: {running}." if running else ""
         return wait + (f" Fix the file first: {unreadable}." if unreadable else "")
 
-    def runnable(self) -> str:
-        """The ones that can be run now."""
-        return self._in_state(*(state for state in State if state not in {State.RUNNING, State.UNREADABLE}))
-
-    def _in_state(self, *states: State) -> str:
+    def in_state(self, *states: State) -> str:
+        """The names of the known ones in these states."""
         return " ".join(str(status.id) for status in self.known if status.state in states)
 
 
@@ -95,7 +84,7 @@ def find_missing(required: Iterable[Required], app_label: str, by_id: Statuses) 
             unknown.append(f"{target} (no such tracked script{hint})")
         elif not status.state.satisfies:
             known.append(status)
-    return Missing(tuple(known), tuple(unknown))
+    return Missing(tuple(known), (*(f"{status.id} ({status.state.value})" for status in known), *unknown))
 
 
 def _target(required: Required, app_label: str) -> ScriptId:
@@ -124,13 +113,10 @@ def check_requirements(script_id: ScriptId, required: Sequence[Required], ask: A
     missing = find_missing(required, script_id.app_label, by_id)
     if not missing:
         return
-    warning = "\n".join(
-        (
-            "Warning:",
-            f"  You have {len(missing.lines)} management scripts that should be applied before applying this script.",
-            *(f"    {line}" for line in missing.lines),
-            "It is advised to abort this script and to apply the ones it requires first.",
-        )
+    count, lines = len(missing.lines), "".join(f"    {line}\n" for line in missing.lines)
+    warning = (
+        f"Warning:\n  You have {count} management scripts that should be applied before applying this script.\n"
+        f"{lines}It is advised to abort this script and to apply the ones it requires first."
     )
     answer = ask(warning, f"Do you want to abort the execution of {script_id}? [Y/N] ")
     if answer is None:
@@ -222,9 +208,9 @@ def _problem(required: Sequence[Required], app_label: str) -> str:
     if not missing:
         return ""
     advice = missing.obstacles()
-    if missing.unknown:
+    if len(missing.lines) > len(missing.known):
         advice += " Restore the file to run it, or remove the name from the migration."
-    if scripts := missing.runnable():
+    if scripts := missing.in_state(*(set(State) - {State.RUNNING, State.UNREADABLE})):
         advice += f" Run first: manage.py run_scripts {scripts}"
         advice += f" (or, to skip the run: manage.py check_scripts --mark-applied {scripts})"
     return f"it requires {missing}.{advice}"
