@@ -131,7 +131,10 @@ def test_nothing_is_run_in_a_test_environment(shop: Project) -> None:
 
 def test_nothing_is_run_while_migrations_are_left_out(shop: Project) -> None:
     shop.command("shop.first", body=RAN)
-    assert "No management script was run: some migrations are not applied yet" in shop.migrate("scripts_tracker").out
+    assert (
+        "No management script was run: some migrations are not applied yet"
+        in shop.migrate("scripts_tracker").out
+    )
     assert not (shop.root / "ran").exists()
     assert "1 done" in shop.migrate().out
     shop.command("shop.second")
