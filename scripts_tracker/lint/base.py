@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import Finding, ScriptDefinition, ScriptId
     from scripts_tracker.lint.file import Tree
     from scripts_tracker.lint.layout import Request
-    from scripts_tracker.lint.values import Edit, Hit
+    from scripts_tracker.lint.values import Edit, Violation
 
 
 class Project(NamedTuple):
@@ -94,14 +94,14 @@ class AnalysisRule(Rule):
 
 
 class TreeRule(Rule):
-    """A rule over one file at a time; its hits are cached by the digest of the file."""
+    """A rule over one file at a time; its violations are cached by the digest of the file."""
 
-    def check(self, tree: Tree) -> Iterator[Hit]:
+    def check(self, tree: Tree) -> Iterator[Violation]:
         """Yield what is wrong in a file, provided that a tracked script is defined in it."""
         raise NotImplementedError
 
     def edits(self, tree: Tree) -> Iterator[Edit]:  # noqa: ARG002 - for the rules that fix something
-        """Yield one edit for each fixable hit of ``check``, in the same order."""
+        """Yield one edit for each fixable violation of ``check``, in the same order."""
         yield from ()
 
     @property

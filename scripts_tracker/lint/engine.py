@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import Finding, ProjectIndex, ScriptDefinition
     from scripts_tracker.lint.base import Run, RunRule
     from scripts_tracker.lint.config import Config
-    from scripts_tracker.lint.hits import KnownHits
-    from scripts_tracker.lint.values import Hit
+    from scripts_tracker.lint.values import Violation
+    from scripts_tracker.lint.violations import KnownViolations
 
 
 class Listing(NamedTuple):
@@ -55,35 +55,35 @@ def project_findings(
         listing: what was listed just now.
     """
     files, findings, since = listing or listed(request)
-    # Which files are ignored is a part of what is remembered.
+    # The cached index knows which files are ignored.
     key = index_cache.key_of("lint", RULES_VERSION, request.dirs, request.root, request.import_roots)
     cached = CachedIndex(None if any(findings) else cache, key, files, since)
     if cached.index is not None:
         return cached.index
-    # From here on, dozens of modules: only where something has changed.
+    # These import dozens of modules, which are needed only if something changed.
     from scripts_tracker.analysis.linking.linker import Linker
     from scripts_tracker.analysis.linking.modules import Finder
     from scripts_tracker.analysis.store.cache import Cache
-    from scripts_tracker.lint.hits import QUESTION, KnownHits
     from scripts_tracker.lint.noqa import Comments
+    from scripts_tracker.lint.violations import QUESTION, KnownViolations
 
     kept = Cache() if cache is None else cache
-    finder, hits = Finder(request.dirs, request.root, request.import_roots), KnownHits(kept)
+    finder, violations = Finder(request.dirs, request.root, request.import_roots), KnownViolations(kept)
     linker = Linker(files, finder, kept, findings, QUESTION)
-    index = linker.index(cached.inputs if _are_known(cached.inputs, hits) else None)
-    said = _Said(files, index, linker, hits, findings)
-    findings.take(said.by_files())
-    findings.take(said.by_project())
+    index = linker.index(cached.inputs if _are_known(cached.inputs, violations) else None)
+    found = _RuleFindings(files, index, linker, violations, findings)
+    findings.take(found.by_files())
+    findings.take(found.by_project())
     comments = Comments(
-        request.root, {one.location.path: hits.of(one.content_digest) for one in said.scripts}
+        request.root, {one.location.path: violations.of(one.content_digest) for one in found.scripts}
     )
     index = index._replace(findings=tuple(comments.applied(tuple(findings))))
     cached.keep(index, linker.inputs)
     return index
 
 
-def _are_known(inputs: Inputs | None, hits: KnownHits) -> bool:
-    """Whether it is known what the rules found in the files of an earlier pass."""
+def _are_known(inputs: Inputs | None, violations: KnownViolations) -> bool:
+    """Whether the cache has the violations in the files of an earlier pass."""
     if inputs is None:
         return False
     scripts = [one for one in inputs.linked.values() if one.definition]
@@ -91,35 +91,35 @@ def _are_known(inputs: Inputs | None, hits: KnownHits) -> bool:
     digests.update(
         inputs.digests.get(path) or inputs.read.get(path, "") for one in scripts for path, _ in one.mro
     )
-    return all(map(hits.has, digests))
+    return all(map(violations.has, digests))
 
 
-class _Said:
-    """What the rules say of the scripts of one scan."""
+class _RuleFindings:
+    """What the rules find in the scripts of one pass."""
 
     def __init__(
         self,
         files: Sequence[CommandFile],
         index: ProjectIndex,
         linker: Linker,
-        hits: KnownHits,
+        violations: KnownViolations,
         findings: Findings,
     ) -> None:
         self.scripts = [one for one in index.definitions if one.fingerprint is not None]
         self._files = files
         self._linker = linker
-        self._hits = hits
+        self._violations = violations
         self._findings = findings
 
     def by_files(self) -> Iterator[Finding]:
-        """What the rules over trees say."""
+        """What the rules over trees find."""
         for script in self.scripts:
-            for code, hit in self._hits.of(script.content_digest).hits:
-                yield self._finding(script.location.path, code, hit)
+            for code, violation in self._violations.of(script.content_digest).violations:
+                yield self._finding(script.location.path, code, violation)
             yield from self._inherited(script)
 
     def by_project(self) -> Iterator[Finding]:
-        """What the rules over all files say."""
+        """What the rules over all files find."""
         from scripts_tracker.lint.base import Project
         from scripts_tracker.lint.rules import project_rules
 
@@ -129,20 +129,20 @@ class _Said:
             yield from rule.check(project)
 
     def _inherited(self, script: ScriptDefinition) -> Iterator[Finding]:
-        """What stands in the methods that a script takes over from classes of other files of the project."""
-        ended: set[str] = set()
+        """What is wrong in the methods that a script inherits from classes in other files of the project."""
+        overridden: set[str] = set()
         for path, name in self._linker.mro(script.id):
-            hits, shown = self._hits.of(self._linker.digest_of(path)), self._findings.shown(path)
+            file, shown = self._violations.of(self._linker.digest_of(path)), self._findings.shown(path)
             if shown not in {script.location.path, path}:
-                for code, hit in hits.hits:
-                    if hit.where and hit.where.owner == name and hit.where.method not in ended:
-                        yield self._finding(shown, code, hit)
-            ended |= hits.ends.get(name, frozenset())
+                for code, one in file.violations:
+                    if one.where and one.where.owner == name and one.where.method not in overridden:
+                        yield self._finding(shown, code, one)
+            overridden |= file.overrides.get(name, frozenset())
 
-    def _finding(self, path: str, code: str, hit: Hit) -> Finding:
+    def _finding(self, path: str, code: str, one: Violation) -> Finding:
         from scripts_tracker.core.values import Finding, Location
 
-        return Finding(Location(path, *hit.place), code, hit.message, hit.hint, hit.fixable)
+        return Finding(Location(path, *one.place), code, one.message, one.hint, one.fixable)
 
 
 class Session(NamedTuple):

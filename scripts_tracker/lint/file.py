@@ -149,12 +149,12 @@ def _is_bare(values: Values) -> bool:
     return len(values) == 1 and not _BARE.isdisjoint(paths)
 
 
-def goes_on(method: cst.FunctionDef) -> bool:
+def calls_super(method: cst.FunctionDef) -> bool:
     """Whether a method calls the one of the same name of a base class."""
-    return any(_is_onward(node, method.name.value) for node in descendants(method))
+    return any(_is_super_call(node, method.name.value) for node in descendants(method))
 
 
-def _is_onward(node: cst.CSTNode, name: str) -> bool:
+def _is_super_call(node: cst.CSTNode, name: str) -> bool:
     """Whether this is ``super().name``, or ``Base.name(self)``."""
     if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value == name:
         first = node.args[0].value if node.args else None
@@ -301,7 +301,7 @@ class Tree:
         self.module = extraction.module
         self.text = extraction.text
         self.scope = extraction.scope
-        self._onward: dict[int, bool] = {}
+        self._calling_super: dict[int, bool] = {}
         self._evaluator = extraction.evaluator
         self._positions = extraction.positions
         self._names = Names(self.scope, self._evaluator)
@@ -351,21 +351,21 @@ class Tree:
                     if node is not None and id(node) not in known:
                         yield Method(one, node, is_first)
                         known.add(id(node))
-                    if node is None or not self._goes_on(node):
+                    if node is None or not self._calls_super(node):
                         break
                     is_first = False
 
-    def ends(self, one: Class) -> Iterator[str]:
-        """The methods of a class that do not go on to a base class."""
-        return (name for name, node in one.methods.items() if not self._goes_on(node))
+    def overrides(self, one: Class) -> Iterator[str]:
+        """The methods of a class that do not call that of a base class."""
+        return (name for name, node in one.methods.items() if not self._calls_super(node))
 
-    def _goes_on(self, method: cst.FunctionDef) -> bool:
+    def _calls_super(self, method: cst.FunctionDef) -> bool:
         """Whether a method calls the one of a base class; for most the text of the file is enough."""
-        known = self._onward.get(id(method))
+        known = self._calling_super.get(id(method))
         if known is None:
-            may_go_on = "super" in self.text or f".{method.name.value}(self" in self.text
-            known = may_go_on and goes_on(method)
-            self._onward[id(method)] = known
+            may_call = "super" in self.text or f".{method.name.value}(self" in self.text
+            known = may_call and calls_super(method)
+            self._calling_super[id(method)] = known
         return known
 
     def place(self, node: cst.CSTNode, within: cst.CSTNode | None = None) -> Place:

@@ -92,10 +92,10 @@ def _rule_edits(source: bytes, wanted: Collection[Finding]) -> Iterator[Edit]:
     if rules:
         tree = Tree(Extraction(parse(source)))
         for rule in rules:
-            fixable = (hit for hit in rule.check(tree) if hit.fixable)
-            # A rule has an edit for each fixable hit; those that a comment hides are not in ``wanted``.
-            for hit, edit in zip(fixable, rule.edits(tree), strict=True):
-                if (rule.code, hit.place) in places:
+            fixable = (violation for violation in rule.check(tree) if violation.fixable)
+            # A rule has an edit for each fixable violation; those that a comment hides are not in ``wanted``.
+            for violation, edit in zip(fixable, rule.edits(tree), strict=True):
+                if (rule.code, violation.place) in places:
                     yield edit
 
 

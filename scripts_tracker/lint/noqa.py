@@ -17,7 +17,7 @@ from scripts_tracker.lint.values import Noqa
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from scripts_tracker.lint.values import FileHits
+    from scripts_tracker.lint.values import FileViolations
 
 _NOQA: Final = r"#\s*noqa(?:\s*:\s*(?P<codes>[A-Z][A-Z0-9]*[0-9]+(?:[,\s]+[A-Z][A-Z0-9]*[0-9]+)*))?"
 _CODE: Final = re.compile(r"ST\d{3}")
@@ -63,10 +63,10 @@ class Comments:
 
     Args:
         root: the project root.
-        known: the hits of the files of scripts, by path as reports show it.
+        known: the violations of the files of scripts, by path as reports show it.
     """
 
-    def __init__(self, root: str, known: Mapping[str, FileHits]) -> None:
+    def __init__(self, root: str, known: Mapping[str, FileViolations]) -> None:
         self._root = root
         self._known = known
         self._read: dict[str, tuple[Noqa, ...]] = {}

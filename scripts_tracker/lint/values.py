@@ -1,4 +1,4 @@
-"""What the rules find in one file: hits, edits, and the comments that hide findings."""
+"""What the rules find in one file: violations, edits, and the comments that hide findings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Where(NamedTuple):
     method: str
 
 
-class Hit(NamedTuple):
+class Violation(NamedTuple):
     """A problem that a rule finds in one file, whatever the other files contain.
 
     Attributes:
@@ -50,18 +50,18 @@ class Noqa(NamedTuple):
         return self.codes is None or code in self.codes
 
 
-class FileHits(NamedTuple):
+class FileViolations(NamedTuple):
     """What the rules over trees find in one file, and what others need to know of it.
 
     Attributes:
-        hits: the problems with their codes, in the order of their places.
-        ends: for each class, the methods that do not call the method of the same name in a base class.
+        violations: the problems with their codes, in the order of their places.
+        overrides: for each class, the methods that do not call the method of the same name in a base class.
         says_rerun: whether a decorator in the file sets ``rerun``.
         comments: its ``# noqa`` comments.
     """
 
-    hits: tuple[tuple[str, Hit], ...] = ()
-    ends: Mapping[str, frozenset[str]] = MappingProxyType({})
+    violations: tuple[tuple[str, Violation], ...] = ()
+    overrides: Mapping[str, frozenset[str]] = MappingProxyType({})
     says_rerun: bool = False
     comments: tuple[Noqa, ...] = ()
 

@@ -14,7 +14,7 @@ import pytest
 from scripts_tracker.analysis.facts.extraction import Extraction
 from scripts_tracker.analysis.source.parsing import parse
 from scripts_tracker.exceptions import UnreadableSource
-from scripts_tracker.lint import hits
+from scripts_tracker.lint import violations
 from scripts_tracker.lint.file import Tree
 from scripts_tracker.lint.parsers import declared
 from scripts_tracker.lint.rules import tree_rules
@@ -143,7 +143,7 @@ def test_a_call_knows_the_functions_around_it_and_its_method() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "ends"),
+    ("body", "overrides"),
     [
         ("pass", True),
         ("super().other()", True),
@@ -154,9 +154,9 @@ def test_a_call_knows_the_functions_around_it_and_its_method() -> None:
         ("Base.work(self, 1)", False),
     ],
 )
-def test_a_method_ends_that_does_not_call_the_one_it_overrides(body: str, ends: bool) -> None:  # noqa: FBT001
+def test_a_method_overrides_unless_it_calls_that_of_a_base_class(body: str, overrides: bool) -> None:  # noqa: FBT001
     tree = tree_of(f"class A:\n    def work(self): {body}\n")
-    assert list(tree.ends(tree.classes[0])) == ["work"] * ends
+    assert list(tree.overrides(tree.classes[0])) == ["work"] * overrides
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def _is_survived(source: bytes) -> bool:
     except UnreadableSource:
         return False
     tree = Tree(extraction)
-    assert hits.read(hits.hits_in(extraction)) is not None
+    assert violations.read(violations.violations_in(extraction)) is not None
     assert all(
         0 <= edit.start <= edit.end <= len(tree.text) for rule in tree_rules() for edit in rule.edits(tree)
     )

@@ -6,6 +6,7 @@ import json
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from scripts_tracker.analysis import ANALYSIS_VERSION
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ALGORITHM
 
@@ -175,10 +176,6 @@ def first_name(path: str) -> str:
 def last_name(path: str) -> str:
     """The last name of a path."""
     return dotted(path).rpartition(".")[2]
-
-
-ANALYSIS_VERSION: Final = 3
-"""Counts up whenever the same files would give other facts or findings, or other texts of them."""
 
 
 COMMAND: Final = "Command"

@@ -13,7 +13,7 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from scripts_tracker.analysis.facts.values import ANALYSIS_VERSION
+from scripts_tracker.analysis import ANALYSIS_VERSION
 from scripts_tracker.core.values import ALGORITHM
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ import sys
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.facts.values import ANALYSIS_VERSION
+from scripts_tracker.analysis import ANALYSIS_VERSION, codes
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import (

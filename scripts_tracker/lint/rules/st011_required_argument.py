@@ -12,7 +12,7 @@ from scripts_tracker.lint import parsers
 from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.file import Use
 from scripts_tracker.lint.parsers import Parser, keyword, method_of
-from scripts_tracker.lint.values import Hit
+from scripts_tracker.lint.values import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ class RequiredArgument(TreeRule):
 
     code = codes.REQUIRED_ARGUMENT
 
-    def check(self, tree: Tree) -> Iterator[Hit]:
+    def check(self, tree: Tree) -> Iterator[Violation]:
         """Yield the arguments that cannot be omitted."""
         if "add_argument" not in tree.text:
             return
@@ -61,7 +61,7 @@ class RequiredArgument(TreeRule):
                 if needed is not None:
                     what, hint = needed
                     message = f"the command requires {what}, but scripts run without arguments"
-                    yield Hit(tree.place(call.args[0], call), message, hint, method.where)
+                    yield Violation(tree.place(call.args[0], call), message, hint, method.where)
 
 
 def _needed(tree: Tree, method: Method, call: cst.Call) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@ import libcst as cst
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.lint.base import TreeRule
-from scripts_tracker.lint.values import Hit
+from scripts_tracker.lint.values import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ class InteractivePrompt(TreeRule):
 
     code = codes.INTERACTIVE_PROMPT
 
-    def check(self, tree: Tree) -> Iterator[Hit]:
+    def check(self, tree: Tree) -> Iterator[Violation]:
         """Yield the calls that wait for a person."""
         if not any(word in tree.text for word in _WORDS):
             return
@@ -60,7 +60,7 @@ class InteractivePrompt(TreeRule):
             if name in _PROMPTS:
                 message = f"{name.removeprefix('builtins.')}() waits for input at a terminal, which a deploy does not have"
                 hint = "Use an option with a default, or a setting."
-                yield Hit(tree.place(call), message, hint, use.where)
+                yield Violation(tree.place(call), message, hint, use.where)
             elif name in _DEBUGGERS:
                 message = f"{name.removeprefix('builtins.')}() stops the script in a debugger"
-                yield Hit(tree.place(call), message, "Remove the call.", use.where)
+                yield Violation(tree.place(call), message, "Remove the call.", use.where)

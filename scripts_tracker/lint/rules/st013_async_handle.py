@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.lint.base import TreeRule
-from scripts_tracker.lint.values import Hit
+from scripts_tracker.lint.values import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,13 +42,13 @@ class AsyncHandle(TreeRule):
 
     code = codes.ASYNC_HANDLE
 
-    def check(self, tree: Tree) -> Iterator[Hit]:
+    def check(self, tree: Tree) -> Iterator[Violation]:
         """Yield the methods that are coroutine functions."""
         if "async" not in tree.text:
             return
         for method in tree.methods("handle"):
             if method.node.asynchronous and _is_unawaited(tree, method):
-                yield Hit(
+                yield Violation(
                     tree.place(method.node),
                     "handle() is async, but Django does not await it",
                     "Make it a plain def, and call async code with asgiref.sync.async_to_sync().",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.values import LOCAL_CLASS, UNBOUND, Ref
 from scripts_tracker.lint.base import TreeRule
-from scripts_tracker.lint.values import Edit, Hit, Where
+from scripts_tracker.lint.values import Edit, Violation, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,10 +46,10 @@ class HandleNoargs(TreeRule):
 
     code = codes.HANDLE_NOARGS
 
-    def check(self, tree: Tree) -> Iterator[Hit]:
+    def check(self, tree: Tree) -> Iterator[Violation]:
         """Yield the tracked methods with this name."""
         for one in self._classes(tree):
-            yield Hit(
+            yield Violation(
                 tree.place(one.methods[_OLD]),
                 "Django no longer calls handle_noargs() (removed in 1.10)",
                 "Rename it to handle(self, *args, **options).",

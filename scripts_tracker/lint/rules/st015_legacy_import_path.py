@@ -11,7 +11,7 @@ from scripts_tracker.analysis.facts.scopes import dotted_name
 from scripts_tracker.analysis.source.trees import in_suites
 from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.file import OURS
-from scripts_tracker.lint.values import Edit, Hit
+from scripts_tracker.lint.values import Edit, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,10 +48,10 @@ class LegacyImportPath(TreeRule):
 
     code = codes.LEGACY_IMPORT_PATH
 
-    def check(self, tree: Tree) -> Iterator[Hit]:
+    def check(self, tree: Tree) -> Iterator[Violation]:
         """Yield the imports from these paths."""
         for node in _imports(tree):
-            yield Hit(
+            yield Violation(
                 tree.place(node),
                 f"{_old_path(node)} is an import path of django-scripts-tracker",
                 "Import tracked_script and required_preceding_script from scripts_tracker. If the script was"

@@ -11,7 +11,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.values import REQUIRED, TRACKED
 from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.lint.base import TreeRule
-from scripts_tracker.lint.values import Edit, Hit, Where
+from scripts_tracker.lint.values import Edit, Violation, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,11 +51,11 @@ class RepeatedDecorator(TreeRule):
 
     code = codes.REPEATED_DECORATOR
 
-    def check(self, tree: Tree) -> Iterator[Hit]:
+    def check(self, tree: Tree) -> Iterator[Violation]:
         """Yield the decorators that repeat an earlier one."""
         for where, first, again in _repeated(tree):
             name = tree.our_name(again.decorator)
-            yield Hit(
+            yield Violation(
                 tree.place(again),
                 f"@{name} is applied to {where.method}() twice",
                 "Remove one of the two.",

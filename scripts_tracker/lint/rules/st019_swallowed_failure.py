@@ -12,7 +12,7 @@ from scripts_tracker.analysis.facts.values import TRACKED
 from scripts_tracker.analysis.source.trees import descendants
 from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.file import Use
-from scripts_tracker.lint.values import Hit
+from scripts_tracker.lint.values import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,26 +70,26 @@ class SwallowedFailure(TreeRule):
 
     code = codes.SWALLOWED_FAILURE
 
-    def check(self, tree: Tree) -> Iterator[Hit]:
+    def check(self, tree: Tree) -> Iterator[Violation]:
         """Yield what hides a failure, and what looks like success."""
         yield from self._swallowed(tree)
         if "exit" in tree.text.lower():
             yield from self._successful_exits(tree)
 
-    def _swallowed(self, tree: Tree) -> Iterator[Hit]:
+    def _swallowed(self, tree: Tree) -> Iterator[Violation]:
         for method in tree.methods("handle"):
             if tree.decorators(method.node, TRACKED):
                 for node in _swallowing(tree, method):
                     message = "this swallows every exception, so a failure is recorded as success"
                     hint = "Raise CommandError, or do not catch the exception."
-                    yield Hit(tree.place(node), message, hint, method.where)
+                    yield Violation(tree.place(node), message, hint, method.where)
 
-    def _successful_exits(self, tree: Tree) -> Iterator[Hit]:
+    def _successful_exits(self, tree: Tree) -> Iterator[Violation]:
         owners = {one.name for lineage in tree.lineages for one in lineage.classes}
         for node, name, use in _exits(tree):
             if name == "os._exit":
                 message = "os._exit() ends the process before anything is recorded"
-                yield Hit(tree.place(node), message, "Raise CommandError, or return.", use.where)
+                yield Violation(tree.place(node), message, "Raise CommandError, or return.", use.where)
             elif (
                 use.where
                 and use.where.owner in owners
@@ -99,7 +99,7 @@ class SwallowedFailure(TreeRule):
             ):
                 message = f"{name}() without an error code is recorded as success"
                 hint = "Use return if the work is done, and raise CommandError if it is not."
-                yield Hit(tree.place(node), message, hint, use.where)
+                yield Violation(tree.place(node), message, hint, use.where)
 
 
 def _exits(tree: Tree) -> Iterator[tuple[cst.BaseExpression, str, Use]]:

@@ -85,14 +85,17 @@ class SilentChange(RunRule):
 def _says_rerun(path: str) -> bool:
     """Whether the file of a script sets ``rerun``."""
     from scripts_tracker.analysis.store.compiling import compiled
-    from scripts_tracker.lint import hits
+    from scripts_tracker.lint import violations
 
     try:
         source = reading.read_bytes(path)
         # A decorator with another name is defined elsewhere, and may set it there.
         if not _DECORATED_HERE.search(source):
             return True
-        return b"rerun" in source and hits.read(compiled(source, hits.QUESTION.function).answer).says_rerun
+        return (
+            b"rerun" in source
+            and violations.read(compiled(source, violations.QUESTION.function).answer).says_rerun
+        )
     except UnreadableSource:
         return True  # deleted in the meantime, or its name cannot be shown: there is nothing to compare
 

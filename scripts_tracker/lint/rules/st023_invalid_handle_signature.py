@@ -10,7 +10,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.source.trees import called
 from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.parsers import DJANGOS, declared
-from scripts_tracker.lint.values import Hit
+from scripts_tracker.lint.values import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,13 +56,13 @@ class InvalidHandleSignature(TreeRule):
 
     code = codes.INVALID_HANDLE_SIGNATURE
 
-    def check(self, tree: Tree) -> Iterator[Hit]:
+    def check(self, tree: Tree) -> Iterator[Violation]:
         """Yield what is wrong with the parameters."""
         for method in tree.methods("handle"):
             if method.is_first and all(_is_transparent(tree, one) for one in method.node.decorators):
                 message, hint = _wrong(tree, method)
                 if message:
-                    yield Hit(tree.place(method.node), message, hint, method.where)
+                    yield Violation(tree.place(method.node), message, hint, method.where)
 
 
 def _is_transparent(tree: Tree, decorator: cst.Decorator) -> bool:

@@ -12,7 +12,7 @@ from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.core.names import nearest
 from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.parsers import DJANGOS, declared, keyword
-from scripts_tracker.lint.values import Hit, Where
+from scripts_tracker.lint.values import Violation, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,7 @@ class UnknownUnlessOption(TreeRule):
 
     code = codes.UNKNOWN_UNLESS_OPTION
 
-    def check(self, tree: Tree) -> Iterator[Hit]:
+    def check(self, tree: Tree) -> Iterator[Violation]:
         """Yield the names that no option has."""
         if "unless" not in tree.text:
             return
@@ -67,7 +67,7 @@ class UnknownUnlessOption(TreeRule):
                 if name not in known | _ALWAYS_THERE:
                     message = f"unless names the option {name!r}, which the command does not have"
                     arg = next(one for one in call.args if one.keyword and one.keyword.value == "unless")
-                    yield Hit(tree.place(arg, call), message, _hint(name, known), where)
+                    yield Violation(tree.place(arg, call), message, _hint(name, known), where)
 
 
 def _unless(tree: Tree, lineage: Lineage) -> Iterator[tuple[Where, cst.Call, str]]:

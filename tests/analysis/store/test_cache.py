@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts_tracker.analysis.facts.values import ANALYSIS_VERSION, FileFacts
+from scripts_tracker.analysis import ANALYSIS_VERSION
+from scripts_tracker.analysis.facts.values import FileFacts
 from scripts_tracker.analysis.store import cache
 from scripts_tracker.analysis.store.cache import FOLDER, Cache
 from tests.waiting import PATIENCE
