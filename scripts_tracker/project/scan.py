@@ -1,7 +1,6 @@
-"""The one door from Django to the analysis: which folders are the project's, and what stands in them.
+"""The only way from Django into the analysis: the folders of the project, the scripts in them, and who a command is.
 
-Imported inside the functions: ``analysis.project``, which brings libcst (0.2 s) the moment a file is new, and the
-values of a whole project, of which the run of one command needs nothing.
+The analysis is imported inside the functions, because a tracked command needs nothing of it.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.store.cache import Cache
     from scripts_tracker.core.values import CommandsDir, Finding, ModuleVersion, ProjectIndex
 
+_OWN_APP = "scripts_tracker"
 _TAIL = ("management", "commands")
 
 
@@ -34,8 +34,8 @@ def cache(root: str | None = None, more: Callable[[], Mapping[str, str]] = dict)
     """The cache in a folder.
 
     Args:
-        root: the folder, the project root by default; empty to keep everything in memory.
-        more: gives further texts by ``cache.key_of``.
+        root: the folder, by default the project root; empty to keep everything in memory.
+        more: gives more texts by ``cache.key_of``.
     """
     from scripts_tracker.analysis.store.cache import Cache
 
@@ -47,7 +47,7 @@ def _package_of(app: AppConfig) -> str:
 
 
 def folder_of(app: AppConfig) -> CommandsDir:
-    """Where an app has its commands, or would have them."""
+    """The folder for the commands of an app, whether or not it exists."""
     from scripts_tracker.core.values import CommandsDir
 
     return CommandsDir(app.label, _package_of(app), os.path.join(app.path, *_TAIL))
@@ -55,11 +55,11 @@ def folder_of(app: AppConfig) -> CommandsDir:
 
 def _is_of_the_project(app: AppConfig) -> bool:
     parts = os.path.normpath(app.path).split(os.sep)
-    return app.name != __package__ and not any(part in INSTALLED for part in parts)
+    return app.name != _OWN_APP and not any(part in INSTALLED for part in parts)
 
 
 def _named_folder(path: str) -> CommandsDir:
-    """A folder that the settings name: an app's own, or one that only the settings know."""
+    """A folder that the settings name: that of an app, or another."""
     for app in apps.get_app_configs():
         folder = folder_of(app)
         if os.path.normpath(folder.path) == path:
@@ -74,7 +74,7 @@ def _named_folder(path: str) -> CommandsDir:
 
 
 def commands_dirs() -> tuple[CommandsDir, ...]:
-    """The folders to scan: COMMANDS_DIRS, else ``management/commands`` of every app of the project."""
+    """The folders to scan: COMMANDS_DIRS, or ``management/commands`` of each app of the project."""
     named = conf.commands_dirs()
     if named is not None:
         return tuple(_named_folder(path) for path in named)
@@ -83,7 +83,7 @@ def commands_dirs() -> tuple[CommandsDir, ...]:
 
 
 def is_scanned(app: AppConfig) -> bool:
-    """Whether scripts of this app are tracked, or would be."""
+    """Whether the commands of an app are scanned."""
     if conf.commands_dirs() is None:
         return _is_of_the_project(app)
     path = os.path.normpath(folder_of(app).path)
@@ -112,7 +112,7 @@ def scan(cache: Cache | None = None) -> ProjectIndex:
 
 
 def watched_modules(names: Sequence[str]) -> tuple[ModuleVersion, ...]:
-    """The modules of these dotted names as they are now, found where a check finds them."""
+    """The modules with these dotted names, as they are now."""
     from scripts_tracker.analysis.findings import Findings
     from scripts_tracker.analysis.linking.arguments import WatchReader
     from scripts_tracker.analysis.linking.modules import FactsLoader, Finder
@@ -127,10 +127,10 @@ def _import_roots() -> tuple[str, ...]:
 
 
 def lint() -> list[Finding]:
-    """What the lint says of the project, with the labels and folders of the app registry; cached as by the lint itself.
+    """The findings of the lint, with the labels and folders of the app registry, and with the lint's own cache.
 
     Raises:
-        WrongUseError: [tool.scripts_tracker] in pyproject.toml is not understood.
+        WrongUseError: [tool.scripts_tracker] in pyproject.toml is invalid.
     """
     from scripts_tracker.lint import config, layout
     from scripts_tracker.lint.engine import Session
@@ -150,7 +150,7 @@ def lint() -> list[Finding]:
 
 
 def facts_of(source: bytes) -> FileFacts:
-    """The facts of one file's bytes; raises UnreadableSource for what cannot be analysed."""
+    """The facts of one file; raises UnreadableSource if it cannot be parsed."""
     # This imports libcst, which takes 0.2 s.
     from scripts_tracker.analysis.facts.extraction import extract
 
@@ -158,7 +158,7 @@ def facts_of(source: bytes) -> FileFacts:
 
 
 def script_of_module(module_name: str) -> ScriptId:
-    """Who the command in this module is, by the app registry, else by the folder that holds ``management``.
+    """The id of the command in a module, by the app registry, or by the folder that contains ``management``.
 
     Args:
         module_name: dotted, such as ``shop.management.commands.fix_totals``.
@@ -179,20 +179,18 @@ def module_of(script_id: ScriptId, path: str) -> str:
     """The dotted module of a script's file, the inverse of ``script_of_module``.
 
     Args:
-        script_id: who the script is.
-        path: its file as reports show it.
+        script_id: the script.
+        path: its file, as reports show it.
     """
     folder = os.path.dirname(absolute_path(path))
     for known in commands_dirs():
-        if known.app_label == script_id.app_label and os.path.normpath(known.path) == os.path.normpath(
-            folder
-        ):
+        if (known.app_label, os.path.normpath(known.path)) == (script_id.app_label, os.path.normpath(folder)):
             return f"{known.package}.{script_id.name}"
     return f"{script_id.app_label}.{'.'.join(_TAIL)}.{script_id.name}"
 
 
 def shown_path(path: str) -> str:
-    """A file's path as reports show it: posix, relative to the project root where it lies in it."""
+    """The path of a file for reports: posix, and relative to the project root if it is in it."""
     root = conf.base_dir()
     inside = os.path.relpath(path, root) if path.startswith(os.path.join(root, "")) else path
     return inside.replace(os.sep, "/")
@@ -204,12 +202,12 @@ def absolute_path(shown: str) -> str:
 
 
 def file_exists(shown: str) -> bool:
-    """Whether the file that reports show by this path is there."""
+    """Whether the file with this path in reports exists."""
     return bool(shown) and os.path.exists(absolute_path(shown))
 
 
 class Identity(NamedTuple):
-    """A running script: who it is, its file as reports show it, and the file itself."""
+    """A running script: its id, its file as reports show it, and its absolute file."""
 
     id: ScriptId
     path: str
@@ -221,7 +219,7 @@ def _is_command_module(name: str) -> bool:
 
 
 def _offering(command_class: type) -> list[ModuleType]:
-    """The loaded command modules whose ``Command`` is this very class, the defining one first."""
+    """The loaded command modules whose ``Command`` is this class; the one that defines it is the first."""
     found = [
         module
         for name, module in list(sys.modules.items())
@@ -231,8 +229,8 @@ def _offering(command_class: type) -> list[ModuleType]:
 
 
 def _called_name() -> str | None:
-    """The command name that the nearest caller in Django was given; None for a direct call of handle()."""
-    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - Django hands the name to nobody below
+    """The command name that Django was given for this call; None for a direct call of handle()."""
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - Django passes the name to nothing below
     while frame is not None:
         if frame.f_code is BaseCommand.run_from_argv.__code__:
             return str(frame.f_locals["argv"][1])
@@ -255,10 +253,10 @@ def _module_of(command: object) -> ModuleType:
 
 
 def identify(command: object) -> Identity:
-    """Who the script behind a command object is.
+    """The script that a command object belongs to.
 
-    Two command files may offer one class (``from shop.base import Command``); then the name under
-    which Django was asked for the command decides.
+    If several command files have the same class (``from shop.base import Command``), the name that Django was given
+    decides.
     """
     module = _module_of(command)
     file = os.path.abspath(module.__file__ or "")
