@@ -114,7 +114,7 @@ def _start(
 def _perform(
     call: HandleCall, script_id: ScriptId, start: Start, options: ScriptOptions, planned: PlannedRun | None
 ) -> Any:
-    lease = contextlib.nullcontext() if start.is_rehearsal else heartbeat(start.run)
+    lease = contextlib.nullcontext() if start.is_dry_run else heartbeat(start.run)
     with _set(_around, _around.get() | {start.run.pk}), _captured(call.command) as output, lease:
         return Attempt(call, script_id, start, options.atomic, planned, output).perform()
 

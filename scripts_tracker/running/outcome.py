@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("scripts_tracker")
 
 INTERRUPTED: Final = "interrupted"
-"""How the reason of an attempt begins that Ctrl-C or SIGTERM ended: whoever waited for it may try again at once."""
+"""How the reason of an attempt begins that Ctrl-C or SIGTERM ended: another process may try again at once."""
 
 
 class Unrecorded(CommandError):

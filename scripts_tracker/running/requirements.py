@@ -135,7 +135,7 @@ def _what_to_run(missing: Missing, by_id: Statuses) -> str:
 
 # Before a migration.
 
-# What migrate fills by itself, in a database that nobody has used.
+# What migrate fills by itself, in an unused database.
 _FILLED_BY_MIGRATE: Final = frozenset({"contenttypes", "sites", "scripts_tracker"})
 _PERMISSIONS: Final = "auth.permission"
 

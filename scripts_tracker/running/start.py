@@ -60,14 +60,14 @@ class Start(NamedTuple):
     inside: bool
 
     @property
-    def is_rehearsal(self) -> bool:
+    def is_dry_run(self) -> bool:
         """Whether this is a dry run: it changes nothing that counts, so it holds nothing."""
         return self.reason == _DRY_RUN
 
     @property
     def kind(self) -> str:
         """Run or rehearsal."""
-        return "rehearsal" if self.is_rehearsal else "run"
+        return "rehearsal" if self.is_dry_run else "run"
 
 
 def record_start(
@@ -82,10 +82,10 @@ def record_start(
     """
     inside = database.is_in_transaction() or conf.is_under_test()
     database.join_transaction()
-    is_rehearsal = any(call.options.get(name) for name in options.unless)
-    reason = _DRY_RUN if is_rehearsal else _why_not_applied(call, identity)
+    is_dry_run = any(call.options.get(name) for name in options.unless)
+    reason = _DRY_RUN if is_dry_run else _why_not_applied(call, identity)
     given = redaction.arguments_to_json(call.args, call.options, conf.tracker_settings().secret_pattern)
-    facts = versions.run_metadata("rehearsal" if is_rehearsal else "run", given=given)
+    facts = versions.run_metadata("rehearsal" if is_dry_run else "run", given=given)
     if options.watch:
         from scripts_tracker.core import watches  # few scripts watch anything
         from scripts_tracker.project import scan

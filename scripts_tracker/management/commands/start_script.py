@@ -50,8 +50,8 @@ class Command(TrackerCommand):
         text = scaffold.render(made, _read_template())
         for path in scaffold.write(os.path.join(folder.path, f"{script_id.name}.py"), text):
             self.write(f"created {scan.shown_path(path)}")
-        rehearsal = f"run_scripts {script_id} --plan" if made.requires else f"{script_id.name} --dry-run"
-        self.write(f"Fill it in, then run it: manage.py {rehearsal}")
+        command = f"run_scripts {script_id} --plan" if made.requires else f"{script_id.name} --dry-run"
+        self.write(f"Fill it in, then run it: manage.py {command}")
         return 0
 
 
