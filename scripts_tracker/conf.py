@@ -138,13 +138,12 @@ _KEYS: Mapping[str, Kind] = {
         '"default"',
     ),
 }
-_PATHS = Kind(_are((str, os.PathLike)), "a list of folders", '["shop/management/commands"]')
-_NAMES = Kind(_are(str), "a tuple of file names", '("__init__.py",)')
-_PREFIXES = Kind(lambda value: isinstance(value, str) or _are(str)(value), "a tuple of prefixes", '("tmp_",)')
 _TOP_LEVEL: Mapping[str, Kind] = {
-    "COMMANDS_DIRS": _PATHS,
-    "IGNORED_FILES": _NAMES,
-    "IGNORED_CMD_PREFIXES": _PREFIXES,
+    "COMMANDS_DIRS": Kind(_are((str, os.PathLike)), "a list of folders", '["shop/management/commands"]'),
+    "IGNORED_FILES": Kind(_are(str), "a tuple of file names", '("__init__.py",)'),
+    "IGNORED_CMD_PREFIXES": Kind(
+        lambda value: isinstance(value, str) or _are(str)(value), "a tuple of prefixes", '("tmp_",)'
+    ),
     "CHECK_SCRIPT_GIT_STATUS": _BOOL,
 }
 _LONGEST = 100  # characters of a wrong value that a message shows
@@ -177,7 +176,7 @@ def commands_dirs() -> tuple[str, ...] | None:
     if given is None:
         return None
     found = []
-    for entry in given:  # type: ignore[attr-defined]  # _PATHS has accepted it
+    for entry in given:  # type: ignore[attr-defined]  # accepted by _top_level
         candidates = [os.path.normpath(os.path.join(base, entry)) for base in (base_dir(), os.getcwd())]
         found.append(next((path for path in candidates if os.path.isdir(path)), candidates[0]))
     return tuple(dict.fromkeys(found))
@@ -185,13 +184,13 @@ def commands_dirs() -> tuple[str, ...] | None:
 
 def ignored_files() -> frozenset[str]:
     """``IGNORED_FILES``: names of files, compared in lower case."""
-    return frozenset(_top_level("IGNORED_FILES", ("__init__.py",)))  # type: ignore[call-overload,no-any-return]  # _NAMES has accepted it
+    return frozenset(_top_level("IGNORED_FILES", ("__init__.py",)))  # type: ignore[call-overload,no-any-return]  # as above
 
 
 def ignored_prefixes() -> tuple[str, ...]:
     """``IGNORED_CMD_PREFIXES``: starts of file names, compared in lower case."""
     given = _top_level("IGNORED_CMD_PREFIXES", ())
-    return (given,) if isinstance(given, str) else tuple(given)  # type: ignore[arg-type]  # _PREFIXES has accepted it
+    return (given,) if isinstance(given, str) else tuple(given)  # type: ignore[arg-type]  # as above
 
 
 def checks_git_status() -> bool:

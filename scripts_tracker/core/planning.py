@@ -13,7 +13,7 @@ from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnknownScript
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import ScriptId
@@ -197,7 +197,7 @@ def choose(
     Raises:
         UnknownScript: no script has such a name or tag, or a named one does not have the tag.
     """
-    _validate_tags(tags, {tag for status in by_id.values() for tag in status.tags})
+    _validate_tags(tags, by_id.values())
     named = [by_id[one] for one in (names.resolve_all(wanted, by_id.keys()) if wanted else by_id)]
     pool = [status for status in named if not tags or set(tags).intersection(status.tags)]
     if wanted and len(pool) < len(named):
@@ -217,11 +217,11 @@ def choose(
     )
 
 
-def _validate_tags(wanted: Iterable[str], known: Collection[str]) -> None:
+def _validate_tags(wanted: Iterable[str], statuses: Iterable[ScriptStatus]) -> None:
+    known = {tag for status in statuses for tag in status.tags}
     for tag in wanted:
         if tag not in known:
             near = names.nearest(tag, known)
             tags = f"the tags are: {', '.join(sorted(known))}" if known else "no script has a tag"
-            raise UnknownScript(
-                f"no tracked script has the tag {tag!r}; {f'did you mean {near}?' if near else tags}"
-            )
+            hint = f"did you mean {near}?" if near else tags
+            raise UnknownScript(f"no tracked script has the tag {tag!r}; {hint}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scripts_tracker.core import watches
 from scripts_tracker.core.tuples import NamedTuple
-from scripts_tracker.core.values import Fingerprint
+from scripts_tracker.core.values import Fingerprint, ScriptRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
         RunRecord,
         ScriptDefinition,
         ScriptId,
-        ScriptRecord,
     )
 
 
@@ -116,39 +115,35 @@ class ScriptStatus(NamedTuple):
 
 
 class Case(NamedTuple):
-    """What the decision table looks at: file, record, and the id of a gone script with the same fingerprint."""
+    """What the decision table looks at: file, record (an empty one if the ledger has none), and where the file came from."""
 
     definition: ScriptDefinition
-    record: ScriptRecord | None
+    record: ScriptRecord
     moved_from: ScriptId | None = None
 
     @property
     def is_applied(self) -> bool:
         """Whether any version of the script is applied."""
-        return self.record is not None and self.record.applied is not None
+        return self.record.applied is not None
 
     @property
     def is_same(self) -> bool:
         """Whether file and watched modules are what was applied last."""
         definition, record = self.definition, self.record
-        return (
-            record is not None
-            and is_same_code(definition, record)
-            and not watches.changed(definition.watches, record.applied_watched)
+        return is_same_code(definition, record) and not watches.changed(
+            definition.watches, record.applied_watched
         )
 
     @property
     def was_applied_before(self) -> bool:
         """Whether this version was applied at any time."""
-        definition, record = self.definition, self.record
-        return record is not None and not record.applied_before.isdisjoint(
-            {definition.fingerprint, Fingerprint.of_bytes(definition.content_digest)}
-        )
+        versions = {self.definition.fingerprint, Fingerprint.of_bytes(self.definition.content_digest)}
+        return not self.record.applied_before.isdisjoint(versions)
 
     @property
     def last_attempt_failed(self) -> bool:
         """Whether the last attempt failed, with file and watched modules as they are now."""
-        definition, run = self.definition, self.record.last_run if self.record else None
+        definition, run = self.definition, self.record.last_run
         if run is None or run.outcome != "failed" or watches.changed(definition.watches, run.watched):
             return False
         return run.version == definition.fingerprint or run.content_digest == definition.content_digest
@@ -156,20 +151,19 @@ class Case(NamedTuple):
     @property
     def is_unreadable(self) -> bool:
         """Whether the file or a watched module cannot be parsed, so that changes in it cannot be seen."""
-        definition = self.definition
-        return definition.fingerprint is None or bool(watches.unreadable(definition.watches))
+        return self.definition.fingerprint is None or bool(watches.unreadable(self.definition.watches))
 
     @property
     def never_ended(self) -> bool:
         """Whether the last attempt has no recorded end: its row says running, or lost."""
-        run = self.record.last_run if self.record else None
+        run = self.record.last_run
         return run is not None and run.outcome in {"running", "lost"}
 
 
 # The first row that holds decides.
 DECISIONS: Sequence[tuple[State, Callable[[Case], bool]]] = (
     (State.UNREADABLE, lambda case: case.is_unreadable),
-    (State.RUNNING, lambda case: case.record is not None and case.record.lease_live),
+    (State.RUNNING, lambda case: case.record.lease_live),
     (State.LOST, lambda case: case.never_ended),
     (State.FAILED, lambda case: case.last_attempt_failed),
     (State.MOVED, lambda case: not case.is_applied and case.moved_from is not None),
@@ -241,7 +235,7 @@ def statuses(
         definition, record = by_id.get(script_id), records.get(script_id)
         if definition is not None:
             moved_from = _origin(definition, gone)
-            state = decide(Case(definition, record, moved_from))
+            state = decide(Case(definition, record or ScriptRecord(script_id, ""), moved_from))
             moved_from = moved_from if state is State.MOVED else None
             result.append(ScriptStatus(script_id, state, definition, record, moved_from))
         elif record is not None and record.applied is not None:
