@@ -14,8 +14,8 @@ from django.db import Error, connections
 from django.db.models.signals import post_migrate
 
 from scripts_tracker import conf
-from scripts_tracker.core.events import NOT_STARTED
 from scripts_tracker.core.text import encodable
+from scripts_tracker.core.values import NOT_STARTED
 from scripts_tracker.ledger import database
 from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import terminal, text

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import RunRecord
 
-NOT_STARTED = 2
-"""The exit code of a command that tried nothing: wrong use, an unknown script, a ledger that cannot be used."""
-
 
 class StepOutcome(Enum):
     """How a step ends: its name in events, a phrase for sentences, and the heading that counts it in the summary."""

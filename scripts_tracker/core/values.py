@@ -22,6 +22,9 @@ ALGORITHM: Final = "st1"
 INSTALLED: Final = ("site-packages", "dist-packages")
 """Folders of installed packages, which are never part of the project."""
 
+NOT_STARTED: Final = 2
+"""The exit code of a command that tried nothing: wrong use, an unknown script, a ledger that cannot be used."""
+
 Place = tuple[int, int]
 """A 1-based line and column."""
 

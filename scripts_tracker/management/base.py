@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
-from scripts_tracker.core.events import NOT_STARTED
 from scripts_tracker.core.text import encodable
+from scripts_tracker.core.values import NOT_STARTED
 from scripts_tracker.exceptions import ScriptsTrackerError
 from scripts_tracker.ledger import database
 from scripts_tracker.reporting import terminal
