@@ -57,7 +57,7 @@ class Findings:
         """Keep the finding that a file cannot be analysed."""
         shown = self.shown(path)
         message = f"the file cannot be analysed: {error.reason}"
-        hint = f"Mend the file: `python -m py_compile {shown}` tells what Python makes of it."
+        hint = f"Fix the file; `python -m py_compile {shown}` shows the error."
         self.add(Location(shown, error.line, error.column), codes.UNREADABLE_FILE, message, hint)
 
     def location(self, path: str, place: Place = (1, 1)) -> Location:

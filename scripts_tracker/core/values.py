@@ -170,7 +170,7 @@ class RunRecord(NamedTuple):
         kind: run, rehearsal, mark or unmark.
         outcome: running, succeeded, failed or lost.
         version: the fingerprint of the file when it began.
-        process: tells apart processes with the same ``pid``.
+        process: distinguishes processes with the same ``pid``.
         reason: in a line, what failed, or why a success does not count.
         applies: whether the version is applied because of this row.
         watched: the watched modules when it began.

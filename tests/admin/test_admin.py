@@ -411,7 +411,7 @@ def test_the_page_names_the_watched_modules_that_changed(shop: Callable[..., Pat
     module.write_text("RATE = 19\n")
     page = text_of(ada, f"{LIST}shop.first/change/").partition("What changed</h2>")[2]
     assert "shop.pricing, which it watches, changed. The ledger does not store watched modules" in page
-    assert "own file: The two are the same, byte for byte." in page
+    assert "own file: No changes: the files are identical." in page
 
 
 def test_the_page_says_that_no_source_is_stored(

@@ -113,7 +113,7 @@ def test_a_diff_without_lines_names_the_modules_that_made_it_modified(
     assert (found["text"], found["changed_modules"]) == ("", ["shop.pricing"])
     assert found["note"] == (
         "shop.pricing, which it watches, changed. The ledger does not store watched modules; git has their changes."
-        " The script's own file: The two are the same, byte for byte."
+        " The script's own file: No changes: the files are identical."
     )
     text = shop.manage("show_script", "fix", "--diff", *options).out
     assert "shop.pricing, which it watches, changed." in text

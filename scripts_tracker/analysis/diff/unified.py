@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.diff.alignment import Row
     from scripts_tracker.analysis.source.parsing import ParsedSource
 
-IDENTICAL: Final = "The two are the same, byte for byte."
+IDENTICAL: Final = "No changes: the files are identical."
 ONLY_LAYOUT: Final = (
     "The code is the same: only formatting, comments, docstrings or the order of imports differ."
     " To see that: --raw"
@@ -28,7 +28,7 @@ _SCOPE_WIDTH: Final = 60
 
 
 class Difference(NamedTuple):
-    """What is to be said of two sources.
+    """The differences between two sources.
 
     Attributes:
         lines: a unified diff; its first two lines name the sources. Empty where there is no difference.
@@ -98,12 +98,12 @@ def _of_code(
     try:
         rows = alignment.rows(parsed[0].text, parsed[1].text, reads_docstrings=reads_docstrings)
     except SyntaxError as error:
-        return _raw(old, new, names, context, f"this Python does not read one of them ({error.msg})")
+        return _raw(old, new, names, context, f"this Python cannot parse one of the files ({error.msg})")
     except (RecursionError, MemoryError, ValueError):
-        return _raw(old, new, names, context, "one of them is nested too deeply to be taken apart")
+        return _raw(old, new, names, context, "one of the files is nested too deeply")
     lines = tuple(_hunks(rows, context))
-    if not lines:  # the fingerprint decides: what it tells apart is never shown as the same
-        return _raw(old, new, names, context, "the lines of code could not be told apart")
+    if not lines:  # the fingerprint decides: what it distinguishes is never shown as equal
+        return _raw(old, new, names, context, "a comparison by lines of code shows no difference")
     return Difference((*_head(names), *lines), LEFT_OUT)
 
 
@@ -145,9 +145,9 @@ def _raw(old: bytes, new: bytes, names: tuple[str, str], context: int, reason: s
     one, other = (_lines(source) for source in (old, new))
     diff = difflib.unified_diff(one, other, n=context, lineterm="")
     lines = [line for place, line in enumerate(diff) if place > 1]  # the names are ours, without their tabs
-    note = f"This is the raw diff, as {reason}." if reason else ""
+    note = f"Showing a raw diff because {reason}." if reason else ""
     if not lines:
-        # Not the same bytes all the same: a script is modified by that where nothing better can be compared.
+        # The bytes differ, which makes a script modified if only bytes can be compared.
         return Difference((), ONLY_ENCODING, is_raw=True)
     return Difference(
         (*_head(names), *(line for text in lines for line in text.split("\n"))), note, is_raw=True

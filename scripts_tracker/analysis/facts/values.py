@@ -27,7 +27,7 @@ STAR: Final = "*"
 INSIDE: Final = ":"
 """Parts the module that a ``from`` import names from what it takes out of it: ``shop.base:Command``."""
 MAX_TEXT: Final = 10_000
-"""Longer texts are cut: nobody reads them in a list of scripts."""
+"""Longer texts are cut; a list of scripts has no room for them."""
 
 
 # Named tuples equal each other where their fields are equal: ``kind`` parts a name from a text that is spelled like it.

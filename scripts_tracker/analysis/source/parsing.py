@@ -196,7 +196,7 @@ def _syntax_error(message: str, text: str) -> UnreadableSource:
 
 
 def _last_character(text: str, line: int, column: int) -> Place:
-    """Where the offending token ends; a line break ends at the start of the next line, where nothing is to be seen."""
+    """Where the offending token ends; a line break ends at the start of the next line, where there is nothing to see."""
     if column > 0 or line < 2:  # noqa: PLR2004 - there is no line before the first
         return line, max(column, 1)
     before = text.split("\n", line - 1)[line - 2]
