@@ -1,4 +1,4 @@
-"""Where findings are gathered, and how places in files become locations."""
+"""Where findings are gathered, and how paths become locations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Findings:
-    """Gathers findings, each once.
+    """Gathers findings, each once; iterates over them in their order.
 
     Args:
         root: the absolute folder that paths are shown relative to.
@@ -25,53 +25,50 @@ class Findings:
 
     def __init__(self, root: str) -> None:
         self._root = os.path.normpath(root)
-        self._found: set[Finding] = set()
+        self._findings: set[Finding] = set()
         self._recorded: set[Finding] = set()
         self._shown: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Finding]:
-        return iter(sorted(self._found))
+        return iter(sorted(self._findings))
 
-    def add(self, location: Location, code: str, message: str, hint: str, *, fixable: bool = False) -> None:
-        """Keep a finding."""
-        self.take([Finding(location, code, message, hint, fixable)])
-
-    def take(self, findings: Iterable[Finding]) -> None:
-        """Keep further findings."""
+    def update(self, findings: Iterable[Finding]) -> None:
+        """Add several findings."""
         for finding in findings:
-            self._found.add(finding)
+            self._findings.add(finding)
             self._recorded.add(finding)
 
-    @contextmanager
-    def recorded(self) -> Iterator[set[Finding]]:
-        """Those that are kept meanwhile, also where they were kept before."""
-        self._recorded = set()
-        yield self._recorded
-        self._recorded = set()
+    def add(self, location: Location, code: str, message: str, hint: str, *, fixable: bool = False) -> None:
+        """Add a finding at a location."""
+        self.update([Finding(location, code, message, hint, fixable)])
 
     def report(self, path: str, place: Place, code: str, message: str, hint: str) -> None:
-        """Keep a finding at a place in a file."""
+        """Add a finding at a place in a file."""
         self.add(self.location(path, place), code, message, hint)
 
     def unreadable(self, path: str, error: UnreadableSource) -> None:
-        """Keep the finding that a file cannot be analysed."""
-        shown = self.shown(path)
+        """Add the finding that a file cannot be analysed."""
         message = f"the file cannot be analysed: {error.reason}"
-        hint = f"Fix the file; `python -m py_compile {shown}` shows the error."
-        self.add(Location(shown, error.line, error.column), codes.UNREADABLE_FILE, message, hint)
+        hint = f"Fix the file; `python -m py_compile {self.shown(path)}` shows the error."
+        self.report(path, (error.line, error.column), codes.UNREADABLE_FILE, message, hint)
+
+    @contextmanager
+    def recorded(self) -> Iterator[set[Finding]]:
+        """The findings that are added meanwhile, those included that were added before."""
+        self._recorded = set()
+        yield self._recorded
+        self._recorded = set()
 
     def location(self, path: str, place: Place = (1, 1)) -> Location:
         """A place in a file."""
         return Location(self.shown(path), *place)
 
     def shown(self, path: str) -> str:
-        """A path as people see it: relative to the root where it lies in it, else absolute; posix."""
+        """A path as people see it: posix, relative to the root where it is below it, else absolute."""
         if path not in self._shown:
-            self._shown[path] = self._relative(path)
+            normal = os.path.normpath(path)
+            if normal.startswith(os.path.join(self._root, "")):
+                normal = os.path.relpath(normal, self._root)
+            shown = normal.replace(os.sep, "/")
+            self._shown[path] = shown.encode("utf-8", "replace").decode("utf-8")
         return self._shown[path]
-
-    def _relative(self, path: str) -> str:
-        normal = os.path.normpath(path)
-        if normal.startswith(os.path.join(self._root, "")):
-            normal = os.path.relpath(normal, self._root)
-        return normal.replace(os.sep, "/").encode("utf-8", "replace").decode("utf-8")

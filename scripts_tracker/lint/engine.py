@@ -72,8 +72,8 @@ def project_findings(
     linker = Linker(files, finder, kept, findings, QUESTION)
     index = linker.index(cached.inputs if _are_known(cached.inputs, violations) else None)
     found = _RuleFindings(files, index, linker, violations, findings)
-    findings.take(found.by_files())
-    findings.take(found.by_project())
+    findings.update(found.by_files())
+    findings.update(found.by_project())
     comments = Comments(
         request.root, {one.location.path: violations.of(one.content_digest) for one in found.scripts}
     )

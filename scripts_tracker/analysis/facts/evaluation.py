@@ -23,7 +23,6 @@ from scripts_tracker.analysis.facts.values import (
     Values,
     cleaned,
     dotted,
-    first_name,
     is_storable,
     last_name,
 )
@@ -163,7 +162,7 @@ class Evaluator:
 
 def is_foreign(path: str) -> bool:
     """Whether a path leads to Django or the standard library, which do not use our decorators."""
-    return first_name(path) in _FOREIGN
+    return dotted(path).partition(".")[0] in _FOREIGN
 
 
 def _may_be_ours(value: Value) -> bool:

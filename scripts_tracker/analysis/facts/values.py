@@ -1,22 +1,26 @@
-"""What one file says by itself, as plain values that are kept by the digest of the file's bytes."""
+"""What one file says by itself, as plain values that are stored as JSON by the digest of the file's bytes."""
 
 from __future__ import annotations
 
 import json
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from scripts_tracker.analysis import ANALYSIS_VERSION
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ALGORITHM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from scripts_tracker.core.values import Place
 
-Scalar = str | bool | int | None
-Constant = Scalar | tuple[Scalar, ...]
+COMMAND: Final = "Command"
+"""The class that Django looks for in the file of a command."""
+HANDLES: Final = ("handle", "handle_noargs")
+"""The methods in which Django runs a command."""
+TRACKED: Final = "tracked_script"
+REQUIRED: Final = "required_preceding_script"
 
 UNBOUND: Final = "?"
 """Starts the path of a name that the file never binds: ``?name``."""
@@ -25,17 +29,43 @@ LOCAL_CLASS: Final = "#"
 STAR: Final = "*"
 """Starts the part of a path that came through a star import: ``shop.base:*Command``."""
 INSIDE: Final = ":"
-"""Parts the module that a ``from`` import names from what it takes out of it: ``shop.base:Command``."""
+"""Separates the module of a ``from`` import from what is imported: ``shop.base:Command``."""
+
+
+def dotted(path: str) -> str:
+    """A path as people write it."""
+    return path.replace(INSIDE, ".").replace(STAR, "").lstrip(UNBOUND)
+
+
+def last_name(path: str) -> str:
+    """The last name of a path."""
+    return dotted(path).rpartition(".")[2]
+
+
 MAX_TEXT: Final = 10_000
 """Longer texts are cut; a list of scripts has no room for them."""
 
 
-# Named tuples equal each other where their fields are equal: ``kind`` parts a name from a text that is spelled like it.
+def is_storable(content: str) -> bool:
+    """Whether every database stores this text as it is: no NUL, no half of a character pair, not too long."""
+    return len(content) <= MAX_TEXT and content == cleaned(content)
+
+
+def cleaned(content: str) -> str:
+    """A text for people to read, bounded, with what databases and terminals refuse replaced."""
+    return content[:MAX_TEXT].replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+Scalar = str | bool | int | None
+Constant = Scalar | tuple[Scalar, ...]
+
+
+# Named tuples are equal where their fields are: ``kind`` distinguishes a name from a text with the same spelling.
 class Ref(NamedTuple):
     """Something named elsewhere.
 
-    The path is dotted as in an import statement (``shop.base``, ``..base:Command``), or starts with
-    one of the signs above.
+    The path is dotted as in an import statement (``shop.base``, ``..base:Command``), or starts with one of the
+    signs above.
     """
 
     path: str
@@ -50,7 +80,7 @@ class Const(NamedTuple):
 
 
 class Opaque(NamedTuple):
-    """Something that only running the code could tell."""
+    """Something that is known only when the code runs."""
 
     kind: Literal["opaque"] = "opaque"
 
@@ -65,7 +95,7 @@ class Argument(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A call, where its function is known by name."""
+    """A call of a function that is known by name."""
 
     function: Values
     arguments: tuple[Argument, ...]
@@ -74,120 +104,13 @@ class Call(NamedTuple):
 
 Value = Ref | Const | Call | Opaque
 Values = tuple[Value, ...]
-"""What a name may be where branches of the code disagree, the likeliest first."""
+"""What a name may be, several where branches of the code disagree, the likeliest first."""
 
 OPAQUE: Final[Values] = (Opaque(),)
 
 
-def encode(values: Values) -> list[Any]:
-    """The values as JSON."""
-    return [_encode_one(value) for value in values]
-
-
-def _encode_one(value: Value) -> list[Any]:
-    if isinstance(value, Ref):
-        return ["ref", value.path]
-    if isinstance(value, Const):
-        return ["const", value.value]
-    if isinstance(value, Call):
-        arguments = [[encode(one.values), list(one.place), one.keyword, one.star] for one in value.arguments]
-        return ["call", encode(value.function), arguments, list(value.place)]
-    return ["opaque"]
-
-
-def decode(data: object) -> Values:
-    """The inverse of ``encode``; raises ValueError for anything else."""
-    return tuple(_decode_one(item) for item in items(data))
-
-
-def _decode_one(data: object) -> Value:
-    kind, *rest = items(data)
-    if kind == "ref" and len(rest) == 1:
-        return Ref(text(rest[0]))
-    if kind == "const" and len(rest) == 1:
-        return Const(_constant(rest[0]))
-    if kind == "call":
-        function, arguments, where = rest
-        return Call(decode(function), tuple(_decode_argument(one) for one in items(arguments)), place(where))
-    if kind == "opaque" and not rest:
-        return Opaque()
-    raise ValueError(f"{kind!r} is no kind of value")
-
-
-def _decode_argument(data: object) -> Argument:
-    values, where, keyword, star = items(data)
-    return Argument(decode(values), place(where), None if keyword is None else text(keyword), text(star))
-
-
-def _constant(data: object) -> Constant:
-    if isinstance(data, list | tuple):
-        return tuple(_scalar(item) for item in data)
-    return _scalar(data)
-
-
-def _scalar(data: object) -> Scalar:
-    if data is None or isinstance(data, str | int):
-        return data
-    raise ValueError(f"{data!r} is no constant")
-
-
-def items(data: object) -> tuple[Any, ...]:
-    """A JSON list; raises ValueError for anything else."""
-    if isinstance(data, list | tuple):
-        return tuple(data)
-    raise ValueError(f"a list was expected, not {data!r}")
-
-
-def text(data: object) -> str:
-    """A JSON string; raises ValueError for anything else."""
-    if isinstance(data, str):
-        return data
-    raise ValueError(f"a string was expected, not {data!r}")
-
-
-def place(data: object) -> Place:
-    """A line and a column; raises ValueError for anything else."""
-    line, column = items(data)
-    if type(line) is int and type(column) is int and line > 0 and column > 0:
-        return line, column
-    raise ValueError(f"{data!r} is no line and column")
-
-
-def is_storable(content: str) -> bool:
-    """Whether every database keeps this text: no NUL, no half of a character pair, no novel."""
-    return len(content) <= MAX_TEXT and content == cleaned(content)
-
-
-def cleaned(content: str) -> str:
-    """A text for people to read, bounded, with what databases and terminals refuse replaced."""
-    return content[:MAX_TEXT].replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
-
-
-def dotted(path: str) -> str:
-    """A path as people write it."""
-    return path.replace(INSIDE, ".").replace(STAR, "").lstrip(UNBOUND)
-
-
-def first_name(path: str) -> str:
-    """The first name of a path."""
-    return dotted(path).partition(".")[0]
-
-
-def last_name(path: str) -> str:
-    """The last name of a path."""
-    return dotted(path).rpartition(".")[2]
-
-
-COMMAND: Final = "Command"
-"""The class that Django looks for in a file of a command."""
-TRACKED: Final = "tracked_script"
-REQUIRED: Final = "required_preceding_script"
-HANDLES: Final = ("handle", "handle_noargs")
-"""The methods in which Django runs a command."""
-
-
 class Decoration(NamedTuple):
-    """Something applied to a method or another object, and where."""
+    """What decorates a method or another object, and where."""
 
     values: Values
     place: Place
@@ -255,18 +178,8 @@ class FileFacts(NamedTuple):
 
     def to_text(self) -> str:
         """The facts as JSON, after the version of the analysis and the algorithm of the fingerprint."""
-        return json.dumps([ANALYSIS_VERSION, ALGORITHM, self._to_json()], separators=(",", ":"))
-
-    def _to_json(self) -> dict[str, Any]:
-        return {
-            "fingerprint": self.fingerprint,
-            "command": None if self.command is None else list(self.command),
-            "doc": self.doc,
-            "names": {name: encode(values) for name, values in self.names.items()},
-            "stars": list(self.stars),
-            "classes": [_class_to_json(one) for one in self.classes],
-            "misplaced_uses": [_decoration_to_json(one) for one in self.misplaced_uses],
-        }
+        content = [ANALYSIS_VERSION, ALGORITHM, self._asdict()]
+        return json.dumps(content, separators=(",", ":"), default=dict)  # of mapping proxies
 
     @classmethod
     def from_text(cls, content: str) -> FileFacts:
@@ -276,74 +189,101 @@ class FileFacts(NamedTuple):
             if (version, algorithm) != (ANALYSIS_VERSION, ALGORITHM):
                 raise ValueError("these facts are of another version of the analysis")
             return cls(
-                fingerprint=_optional_text(data["fingerprint"]),
-                command=None if data["command"] is None else place(data["command"]),
-                doc=_optional_text(data["doc"]),
-                names={text(name): decode(values) for name, values in data["names"].items()},
-                stars=tuple(text(path) for path in items(data["stars"])),
-                classes=tuple(_class_from_json(one) for one in items(data["classes"])),
-                misplaced_uses=tuple(_decoration_from_json(one) for one in items(data["misplaced_uses"])),
+                _optional(text, data["fingerprint"]),
+                _optional(place, data["command"]),
+                _optional(text, data["doc"]),
+                {name: _values(values) for name, values in data["names"].items()},
+                _each(text, data["stars"]),
+                _each(_class, data["classes"]),
+                _each(_decoration, data["misplaced_uses"]),
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"these facts are malformed: {error!r}") from error
 
 
-def _optional_text(data: object) -> str | None:
-    return None if data is None else text(data)
-
-
-def _decoration_to_json(one: Decoration) -> list[Any]:
-    return [encode(one.values), list(one.place)]
-
-
-def _decoration_from_json(data: object) -> Decoration:
-    values, where = items(data)
-    return Decoration(decode(values), place(where))
-
-
-def _class_to_json(one: ClassFacts) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "place": list(one.place),
-        "bases": [encode(values) for values in one.bases],
-        "help": None if one.help is None else encode(one.help),
-        "doc": one.doc,
-        "methods": {
-            name: [_method_to_json(method) for method in methods] for name, methods in one.methods.items()
-        },
-    }
-
-
-def _class_from_json(data: Any) -> ClassFacts:
+def _class(data: object) -> ClassFacts:
+    name, where, bases, help_, doc, methods = items(data)
     return ClassFacts(
-        name=text(data["name"]),
-        place=place(data["place"]),
-        bases=tuple(decode(values) for values in items(data["bases"])),
-        help=None if data["help"] is None else decode(data["help"]),
-        doc=_optional_text(data["doc"]),
-        methods={
-            text(name): tuple(_method_from_json(method) for method in items(methods))
-            for name, methods in data["methods"].items()
-        },
+        text(name),
+        place(where),
+        _each(_values, bases),
+        _optional(_values, help_),
+        _optional(text, doc),
+        {method: _each(_method, definitions) for method, definitions in methods.items()},
     )
 
 
-def _method_to_json(one: MethodFacts) -> list[Any]:
-    calls = [
-        [step.method, None if step.base is None else encode(step.base), step.after]
-        for step in one.super_calls
-    ]
-    return [[_decoration_to_json(decoration) for decoration in one.decorations], calls]
-
-
-def _method_from_json(data: object) -> MethodFacts:
+def _method(data: object) -> MethodFacts:
     decorations, calls = items(data)
-    return MethodFacts(
-        tuple(_decoration_from_json(one) for one in items(decorations)),
-        tuple(_super_call_from_json(one) for one in items(calls)),
-    )
+    return MethodFacts(_each(_decoration, decorations), _each(_super_call, calls))
 
 
-def _super_call_from_json(data: object) -> SuperCall:
-    method, start, after = items(data)
-    return SuperCall(text(method), None if start is None else decode(start), bool(after))
+def _super_call(data: object) -> SuperCall:
+    method, base, after = items(data)
+    return SuperCall(text(method), _optional(_values, base), bool(after))
+
+
+def _decoration(data: object) -> Decoration:
+    values, where = items(data)
+    return Decoration(_values(values), place(where))
+
+
+def _values(data: object) -> Values:
+    return _each(_value, data)
+
+
+def _value(data: object) -> Value:
+    match data:
+        case [str(path), "ref"]:
+            return Ref(path)
+        case [constant, "const"]:
+            return Const(_each(_scalar, constant) if isinstance(constant, list) else _scalar(constant))
+        case ["opaque"]:
+            return Opaque()
+        case [function, arguments, where]:
+            return Call(_values(function), _each(_argument, arguments), place(where))
+    raise ValueError(f"{data!r} is no value")
+
+
+def _argument(data: object) -> Argument:
+    values, where, keyword, star = items(data)
+    return Argument(_values(values), place(where), _optional(text, keyword), text(star))
+
+
+def _scalar(data: object) -> Scalar:
+    if data is None or isinstance(data, str | int):
+        return data
+    raise ValueError(f"{data!r} is no constant")
+
+
+_T = TypeVar("_T")
+
+
+def _each(read: Callable[[object], _T], data: object) -> tuple[_T, ...]:
+    return tuple(map(read, items(data)))
+
+
+def _optional(read: Callable[[object], _T], data: object) -> _T | None:
+    return None if data is None else read(data)
+
+
+def items(data: object) -> list[Any]:
+    """A JSON list; raises ValueError for anything else."""
+    if isinstance(data, list):
+        return data
+    raise ValueError(f"a list was expected, not {data!r}")
+
+
+def text(data: object) -> str:
+    """A JSON string; raises ValueError for anything else."""
+    if isinstance(data, str):
+        return data
+    raise ValueError(f"a string was expected, not {data!r}")
+
+
+def place(data: object) -> Place:
+    """A line and a column; raises ValueError for anything else."""
+    line, column = items(data)
+    if type(line) is int and type(column) is int and line > 0 and column > 0:
+        return line, column
+    raise ValueError(f"{data!r} is no line and column")

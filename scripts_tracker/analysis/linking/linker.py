@@ -129,7 +129,7 @@ class Linker:
         for file in self._files:
             key = key_of_file(file)
             one = self._linked.get(key) or self._known.linked.get(key) or NOT_A_SCRIPT
-            self._findings.take(one.findings)
+            self._findings.update(one.findings)
             definition = one.definition
             if definition is None:
                 continue
