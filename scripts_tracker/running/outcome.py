@@ -35,14 +35,12 @@ class Unrecorded(CommandError):
     """The script has succeeded, and the ledger could not record it."""
 
 
-class TakenOver(CommandError):
-    """The script has finished, and the ledger gave it to another process before."""
-
-    def __init__(self, script_id: ScriptId) -> None:
-        super().__init__(
-            f"{script_id} finished, but its lease had expired and another process took over;"
-            " the success was not recorded."
-        )
+def _taken_over(script_id: ScriptId) -> CommandError:
+    """The error of a script that has finished after the ledger gave it to another process."""
+    return CommandError(  # no class of its own: Django prints the name of the class before the message
+        f"{script_id} finished, but its lease had expired and another process took over;"
+        " the success was not recorded."
+    )
 
 
 class Attempt(NamedTuple):
@@ -118,7 +116,7 @@ class Attempt(NamedTuple):
                 pending = self._recorded() or pending
         except Error as error:
             if has_returned and self._was_taken_over(error):
-                raise TakenOver(self.script_id) from error
+                raise _taken_over(self.script_id) from error
             raise
         return result, pending
 
@@ -142,7 +140,7 @@ class Attempt(NamedTuple):
         try:
             self._close_open_transaction()
             if not self._record_patiently():
-                raise TakenOver(self.script_id)
+                raise _taken_over(self.script_id)
         except KeyboardInterrupt as interrupt:
             if self.is_atomic or self.start.inside or not self._record_in_a_hurry(interrupt):
                 raise
