@@ -69,7 +69,7 @@ class Entry(NamedTuple):
     def holder(self) -> RunRecord | None:
         """The attempt that holds the script, None if it is free."""
         run = self.last_run
-        return run if run is not None and (self.lease_live or is_held_unrenewed(run)) else None
+        return run if run is not None and (self.lease_live or processes.is_held_unrenewed(run)) else None
 
 
 class OpenRun(NamedTuple):
@@ -80,17 +80,10 @@ class OpenRun(NamedTuple):
     lost: RunRecord | None = None
 
 
-def is_held_unrenewed(run: RunRecord | None) -> bool:
-    """Whether the process of a script's last run is alive, which holds the script on SQLite without a renewed lease."""
-    if run is None or run.outcome != "running" or database.connection().vendor != "sqlite":
-        return False
-    return processes.is_running(run.pid, run.process, run.host, run.started_at)
-
-
 @needs_tables
 def look_up(script_id: ScriptId, content_digest: str) -> Entry:
     """A script and one content of its file, as the ledger holds them (one query)."""
-    rows = statements.select(_LOOK_UP, content_digest, writing.identity_of(script_id))
+    rows = statements.select(_LOOK_UP, content_digest, statements.identity_of(script_id))
     if not rows:
         return Entry()
     script_pk, applied_run, is_held, *run, pk, algorithm, digest, facts, lacks_source = rows[0]
@@ -139,7 +132,7 @@ def _begin(script_id: ScriptId, path: str, entry: Entry, version: VersionFacts, 
 
 
 def _add_script(script_id: ScriptId, path: str) -> int:
-    row = Script(identity=writing.identity_of(script_id), path=path, **script_id._asdict())
+    row = Script(identity=statements.identity_of(script_id), path=path, **script_id._asdict())
     row.save(using=alias(), force_insert=True)
     return row.pk
 

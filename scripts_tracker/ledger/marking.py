@@ -11,7 +11,8 @@ from django.db.models import Q
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import database
 from scripts_tracker.ledger.database import alias, needs_tables
-from scripts_tracker.ledger.writing import batches, columns_of, identity_of, improve_version, new_run
+from scripts_tracker.ledger.statements import identity_of
+from scripts_tracker.ledger.writing import batches, columns_of, improve_version, new_run
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 
 if TYPE_CHECKING:

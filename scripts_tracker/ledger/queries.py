@@ -18,8 +18,7 @@ from scripts_tracker.core.values import (
 )
 from scripts_tracker.ledger import database, processes, statements
 from scripts_tracker.ledger.database import needs_tables
-from scripts_tracker.ledger.statements import IS_HELD, RUN, SCRIPTS, columns, moment, run_record
-from scripts_tracker.ledger.writing import identity_of
+from scripts_tracker.ledger.statements import IS_HELD, RUN, SCRIPTS, columns, identity_of, moment, run_record
 from scripts_tracker.models import Script, ScriptRun
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ def in_ledger(rows: QuerySet[M]) -> QuerySet[M]:
 
 def script_row(script_id: ScriptId) -> Script | None:
     """The row of a script, None if the ledger does not know it (one query)."""
-    from scripts_tracker.ledger.writing import identity_of
+    from scripts_tracker.ledger.statements import identity_of
 
     return Script.objects.using(alias()).filter(identity=identity_of(script_id)).first()
 
@@ -71,8 +71,8 @@ def check_readable(runs: QuerySet[Any]) -> None:
 
 def outcome_now(run: ScriptRun) -> str:
     """The outcome of one of ``runs_with_scripts`` as a check reports it: ``lost`` if no process can be running it."""
-    from scripts_tracker.ledger import leases, queries
+    from scripts_tracker.ledger import processes, queries
 
     is_last = run.script.last_run_id == run.pk
-    holds = getattr(run, "holds") or (is_last and leases.is_held_unrenewed(cast("RunRecord", run)))  # noqa: B009 - an annotation, which the model does not have
+    holds = getattr(run, "holds") or (is_last and processes.is_held_unrenewed(cast("RunRecord", run)))  # noqa: B009 - an annotation, which the model does not have
     return queries.outcome_of(run, holds=bool(holds))

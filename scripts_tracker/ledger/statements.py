@@ -5,6 +5,7 @@ The ORM would take longer to build these statements and to turn their rows into 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,8 @@ from scripts_tracker.ledger.database import alias, epoch_sql
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
+
+    from scripts_tracker.core.values import ScriptId
 
 _QUOTED = re.compile(r'"(\w+)"')
 
@@ -40,6 +43,11 @@ LEFT JOIN "scripts_tracker_scriptrun" l ON l."id" = s."last_run_id"
 LEFT JOIN "scripts_tracker_scriptversion" lv ON lv."id" = l."version_id"
 """
 IS_HELD: Final = """CASE WHEN s."lease_expires" > {now} AND l."outcome" = 'running' THEN 1 ELSE 0 END"""
+
+
+def identity_of(script_id: ScriptId) -> str:
+    """What the database knows a script by: MySQL and MariaDB would take its name in another case for the same."""
+    return hashlib.sha256(str(script_id).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def select(statement: str, *params: str) -> list[tuple[Any, ...]]:

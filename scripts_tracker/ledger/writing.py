@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from scripts_tracker.core.values import Fingerprint, ScriptId
+    from scripts_tracker.core.values import Fingerprint
 
     T = TypeVar("T")
 
@@ -53,11 +52,6 @@ class RunFacts(NamedTuple):
     git_revision: str = ""
     reason: str = ""
     watched: str = ""
-
-
-def identity_of(script_id: ScriptId) -> str:
-    """What the database knows a script by: MySQL and MariaDB would take its name in another case for the same."""
-    return hashlib.sha256(str(script_id).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def columns_of(version: VersionFacts) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from scripts_tracker.core import states, watches
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ALGORITHM, Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
-from scripts_tracker.ledger import leases, queries
+from scripts_tracker.ledger import processes, queries
 from scripts_tracker.project import scan
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ def _texts_in_ledger(records: Iterable[ScriptRecord]) -> dict[str, str]:
 def _with_unrenewed_leases(records: Records) -> Records:
     """The records, with the leases that a living process holds without a heartbeat."""
     return {
-        script_id: record._replace(lease_live=True) if leases.is_held_unrenewed(record.last_run) else record
+        script_id: record._replace(lease_live=True)
+        if processes.is_held_unrenewed(record.last_run)
+        else record
         for script_id, record in records.items()
     }
 

@@ -18,7 +18,7 @@ from scripts_tracker.core.events import Result, RunEvent, StepOutcome, Summary
 from scripts_tracker.core.states import State
 from scripts_tracker.core.text import describe_holder, error_text
 from scripts_tracker.exceptions import LedgerMissing
-from scripts_tracker.ledger import database, leases, processes, queries
+from scripts_tracker.ledger import database, processes, queries
 from scripts_tracker.project import scan
 from scripts_tracker.project.scan import Identity
 from scripts_tracker.project.status import load_status
@@ -261,7 +261,7 @@ def _holder_of(script_id: ScriptId, seconds: float) -> RunRecord | None:
     record = _ask_patiently(lambda: queries.record_of(script_id), seconds)
     if record is None or record.last_run is None:
         return None
-    is_held = record.lease_live or leases.is_held_unrenewed(record.last_run)
+    is_held = record.lease_live or processes.is_held_unrenewed(record.last_run)
     return record.last_run if is_held else None
 
 

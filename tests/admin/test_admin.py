@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import reverse
 
 from scripts_tracker.core.values import ScriptId
-from scripts_tracker.ledger import processes, writing
+from scripts_tracker.ledger import processes, statements, writing
 from scripts_tracker.models import Script, ScriptRun
 from scripts_tracker.project.status import load_status
 from tests.conftest import COMMAND
@@ -360,7 +360,7 @@ def test_a_script_that_failed_and_is_gone_still_shows_its_runs(
     shop: Callable[..., Path], ada: Client
 ) -> None:
     row = Script.objects.create(
-        identity=writing.identity_of(ScriptId("shop", "gone")), app_label="shop", name="gone"
+        identity=statements.identity_of(ScriptId("shop", "gone")), app_label="shop", name="gone"
     )
     run = writing.new_run(row.pk, None, writing.RunFacts("run", reason="ValueError: no"), "failed")
     run.save()

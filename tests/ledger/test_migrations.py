@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from scripts_tracker.ledger import queries, writing
+from scripts_tracker.ledger import queries, statements
 from tests.builders import script_id
 
 APP = "scripts_tracker"
@@ -36,7 +36,7 @@ class Old:
         self.model = apps.get_model
         script = script_id(f"shop.{name}")
         self.script = self.model(APP, "Script").objects.create(
-            identity=writing.identity_of(script), app_label="shop", name=name
+            identity=statements.identity_of(script), app_label="shop", name=name
         )
 
     def version(self, letter: str, *, applied: bool) -> Any:

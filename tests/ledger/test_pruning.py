@@ -17,7 +17,7 @@ from django.utils import timezone
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.ledger import pruning
 from scripts_tracker.ledger.processes import Terminated
-from scripts_tracker.ledger.writing import identity_of
+from scripts_tracker.ledger.statements import identity_of
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 from tests.builders import script_id
 from tests.conftest import ENVIRONMENT, Project

@@ -374,7 +374,7 @@ def test_a_process_that_only_has_the_number_of_the_lost_one_does_not_hold_its_sc
     shop.python(
         "import os, socket\n"
         "from datetime import datetime, timezone\n"
-        "from scripts_tracker.ledger.writing import identity_of\n"
+        "from scripts_tracker.ledger.statements import identity_of\n"
         "from scripts_tracker.core.values import ScriptId\n"
         "from scripts_tracker.models import Script, ScriptRun\n"
         "name = ScriptId('shop', 'works')\n"
