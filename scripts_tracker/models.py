@@ -27,9 +27,11 @@ class Script(models.Model):
     )
     # Seconds since 1970 by the database's clock, which neither USE_TZ nor a session's time zone can change.
     lease_expires = models.FloatField(default=0)
+    # When the lease was taken or renewed last, by the same clock: the last sign of life.
+    lease_renewed = models.FloatField(default=0, db_default=0)
 
     class Meta:
-        permissions: ClassVar = [("decide_script", "Can mark scripts as applied and forget them")]
+        permissions: ClassVar = [("decide_script", "Can mark scripts as applied, unmark and release them")]
 
     def __str__(self) -> str:
         return f"{self.app_label}.{self.name}"
@@ -67,6 +69,7 @@ class ScriptRun(models.Model):
         process: identifies the process beyond its number, if the system can.
         reason: the reason for a mark, what failed in a line, or why a success does not count.
         watched: JSON of the watched modules: their fingerprints and the digests of their bytes.
+        token: random; an attempt finds its row by it beside the key, as another schema may have a row of the same key.
     """
 
     script = models.ForeignKey(Script, on_delete=models.CASCADE, related_name="runs")
@@ -88,6 +91,7 @@ class ScriptRun(models.Model):
     traceback = models.TextField(default="", blank=True)
     reason = models.TextField(default="", blank=True)
     watched = models.TextField(default="", blank=True)
+    token = models.CharField(max_length=32, default="", db_default="", blank=True)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.outcome} {self.started_at:%Y-%m-%d %H:%M}"

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-NEWEST_MIGRATION: Final = "0004_watched"
+NEWEST_MIGRATION: Final = "0005_run_tokens"
 """What a project's migration depends on if it calls a tracked command or asks whether one has run."""
 
 # PostgreSQL: serialization_failure, deadlock_detected, lock_not_available.

@@ -169,7 +169,7 @@ def test_missing_tables_are_reported_with_the_command_to_run(monkeypatch: pytest
     with pytest.raises(LedgerMissing) as error:
         ask(OperationalError("no such table"))
     assert "create them with: manage.py migrate scripts_tracker;" in str(error.value)
-    assert 'depends on ("scripts_tracker", "0004_watched")' in str(error.value)
+    assert 'depends on ("scripts_tracker", "0005_run_tokens")' in str(error.value)
 
 
 @pytest.mark.django_db
