@@ -58,7 +58,7 @@ from django_scripts_tracker.core_tracker import tracked_script
 
 
 class ReportingMixin:
-    """Commands that tell somebody."""
+    """Commands that report to a person."""
 
     def report(self, text):
         self.stdout.write(text)

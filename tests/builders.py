@@ -30,7 +30,7 @@ def fingerprint(letter: str) -> Fingerprint:
 
 
 def module(text: str) -> ModuleVersion:
-    """A watched module: ``pricing=a`` with the letter of its fingerprint, ``pricing=?`` cannot be analysed, ``pricing=`` is gone."""
+    """A watched module: ``pricing=a`` with the letter of its fingerprint, ``pricing=?`` cannot be parsed, ``pricing=`` is gone."""
     name, _, code = text.partition("=")
     return ModuleVersion(
         name, fingerprint(code) if code.isalpha() else None, f"content of {code}" if code else None

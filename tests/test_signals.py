@@ -1,4 +1,4 @@
-"""What a project that connects to the signals is told, and when."""
+"""What the signals carry, and when they are sent."""
 
 from __future__ import annotations
 

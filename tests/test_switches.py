@@ -26,7 +26,7 @@ def test_the_table_of_switches_has_every_variable_that_is_read_or_set_and_no_oth
     used = variables_in(
         *(ROOT / name for name in (".ci/run", "Makefile", "tox.ini")), *Path(__file__).parent.rglob("*.py")
     )
-    assert sorted(listed) == sorted(used), "mend the table of tests/README.md"
+    assert sorted(listed) == sorted(used), "correct the table of tests/README.md"
 
 
 def test_make_full_runs_every_test_that_has_a_length() -> None:

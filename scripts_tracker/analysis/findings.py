@@ -47,8 +47,8 @@ class Findings:
         self.add(self.location(path, place), code, message, hint)
 
     def unreadable(self, path: str, error: UnreadableSource) -> None:
-        """Add the finding that a file cannot be analysed."""
-        message = f"the file cannot be analysed: {error.reason}"
+        """Add the finding that a file cannot be parsed."""
+        message = f"the file cannot be parsed: {error.reason}"
         hint = f"Fix the file; `python -m py_compile {self.shown(path)}` shows the error."
         self.report(path, (error.line, error.column), codes.UNREADABLE_FILE, message, hint)
 

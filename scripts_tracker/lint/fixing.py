@@ -44,7 +44,7 @@ def fixed(source: bytes, findings: Iterable[Finding]) -> bytes:
         The new bytes; the same if there is nothing to fix, or if the result would not parse.
 
     Raises:
-        UnreadableSource: the file cannot be analysed.
+        UnreadableSource: the file cannot be parsed.
     """
     wanted = [finding for finding in findings if finding.fixable]
     text = decode(source)

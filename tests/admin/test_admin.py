@@ -338,9 +338,9 @@ def test_the_list_says_that_the_ledger_needs_an_upgrade(
         raise OperationalError("no such column: watched")
 
     monkeypatch.setattr(status, "load_status", outdated)
-    told = text_of(ada, LIST)
-    assert "cannot be used: no such column: watched" in told
-    assert "(after an upgrade: manage.py migrate scripts_tracker)" in told
+    answer = text_of(ada, LIST)
+    assert "cannot be used: no such column: watched" in answer
+    assert "(after an upgrade: manage.py migrate scripts_tracker)" in answer
     assert ada.get(f"{LIST}shop.first/change/").status_code == 404
 
 
@@ -505,7 +505,7 @@ UNENDED: dict[str, tuple[dict[str, Any], float, bool, str]] = {
     "a run that holds its script": ({}, HELD, True, "Running"),
     "a run whose lease is over": ({}, OVER, True, "Lost"),
     "a run that is not the last": ({}, HELD, False, "Lost"),
-    "a run of this machine that nobody renews, but that lives": ({"alive": True}, OVER, True, "Running"),
+    "a run of this machine that is not renewed, but alive": ({"alive": True}, OVER, True, "Running"),
     "a dry run that lives": ({"kind": "rehearsal", "alive": True}, OVER, False, "Running"),
     "a dry run of which nothing is known": ({"kind": "rehearsal"}, HELD, False, "Lost"),
 }

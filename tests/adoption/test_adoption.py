@@ -223,9 +223,9 @@ def test_runs_are_adopted_once_and_a_plan_changes_nothing(old: OldTracker) -> No
     words = old.project.manage("check_scripts").out
     assert "shop.second: the file changed since it was applied on 2020-02-01 20:02" in words
     assert "its fingerprint uses algorithm md5" in words
-    told = old.project.manage("show_script", "second").out
-    assert "what changed:" not in told
-    assert "if only its formatting changed: manage.py check_scripts --mark-applied shop.second" in told
+    answer = old.project.manage("show_script", "second").out
+    assert "what changed:" not in answer
+    assert "if only its formatting changed: manage.py check_scripts --mark-applied shop.second" in answer
     diff = " ".join(old.project.manage("show_script", "second", "--diff").out.split())
     assert "found no content with that checksum in git. If only its formatting changed" in diff
     assert "until then, git has it" not in diff

@@ -33,7 +33,7 @@ def normal_form(source: bytes | str) -> Any:
 
 
 def code_shape(source: bytes | str) -> Any:
-    """What a source compiles to, less positions, docstrings nobody reads and the order of neighbouring imports."""
+    """What a source compiles to, less positions, docstrings that are not read and the order of neighbouring imports."""
     tree = copy.deepcopy(parse(source))
     _strip(tree, reads_docstrings=_reads_docstrings(tree))
     for node in ast.walk(tree):

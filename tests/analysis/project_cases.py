@@ -6,7 +6,7 @@ A file of `fixtures/analysis/` holds many cases:
     --- shop:fix                        shop/management/commands/fix.py; any other word is a path
     <the file>
     --- expect
-    {"shop.fix": {"rerun": "once"}}     the tracked scripts, with what is to be compared of each
+    {"shop.fix": {"rerun": "once"}}     the tracked scripts, with what to compare of each
 
 A comment `# expect: ST003` asks for that finding on its line, and no other finding may come up.
 """

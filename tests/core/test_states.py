@@ -20,8 +20,8 @@ CASES: dict[str, tuple[ScriptDefinition | None, ScriptRecord | None, str | None]
     "an applied script whose file is gone is missing": (None, record("shop.x", "a"), "missing"),
     "a file without a record is new": (definition("shop.x"), None, "new"),
     "a file with a record that was never applied is new": (definition("shop.x"), record("shop.x"), "new"),
-    "a file that cannot be analysed is unreadable": (definition("shop.x", None), None, "unreadable"),
-    "an applied file that cannot be analysed any more is unreadable": (
+    "a file that cannot be parsed is unreadable": (definition("shop.x", None), None, "unreadable"),
+    "an applied file that cannot be parsed any more is unreadable": (
         definition("shop.x", None),
         record("shop.x", "a"),
         "unreadable",
@@ -123,7 +123,7 @@ WATCHES: dict[str, tuple[ScriptDefinition, ScriptRecord | None, str, tuple[str, 
     "a module is gone": (watching("shop.p="), watched("shop.p=a"), "modified", ("shop.p",)),
     "a module is there that was not": (watching("shop.p=a"), watched("shop.p="), "modified", ("shop.p",)),
     "a module that was not watched then": (watching("shop.p=a"), watched(), "modified", ("shop.p",)),
-    "a module that cannot be analysed": (
+    "a module that cannot be parsed": (
         watching("shop.p=?"),
         watched("shop.p=a"),
         "unreadable",
@@ -282,7 +282,7 @@ DIFFERENCES = {
     "the same code": (definition("shop.x", "a"), record("shop.x", "a"), False),
     "the same bytes": (foreign(definition("shop.x", "a")), record("shop.x", "a"), False),
     "another version": (definition("shop.x", "b"), record("shop.x", "a"), True),
-    "a file that cannot be analysed": (definition("shop.x", None), record("shop.x", "a"), False),
+    "a file that cannot be parsed": (definition("shop.x", None), record("shop.x", "a"), False),
     "a script that was never applied": (definition("shop.x", "a"), record("shop.x"), False),
 }
 

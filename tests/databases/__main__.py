@@ -1,4 +1,4 @@
-"""Tells which servers and programs the tests will find; exits with 1 where one is missing."""
+"""Show which servers and programs the tests will find; exits with 1 where one is missing."""
 
 from __future__ import annotations
 

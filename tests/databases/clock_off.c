@@ -1,4 +1,4 @@
-/* Preloaded into a process whose wall clock is to be off by CLOCK_IS_OFF_BY seconds. Monotonic clocks and waits are left
+/* Preloaded into a process whose wall clock is off by CLOCK_IS_OFF_BY seconds. Monotonic clocks and waits are left
    alone; libfaketime 0.9.10 breaks either time.sleep() or the timeouts of locks, whichever way it is set. */
 #define _GNU_SOURCE
 #include <dlfcn.h>

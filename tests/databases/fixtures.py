@@ -89,7 +89,7 @@ class Hosts:
         return name
 
     def new_name(self, kind: Kind, root: Path) -> str:
-        """Nobody else's, whoever shares the server."""
+        """No other process's, whoever shares the server."""
         if kind.engine == "sqlite":
             return str(root / "db.sqlite3")
         return f"scripts_tracker_{uuid.uuid4().hex[:16]}"

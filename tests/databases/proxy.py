@@ -52,7 +52,7 @@ class Proxy(socketserver.ThreadingTCPServer):
                 with contextlib.suppress(OSError):  # it has just ended by itself
                     client.shutdown(socket.SHUT_RDWR)
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         with self._lock:
             self._is_cut = False
 

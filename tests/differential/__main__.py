@@ -89,7 +89,7 @@ def _processor_seconds() -> float:
 
 
 def _keep(folder: Path, sample: Sample, outcome: Outcome) -> None:
-    """Both sources of a wrong pair, for whoever mends it."""
+    """Both sources of a wrong pair, for whoever debugs it."""
     folder.mkdir(parents=True, exist_ok=True)
     other = outcome.side.source if outcome.side is not None else b""
     name = hashlib.sha256(sample.source + other).hexdigest()[:12]

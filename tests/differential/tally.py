@@ -73,7 +73,7 @@ class Tally:
             yield f"{variant:{width}} " + "".join(f"{figure:10,}" for figure in figures)
         totals = [self.total(verdict) for verdict in _VERDICTS] + [self.compiled.total()]
         yield f"{'all':{width}} " + "".join(f"{figure:10,}" for figure in totals)
-        yield f"{len(self.forms):,} different trees, {len(self.fingerprints):,} of them told apart by fingerprints"
+        yield f"{len(self.forms):,} different trees, {len(self.fingerprints):,} of them distinguished by fingerprints"
         for verdict, reasons in self.reasons.items():
             yield f"{verdict} because:"
             for reason, count in reasons.most_common():

@@ -38,7 +38,7 @@ class Block(NamedTuple):
 
     @property
     def is_typed(self) -> bool:
-        """Whether somebody is to type it, or a machine in their place."""
+        """Whether a person types it, or a machine in their place."""
         if self.language in {"python", "toml", "json"}:
             return False
         return self.language in {"console", "sh", "bash", "shell"} or bool(_TYPED.search(self.text))
@@ -50,7 +50,7 @@ def blocks(page: Path) -> list[Block]:
 
 
 def plays(name: str) -> Callable[[Any], Any]:
-    """A test that types what a page of docs/ tells to type, and takes it as ``typed``: all of it, so that it is counted."""
+    """A test that types the shell lines of a page of docs/, and takes it as ``typed``: all of it, so that it is counted."""
     PLAYED.add(name)
     typed = [block.text for block in blocks(ROOT / "docs" / name) if block.is_typed]
     return pytest.mark.parametrize("typed", [typed], ids=[name])

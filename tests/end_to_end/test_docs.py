@@ -1,4 +1,4 @@
-"""The documentation cannot rot: its links lead somewhere, and what it tells to type does what it shows."""
+"""The documentation cannot rot: its links lead somewhere, and its shell lines do what it shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Page by page: in a project that is as the page has it, what it tells to type does what it says."""
+"""Page by page: in a project that is as the page has it, its shell lines do what it says."""
 
 from __future__ import annotations
 
@@ -125,9 +125,9 @@ def test_the_lint_reports_silent_changes_of_a_pull_request(typed: list[str], pro
     assert by_shell(clone, line).code == 0
     clone.command("shop.fix_totals", body="self.stdout.write('done, and more')")
     commit(clone.root, "edited")
-    told = by_shell(clone, line)
-    assert told.code == 1
-    assert re.search(r"^::\w+ file=shop/management/commands/fix_totals.py,.*ST021", told.out, re.MULTILINE)
+    answer = by_shell(clone, line)
+    assert answer.code == 1
+    assert re.search(r"^::\w+ file=shop/management/commands/fix_totals.py,.*ST021", answer.out, re.MULTILINE)
 
 
 @plays("deploying.md")

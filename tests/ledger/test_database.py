@@ -63,7 +63,7 @@ def test_other_errors_are_not_contention(error: Error, vendor: str, monkeypatch:
 
 
 class Clock:
-    """Time that passes only where somebody sleeps."""
+    """Time that passes only in sleep()."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -128,11 +128,13 @@ class TestInsist:
         assert clock.now == 0
 
     def test_a_lost_connection_is_replaced_and_reported(self, discarded: list[object]) -> None:
-        told: list[str] = []
+        warnings: list[str] = []
         gone = InterfaceError("connection\nalready closed")
-        assert database.retry(raising(gone, gone, None), 5, told.append) == "answer"
+        assert database.retry(raising(gone, gone, None), 5, warnings.append) == "answer"
         assert len(discarded) == 2
-        assert told == ["connection already closed"], "the first new connection mostly does: no word of it"
+        assert warnings == ["connection already closed"], (
+            "the first new connection mostly does: no word of it"
+        )
 
     def test_an_error_that_a_new_connection_does_not_fix_is_raised(
         self, clock: Clock, discarded: list[object]

@@ -32,8 +32,8 @@ def begin(entry: Entry | None = None, version: VersionFacts = ONE, facts: RunFac
     return leases.begin(FIX, "fix.py", entry or look(version), version, facts)
 
 
-def end(run: OpenRun, outcome: str = "succeeded", **told: Any) -> bool:
-    return leases.end(run, outcome, **{"applies": outcome == "succeeded", **told})
+def end(run: OpenRun, outcome: str = "succeeded", **facts: Any) -> bool:
+    return leases.end(run, outcome, **{"applies": outcome == "succeeded", **facts})
 
 
 def expire() -> None:

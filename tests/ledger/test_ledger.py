@@ -1,4 +1,4 @@
-"""What the ledger is asked and told, on the database of the test suite itself."""
+"""What the ledger is asked and what it records, on the database of the test suite itself."""
 
 from __future__ import annotations
 

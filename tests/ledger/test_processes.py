@@ -46,7 +46,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "one that is not there": {"pid": 2**22 + 1},
     "one that was started at another time": {"process": processes.own() + "0"},
     "one of another machine": {"process": "boot ns 1"},
-    "one of another host, where no more is told": {"process": "", "at_host": "elsewhere"},
+    "one of another host, where no more is known": {"process": "", "at_host": "elsewhere"},
     "one that began after the attempt": {
         "process": "",
         "started_at": datetime(2001, 1, 1, tzinfo=timezone.utc),

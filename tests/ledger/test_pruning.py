@@ -178,7 +178,7 @@ SOURCES = {
     "what was applied keeps its source": ("99a+ 98b+ 97c+", "a b c"),
     "what failed last keeps it": ("99a+ 98b-", "a b"),
     "what only failed once loses it": ("99a- 98b- 97c+", "c"),
-    "what somebody unmarked loses it": ("99a+ 98_u 97b+", "b"),
+    "an unmarked run loses it": ("99a+ 98_u 97b+", "b"),
 }
 
 

@@ -22,7 +22,7 @@ def _default_sigterm() -> Iterator[None]:
 
 
 def end_of_child(work: Callable[[], None]) -> int:
-    """How a forked child that does this work ends, as waitpid tells it."""
+    """How a forked child that does this work ends, as waitpid reports it."""
     pid = os.fork()
     if not pid:
         try:

@@ -150,7 +150,7 @@ def test_batches_together_say_what_one_run_says(lint: Lint, tmp_path: Path) -> N
     whole = lint("--format", "json", *paths).found
     parts = [one for path in paths for one in lint("--format", "json", path).found]
     assert sorted(parts) == whole
-    assert [code for _, _, code in whole] == ["ST003", "ST006"], "the circle is reported once"
+    assert [code for _, _, code in whole] == ["ST003", "ST006"], "the cycle is reported once"
 
 
 def test_select_and_ignore(lint: Lint, tmp_path: Path) -> None:
@@ -420,8 +420,8 @@ def test_fix_leaves_alone_what_a_comment_hides(lint: Lint, tmp_path: Path) -> No
     build(HIDDEN, tmp_path)
     assert lint("--fix").code == 0
     first, second, *rest = HIDDEN.splitlines()
-    mended = (tmp_path / FIX).read_text().splitlines()
-    assert mended == [
+    fixed = (tmp_path / FIX).read_text().splitlines()
+    assert fixed == [
         first,
         second.replace("django_scripts_tracker.dependency_tracker", "scripts_tracker"),
         *rest,

@@ -88,8 +88,8 @@ WRONG = {
 def test_a_wrong_use_is_one_line_that_says_what_to_type(shop: Project) -> None:
     shop.command("shop.ordinary", decorators="")
     shop.command("stock.second")
-    told = show(shop, *(arguments for arguments, _ in WRONG.values()))
-    for text, (_, words) in zip(told, WRONG.values(), strict=True):
+    answer = show(shop, *(arguments for arguments, _ in WRONG.values()))
+    for text, (_, words) in zip(answer, WRONG.values(), strict=True):
         assert words in text
         assert text.startswith("2: ")
         assert len(text.strip().splitlines()) == 1
@@ -102,7 +102,7 @@ def test_before_the_first_migrate_it_names_the_command_to_type(project: Project)
 
 
 def test_a_script_that_ran_is_shown_with_its_past_and_who_requires_it(shop: Project) -> None:
-    text, told = show(shop, ["first"], ["shop.first", "--history", *JSON])
+    text, answer = show(shop, ["first"], ["shop.first", "--history", *JSON])
     for words in (
         "shop.first: applied\n",
         "tags: slow",
@@ -111,7 +111,7 @@ def test_a_script_that_ran_is_shown_with_its_past_and_who_requires_it(shop: Proj
     ):
         assert words in text
     assert "Output of the last run:\n  hello" in text
-    found = document(told)
+    found = document(answer)
     assert found["script"] == shop.check("--all", "first")["scripts"][0]
     assert found["required_by"] == ["shop.second"]
     assert found["output"] == "hello\n"
@@ -121,14 +121,14 @@ def test_a_script_that_ran_is_shown_with_its_past_and_who_requires_it(shop: Proj
 
 def test_the_diff_is_empty_while_only_the_layout_of_the_code_differs(shop: Project) -> None:
     edit(shop, "print('hello'); x = 1", '# note\n        print("hello")\n        x = 0x1')
-    told, raw = show(shop, ["first", "--diff", *JSON], ["first", "--diff", "--raw"])
-    assert (document(told)["script"]["state"], document(told)["diff"]["text"]) == ("applied", "")
-    assert "only formatting" in document(told)["diff"]["note"]
+    answer, raw = show(shop, ["first", "--diff", *JSON], ["first", "--diff", "--raw"])
+    assert (document(answer)["script"]["state"], document(answer)["diff"]["text"]) == ("applied", "")
+    assert "only formatting" in document(answer)["diff"]["note"]
     assert '+        print("hello")' in raw
     edit(shop, "0x1", "0x2")
-    told, text = show(shop, ["first", "--diff", *JSON], ["first"])
-    assert document(told)["script"]["state"] == "modified"
-    assert [line for line in document(told)["diff"]["text"].splitlines()[3:] if line[0] in "+-"] == [
+    answer, text = show(shop, ["first", "--diff", *JSON], ["first"])
+    assert document(answer)["script"]["state"] == "modified"
+    assert [line for line in document(answer)["diff"]["text"].splitlines()[3:] if line[0] in "+-"] == [
         "-        print('hello'); x = 1",
         '+        print("hello")',
         "+        x = 0x2",
@@ -160,10 +160,10 @@ def test_the_diff_is_empty_exactly_while_the_code_is_what_was_applied_last(shop:
 
 def test_the_diff_has_colours_on_request_and_no_foreign_ones(shop: Project) -> None:
     edit(shop, "x = 1", "x = '\x1b[2J'")
-    told, plain = show(shop, ["first", "--diff", "--force-color"], ["first", "--diff", "--no-color"])
-    assert "\x1b[32;1m+" in told
-    assert "\x1b[2J" not in told
-    assert "x = '^[[2J'" in told
+    answer, plain = show(shop, ["first", "--diff", "--force-color"], ["first", "--diff", "--no-color"])
+    assert "\x1b[32;1m+" in answer
+    assert "\x1b[2J" not in answer
+    assert "x = '^[[2J'" in answer
     assert "\x1b" not in plain
 
 
@@ -183,12 +183,12 @@ def test_a_script_that_failed_shows_its_traceback_and_is_compared_with_what_fail
 
 def test_a_file_that_cannot_be_analysed_is_shown_with_the_finding_and_the_raw_diff(shop: Project) -> None:
     edit(shop, "x = 1", "x = ")
-    told, text = show(shop, ["first", "--diff", *JSON], ["first"])
-    found = document(told)
+    answer, text = show(shop, ["first", "--diff", *JSON], ["first"])
+    found = document(answer)
     assert [problem["code"] for problem in found["problems"]] == ["ST000"]
     assert found["script"]["state"] == "unreadable"
     assert found["diff"]["is_raw"]
-    assert "cannot be analysed" in found["diff"]["note"]
+    assert "cannot be parsed" in found["diff"]["note"]
     assert "+        print('hello'); x = " in found["diff"]["text"].splitlines()
     assert "Problems (1):" in text
 
@@ -220,11 +220,11 @@ def test_without_a_source_other_code_is_not_called_the_same_and_no_diff_is_offer
     shop.python("from scripts_tracker.models import ScriptVersion; ScriptVersion.objects.update(source=None)")
     edit(shop, "x = 1", "x = 2")
     edit(shop, "'done'", "'twice'", "shop.daily")
-    told = show(shop, ["first", "--diff"], ["daily", "--diff"], ["first"])
-    assert [text.split(":")[1].split()[0] for text in told] == ["modified", "recurring", "modified"]
-    for text in told[:2]:
+    answer = show(shop, ["first", "--diff"], ["daily", "--diff"], ["first"])
+    assert [text.split(":")[1].split()[0] for text in answer] == ["modified", "recurring", "modified"]
+    for text in answer[:2]:
         assert "The source of this version was not stored. Sources are stored" in text
-    assert "--diff" not in told[2]
+    assert "--diff" not in answer[2]
 
 
 def test_a_file_that_was_broken_from_the_start_is_offered_no_diff(shop: Project) -> None:

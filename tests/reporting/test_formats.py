@@ -319,7 +319,7 @@ WATCHES = {
         record("a.x", "a", watched=("a.p=a",)),
         "a.x: a.p, which it watches, was removed; a.q, which it watches, was not watched then; applied on 2026-05-01",
     ),
-    "a module cannot be analysed": (
+    "a module cannot be parsed": (
         definition("a.x", watches=("a.p=?",)),
         record("a.x", "a", watched=("a.p=a",)),
         "a.x: a.p, which it watches, cannot be parsed, see the problems below",

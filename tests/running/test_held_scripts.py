@@ -1,4 +1,4 @@
-"""A tracked command that somebody types takes the same lease as run_scripts."""
+"""A tracked command typed by hand takes the same lease as run_scripts."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_a_short_network_failure_is_a_failed_run(shop: Shop, way: Proxy, options
     shop.go("long")
     refused = way.refused
     wait_for(lambda: way.refused >= refused + 3, "the ledger is looked for")
-    way.mend()
+    way.repair()
     assert runner.wait() == 1
     assert_it_failed_and_runs_again(shop)
 
@@ -92,7 +92,7 @@ def test_work_that_was_done_is_recorded_when_the_network_is_back(shop: Shop, way
     shop.go("long")
     refused = way.refused
     wait_for(lambda: way.refused >= refused + 3, "the ledger is looked for")
-    way.mend()
+    way.repair()
     assert runner.wait() == 0, runner.err
     assert shop.outcomes() == ["succeeded"]
     assert shop.states() == {"shop.long": "applied"}
@@ -106,7 +106,7 @@ def test_a_runner_that_waits_for_another_goes_on_waiting(shop: Shop) -> None:
     wait_for(lambda: waiter.files[0].exists() and "waiting" in waiter.out, "the other waits")
     for _ in range(3):
         end_sessions(shop.project)
-        wait_for(lambda: bool(sessions(shop.project)), "somebody is there again")
+        wait_for(lambda: bool(sessions(shop.project)), "a session is there again")
     shop.go("long")
     assert (holder.wait(), waiter.wait()) == (0, 0), waiter.err
     assert "done on " in waiter.out

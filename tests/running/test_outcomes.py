@@ -28,7 +28,7 @@ REASONS = {
     "a syntax error": ("exec('(')", "SyntaxError: '(' was never closed"),
     "Ctrl-C": ("raise KeyboardInterrupt", "interrupted: Ctrl-C"),
     "an exit": ("raise SystemExit(3)", "SystemExit: 3"),
-    "an error that cannot be told": (
+    "an error that has no text": (
         "raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0, '__module__': 'shop'})",
         "shop.Odd: <exception str() failed>",
     ),
@@ -36,7 +36,7 @@ REASONS = {
         "raise type('Odd', (Exception,), {'__str__': lambda self: exit(0), '__module__': 'shop'})",
         "shop.Odd: <exception str() failed>",
     ),
-    "an interrupt that cannot be told": (
+    "an interrupt that has no text": (
         "raise type('Odd', (KeyboardInterrupt,), {'__str__': lambda self: 1 / 0})",
         "interrupted: <exception str() failed>",
     ),
@@ -66,7 +66,7 @@ ODD = {
     "an error": "raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})",
     "an error whose text ends the process": "raise type('Odd', (Exception,), {'__str__': lambda self: exit(0)})",
     "what Python itself cannot print": "raise SyntaxError('odd', ('shop.py', 'one', 2, ['three']))",
-    "a cause that cannot be told": (
+    "a cause that has no text": (
         "raise ValueError('odd') from type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})()"
     ),
 }
@@ -93,11 +93,11 @@ def test_an_error_of_many_letters_is_shown_in_part(jobs: Jobs) -> None:
 
 
 def test_the_size_of_an_error_costs_next_to_nothing() -> None:
-    def told(size: int) -> Callable[[], object]:
+    def shown(size: int) -> Callable[[], object]:
         error = ValueError("a token=b\n" * size)
         return lambda: outcome._masked(error)
 
-    assert grows_less_than_half(told(20_000), told(20_000 * LARGER))
+    assert grows_less_than_half(shown(20_000), shown(20_000 * LARGER))
 
 
 def once(error: BaseException, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -218,7 +218,7 @@ def test_an_interrupt_while_a_success_waits_for_the_database_ends_the_run_and_is
 @pytest.mark.parametrize(
     ("error", "words"),
     [(OperationalError("still away"), "still away"), (KeyboardInterrupt(), "interrupted: Ctrl-C")],
-    ids=["the database stays away", "somebody is more impatient"],
+    ids=["the database stays away", "the user is less patient"],
 )
 def test_finished_work_that_an_interrupt_keeps_from_its_record_has_not_failed(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch, error: BaseException, words: str

@@ -1,4 +1,4 @@
-"""A tracked command inside somebody's transaction, outside tests: no thread, no second connection, and it ends with it."""
+"""A tracked command inside a transaction of the caller, outside tests: no thread, no second connection, and it ends with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a script prints is kept, and nobody notices."""
+"""What a script prints is kept, without a difference for the script or its reader."""
 
 from __future__ import annotations
 
@@ -381,7 +381,7 @@ output._as_seen = slowly
 with output.captured(None, 1000) as tail:
     print("before", flush=True)
     stop = threading.Event()
-    # With a breath between: locks are not fair, and a thread that never lets go of one lets nobody else have it.
+    # With a breath between: locks are not fair, and a thread that never lets go of one keeps all others from it.
     busy = threading.Thread(target=lambda: [tail.text() for _ in iter(lambda: stop.wait(0.0001), True)])
     busy.start()
     for _ in range(50):

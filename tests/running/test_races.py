@@ -30,8 +30,8 @@ def test_each_effect_happens_exactly_once_and_every_process_succeeds(shop: Shop,
     for _ in range(ROUNDS):
         shop.forget_everything()
         racers = shop.start(*[("run_scripts", "--wait", "600")] * RACERS)
-        told = [(process.wait(), process.err) for process in racers]
-        assert told == [(0, "")] * RACERS, [(process.out, process.err) for process in racers]
+        answer = [(process.wait(), process.err) for process in racers]
+        assert answer == [(0, "")] * RACERS, [(process.out, process.err) for process in racers]
         assert shop.effects() == Counter(names)
         assert shop.outcomes() == ["succeeded"] * len(names)
     assert set(shop.states().values()) == {"applied"}

@@ -35,7 +35,7 @@ def shop(migrated: Project) -> Project:
 
 WRONG_USE = {
     "a wrong name": (["frist"], {}, "there is no tracked script 'frist'; did you mean jobs.first?"),
-    "wrong names, all told": (["frist", "thrid"], {}, "there is no tracked script 'thrid'"),
+    "several wrong names": (["frist", "thrid"], {}, "there is no tracked script 'thrid'"),
     "a wrong tag": (
         [],
         {"tags": ["nihgtly"]},
@@ -249,7 +249,7 @@ def test_no_retry_leaves_them_to_a_person_and_blocks_what_requires_them(jobs: Jo
     result = jobs.run("d", retries=False)
     assert result.code == 1
     assert "  jobs.d: requires jobs.a, which cannot run" in result.out
-    assert "jobs.b" not in result.out  # nobody asked for it
+    assert "jobs.b" not in result.out  # not asked for
 
 
 RERUNS = {

@@ -1,4 +1,4 @@
-"""A runner is killed at random moments: the ledger tells the truth, and the next run mends everything."""
+"""A runner is killed at random moments: the ledger is true, and the next run repairs everything."""
 
 from __future__ import annotations
 

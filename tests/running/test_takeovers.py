@@ -85,7 +85,7 @@ def test_by_hand_the_frozen_process_reports_the_takeover_too(shop: Shop) -> None
 @MATRIX
 @pytest.mark.parametrize("kind_name", ["sqlite"])
 def test_an_open_transaction_on_sqlite_prevents_a_takeover(shop: Shop) -> None:
-    """There is one writer at a time: nobody can take over what nobody can write."""
+    """There is one writer at a time: a row that cannot be written cannot be taken over."""
     shop.lease(0.5)
     shop.project.settings("DATABASES['default']['OPTIONS'] = {'timeout': 0.2}")
     shop.script("shop.frozen", "effect('frozen'); hold('frozen')", options="atomic=True")

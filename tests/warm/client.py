@@ -44,7 +44,7 @@ class Process:
             file.unlink(missing_ok=True)
 
     def signal(self, number: signal.Signals) -> None:
-        """Only while nobody has waited for it is the number still its own."""
+        """The number is its own only until a process has waited for it."""
         assert self.code is None
         os.kill(self.pid, number)
 

@@ -178,7 +178,7 @@ def _numbers(unit: Unit) -> Sequence[int]:
 
 
 def _undisturbed(pairs: list[_Pair], one: _Side, other: _Side) -> list[bool]:
-    """Which pairs are to be shown as the same: those that share no line with what differs, as in ``a; b``."""
+    """The pairs to show as the same: those that share no line with what differs, as in ``a; b``."""
     same = [index is not None and partner is not None for index, partner in pairs]
     changed: tuple[set[int], set[int]] = (set(), set())
     is_settled = False

@@ -80,7 +80,7 @@ def compare(
                 parsed.append(parsing.parse(source))
                 digests.append(fingerprint.fingerprint_parsed(parsed[-1]))
         except UnreadableSource as error:
-            return _raw(old, new, names, context, f"{name} cannot be analysed ({error})")
+            return _raw(old, new, names, context, f"{name} cannot be parsed ({error})")
     if digests[0] == digests[1]:
         return Difference((), ONLY_LAYOUT)
     return _of_code(old, new, parsed, names, context)

@@ -50,7 +50,7 @@ def extract(source: bytes) -> FileFacts:
         The facts; equal bytes give equal facts.
 
     Raises:
-        UnreadableSource: with line, column and reason, where the source cannot be analysed.
+        UnreadableSource: with line, column and reason, where the source cannot be parsed.
     """
     with collector_paused():
         return Extraction(parse(source)).facts()

@@ -40,7 +40,7 @@ def fingerprint(source: bytes) -> Fingerprint:
         The fingerprint; ``str()`` of it is ``st1:`` and 64 hexadecimal digits.
 
     Raises:
-        UnreadableSource: with line, column and reason, where the source cannot be analysed.
+        UnreadableSource: with line, column and reason, where the source cannot be parsed.
     """
     with collector_paused():
         return fingerprint_parsed(parse(source))

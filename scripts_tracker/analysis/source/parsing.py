@@ -43,7 +43,7 @@ def parse(source: bytes) -> ParsedSource:
         The tree and its text.
 
     Raises:
-        UnreadableSource: with line, column and reason, where the source cannot be analysed.
+        UnreadableSource: with line, column and reason, where the source cannot be parsed.
     """
     text = decode(source)
     limits.check(text)

@@ -113,13 +113,13 @@ SAID = {
     "the same bytes": (b"x = 1\n", b"x = 1\n", diffing.IDENTICAL, ""),
     "only layout": (b"x = 1\n", b"x =  1\n", diffing.ONLY_LAYOUT, ""),
     "only line ends": (b"x = 1\n", b"x = 1\r\n", diffing.ONLY_LAYOUT, ""),
-    "an old source that cannot be analysed": (
+    "an old source that cannot be parsed": (
         b"x = \n",
         b"x = 1\n",
-        "because before cannot be analysed",
+        "because before cannot be parsed",
         "-x = ",
     ),
-    "a new source that cannot be analysed": (b"x = 1\n", b"x = \0\n", "NUL bytes", "+x = \0"),
+    "a new source that cannot be parsed": (b"x = 1\n", b"x = \0\n", "NUL bytes", "+x = \0"),
     "a source in no encoding": (b"x = 1\n", b"x = '\xe9'\n", "0xe9 is not valid utf-8", "+x = '\udce9'"),
     "a chain that is too deep": (
         b"x = 1\n",

@@ -65,7 +65,7 @@ def test_positions_are_those_of_libcst(text: str) -> None:
         if isinstance(call, cst.Call | cst.Decorator | cst.ClassDef)
         for node in (call, *(call.args if isinstance(call, cst.Call) else ()))
     ]
-    # Only so many nodes are told apart exactly; the first ones are enough here.
+    # Only so many nodes are distinguished exactly; the first ones are enough here.
     for node, call in asked[:: max(1, len(asked) // 15)]:
         range_ = known[node]
         assert positions.place(node, None if node is call else call) == (

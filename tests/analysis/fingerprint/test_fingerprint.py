@@ -83,7 +83,7 @@ def test_the_golden_digests_are_those_of_this_algorithm() -> None:
     missing = sorted(actual.keys() - expected.keys())
     assert not changed, (
         f"fingerprints changed for {changed}. Every ledger holds digests of algorithm {ALGORITHM!r}: a change makes "
-        "scripts 'modified' that nobody touched. Mend the code; if the change is meant, give ALGORITHM a new name "
+        "untouched scripts 'modified'. Fix the code; if the change is meant, give ALGORITHM a new name "
         "first, then run `python -m tests.analysis.fingerprint.test_fingerprint`."
     )
     assert not missing, (

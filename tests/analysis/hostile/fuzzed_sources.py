@@ -1,4 +1,4 @@
-"""Sources that nobody would write: random bytes, random tokens, and real files with their parts exchanged."""
+"""Sources that no person would write: random bytes, random tokens, and real files with their parts exchanged."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a job came to; ``crash`` tells how its process died or what it raised."""
+    """What a job came to; ``crash`` is how its process died or what it raised."""
 
     cpu: float
     mebibytes: float

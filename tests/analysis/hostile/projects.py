@@ -61,12 +61,12 @@ PROJECTS: dict[str, dict[str, str]] = {
     "a chain of 300 modules": _chain(300, ""),
     "a chain of 300 base classes": _chain(300, "class Base(Base): pass\n"),
     "a module that imports itself": {COMMAND: INHERITS, "shop/base.py": "from shop.base import Base\n"},
-    "two modules in a circle": {
+    "two modules in a cycle": {
         COMMAND: INHERITS,
         "shop/base.py": "from shop.other import Base\n# tracked_script\n",
         "shop/other.py": "from shop.base import Base\n# tracked_script\n",
     },
-    "star imports in a circle": {
+    "star imports in a cycle": {
         COMMAND: INHERITS,
         **{
             f"shop/{name}.py": "".join(f"from shop.{other} import *\n" for other in ("base", "a", "b", "c"))
@@ -75,10 +75,8 @@ PROJECTS: dict[str, dict[str, str]] = {
         "shop/d.py": TRACKED_BASE,
     },
     "a class that is its own base": {COMMAND: "class Command(Command): pass\n# tracked_script\n"},
-    "two classes in a circle": {
-        COMMAND: "class A(Command): pass\nclass Command(A): pass\n# tracked_script\n"
-    },
-    "names in a circle": {COMMAND: "a = b\nb = a\nclass Command(a): pass\nCommand = a\n# tracked_script\n"},
+    "two classes in a cycle": {COMMAND: "class A(Command): pass\nclass Command(A): pass\n# tracked_script\n"},
+    "names in a cycle": {COMMAND: "a = b\nb = a\nclass Command(a): pass\nCommand = a\n# tracked_script\n"},
     "a module path of 1000 parts": {
         COMMAND: "from " + "a." * 1000 + "a import Base\nclass Command(Base): pass\n"
     },
@@ -116,7 +114,7 @@ PROJECTS: dict[str, dict[str, str]] = {
         + "".join(f"if a:\n    x{n + 1} = x{n}\nelse:\n    x{n + 1} = y{n}\n" for n in range(200))
         + "class Command(x200): pass\n"
     },
-    "requirements in a circle of 200": {
+    "requirements in a cycle of 200": {
         f"shop/management/commands/c{number}.py": "from scripts_tracker import required_preceding_script, tracked_script\n"
         f"class Command:\n    @tracked_script\n    @required_preceding_script('c{(number + 1) % 200}')\n"
         "    def handle(self): pass\n"

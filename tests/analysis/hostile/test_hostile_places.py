@@ -225,7 +225,7 @@ def _transform(path: Path) -> None:
 
 @contextmanager
 def _meddling(path: Path, meddle: Make) -> Iterator[None]:
-    """Somebody else at work on a file, as fast as they can."""
+    """Another process that changes a file as fast as it can."""
     done = threading.Event()
 
     def work() -> None:

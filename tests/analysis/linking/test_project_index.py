@@ -315,7 +315,7 @@ def test_unreadable_files_are_not_kept(tmp_path: Path) -> None:
 
 def test_the_result_does_not_depend_on_the_order_of_the_folders(tmp_path: Path) -> None:
     for case in ALL_CASES:
-        if case.title == "a circle":
+        if case.title == "a cycle":
             case.build(tmp_path)
     _command(tmp_path, "fix", app="catalog")
     dirs = folders(tmp_path)
