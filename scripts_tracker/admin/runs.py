@@ -14,7 +14,6 @@ from django.utils.html import format_html
 
 from scripts_tracker.admin import html
 from scripts_tracker.admin.base import ReadOnlyAdmin, column, page_of
-from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import rows
 from scripts_tracker.ledger.database import unavailable_message
@@ -147,5 +146,5 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     @admin.display(description="script")
     def of_script(self, run: ScriptRun) -> SafeString:
         """The script, with a link to its page."""
-        script_id = ScriptId(run.script.app_label, run.script.name)
+        script_id = rows.id_of(run.script)
         return format_html('<a href="{}">{}</a>', page_of(self.admin_site, script_id), script_id)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, connections, transaction
 from django.db.models import Case, F, Q, TextField, Value, When
 
 from scripts_tracker import conf
@@ -22,17 +22,16 @@ from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.ledger import database, processes, statements, writing
 from scripts_tracker.ledger.database import DatabaseEpoch, alias, needs_tables
 from scripts_tracker.ledger.statements import IS_HELD, RUN, SCRIPTS, columns, run_record
-from scripts_tracker.models import Script, ScriptVersion
+from scripts_tracker.models import ScriptVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from django.db.models import QuerySet
 
     from scripts_tracker.core.values import ScriptId
-    from scripts_tracker.ledger.writing import RunFacts, VersionFacts
-
-R = TypeVar("R")
+    from scripts_tracker.ledger.writing import Escape, RunFacts, VersionFacts
+    from scripts_tracker.models import Script
 
 TAKEN_OVER: Final = "another process took the script over before this one ended"
 
@@ -40,11 +39,6 @@ _LOOK_UP: Final = f"""SELECT {columns("s", "id", "applied_run_id")}, {IS_HELD}, 
 {columns("v", "id", "algorithm", "digest", "facts")}, CASE WHEN v."source" IS NULL THEN 1 ELSE 0 END
 {SCRIPTS} LEFT JOIN "scripts_tracker_scriptversion" v ON v."script_id" = s."id" AND v."content_digest" = %s
 WHERE s."identity" = %s"""
-
-# MySQL and MariaDB: an invalid or incorrect string, an impossible conversion.
-_CHARACTER_ERRORS = frozenset({1300, 1366, 1977, 3988})
-# Columns with the names of people and machines, and how long such a name may be.
-_NAMES, _LONGEST_NAME = ("host", "process", "user"), 255
 
 
 class KnownVersion(NamedTuple):
@@ -108,31 +102,34 @@ def begin(script_id: ScriptId, path: str, entry: Entry, version: VersionFacts, f
         Overtaken: ``entry`` is out of date.
     """
 
-    def write(path: str, **names: Any) -> OpenRun:
-        return _begin(script_id, path, entry, version, facts._replace(**names))
+    def write(escape: Escape) -> OpenRun:
+        return _begin(script_id, path, entry, version, facts, escape=escape)
 
-    return _in_its_characters(write, path=path, **{name: getattr(facts, name) for name in _NAMES})
+    return writing.in_its_characters(write, *script_id, path, *facts.texts)
 
 
-def _begin(script_id: ScriptId, path: str, entry: Entry, version: VersionFacts, facts: RunFacts) -> OpenRun:
+def _begin(
+    script_id: ScriptId, path: str, entry: Entry, version: VersionFacts, facts: RunFacts, *, escape: Escape
+) -> OpenRun:
     takes = facts.kind == "run"
     try:
         with transaction.atomic(using=alias()):
-            script_pk = entry.script_pk or _add_script(script_id, path)
+            script_pk = entry.script_pk or _add_script(script_id, path, escape)
             if entry.script_pk and takes:
                 _require_free_row(script_pk)
             lost = _mark_lost(entry.last_run) if takes else None
-            run = writing.new_run(script_pk, _version_pk(script_pk, entry.version, version), facts, "running")
+            version_pk = _version_pk(script_pk, entry.version, version)
+            run = writing.new_run(script_pk, version_pk, facts.escaped(escape), "running")
             run.save(using=alias(), force_insert=True)
             if takes:
-                _take(entry, script_pk, run.pk, path)
+                _take(entry, script_pk, run.pk, escape(path))
     except IntegrityError as error:  # another process has added the script or the version
         raise Overtaken from error
     return OpenRun(run.pk, script_pk, lost)
 
 
-def _add_script(script_id: ScriptId, path: str) -> int:
-    row = Script(identity=statements.identity_of(script_id), path=path, **script_id._asdict())
+def _add_script(script_id: ScriptId, path: str, escape: Escape) -> int:
+    row = writing.new_script(script_id, path, escape)
     row.save(using=alias(), force_insert=True)
     return row.pk
 
@@ -196,16 +193,17 @@ def end(
     row = database.runs().filter(pk=run.pk)
     ended_at = database.now()
 
-    def write(reason: str, **texts: Any) -> bool:
-        texts["ended_at"] = ended_at
-        if row.filter(outcome="running").update(outcome=outcome, applies=applies, reason=reason, **texts):
+    def write(escape: Escape) -> bool:
+        texts = {"output": escape(output), "traceback": escape(traceback), "ended_at": ended_at}
+        running = row.filter(outcome="running")
+        if running.update(outcome=outcome, applies=applies, reason=escape(reason), **texts):
             return True
         if row.filter(outcome=outcome).exists():
             return True  # a first try succeeded, and its answer was lost with the connection
         row.filter(outcome="lost").update(reason=TAKEN_OVER, **texts)
         return False
 
-    return _in_its_characters(write, output=output, traceback=traceback, reason=reason)
+    return writing.in_its_characters(write, output, traceback, reason)
 
 
 def is_lost(run: OpenRun) -> bool:
@@ -217,36 +215,13 @@ def add(run: OpenRun, *, output: str, traceback: str, reason: str) -> bool:
     """Add to a recorded success what went wrong after it; False if no success is recorded."""
     row = database.runs().filter(pk=run.pk, outcome="succeeded")
 
-    def write(reason: str, **texts: Any) -> bool:
+    def write(escape: Escape) -> bool:
         # A reason that is there says why the success does not count.
-        kept = Case(When(reason="", then=Value(reason)), default=F("reason"), output_field=TextField())
-        return bool(row.update(reason=kept, **texts))
+        added = When(reason="", then=Value(escape(reason)))
+        kept = Case(added, default=F("reason"), output_field=TextField())
+        return bool(row.update(reason=kept, output=escape(output), traceback=escape(traceback)))
 
-    return _in_its_characters(write, output=output, traceback=traceback, reason=reason)
-
-
-def _in_its_characters(write: Callable[..., R], **texts: str) -> R:
-    """Write texts as they are, or escaped if the database lacks some of their characters."""
-    if all(text.isascii() for text in texts.values()):
-        return write(**texts)
-    try:
-        with database.savepoint():
-            return write(**texts)
-    except (DatabaseError, UnicodeError) as error:
-        if not _is_about_characters(error):
-            raise
-    return write(**{name: _escaped(name, text) for name, text in texts.items()})
-
-
-def _is_about_characters(error: Exception) -> bool:
-    if isinstance(error, DataError | UnicodeError):
-        return True
-    return database.connection().vendor == "mysql" and bool({*error.args[:1]} & _CHARACTER_ERRORS)
-
-
-def _escaped(name: str, text: str) -> str:
-    plain = text.encode("ascii", "backslashreplace").decode()
-    return plain[:_LONGEST_NAME] if name in _NAMES else plain
+    return writing.in_its_characters(write, output, traceback, reason)
 
 
 @contextlib.contextmanager

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Count, Exists, Max, OuterRef, Q
 
 from scripts_tracker.core.tuples import NamedTuple
-from scripts_tracker.core.values import ScriptId
 from scripts_tracker.ledger import database
 from scripts_tracker.ledger.database import alias, needs_tables, retry
+from scripts_tracker.ledger.statements import script_id_of
 from scripts_tracker.models import Script, ScriptRun
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from django.db.models import QuerySet
+
+    from scripts_tracker.core.values import ScriptId
 
 # Keys per statement: every database accepts so many, and no one waits long for the locks.
 BATCH = 500
@@ -90,7 +92,7 @@ def _histories() -> list[_History]:
     counts = {script: rest for script, *rest in counted}
     scripts = database.scripts().filter(pk__in=database.runs().values("script"))
     rows = scripts.order_by("app_label", "name").values_list("pk", "app_label", "name")
-    return [_History(pk, ScriptId(app, name), *counts[pk]) for pk, app, name in rows if pk in counts]
+    return [_History(pk, script_id_of(app, name), *counts[pk]) for pk, app, name in rows if pk in counts]
 
 
 def _prune(history: _History, policy: Policy, *, dry_run: bool) -> Pruned:

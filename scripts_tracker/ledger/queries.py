@@ -12,7 +12,6 @@ from scripts_tracker.core.values import (
     ALGORITHM,
     Fingerprint,
     RunRecord,
-    ScriptId,
     ScriptRecord,
     StoredVersion,
 )
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     from django.db.models import Model, QuerySet
 
-    from scripts_tracker.core.values import ModuleVersion
+    from scripts_tracker.core.values import ModuleVersion, ScriptId
 
     M = TypeVar("M", bound=Model)
 
@@ -82,7 +81,7 @@ def _record(row: tuple[Any, ...], zone: tzinfo | None) -> ScriptRecord:
         applied = Fingerprint(algorithm, digest) if algorithm else None
         watched = watches.from_text(text) if text else ()
     return ScriptRecord(
-        id=ScriptId(app_label, name),
+        id=statements.script_id_of(app_label, name),
         path=path,
         applied=applied,
         applied_content=content_digest,

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.db.models import Exists, OuterRef
 
-from scripts_tracker.core.values import ScriptId
 from scripts_tracker.ledger.database import DatabaseEpoch, alias, needs_tables
 from scripts_tracker.models import Script
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
 
-    from scripts_tracker.core.values import RunRecord
+    from scripts_tracker.core.values import RunRecord, ScriptId
     from scripts_tracker.models import ScriptRun
 
     M = TypeVar("M", bound=Model)
@@ -36,8 +35,15 @@ def script_row(script_id: ScriptId) -> Script | None:
 
 def script_id(pk: int) -> ScriptId | None:
     """The script whose row has this key, None if there is none (one query)."""
-    row = Script.objects.using(alias()).filter(pk=pk).values_list("app_label", "name").first()
-    return ScriptId(*row) if row else None
+    row = Script.objects.using(alias()).filter(pk=pk).only("app_label", "name").first()
+    return id_of(row) if row else None
+
+
+def id_of(row: Script) -> ScriptId:
+    """The script of a row."""
+    from scripts_tracker.ledger.statements import script_id_of
+
+    return script_id_of(row.app_label, row.name)
 
 
 def unsaved_row(script_id: ScriptId, path: str) -> Script:

@@ -13,16 +13,16 @@ from django.db import connections
 from django.utils.dateparse import parse_datetime
 
 from scripts_tracker.core import watches
-from scripts_tracker.core.values import Fingerprint, RunRecord
+from scripts_tracker.core.values import Fingerprint, RunRecord, ScriptId
 from scripts_tracker.ledger.database import alias, epoch_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
 
-    from scripts_tracker.core.values import ScriptId
-
 _QUOTED = re.compile(r'"(\w+)"')
+# What ``backslashreplace`` makes of a character that the database lacks.
+_ESCAPE = re.compile(r"\\(?:x([89a-f][0-9a-f])|u([0-9a-f]{4})|U([0-9a-f]{8}))")
 
 RUN: Final = (
     *("id", "kind", "outcome", "version__algorithm", "version__digest", "version__content_digest"),
@@ -48,6 +48,16 @@ IS_HELD: Final = """CASE WHEN s."lease_expires" > {now} AND l."outcome" = 'runni
 def identity_of(script_id: ScriptId) -> str:
     """What the database knows a script by: MySQL and MariaDB would take its name in another case for the same."""
     return hashlib.sha256(str(script_id).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def script_id_of(app_label: str, name: str) -> ScriptId:
+    """The script of a row, whose label and name are escaped if the database lacks their characters."""
+    if "\\" in name or "\\" in app_label:
+        app_label, name = (
+            _ESCAPE.sub(lambda code: chr(int("".join(filter(None, code.groups())), 16)), one)
+            for one in (app_label, name)
+        )
+    return ScriptId(app_label, name)
 
 
 def select(statement: str, *params: str) -> list[tuple[Any, ...]]:

@@ -1,29 +1,34 @@
-"""Versions and runs as they are written, and the fingerprints of versions that are there."""
+"""Rows as they are written, in characters that the database has, and the fingerprints of versions that are there."""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from django.db import Error, transaction
+from django.db import DatabaseError, DataError, Error, transaction
 
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ALGORITHM
-from scripts_tracker.ledger import database
+from scripts_tracker.ledger import database, statements
 from scripts_tracker.ledger.database import alias, error_summary, is_in_transaction
-from scripts_tracker.models import ScriptRun
+from scripts_tracker.models import Script, ScriptRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from scripts_tracker.core.values import Fingerprint
+    from scripts_tracker.core.values import Fingerprint, ScriptId
 
     T = TypeVar("T")
+    Escape = Callable[[str], str]
 
 logger = logging.getLogger("scripts_tracker")
 
 _BATCH = 100
+# MySQL and MariaDB: an invalid or incorrect string, an impossible conversion.
+_CHARACTER_ERRORS = frozenset({1300, 1366, 1977, 3988})
+# How long the name of a person or a machine may be.
+_LONGEST_NAME = 255
 
 Kind = Literal["run", "rehearsal", "mark", "unmark"]
 
@@ -52,6 +57,51 @@ class RunFacts(NamedTuple):
     git_revision: str = ""
     reason: str = ""
     watched: str = ""
+
+    def escaped(self, escape: Escape) -> RunFacts:
+        """The same with its texts as ``in_its_characters`` wants them; the others are JSON, which is ASCII."""
+        host, process, user = (escape(one)[:_LONGEST_NAME] for one in (self.host, self.process, self.user))
+        return self._replace(host=host, process=process, user=user, reason=escape(self.reason))
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What ``escaped`` escapes."""
+        return self.host, self.process, self.user, self.reason
+
+
+def in_its_characters(write: Callable[[Escape], T], *texts: str) -> T:
+    """Write texts as they are, or escaped if the database lacks some of their characters.
+
+    Args:
+        write: writes them, all or nothing; gets what to apply to each of them first.
+        texts: the texts.
+    """
+    if all(map(str.isascii, texts)):
+        return write(str)
+    try:
+        with database.savepoint():
+            return write(str)
+    except (DatabaseError, UnicodeError) as error:
+        if not _is_about_characters(error):
+            raise
+    return write(_escaped)
+
+
+def _is_about_characters(error: Exception) -> bool:
+    if isinstance(error, DataError | UnicodeError):
+        return True
+    return database.connection().vendor == "mysql" and bool({*error.args[:1]} & _CHARACTER_ERRORS)
+
+
+def _escaped(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode()
+
+
+def new_script(script_id: ScriptId, path: str, escape: Escape) -> Script:
+    """The row of a script, not yet saved."""
+    app_label, name = map(escape, script_id)
+    identity = statements.identity_of(script_id)
+    return Script(identity=identity, app_label=app_label, name=name, path=escape(path))
 
 
 def columns_of(version: VersionFacts) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,3 +87,14 @@ def test_the_outcome_does_not_depend_on_what_was_printed_and_raised(narrow: Proj
     assert fails == f"['failed', '', 'ValueError: \\\\U0001f600', {user}]"
     left = "from scripts_tracker.models import Script; print(Script.objects.filter(app_label='x').count())"
     assert narrow.python(left).out == "1\n"
+
+
+def test_a_script_is_known_by_a_name_that_the_database_has_no_characters_for(narrow: Project) -> None:
+    name = "shop.fix_\U0001f600"
+    narrow.command(name)
+    assert "1 done" in narrow.manage("run_scripts", PYTHONUTF8="1").out
+    found = narrow.manage("check_scripts", "--all", "--format", "json", PYTHONUTF8="1").out
+    assert [(one["script"], one["state"]) for one in json.loads(found)["scripts"]] == [(name, "applied")]
+    assert "up to date" in narrow.manage("run_scripts", name, PYTHONUTF8="1").out
+    pruned = narrow.manage("prune_script_runs", "--keep", "0", "--verbosity", "2", name, PYTHONUTF8="1").out
+    assert f"{name}: 0 runs deleted; 1 kept" in pruned
