@@ -122,6 +122,8 @@ def _run(options: argparse.Namespace) -> int:
     session = _session(options)
     cache = None if options.no_cache else _cache(session.request.root)
     found = session.findings(cache)
+    if cache is not None and cache.refusal:
+        _complain(cache.refusal)
     if options.diff:
         from scripts_tracker.lint import fixing
 

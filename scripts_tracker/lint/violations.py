@@ -45,7 +45,7 @@ def read(content: str) -> FileViolations:
                 for line, column, codes in map(items, items(comments))
             ),
         )
-    except (TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"these violations are malformed: {error!r}") from error
 
 

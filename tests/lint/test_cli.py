@@ -127,6 +127,18 @@ def test_the_second_run_says_the_same(*, cached: bool, lint: Lint, tmp_path: Pat
     assert (tmp_path / ".scripts_tracker_cache").exists() is cached
 
 
+def test_a_cache_behind_a_link_is_not_used_and_the_lint_says_so(lint: Lint, tmp_path: Path) -> None:
+    build(BROKEN, tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".scripts_tracker_cache").symlink_to("elsewhere")
+    done = lint("--format", "json")
+    assert done.found == [(FIX, 6, "ST003")]
+    reason = ".scripts_tracker_cache is not used: it is a link. Delete it, or use --no-cache."
+    assert done.err == f"scripts-tracker-lint: {reason}\n"
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert lint("--no-cache").err == ""
+
+
 def test_paths_limit_what_is_reported_but_not_what_is_read(lint: Lint, tmp_path: Path) -> None:
     build(BROKEN, tmp_path)
     other = "stock/management/commands/other.py"

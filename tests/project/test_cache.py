@@ -58,6 +58,18 @@ def test_a_cache_that_cannot_be_written_is_no_error(shop: Project) -> None:
         assert result.err == ""
 
 
+def test_a_cache_behind_a_link_is_not_used_which_is_said_once_if_asked_for_more(shop: Project) -> None:
+    (shop.root / "elsewhere").mkdir()
+    (shop.root / ".scripts_tracker_cache").symlink_to("elsewhere")
+    result = shop.manage("check_scripts", "--verbosity", "2")
+    assert "You have 2 new" in result.out
+    assert result.err == ".scripts_tracker_cache is not used: it is a link. Delete it, or use --no-cache.\n"
+    assert shop.manage("check_scripts").err == ""
+    shop.manage("run_scripts")
+    shop.migrate()
+    assert list((shop.root / "elsewhere").iterdir()) == []
+
+
 def test_scripts_that_are_new_are_analysed_once(shop: Project) -> None:
     first, second = shop.python(CHECKED).out, shop.python(CHECKED).out
     assert first.splitlines()[-1] == "True"

@@ -123,7 +123,7 @@ def _read_once(path: str | os.PathLike[str]) -> tuple[bytes, bool]:
     try:
         before = os.fstat(descriptor)
         _refuse_irregular(before.st_mode)
-        source = _up_to(descriptor, min(before.st_size, MAX_BYTES) + 1)
+        source = up_to(descriptor, min(before.st_size, MAX_BYTES) + 1)
         after = os.fstat(descriptor)
     finally:
         os.close(descriptor)
@@ -131,7 +131,7 @@ def _read_once(path: str | os.PathLike[str]) -> tuple[bytes, bool]:
     return source, unchanged and len(source) == min(before.st_size, MAX_BYTES + 1)
 
 
-def _up_to(descriptor: int, size: int) -> bytes:
+def up_to(descriptor: int, size: int) -> bytes:
     """At most so many bytes; a buffer of MAX_BYTES for every small file would take longer than the file."""
     source = os.read(descriptor, size)
     while 0 < len(source) < size and (more := os.read(descriptor, size - len(source))):

@@ -112,7 +112,9 @@ class CachedIndex:
         self._since = since
         if self._cache is not None:
             # A missing or malformed text is no index.
-            with contextlib.suppress(ValueError, TypeError, LookupError, AttributeError, UnreadableSource):
+            with contextlib.suppress(
+                ValueError, TypeError, LookupError, AttributeError, RecursionError, UnreadableSource
+            ):
                 self._load(self._cache, self._cache.index(key))
 
     def _load(self, cache: Cache, content: str) -> None:

@@ -53,6 +53,8 @@ class Command(TrackerCommand):
     def perform(self, options: dict[str, Any]) -> int:
         """Check; mark or unmark; report."""
         overview = load_status(use_cache=options["use_cache"])
+        if overview.cache.refusal and options["verbosity"] > 1:
+            self.write(overview.cache.refusal, self.stderr)
         chosen = _choose(overview, options["names"])
         if self._decide(overview, options):
             if options["format"] == "text":

@@ -33,7 +33,8 @@ def _package(path: Path) -> None:
     (path / "__init__.py").write_text(TRACKED)
 
 
-def _socket(path: Path) -> None:
+def make_socket(path: Path) -> None:
+    """Leave a socket, which nobody listens to any more."""
     # The name of a socket may have a hundred characters; the folders of tests have longer ones.
     here = os.open(os.curdir, os.O_RDONLY)
     os.chdir(path.parent)
@@ -63,7 +64,7 @@ PLACES: dict[str, tuple[Make, str]] = {
     "a link to a folder": (_link_to_a_folder, "is a folder"),
     "a pipe": (os.mkfifo, "pipe, socket or device"),
     "a link to a pipe": (_link_to_a_pipe, "pipe, socket or device"),
-    "a socket": (_socket, "pipe, socket or device"),
+    "a socket": (make_socket, "pipe, socket or device"),
     "a device": (lambda path: path.symlink_to("/dev/null"), "pipe, socket or device"),
     "a device without end": (lambda path: path.symlink_to("/dev/zero"), "pipe, socket or device"),
     "a file of 1.6 gigabytes": (_huge, "larger than"),
