@@ -247,18 +247,19 @@ class _Folder:
 
     def read(self, name: str) -> bytes:
         """The bytes of a file; empty where there is none to use, or it is too large to be ours."""
-        found = self._usable(name)
-        if found is None or found.st_size > 2 * MAX_BYTES:
-            return b""
-        descriptor = os.open(self._at(name), _OPEN_FILE, dir_fd=self._descriptor)
-        try:
-            return (
-                reading.up_to(descriptor, found.st_size + 1)
-                if os.path.samestat(os.fstat(descriptor), found)
-                else b""
-            )
-        finally:
-            os.close(descriptor)
+        for _attempt in range(reading.MAX_ATTEMPTS):
+            seen = self._usable(name)
+            if seen is None:
+                break
+            descriptor = os.open(self._at(name), _OPEN_FILE, dir_fd=self._descriptor)
+            try:
+                found = os.fstat(descriptor)
+                # Another process may have put a new file in place, and where links are followed, this may be another.
+                if _NO_FOLLOW or os.path.samestat(found, seen):
+                    return reading.up_to(descriptor, found.st_size + 1) if _is_usable(found) else b""
+            finally:
+                os.close(descriptor)
+        return b""
 
     def put(self, name: str, content: bytes) -> None:
         """Put a file in place as a whole, also in that of a link or a pipe."""
@@ -297,7 +298,11 @@ class _Folder:
 
     def _usable(self, name: str) -> os.stat_result | None:
         found = self._status(name)
-        return None if found is None or _why_not(found, stat.S_IFREG) else found
+        return found if found is not None and _is_usable(found) else None
+
+
+def _is_usable(status: os.stat_result) -> bool:
+    return not _why_not(status, stat.S_IFREG) and status.st_size <= 2 * MAX_BYTES
 
 
 def _why_not(status: os.stat_result, kind: int) -> str:
