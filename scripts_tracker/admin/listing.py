@@ -116,7 +116,7 @@ class StateFilter(StatusFilter):
 
     def values(self, status: ScriptStatus) -> Iterable[str]:
         """The state, and whether it needs action."""
-        return (status.state.value, self._ACTION) if status.state.needs_action else (status.state.value,)
+        return (status.state.value, self._ACTION) if status.needs_action else (status.state.value,)
 
     def label(self, value: str) -> str:
         """The label of the state."""

@@ -208,7 +208,9 @@ def choose(
         for status in by_id.values()
         if not retries and status.state in _RETRIED
     }
-    runnable = {one.id for one in pool if one.state.needs_action or one.state in _RUNNABLE}
+    runnable = {
+        one.id for one in pool if one.definition and (one.state.needs_action or one.state in _RUNNABLE)
+    }
     return Choice(
         chosen=tuple(one for one in pool if one.id in runnable and one.id not in not_retried),
         up_to_date=tuple(one for one in pool if wanted and one.id not in runnable),

@@ -50,7 +50,7 @@ class State(Enum):
     EDITED = ("edited", "Edited", "e", "shown")
     REVERTED = ("reverted", "Reverted", "r", "shown")
     MOVED = ("moved", "Moved", ">", "shown")
-    RUNNING = ("running", "Running", "*", "none")
+    RUNNING = ("running", "Running", "*", "shown")
     RECURRING = ("recurring", "Recurring", "@", "none")
     APPLIED = ("applied", "Applied", "x", "none")
     MISSING = ("missing", "Missing", "-", "none")
@@ -64,7 +64,7 @@ class State(Enum):
 class ScriptStatus(NamedTuple):
     """A script and its state: its definition in a file, its record in the ledger, or both.
 
-    ``file_exists`` is set for a missing script only: its file is there, but holds no tracked script any more.
+    ``absence`` says why a script without a definition has none although its file is there; empty if the file is gone.
     """
 
     id: ScriptId
@@ -72,7 +72,17 @@ class ScriptStatus(NamedTuple):
     definition: ScriptDefinition | None
     record: ScriptRecord | None
     moved_from: ScriptId | None = None
-    file_exists: bool = False
+    absence: str = ""
+
+    @property
+    def needs_action(self) -> bool:
+        """Whether a person must act: without a file there is nothing to run."""
+        return self.state.needs_action and self.definition is not None
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether a report lists it by default."""
+        return self.state.shown or bool(self.absence)
 
     @property
     def path(self) -> str:
@@ -217,19 +227,20 @@ def _origin(definition: ScriptDefinition, gone: Mapping[Fingerprint, ScriptRecor
 def statuses(
     definitions: Iterable[ScriptDefinition],
     records: Mapping[ScriptId, ScriptRecord],
-    file_exists: Callable[[str], bool] = lambda _path: False,
+    absence: Callable[[ScriptRecord], str | None] = lambda _record: None,
 ) -> tuple[ScriptStatus, ...]:
-    """Join files and ledger: one status per script that has a file or was applied, sorted by id.
+    """Join files and ledger: one status per script that has a file, was applied, or ended badly; sorted by id.
 
     Args:
         definitions: the scripts in the files.
         records: the ledger's records.
-        file_exists: whether the file of a record without a definition is still there, ignored or no longer tracked.
-            Such a script has not moved anywhere.
+        absence: why a record has no definition although its file is still there; None if the file is gone. A script
+            whose file is there has not moved anywhere.
     """
     by_id = {definition.id: definition for definition in definitions}
     undefined = [record for record in records.values() if record.id not in by_id]
-    gone = _by_fingerprint(record for record in undefined if not file_exists(record.path))
+    reasons = {record.id: absence(record) for record in undefined}
+    gone = _by_fingerprint(record for record in undefined if reasons[record.id] is None)
     result = []
     for script_id in sorted(by_id.keys() | records.keys()):
         definition, record = by_id.get(script_id), records.get(script_id)
@@ -238,7 +249,18 @@ def statuses(
             state = decide(Case(definition, record or ScriptRecord(script_id, ""), moved_from))
             moved_from = moved_from if state is State.MOVED else None
             result.append(ScriptStatus(script_id, state, definition, record, moved_from))
-        elif record is not None and record.applied is not None:
-            is_there = file_exists(record.path)
-            result.append(ScriptStatus(script_id, State.MISSING, None, record, file_exists=is_there))
+        elif record is not None and (left := state_without_file(record)) is not None:
+            result.append(ScriptStatus(script_id, left, None, record, absence=reasons[script_id] or ""))
     return tuple(result)
+
+
+def state_without_file(record: ScriptRecord) -> State | None:
+    """The state of a script that has no file; None for one of which nothing is left to say."""
+    run = record.last_run
+    if record.lease_live:
+        return State.RUNNING
+    if run is not None and run.outcome in {"running", "lost"}:
+        return State.LOST
+    if run is not None and run.outcome == "failed" and run.kind == "run":
+        return State.FAILED
+    return State.MISSING if record.applied is not None else None

@@ -159,6 +159,8 @@ def next_steps(detail: ScriptDetail) -> Mapping[str, str]:
         State.MOVED: {"mark it under its new name": mark},
         State.UNREADABLE: {**diff, "when it is fixed": f"manage.py check_scripts {name}"},
     }
+    if detail.status.definition is None and detail.status.state is not State.RUNNING:
+        return {"it needs no run any more": f"manage.py check_scripts --unmark {name}"}
     return steps.get(detail.status.state, {})
 
 
@@ -187,7 +189,7 @@ def compare(status: ScriptStatus, *, raw: bool = False, against: str = "") -> Co
 def _compared(name: str, content_digest: str, status: ScriptStatus, *, raw: bool) -> Comparison:
     new = f"{status.path} now"
     if status.definition is None or status.record is None:
-        gone = "is no longer tracked" if status.file_exists else "is gone"
+        gone = "is no longer tracked" if status.absence else "is gone"
         note = f"The file {gone}, so there is nothing to compare with what was {name}."
         return Comparison(name, "", (), note)
     old = queries.source_of(status.record.pk, content_digest)

@@ -5,6 +5,8 @@ The analysis is imported inside the functions, because a tracked command needs n
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -201,9 +203,70 @@ def absolute_path(shown: str) -> str:
     return os.path.join(conf.base_dir(), shown)
 
 
-def file_exists(shown: str) -> bool:
-    """Whether the file with this path in reports exists."""
-    return bool(shown) and os.path.exists(absolute_path(shown))
+def absence(shown: str) -> str | None:
+    """Why the file with this path in reports holds no tracked script any more; None if the file is gone."""
+    path = absolute_path(shown)
+    if not shown or not os.path.exists(path):
+        return None
+    return _why_not_read(path) or "its file is there, but no longer tracked"
+
+
+def _why_not_read(path: str) -> str:
+    """Why the scan does not read a file; empty if it does."""
+    folder, name = os.path.split(os.path.realpath(path))
+    lowered = name.lower()
+    if lowered in {one.lower() for one in conf.ignored_files()}:
+        return "its file is ignored by IGNORED_FILES"
+    if lowered.startswith(tuple(one.lower() for one in conf.ignored_prefixes() if one)):
+        return "its file is ignored by IGNORED_CMD_PREFIXES"
+    if all(os.path.realpath(one.path) != folder for one in commands_dirs()):
+        named = conf.commands_dirs() is not None
+        return f"its folder is not scanned: {_NOT_NAMED if named else _NO_APP}"
+    return ""
+
+
+_NOT_NAMED = "COMMANDS_DIRS does not name it"
+_NO_APP = "it is not in an installed app of the project"
+
+
+def why_unseen(identity: Identity) -> str:
+    """Why a check does not see a script that has just run; empty if it does.
+
+    Most scripts are decorated in plain sight, which takes a look at the lines of one file. Only the others are analysed.
+    """
+    source = b""
+    if identity.file.endswith(".py"):
+        with contextlib.suppress(OSError), io.open(identity.file, "rb") as file:  # noqa: UP020 - as in versions
+            source = file.read()
+    reason = _why_not_read(identity.file)
+    if reason or not source or _is_plainly_tracked(source):
+        return reason
+    return "" if _sees(identity) else "its decorator cannot be followed to @tracked_script"
+
+
+def _is_plainly_tracked(source: bytes) -> bool:
+    lines = [line.strip() for line in source.splitlines() if b"tracked_script" in line]
+    return b"\nclass Command" in source and any(line.startswith(b"@") for line in lines)
+
+
+def _sees(identity: Identity) -> bool:
+    """Whether the analysis of the script's file, and of what it imports, finds the script."""
+    from scripts_tracker.analysis.findings import Findings
+    from scripts_tracker.analysis.linking.linker import Linker
+    from scripts_tracker.analysis.linking.modules import Finder
+    from scripts_tracker.analysis.source.reading import CommandFile
+
+    known, root, folder = cache(), conf.base_dir(), os.path.dirname(os.path.realpath(identity.file))
+    dirs = commands_dirs()
+    files = [
+        CommandFile(one, identity.id.name, identity.file, ignored=False)
+        for one in dirs
+        if os.path.realpath(one.path) == folder
+    ]
+    linker = Linker(files, Finder(dirs, root, _import_roots()), known, Findings(root))
+    found = linker.index().definitions
+    known.save()
+    return any(one.id == identity.id for one in found)
 
 
 class Identity(NamedTuple):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import (
         Finding,
         ModuleVersion,
+        ProjectIndex,
         ScriptDefinition,
         ScriptId,
         ScriptRecord,
@@ -72,7 +73,11 @@ def load_status(*, use_cache: bool = True) -> ProjectStatus:
     index = scan.scan(cache)
     definitions = {definition.id: definition for definition in index.definitions}
     records = comparable(_with_unrenewed_leases(records), definitions, cache)
-    return ProjectStatus(states.statuses(index.definitions, records, scan.file_exists), index.findings, cache)
+    return ProjectStatus(_statuses(index, records), index.findings, cache)
+
+
+def _statuses(index: ProjectIndex, records: Records) -> tuple[ScriptStatus, ...]:
+    return states.statuses(index.definitions, records, lambda record: scan.absence(record.path))
 
 
 def _texts_in_ledger(records: Iterable[ScriptRecord]) -> dict[str, str]:

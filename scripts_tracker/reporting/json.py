@@ -21,7 +21,7 @@ def check(report: Report, output: Output) -> str:
     document = {
         "version": 1,
         "counts": {state.value: count for state, count in report.counts.items()},
-        "needs_action": any(status.state.needs_action for status in report.statuses),
+        "needs_action": any(status.needs_action for status in report.statuses),
         "scripts": [_status(status) for status in report.listed],
         "problems": [finding_to_json(found) for found in report.findings],
     }
@@ -56,7 +56,7 @@ def _status(status: ScriptStatus) -> dict[str, Any]:
     return {
         "script": str(status.id),
         "state": status.state.value,
-        "needs_action": status.state.needs_action,
+        "needs_action": status.needs_action,
         "path": status.path,
         "help": definition.help if definition else "",
         "fingerprint": str(definition.fingerprint) if definition and definition.fingerprint else None,

@@ -166,7 +166,7 @@ def not_planned(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
     blocked = {status.id for status, _ in made.blocked}
     for status in choice.up_to_date:
         verb = "is up to date" if status.state is State.APPLIED else "will not run"
-        hint = "" if status.state is State.MISSING else f" To run it anyway: manage.py {status.id.name}"
+        hint = "" if status.definition is None else f" To run it anyway: manage.py {status.id.name}"
         yield f"{status.id} {verb} ({why(status)}).{hint}"
     for status in choice.skipped_by_no_retry:
         if status.id not in blocked:

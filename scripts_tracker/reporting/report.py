@@ -67,17 +67,17 @@ class Report(NamedTuple):
     @property
     def listed(self) -> tuple[ScriptStatus, ...]:
         """The scripts to list."""
-        return tuple(status for status in self.statuses if self.show_all or status.state.shown)
+        return tuple(status for status in self.statuses if self.show_all or status.is_shown)
 
     @property
     def unapplied(self) -> tuple[ScriptStatus, ...]:
         """The scripts that need action."""
-        return tuple(status for status in self.statuses if status.state.needs_action)
+        return tuple(status for status in self.statuses if status.needs_action)
 
     @property
     def exit_code(self) -> int:
         """The exit code of ``--check``."""
-        return max((EXIT_CODES.get(status.state, 0) for status in self.statuses), default=0)
+        return max((EXIT_CODES.get(status.state, 0) for status in self.unapplied), default=0)
 
 
 def compared_by_bytes(status: ScriptStatus) -> str:
@@ -119,9 +119,11 @@ def why(status: ScriptStatus) -> str:
         State.RUNNING: describe_holder(run),
         State.RECURRING: f'applied on {applied}, and rerun is "always"',
         State.APPLIED: f"applied on {applied}",
-        State.MISSING: f"applied on {applied}, {_absence(status)}",
+        State.MISSING: f"applied on {applied}",
     }
     reason = words[status.state]
+    if status.definition is None and status.record is not None:
+        return f"{reason}, {status.absence or 'the file is gone'}"
     if status.state not in {State.MODIFIED, State.EDITED}:
         missing = watches.missing_words(status.watches)
         reason += f"; {missing}" if missing else ""
@@ -140,12 +142,6 @@ def _new(run: RunRecord | None) -> str:
     if run is not None and run.kind == "unmark":
         return f"unmarked on {describe_start(run)}"
     return "never applied here"
-
-
-def _absence(status: ScriptStatus) -> str:
-    return (
-        "no longer tracked: ignored, or without the decorator" if status.file_exists else "the file is gone"
-    )
 
 
 def _modified(status: ScriptStatus, applied: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from scripts_tracker.core.states import State
@@ -78,7 +79,7 @@ def _sections(
 
 def _note(status: ScriptStatus, report: Report) -> str:
     note = f"{status.id}: {why(status)}"
-    if not status.state.needs_action:
+    if not status.needs_action:
         return note
     from scripts_tracker.core import planning  # only for scripts that need action
 
@@ -104,7 +105,8 @@ def _dependencies(report: Report, output: Output) -> Iterator[str]:
 
 def _rest(report: Report, output: Output) -> Iterator[str]:
     """How many scripts are not listed, by state."""
-    unlisted = {} if report.show_all else {state: n for state, n in report.counts.items() if not state.shown}
-    quiet = ", ".join(f"{count} {state.value}" for state, count in unlisted.items() if count)
+    listed = set(report.listed)
+    unlisted = Counter(status.state for status in report.statuses if status not in listed)
+    quiet = ", ".join(f"{unlisted[state]} {state.value}" for state in State if unlisted[state])
     if quiet:
         yield from wrapped(f"Not listed: {quiet}. To list all: check_scripts --all", "", output)

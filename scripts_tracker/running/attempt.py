@@ -21,7 +21,7 @@ from scripts_tracker.project.scan import identify
 from scripts_tracker.running.calls import HandleCall, planned_run_of
 from scripts_tracker.running.outcome import Attempt
 from scripts_tracker.running.output import captured
-from scripts_tracker.running.start import record_start
+from scripts_tracker.running.start import record_start, warn_if_unseen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,7 +66,13 @@ def run_tracked(call: HandleCall, options: ScriptOptions, ask: AskToAbort) -> An
     required: tuple[Required, ...] = getattr(call.function, "required_scripts", ())
     with _set(_recording, _recording.get() | {id(call.command)}), _require(call, identity.id, required, ask):
         start = _start(call, identity, options, planned)
-        return call() if start is None else _perform(call, identity.id, start, options, planned)
+        if start is None:
+            return call()
+        try:
+            return _perform(call, identity.id, start, options, planned)
+        finally:
+            if planned is None and not start.inside:
+                warn_if_unseen(call, identity)
 
 
 def run_required(call: HandleCall, required: tuple[Required, ...], ask: AskToAbort) -> Any:

@@ -15,7 +15,7 @@ from scripts_tracker.core import redaction
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.ledger import database, leases
-from scripts_tracker.project import versions
+from scripts_tracker.project import scan, versions
 
 if TYPE_CHECKING:
     from scripts_tracker.core.values import RunRecord, ScriptId, ScriptOptions
@@ -88,7 +88,6 @@ def record_start(
     facts = versions.run_metadata("rehearsal" if is_dry_run else "run", given=given)
     if options.watch:
         from scripts_tracker.core import watches  # few scripts watch anything
-        from scripts_tracker.project import scan
 
         facts = facts._replace(watched=watches.to_text(scan.watched_modules(options.watch)))
     run = _begin(identity, facts, planned, inside=inside)
@@ -156,6 +155,20 @@ def _why_not_applied(call: HandleCall, identity: Identity) -> str:
     if is_changed:
         _warn(call, f"{identity.path} has uncommitted changes: this run will not mark {identity.id} applied.")
     return "uncommitted changes" if is_changed else ""
+
+
+def warn_if_unseen(call: HandleCall, identity: Identity) -> None:
+    """Say that a run was recorded of a script that a check does not see; whatever goes wrong here changes no outcome."""
+    try:
+        reason = scan.why_unseen(identity)
+    except Exception:  # a file that vanished, a setting that a script has changed
+        logger.debug("%s was not looked up", identity.id, exc_info=True)
+        return
+    if reason:
+        text = f"{identity.id} ran, but check_scripts does not see it: {reason}. No other environment learns of it."
+        if logger.hasHandlers():
+            logger.warning(text)
+        _warn(call, text)
 
 
 def _warn(call: HandleCall, text: str) -> None:

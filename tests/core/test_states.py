@@ -12,10 +12,37 @@ ONCE: dict[str, Any] = {"rerun": "once"}
 ALWAYS: dict[str, Any] = {"rerun": "always"}
 
 CASES: dict[str, tuple[ScriptDefinition | None, ScriptRecord | None, str | None]] = {
-    "a record that was never applied, without a file, is nothing": (
+    "a record that was never applied or run, without a file, is nothing": (None, record("shop.x"), None),
+    "a dry run that failed, without a file, is nothing": (
+        None,
+        record("shop.x", last_run=run("failed", kind="rehearsal")),
+        None,
+    ),
+    "an unmarked script without a file is nothing": (
+        None,
+        record("shop.x", last_run=run("succeeded", kind="unmark")),
+        None,
+    ),
+    "a failed script whose file is gone is failed": (
         None,
         record("shop.x", last_run=run("failed")),
+        "failed",
+    ),
+    "an applied script that failed since, and whose file is gone, is failed": (
         None,
+        record("shop.x", "a", last_run=run("failed")),
+        "failed",
+    ),
+    "a lost script whose file is gone is lost": (None, record("shop.x", last_run=run("lost")), "lost"),
+    "a script that never ended, and whose file is gone, is lost": (
+        None,
+        record("shop.x", last_run=run("running")),
+        "lost",
+    ),
+    "a running script whose file is gone is running": (
+        None,
+        record("shop.x", last_run=run("running"), lease_live=True),
+        "running",
     ),
     "an applied script whose file is gone is missing": (None, record("shop.x", "a"), "missing"),
     "a file without a record is new": (definition("shop.x"), None, "new"),
@@ -234,14 +261,14 @@ def test_a_copy_of_a_script_that_is_still_there_is_new() -> None:
 def test_a_gone_script_that_was_never_applied_moves_nothing() -> None:
     old = record("shop.old", last_run=run("failed"))
     result = statuses([definition("shop.new", "a")], {old.id: old})
-    assert [status.state.value for status in result] == ["new"]
+    assert [status.state.value for status in result] == ["new", "failed"]
 
 
 def test_the_contract_of_who_needs_action() -> None:
     needy = {state.value for state in State if state.needs_action}
     assert needy == {"new", "modified", "failed", "lost", "unreadable"}
     shown = {state.value for state in State if state.shown and not state.needs_action}
-    assert shown == {"edited", "reverted", "moved"}
+    assert shown == {"edited", "reverted", "moved", "running"}
     satisfying = {state.value for state in State if state.satisfies}
     assert satisfying == {"applied", "recurring", "edited", "reverted", "moved", "missing"}
 
@@ -294,3 +321,24 @@ def test_only_a_file_that_differs_needs_the_history(
     expected: bool,  # noqa: FBT001 - a parameter
 ) -> None:
     assert differs(found, kept) is expected
+
+
+@pytest.mark.parametrize("outcome", ["failed", "lost", "running"])
+def test_without_a_file_nothing_needs_action(outcome: str) -> None:
+    (status,) = statuses([], {script_id("shop.x"): record("shop.x", last_run=run(outcome))})
+    assert status.is_shown
+    assert not status.needs_action
+
+
+def test_a_script_whose_file_is_there_is_shown_with_the_reason() -> None:
+    lost = record("shop.lost", "a")
+    (gone,) = statuses([], {lost.id: lost})
+    assert (gone.is_shown, gone.absence) == (False, "")
+    (there,) = statuses([], {lost.id: lost}, lambda _: "its file is ignored")
+    assert (there.is_shown, there.absence) == (True, "its file is ignored")
+
+
+def test_a_script_whose_file_is_there_has_not_moved() -> None:
+    lost = record("shop.lost", "a")
+    result = statuses([definition("shop.new", "a")], {lost.id: lost}, lambda _: "its file is ignored")
+    assert [status.state.value for status in result] == ["missing", "new"]

@@ -83,7 +83,7 @@ class Command(TrackerCommand):
             self._tell(marks.unmark(_choose(overview, options["unmark"]), reason), "Unmarked", options)
             return True
         if mark_all:
-            statuses = tuple(status for status in overview.statuses if status.state.needs_action)
+            statuses = tuple(status for status in overview.statuses if status.needs_action)
         else:
             statuses = _choose(overview, options["mark_applied"])
         self._tell(marks.mark_applied(statuses, reason, overview.cache), "Marked as applied", options)
