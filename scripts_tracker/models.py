@@ -63,11 +63,11 @@ class ScriptRun(models.Model):
     """One attempt or one mark of a script; rows are added and ended, never rewritten.
 
     Attributes:
-        kind: run, rehearsal, mark or unmark.
+        kind: run, rehearsal, mark, unmark or release.
         outcome: running, then finally succeeded, failed or lost.
         applies: whether its version counts as applied by it, until the script is unmarked.
         process: identifies the process beyond its number, if the system can.
-        reason: the reason for a mark, what failed in a line, or why a success does not count.
+        reason: the reason for a decision, what failed in a line, why a success does not count, or who released a lost run.
         watched: JSON of the watched modules: their fingerprints and the digests of their bytes.
         token: random; an attempt finds its row by it beside the key, as another schema may have a row of the same key.
     """

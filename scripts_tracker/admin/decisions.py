@@ -1,4 +1,4 @@
-"""The two decisions in the admin: a page asks for the reason, then the ledger and the admin's history record it."""
+"""The three decisions in the admin: a page asks for the reason, then the ledger and the admin's history record it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scripts_tracker.admin.base import page_of
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import rows
 from scripts_tracker.ledger.database import alias
-from scripts_tracker.project import marks
+from scripts_tracker.project import marks, releases
 from scripts_tracker.reporting import report
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _CHANGED = "The script has changed since you opened this page. Check it again, t
 
 
 class Decision(NamedTuple):
-    """One of the two.
+    """One of the three.
 
     Attributes:
         question: the title of the page; {} is the script.
@@ -77,6 +77,16 @@ DECISIONS = {
         "Unmarked",
         marks.why_not_to_unmark,
         lambda _, status, reason, user: marks.unmark([status], reason, user=user),
+    ),
+    "release": Decision(
+        "Release {}",
+        "The run will be recorded as lost, and its lease ends at once: the script can be run again. "
+        f"{releases.WARNING}",
+        "Release",
+        f"Released {{}}: its last run is lost. {releases.WARNING}",
+        "Released",
+        releases.why_not_to_release,
+        lambda _, status, reason, user: releases.release([status], reason, user=user),
     ),
 }
 

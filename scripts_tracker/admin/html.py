@@ -28,7 +28,14 @@ _UNSHOWN = re.compile(rf"{ESCAPES}|[^\S\n\t ]|[\x00-\x08\x0e-\x1f\x7f]")
 NO_VALUE = "-"
 
 _OUTCOMES = {"failed": "trouble", "lost": "trouble", "running": "busy"}
-_KINDS = {"run": "Run", "rehearsal": "Dry run", "mark": "Marked as applied", "unmark": "Unmarked"}
+_KINDS = {
+    "run": "Run",
+    "rehearsal": "Dry run",
+    "mark": "Marked as applied",
+    "unmark": "Unmarked",
+    "release": "Released",
+}
+_DECISIONS = _KINDS.keys() - {"run", "rehearsal"}
 
 
 def badge(tone: str, words: str) -> SafeString:
@@ -64,14 +71,14 @@ def run_line(run: RunRecord, outcome: str, where: str = "") -> SafeString:
         outcome: its outcome as of now.
         where: user and host, to stand after the moment.
     """
-    ended = "" if run.kind in {"mark", "unmark"} else outcome_badge(outcome)
+    ended = "" if run.kind in _DECISIONS else outcome_badge(outcome)
     when = format_html('<span class="st-moment">{}</span>', moment(run.started_at))
     return format_html("{}{}: {} {}", when, where, kind(run.kind).lower(), ended)
 
 
 def duration(run: ScriptRun) -> str:
     """How long a run took."""
-    if run.ended_at is None or run.kind in {"mark", "unmark"}:
+    if run.ended_at is None or run.kind in _DECISIONS:
         return NO_VALUE
     return text.duration((run.ended_at - run.started_at).total_seconds())
 

@@ -11,7 +11,7 @@ from scripts_tracker.core import text
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.ledger import queries
-from scripts_tracker.project import detail, marks
+from scripts_tracker.project import detail, marks, releases
 from scripts_tracker.reporting import graph, report
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ def context(subject: Subject, request: HttpRequest, site: AdminSite, *, runs: bo
         found["why"] = html.plain(report.why(status))
         found["mark_url"] = page_of(site, subject.id, "mark") if can_mark else ""
         found["unmark_url"] = page_of(site, subject.id, "unmark") if can_unmark else ""
+        can_release = not releases.why_not_to_release(status)
+        found["release_url"] = page_of(site, subject.id, "release") if can_release else ""
         found.update(_requirements(subject, site))
     if record:
         found["history_url"] = page_of(site, subject.id, "history")

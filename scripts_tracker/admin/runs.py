@@ -58,7 +58,7 @@ class KindFilter(_ColumnFilter):
 
     title = "kind"
     parameter_name = "kind"
-    known = tuple((one, html.kind(one)) for one in ("run", "rehearsal", "mark", "unmark"))
+    known = tuple((one, html.kind(one)) for one in ("run", "rehearsal", "mark", "unmark", "release"))
 
 
 class RunList(ChangeList):

@@ -1,4 +1,4 @@
-"""Scripts in the admin: the list, the page of one, and the two decisions about it."""
+"""Scripts in the admin: the list, the page of one, and the decisions about it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class ScriptAdmin(ReadOnlyAdmin):
         return super().changelist_view(request, context)
 
     def get_urls(self) -> list[URLPattern]:
-        """Django's, and the pages of the two decisions."""
+        """Django's, and the pages of the decisions."""
 
         def page(name: str) -> URLPattern:
             view = self.admin_site.admin_view(self.decide_view)
@@ -71,7 +71,7 @@ class ScriptAdmin(ReadOnlyAdmin):
             )
             return found
 
-        return [page("mark"), page("unmark"), *super().get_urls()]
+        return [page("mark"), page("unmark"), page("release"), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -94,7 +94,7 @@ class ScriptAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/scripts_tracker/script/page.html", context)
 
     def decide_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        """Mark a script as applied or unmark it, with a reason."""
+        """Mark a script as applied, unmark or release it, with a reason."""
         from scripts_tracker.admin import decisions  # as above
 
         if not self.has_decide_permission(request):
@@ -114,7 +114,7 @@ class ScriptAdmin(ReadOnlyAdmin):
         return super().history_view(request, str(row.pk), extra_context)
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
-        """Whether this user may mark and unmark scripts."""
+        """Whether this user may mark, unmark and release scripts."""
         user: Any = request.user
         return self.has_view_permission(request) and user.has_perm("scripts_tracker.decide_script")
 

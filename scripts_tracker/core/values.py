@@ -167,7 +167,7 @@ class RunRecord(NamedTuple):
     """A copy of one row of the run history: an attempt, or a decision without a run.
 
     Attributes:
-        kind: run, rehearsal, mark or unmark.
+        kind: run, rehearsal, mark, unmark or release.
         outcome: running, succeeded, failed or lost.
         version: the fingerprint of the file when it began.
         process: distinguishes processes with the same ``pid``.

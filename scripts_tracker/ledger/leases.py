@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from scripts_tracker.models import Script
 
 TAKEN_OVER: Final = "another process took the script over before this one ended"
+RELEASED: Final = "released"
+"""How the reason of a lost run begins that a person released."""
 
 _LOOK_UP: Final = f"""SELECT {columns("s", "id", "applied_run_id")}, {IS_HELD}, {columns("l", *RUN)},
 {columns("v", "id", "algorithm", "digest", "facts")}, CASE WHEN v."source" IS NULL THEN 1 ELSE 0 END
@@ -200,15 +202,25 @@ def end(
             return True
         if row.filter(outcome=outcome).exists():
             return True  # a first try succeeded, and its answer was lost with the connection
-        row.filter(outcome="lost").update(reason=TAKEN_OVER, **texts)
+        row.filter(outcome="lost").update(reason=_kept_or(TAKEN_OVER), **texts)
         return False
 
     return writing.in_its_characters(write, output, traceback, reason)
 
 
 def is_lost(run: OpenRun) -> bool:
-    """Whether another process has taken the script over."""
-    return database.runs().filter(pk=run.pk, outcome="lost").exists()
+    """Whether another process has taken the script over, or a person has released it."""
+    return why_lost(run) is not None
+
+
+def why_lost(run: OpenRun) -> str | None:
+    """Why an attempt does not hold the script any more; None if it does, or has ended."""
+    return database.runs().filter(pk=run.pk, outcome="lost").values_list("reason", flat=True).first()
+
+
+def _kept_or(reason: str) -> Case:
+    """The reason that a row has, or else this one."""
+    return Case(When(reason="", then=Value(reason)), default=F("reason"), output_field=TextField())
 
 
 def add(run: OpenRun, *, output: str, traceback: str, reason: str) -> bool:
@@ -217,8 +229,7 @@ def add(run: OpenRun, *, output: str, traceback: str, reason: str) -> bool:
 
     def write(escape: Escape) -> bool:
         # A reason that is there says why the success does not count.
-        added = When(reason="", then=Value(escape(reason)))
-        kept = Case(added, default=F("reason"), output_field=TextField())
+        kept = _kept_or(escape(reason))
         return bool(row.update(reason=kept, output=escape(output), traceback=escape(traceback)))
 
     return writing.in_its_characters(write, output, traceback, reason)

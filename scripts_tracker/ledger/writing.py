@@ -30,7 +30,7 @@ _CHARACTER_ERRORS = frozenset({1300, 1366, 1977, 3988})
 # How long the name of a person or a machine may be.
 _LONGEST_NAME = 255
 
-Kind = Literal["run", "rehearsal", "mark", "unmark"]
+Kind = Literal["run", "rehearsal", "mark", "unmark", "release"]
 
 
 class VersionFacts(NamedTuple):

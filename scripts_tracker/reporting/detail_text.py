@@ -147,7 +147,12 @@ def _run(run: PastRun, output: Output) -> Iterator[str]:
 
 def _outcome(run: PastRun) -> str:
     record = run.record
-    words = {"mark": "marked as applied", "unmark": "unmarked", "rehearsal": f"dry run {run.outcome}"}
+    words = {
+        "mark": "marked as applied",
+        "unmark": "unmarked",
+        "release": "released",
+        "rehearsal": f"dry run {run.outcome}",
+    }
     text = words.get(record.kind, run.outcome)
     text += "" if run.seconds is None else f" in {duration(run.seconds)}"
     return text + (", applied" if record.applies and record.kind == "run" else "")

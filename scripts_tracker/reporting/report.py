@@ -110,7 +110,7 @@ def why(status: ScriptStatus) -> str:
     words = {
         State.UNREADABLE: _unreadable(status),
         State.FAILED: f"the last run failed (started {started}){_error(run)}",
-        State.LOST: f"the last run never ended (started {started})",
+        State.LOST: f"the last run never ended (started {started}){_error(run)}",
         State.NEW: _new(run),
         State.MODIFIED: _modified(status, applied),
         State.EDITED: f'{_modified(status, applied)}, and rerun is "once"',

@@ -13,6 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 from scripts_tracker import conf, signals
 from scripts_tracker.core.redaction import TEXT_LIMIT, masked_head, masked_tail
 from scripts_tracker.core.tuples import NamedTuple
+from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.ledger import database, leases, processes
 from scripts_tracker.running.calls import AFTER_SUCCESS
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from django.dispatch import Signal
 
     from scripts_tracker.core.values import ScriptId
+    from scripts_tracker.ledger.leases import OpenRun
     from scripts_tracker.running.calls import HandleCall, PlannedRun
     from scripts_tracker.running.start import Start
 
@@ -35,9 +37,18 @@ class Unrecorded(CommandError):
     """The script has succeeded, and the ledger could not record it."""
 
 
-def _taken_over(script_id: ScriptId) -> CommandError:
-    """The error of a script that has finished after the ledger gave it to another process."""
-    return CommandError(  # no class of its own: Django prints the name of the class before the message
+def _taken_over(script_id: ScriptId, run: OpenRun) -> CommandError:
+    """The error of a script that has finished after it lost its lease: to another process, or by a person's decision."""
+    from scripts_tracker.core.text import escaped  # seldom needed
+
+    # No class of its own: Django prints the name of the class before the message.
+    reason = leases.why_lost(run) or ""
+    if reason.startswith(leases.RELEASED):
+        return CommandError(
+            f"{script_id} finished, but its run was {escaped(' '.join(reason.split()))}; the success was not recorded."
+            f" If its work is done: manage.py check_scripts --mark-applied {script_id}"
+        )
+    return CommandError(
         f"{script_id} finished, but its lease had expired and another process took over;"
         " the success was not recorded."
     )
@@ -114,9 +125,9 @@ class Attempt(NamedTuple):
                 result, pending = self._called()
                 has_returned = True
                 pending = self._recorded() or pending
-        except Error as error:
-            if has_returned and self._was_taken_over(error):
-                raise _taken_over(self.script_id) from error
+        except (Error, Overtaken) as error:  # outside of the transaction, which may not see who took it over
+            if has_returned and (isinstance(error, Overtaken) or self._was_taken_over(error)):
+                raise _taken_over(self.script_id, self.start.run) from error
             raise
         return result, pending
 
@@ -140,7 +151,7 @@ class Attempt(NamedTuple):
         try:
             self._close_open_transaction()
             if not self._record_patiently():
-                raise _taken_over(self.script_id)
+                raise Overtaken
         except KeyboardInterrupt as interrupt:
             if self.is_atomic or self.start.inside or not self._record_in_a_hurry(interrupt):
                 raise

@@ -1,4 +1,4 @@
-"""``manage.py check_scripts``: the state of every script; marks and unmarks."""
+"""``manage.py check_scripts``: the state of every script; marks, unmarks and releases."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scripts_tracker.core import names
 from scripts_tracker.management.base import TrackerCommand, add_names, not_started
 from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import formats
-from scripts_tracker.reporting.report import Report
+from scripts_tracker.reporting.report import Report, why
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Command(TrackerCommand):
-    """Show the state of every tracked script; mark and unmark."""
+    """Show the state of every tracked script; mark, unmark, release."""
 
     help = "Show which management scripts are new, modified or failed here; mark scripts as applied."
 
@@ -48,10 +48,12 @@ class Command(TrackerCommand):
         )
         decide("--mark-applied", nargs="+", metavar="NAME", help="mark these scripts as applied")
         decide("--unmark", nargs="+", metavar="NAME", help="mark these scripts as not applied")
-        add("--reason", default="", help="the reason for a mark, kept in the ledger")
+        release = "record runs whose process is dead as lost, and end their leases; needs --reason"
+        decide("--release", nargs="+", metavar="NAME", help=release)
+        add("--reason", default="", help="the reason for a decision, kept in the ledger")
 
     def perform(self, options: dict[str, Any]) -> int:
-        """Check; mark or unmark; report."""
+        """Check; decide; report."""
         overview = load_status(use_cache=options["use_cache"])
         if overview.cache.refusal and options["verbosity"] > 1:
             self.write(overview.cache.refusal, self.stderr)
@@ -69,11 +71,14 @@ class Command(TrackerCommand):
         return report.exit_code if options["check"] else 0
 
     def _decide(self, overview: ProjectStatus, options: dict[str, Any]) -> bool:
-        """Mark or unmark what the options name; False where they name nothing."""
+        """Mark, unmark or release what the options name; False where they name nothing."""
         mark_all, reason = options["mark_all_scripts_as_applied"], options["reason"]
+        if options["release"]:
+            self._release(_choose(overview, options["release"]), options)
+            return True
         if not (mark_all or options["mark_applied"] or options["unmark"]):
             if reason:
-                raise not_started("--reason goes with --mark-all-applied, --mark-applied or --unmark.")
+                raise not_started("--reason goes with --mark-all-applied, --mark-applied, --unmark or --release.")
             return False
         if mark_all and options["names"]:
             raise not_started("--mark-all-applied takes no names; to mark some: --mark-applied NAME ...")
@@ -89,9 +94,23 @@ class Command(TrackerCommand):
         self._tell(marks.mark_applied(statuses, reason, overview.cache), "Marked as applied", options)
         return True
 
-    def _tell(self, outcome: MarkResult, heading: str, options: dict[str, Any]) -> None:
+    def _release(self, statuses: tuple[ScriptStatus, ...], options: dict[str, Any]) -> None:
+        """Release what is held; say what held it, and what its process may still do."""
+        if not options["reason"].strip():
+            raise not_started('--release needs a reason, which the ledger keeps: --reason "host web-1 is gone"')
+        from scripts_tracker.project import releases  # a check releases nothing
+
+        outcome = releases.release(statuses, options["reason"])
+        about = {status.id: why(status) for status in statuses}
+        lines = [f"  {script_id}: it was {about[script_id]}" for script_id in outcome.done]
+        self._tell(outcome, "Released", options, [*lines, releases.WARNING, releases.next_step(outcome.done)])
+
+    def _tell(
+        self, outcome: MarkResult, heading: str, options: dict[str, Any], lines: Sequence[str] = ()
+    ) -> None:
         """Print what was done; a refusal makes the command fail after the rest is done."""
-        lines = [f"{heading} ({len(outcome.done)}):", *(f"  {script_id}" for script_id in outcome.done)]
+        lines = lines or [f"  {script_id}" for script_id in outcome.done]
+        lines = [f"{heading} ({len(outcome.done)}):", *lines]
         stream = self.stdout if options["format"] == "text" else self.stderr
         self.write("\n".join(lines) if outcome.done else "Nothing was changed.", stream)
         if outcome.refused:

@@ -1,0 +1,56 @@
+"""Releases: a person ends the lease of a run whose process is known to be dead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from scripts_tracker.core.text import by_whom
+from scripts_tracker.ledger import database, leases
+from scripts_tracker.ledger.database import alias, needs_tables
+from scripts_tracker.ledger.writing import in_its_characters, new_run
+
+if TYPE_CHECKING:
+    from scripts_tracker.ledger.writing import Escape, RunFacts
+
+
+class _Ended(Exception):
+    """The run has ended; what was written before is rolled back."""
+
+
+@needs_tables
+def release(script_pk: int, run_pk: int, facts: RunFacts) -> bool:
+    """Record one run of a script as lost, and end its lease; a row of the history says who did it, when and why.
+
+    Args:
+        script_pk: the key of the script's row.
+        run_pk: the key of the run that a person wants to release; another run is never changed.
+        facts: who releases it, and why.
+
+    Returns:
+        False if that run has ended or was taken over: then nothing is changed.
+    """
+
+    def write(escape: Escape) -> bool:
+        return _release(script_pk, run_pk, facts.escaped(escape))
+
+    try:
+        return in_its_characters(write, *facts.texts)
+    except _Ended:
+        return False
+
+
+def _release(script_pk: int, run_pk: int, facts: RunFacts) -> bool:
+    """The script's row first, like a run that begins: two that wait for each other's rows would be a deadlock."""
+    how: dict[str, Any] = {
+        "outcome": "lost",
+        "reason": f"{leases.RELEASED}{by_whom(facts.user, facts.host)}: {facts.reason}",
+    }
+    with transaction.atomic(using=alias()):
+        if not database.scripts().filter(pk=script_pk, last_run=run_pk).update(lease_expires=0):
+            raise _Ended
+        if not database.runs().filter(pk=run_pk, outcome="running").update(**how):
+            raise _Ended
+        new_run(script_pk, None, facts, "succeeded").save(using=alias(), force_insert=True)
+    return True

@@ -1,0 +1,74 @@
+"""Releases: the lease of a run whose process is known to be dead ends at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from django.db import Error
+
+from scripts_tracker.ledger import database, releasing
+from scripts_tracker.project.marks import MarkResult
+from scripts_tracker.project.versions import run_metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.core.values import ScriptId
+    from scripts_tracker.ledger.writing import RunFacts
+
+WARNING: Final = (
+    "If the process is still alive, its work goes on, and only its success is not recorded. Kill it first."
+)
+"""What a person has to know about a release."""
+
+# How long to try while others write to the ledger.
+_PATIENCE = 5.0
+
+
+def why_not_to_release(status: ScriptStatus) -> str:
+    """Why a script cannot be released, as half a sentence; empty if it can."""
+    run = status.last_run
+    if run is None or run.outcome != "running":
+        return f"it is not running (state: {status.state.value})"
+    if status.record is None or not status.record.lease_live:
+        return f"its lease has run out already; to run it again: manage.py run_scripts {status.id}"
+    return ""
+
+
+def release(statuses: Iterable[ScriptStatus], reason: str, *, user: str = "") -> MarkResult:
+    """Record the running runs of scripts as lost: other processes may run the scripts now.
+
+    Args:
+        statuses: the scripts, as a check found them; a run that began later is left alone.
+        reason: for the history.
+        user: who decides; empty for the user of this process.
+    """
+    done, refused = [], []
+    facts = run_metadata("release", reason=reason, user=user)
+    for status in statuses:
+        why = why_not_to_release(status) or _release(status, facts)
+        if why:
+            refused.append((status.id, why))
+        else:
+            done.append(status.id)
+    return MarkResult(tuple(done), tuple(refused))
+
+
+def _release(status: ScriptStatus, facts: RunFacts) -> str:
+    """Release the run that was seen; returns why that was not possible."""
+    record, run = status.record, status.last_run
+    if record is None or run is None:
+        return "it has no run"
+    try:
+        is_done = database.retry(lambda: releasing.release(record.pk, run.pk, facts), _PATIENCE)
+    except Error as error:
+        if not database.is_contention(error):
+            raise
+        return f"another transaction has locked it ({database.error_summary(error)}); try again"
+    return "" if is_done else "it has ended in the meantime"
+
+
+def next_step(done: Iterable[ScriptId]) -> str:
+    """What to type after a release."""
+    return f"To run again: manage.py run_scripts {' '.join(map(str, done))}"
