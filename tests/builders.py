@@ -7,6 +7,7 @@ from typing import Any
 
 from scripts_tracker.core.values import (
     Fingerprint,
+    Lease,
     Location,
     ModuleVersion,
     Requirement,
@@ -87,6 +88,8 @@ def record(
         applied_at=NOON if applied else None,
         applied_before=frozenset(map(fingerprint, before)),
         last_run=last_run or (run("succeeded", applied) if applied else None),
-        lease_live=lease_live,
+        lease=Lease(lease_live, None, 60.0 if lease_live else -60.0)
+        if last_run and last_run.outcome == "running"
+        else None,
         applied_watched=tuple(map(module, watched)),
     )

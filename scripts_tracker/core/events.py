@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import RunRecord
+    from scripts_tracker.core.values import Lease, RunRecord
 
 
 class StepOutcome(Enum):
@@ -61,6 +61,7 @@ class RunEvent(NamedTuple):
         status: the script.
         seconds: how long that has taken so far.
         holder: while waiting, the attempt that holds the script; None if only its lock is seen.
+        lease: how it holds the script.
         result: at the end of the step.
     """
 
@@ -70,6 +71,7 @@ class RunEvent(NamedTuple):
     total: int
     seconds: float = 0.0
     holder: RunRecord | None = None
+    lease: Lease | None = None
     result: Result | None = None
 
 

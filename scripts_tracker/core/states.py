@@ -173,7 +173,7 @@ class Case(NamedTuple):
 # The first row that holds decides.
 DECISIONS: Sequence[tuple[State, Callable[[Case], bool]]] = (
     (State.UNREADABLE, lambda case: case.is_unreadable),
-    (State.RUNNING, lambda case: case.record.lease_live),
+    (State.RUNNING, lambda case: case.record.is_held),
     (State.LOST, lambda case: case.never_ended),
     (State.FAILED, lambda case: case.last_attempt_failed),
     (State.MOVED, lambda case: not case.is_applied and case.moved_from is not None),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from scripts_tracker.core.values import Finding, RunRecord
+    from scripts_tracker.core.values import Finding, Lease, RunRecord
 
 
 def local_time(moment: datetime | None) -> str:
@@ -51,9 +51,27 @@ def describe_start(run: RunRecord) -> str:
     return f"{local_time(run.started_at)}{by_whom(run.user, run.host)}{process}"
 
 
-def describe_holder(run: RunRecord | None) -> str:
+def describe_holder(run: RunRecord | None, lease: Lease | None = None) -> str:
     """Why a script is held, as half a sentence; without a run, only the lock of another transaction is known."""
-    return f"running since {describe_start(run)}" if run else "locked by another transaction"
+    if run is None:
+        return "locked by another transaction"
+    return "; ".join(filter(None, (f"running since {describe_start(run)}", describe_lease(lease))))
+
+
+def describe_lease(lease: Lease | None) -> str:
+    """When a holder gave its last sign of life, and until when it holds the script; empty if nothing is known."""
+    if lease is None:
+        return ""
+    if lease.left is None:
+        return "its process is alive"
+    sign = "" if lease.ago is None else f"last sign of life {_whole(lease.ago)} ago"
+    free = f"free in {_whole(lease.left)}" if lease.is_live else ""
+    return ", ".join(filter(None, (sign, f"{free} if none follows" if sign and free else free)))
+
+
+def _whole(seconds: float) -> str:
+    """A time span in whole seconds at least."""
+    return f"{max(round(seconds), 0)} s" if seconds < 59.5 else duration(seconds)  # noqa: PLR2004 - below a minute
 
 
 def finding_to_json(found: Finding) -> dict[str, Any]:

@@ -192,6 +192,21 @@ class RunRecord(NamedTuple):
     watched: tuple[ModuleVersion, ...] = ()
 
 
+class Lease(NamedTuple):
+    """How a run that has no recorded end holds its script, by the clock of the database.
+
+    Attributes:
+        is_live: whether it holds the script now.
+        ago: seconds since its last sign of life; None where none is recorded (SQLite).
+        left: seconds until the lease runs out without another one, below 0 if it has; None while a living process holds
+            the script without a lease (SQLite).
+    """
+
+    is_live: bool
+    ago: float | None
+    left: float | None
+
+
 class ScriptRecord(NamedTuple):
     """A copy of what the ledger knows of one script.
 
@@ -199,7 +214,7 @@ class ScriptRecord(NamedTuple):
         applied: the fingerprint applied last.
         applied_before: every fingerprint ever applied with the watched modules as they are now, and the digests of the
             bytes; read only if the file differs from what was applied last.
-        lease_live: whether a process holds the script now, by the clock of the database.
+        lease: of the last run; None if that is not running.
         bytes_only: why only the bytes could be compared with what was applied; empty if the code was compared.
         applied_watched: the watched modules when it was applied.
     """
@@ -211,10 +226,15 @@ class ScriptRecord(NamedTuple):
     applied_at: datetime | None = None
     applied_before: frozenset[Fingerprint] = frozenset()
     last_run: RunRecord | None = None
-    lease_live: bool = False
+    lease: Lease | None = None
     pk: int = 0
     bytes_only: str = ""
     applied_watched: tuple[ModuleVersion, ...] = ()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a process holds the script now."""
+        return self.lease is not None and self.lease.is_live
 
 
 class StoredVersion(NamedTuple):

@@ -19,9 +19,9 @@ from scripts_tracker import conf
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Fingerprint, RunRecord
 from scripts_tracker.exceptions import Overtaken
-from scripts_tracker.ledger import database, processes, statements, writing
+from scripts_tracker.ledger import database, statements, writing
 from scripts_tracker.ledger.database import DatabaseEpoch, alias, needs_tables
-from scripts_tracker.ledger.statements import IS_HELD, RUN, SCRIPTS, columns, run_record
+from scripts_tracker.ledger.statements import LEASE, RUN, SCRIPTS, columns, lease_of, run_record
 from scripts_tracker.models import ScriptVersion
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-    from scripts_tracker.core.values import ScriptId
+    from scripts_tracker.core.values import Lease, ScriptId
     from scripts_tracker.ledger.writing import Escape, RunFacts, VersionFacts
     from scripts_tracker.models import Script
 
@@ -37,7 +37,7 @@ TAKEN_OVER: Final = "another process took the script over before this one ended"
 RELEASED: Final = "released"
 """How the reason of a lost run begins that a person released."""
 
-_LOOK_UP: Final = f"""SELECT {columns("s", "id", "applied_run_id")}, {IS_HELD}, {columns("l", *RUN)},
+_LOOK_UP: Final = f"""SELECT {columns("s", "id", "applied_run_id")}, {LEASE}, {columns("l", *RUN)},
 {columns("v", "id", "algorithm", "digest", "facts")}, CASE WHEN v."source" IS NULL THEN 1 ELSE 0 END
 {SCRIPTS} LEFT JOIN "scripts_tracker_scriptversion" v ON v."script_id" = s."id" AND v."content_digest" = %s
 WHERE s."identity" = %s"""
@@ -58,14 +58,13 @@ class Entry(NamedTuple):
     script_pk: int | None = None
     applied_run: int | None = None
     last_run: RunRecord | None = None
-    lease_live: bool = False
+    lease: Lease | None = None
     version: KnownVersion | None = None
 
     @property
     def holder(self) -> RunRecord | None:
         """The attempt that holds the script, None if it is free."""
-        run = self.last_run
-        return run if run is not None and (self.lease_live or processes.is_held_unrenewed(run)) else None
+        return self.last_run if self.lease is not None and self.lease.is_live else None
 
 
 class OpenRun(NamedTuple):
@@ -82,11 +81,11 @@ def look_up(script_id: ScriptId, content_digest: str) -> Entry:
     rows = statements.select(_LOOK_UP, content_digest, statements.identity_of(script_id))
     if not rows:
         return Entry()
-    script_pk, applied_run, is_held, *run, pk, algorithm, digest, facts, lacks_source = rows[0]
+    script_pk, applied_run, ago, left, *run, pk, algorithm, digest, facts, lacks_source = rows[0]
     last_run = run_record(run, database.connection().timezone)
     applied_run = last_run.pk if last_run and last_run.applies else applied_run
     known = KnownVersion(pk, Fingerprint(algorithm, digest), facts, bool(lacks_source)) if pk else None
-    return Entry(script_pk, applied_run, last_run, bool(is_held), known)
+    return Entry(script_pk, applied_run, last_run, lease_of(last_run, ago, left), known)
 
 
 @needs_tables

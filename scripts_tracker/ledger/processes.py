@@ -12,14 +12,10 @@ import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from scripts_tracker.ledger import database
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
     from types import FrameType
-
-    from scripts_tracker.core.values import RunRecord
 
 # proc(5): a stopped process does not come back by itself, a zombie or a dead one not at all.
 _IDLE_STATES = frozenset("TtZXx")
@@ -76,13 +72,6 @@ def is_running(pid: int | None, process: str, at_host: str, started_at: datetime
     if process and _machine():
         return process == f"{_machine()} {stat[1] if stat else process.rpartition(' ')[2]}"
     return at_host == host() and (stat is None or _started_at(stat[1]) <= started_at.timestamp() + 1)
-
-
-def is_held_unrenewed(run: RunRecord | None) -> bool:
-    """Whether the process of a script's last run is alive, which holds the script on SQLite without a renewed lease."""
-    if run is None or run.outcome != "running" or database.connection().vendor != "sqlite":
-        return False
-    return is_running(run.pid, run.process, run.host, run.started_at)
 
 
 def _exists(pid: int) -> bool:

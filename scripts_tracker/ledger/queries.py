@@ -17,7 +17,16 @@ from scripts_tracker.core.values import (
 )
 from scripts_tracker.ledger import database, processes, statements
 from scripts_tracker.ledger.database import needs_tables
-from scripts_tracker.ledger.statements import IS_HELD, RUN, SCRIPTS, columns, identity_of, moment, run_record
+from scripts_tracker.ledger.statements import (
+    LEASE,
+    RUN,
+    SCRIPTS,
+    columns,
+    identity_of,
+    lease_of,
+    moment,
+    run_record,
+)
 from scripts_tracker.models import Script, ScriptRun
 
 if TYPE_CHECKING:
@@ -44,7 +53,7 @@ ON o."id" = s."applied_run_id" AND (s."last_run_id" IS NULL OR o."id" <> s."last
 LEFT JOIN "scripts_tracker_scriptversion" ov ON ov."id" = o."version_id"
 """
 _VERSION: Final = RUN[3:6]
-_RECORDS: Final = f"""SELECT {columns("s", "id", "app_label", "name", "path")}, {IS_HELD},
+_RECORDS: Final = f"""SELECT {columns("s", "id", "app_label", "name", "path")}, {LEASE},
 {columns("l", *RUN)}, {columns("o", *_VERSION, "started_at", "ended_at", "watched")} {_SCRIPTS}"""
 # The facts of one version come over the wire once.
 _FACTS: Final = f"""SELECT {columns("lv", "algorithm", "content_digest", "facts")},
@@ -71,7 +80,7 @@ def _records(statement: str, *params: str) -> Mapping[ScriptId, ScriptRecord]:
 
 
 def _record(row: tuple[Any, ...], zone: tzinfo | None) -> ScriptRecord:
-    pk, app_label, name, path, is_held, *columns = row
+    pk, app_label, name, path, ago, left, *columns = row
     run = run_record(columns[: len(RUN)], zone)
     if run is not None and run.applies:
         applied, content_digest, watched = run.version, run.content_digest, run.watched
@@ -87,7 +96,7 @@ def _record(row: tuple[Any, ...], zone: tzinfo | None) -> ScriptRecord:
         applied_content=content_digest,
         applied_at=moment(ended_at or started_at, zone),
         last_run=run,
-        lease_live=bool(is_held),
+        lease=lease_of(run, ago, left),
         pk=pk,
         applied_watched=watched,
     )
@@ -200,7 +209,7 @@ def runs_before(
 def _past_run(row: tuple[Any, ...], record: ScriptRecord) -> PastRun:
     *values, arguments, git_revision = row
     run = cast("RunRecord", run_record(values, None))
-    holds = record.lease_live and record.last_run is not None and record.last_run.pk == run.pk
+    holds = record.is_held and record.last_run is not None and record.last_run.pk == run.pk
     return PastRun(run, outcome_of(run, holds=holds), arguments, git_revision)
 
 
@@ -220,7 +229,7 @@ def outcome_of(run: RunRecord | ScriptRun, *, holds: bool) -> str:
 
 def last_outcome(record: ScriptRecord) -> str:
     """The outcome of a script's last run as of now; empty without one."""
-    return outcome_of(record.last_run, holds=record.lease_live) if record.last_run else ""
+    return outcome_of(record.last_run, holds=record.is_held) if record.last_run else ""
 
 
 @needs_tables

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from django.db.models import Exists, OuterRef
-
 from scripts_tracker.ledger.database import DatabaseEpoch, alias, needs_tables
 from scripts_tracker.models import Script
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
 
-    from scripts_tracker.core.values import RunRecord, ScriptId
+    from scripts_tracker.core.values import Lease, RunRecord, ScriptId
     from scripts_tracker.models import ScriptRun
 
     M = TypeVar("M", bound=Model)
@@ -52,11 +50,9 @@ def unsaved_row(script_id: ScriptId, path: str) -> Script:
 
 
 def runs_with_scripts(runs: QuerySet[ScriptRun]) -> QuerySet[ScriptRun]:
-    """Runs with their script and version, without the source, and with whether they hold the script by a lease."""
-    # No join for the lease, so that counting runs stays cheap.
-    holding = Exists(Script.objects.filter(last_run=OuterRef("pk"), lease_expires__gt=DatabaseEpoch()))
+    """Runs with their script and version, without the source, and with the time by the clock of the database."""
     runs = runs.select_related("script", "version").defer("version__facts", "version__source")
-    return cast("QuerySet[ScriptRun]", runs.annotate(holds=holding))
+    return cast("QuerySet[ScriptRun]", runs.annotate(now=DatabaseEpoch()))
 
 
 def without_long_texts(runs: QuerySet[ScriptRun]) -> QuerySet[ScriptRun]:
@@ -75,10 +71,20 @@ def check_readable(runs: QuerySet[Any]) -> None:
     list(runs.filter(pk=0))
 
 
+def lease_now(run: ScriptRun) -> Lease | None:
+    """How one of ``runs_with_scripts`` holds its script; None if it is not running, or another run came after it."""
+    from scripts_tracker.ledger.statements import lease_of
+
+    script, now = run.script, getattr(run, "now")  # noqa: B009 - an annotation, which the model does not have
+    if script.last_run_id != run.pk:
+        return None
+    ago = now - script.lease_renewed if script.lease_renewed else None
+    return lease_of(cast("RunRecord", run), ago, script.lease_expires - now)
+
+
 def outcome_now(run: ScriptRun) -> str:
     """The outcome of one of ``runs_with_scripts`` as a check reports it: ``lost`` if no process can be running it."""
-    from scripts_tracker.ledger import processes, queries
+    from scripts_tracker.ledger import queries
 
-    is_last = run.script.last_run_id == run.pk
-    holds = getattr(run, "holds") or (is_last and processes.is_held_unrenewed(cast("RunRecord", run)))  # noqa: B009 - an annotation, which the model does not have
-    return queries.outcome_of(run, holds=bool(holds))
+    lease = lease_now(run)
+    return queries.outcome_of(run, holds=lease is not None and lease.is_live)

@@ -13,7 +13,8 @@ from django.db import connections
 from django.utils.dateparse import parse_datetime
 
 from scripts_tracker.core import watches
-from scripts_tracker.core.values import Fingerprint, RunRecord, ScriptId
+from scripts_tracker.core.values import Fingerprint, Lease, RunRecord, ScriptId
+from scripts_tracker.ledger import processes
 from scripts_tracker.ledger.database import alias, epoch_sql
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ SCRIPTS: Final = """FROM "scripts_tracker_script" s
 LEFT JOIN "scripts_tracker_scriptrun" l ON l."id" = s."last_run_id"
 LEFT JOIN "scripts_tracker_scriptversion" lv ON lv."id" = l."version_id"
 """
-IS_HELD: Final = """CASE WHEN s."lease_expires" > {now} AND l."outcome" = 'running' THEN 1 ELSE 0 END"""
+LEASE: Final = (
+    """CASE WHEN s."lease_renewed" > 0 THEN {now} - s."lease_renewed" END, s."lease_expires" - {now}"""
+)
+"""What ``lease_of`` takes: the seconds since the last sign of life, and until the lease runs out."""
 
 
 def identity_of(script_id: ScriptId) -> str:
@@ -73,6 +77,25 @@ def select(statement: str, *params: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return list(cursor.fetchall())
+
+
+def lease_of(run: RunRecord | None, ago: float | None, left: float) -> Lease | None:
+    """How a script's last run holds it; None if it is not running.
+
+    On SQLite no lease is renewed, as the script itself is the one writer; there, its process is looked for.
+
+    Args:
+        run: the last run.
+        ago: seconds since its last sign of life, None if none was recorded.
+        left: seconds until its lease runs out, by the clock of the database.
+    """
+    if run is None or run.outcome != "running":
+        return None
+    if connections[alias()].vendor != "sqlite":
+        return Lease(is_live=left > 0, ago=ago, left=left)
+    if processes.is_running(run.pid, run.process, run.host, run.started_at):
+        return Lease(is_live=True, ago=None, left=None)
+    return Lease(is_live=left > 0, ago=None, left=left)
 
 
 def moment(value: Any, zone: tzinfo | None) -> Any:

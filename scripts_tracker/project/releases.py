@@ -31,7 +31,7 @@ def why_not_to_release(status: ScriptStatus) -> str:
     run = status.last_run
     if run is None or run.outcome != "running":
         return f"it is not running (state: {status.state.value})"
-    if status.record is None or not status.record.lease_live:
+    if status.record is None or not status.record.is_held:
         return f"its lease has run out already; to run it again: manage.py run_scripts {status.id}"
     return ""
 

@@ -15,7 +15,7 @@ from scripts_tracker.core import states, watches
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ALGORITHM, Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
-from scripts_tracker.ledger import processes, queries
+from scripts_tracker.ledger import queries
 from scripts_tracker.project import scan
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def load_status(*, use_cache: bool = True) -> ProjectStatus:
     cache = scan.cache(None if use_cache else "", partial(_texts_in_ledger, records.values()))
     index = scan.scan(cache)
     definitions = {definition.id: definition for definition in index.definitions}
-    records = comparable(_with_unrenewed_leases(records), definitions, cache)
+    records = comparable(records, definitions, cache)
     return ProjectStatus(_statuses(index, records), index.findings, cache)
 
 
@@ -88,16 +88,6 @@ def _texts_in_ledger(records: Iterable[ScriptRecord]) -> dict[str, str]:
     return {
         **{key_of(FACTS, digest): facts for digest, facts in queries.known_facts().items()},
         **{key_of(FINGERPRINT, digest): one for digest, one in fingerprints.items()},
-    }
-
-
-def _with_unrenewed_leases(records: Records) -> Records:
-    """The records, with the leases that a living process holds without a heartbeat."""
-    return {
-        script_id: record._replace(lease_live=True)
-        if processes.is_held_unrenewed(record.last_run)
-        else record
-        for script_id, record in records.items()
     }
 
 

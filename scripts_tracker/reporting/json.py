@@ -11,6 +11,7 @@ from scripts_tracker.reporting.report import why
 if TYPE_CHECKING:
     from scripts_tracker.core.history import PastRun, PastVersion
     from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.core.values import Lease
     from scripts_tracker.project.detail import Comparison, ScriptDetail
     from scripts_tracker.reporting.report import Report
     from scripts_tracker.reporting.terminal import Output
@@ -66,7 +67,14 @@ def _status(status: ScriptStatus) -> dict[str, Any]:
         "tags": list(status.tags),
         "watches": [one.module for one in status.watches],
         "changed_modules": list(status.changed_modules),
+        "lease": _lease(record.lease) if record and record.lease else None,
     }
+
+
+def _lease(lease: Lease) -> dict[str, float | None]:
+    """How a run without a recorded end holds its script: in seconds, rounded."""
+    seconds = {"last_sign_of_life": lease.ago, "free_in": lease.left}
+    return {name: None if value is None else round(value, 1) for name, value in seconds.items()}
 
 
 def _version(detail: ScriptDetail, version: PastVersion) -> dict[str, Any]:

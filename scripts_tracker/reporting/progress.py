@@ -11,7 +11,7 @@ from django.core import management
 from django.core.management.base import CommandError
 
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import describe_holder, duration, error_traceback, escaped
+from scripts_tracker.core.text import describe_holder, describe_lease, duration, error_traceback, escaped
 from scripts_tracker.reporting.report import why
 
 if TYPE_CHECKING:
@@ -76,11 +76,13 @@ class Progress:
         return f"{self._head(event)}: {_outcome(event.result, self._output)}"
 
     def _waiting(self, event: RunEvent) -> str:
-        text = f"{self._head(event)}: waiting: {describe_holder(event.holder)}"
         if self._output.width is not None:
             self._is_drawn = True
-            line = f"{text} ({clock(event.seconds)})"
+            # What changes comes first: the terminal may have no room for the rest.
+            words = (describe_lease(event.lease), describe_holder(event.holder))
+            line = f"{self._head(event)}: waiting {clock(event.seconds)}: {'; '.join(filter(None, words))}"
             return f"\r\x1b[K{line[: self._output.width - 1]}"
+        text = f"{self._head(event)}: waiting: {describe_holder(event.holder, event.lease)}"
         if self._reminded_at is not None and event.seconds < self._reminded_at + _REMIND:
             return ""
         self._reminded_at = event.seconds

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scripts_tracker.core import watches
 from scripts_tracker.core.states import State, is_same_code
-from scripts_tracker.core.text import describe_holder, describe_start, local_time
+from scripts_tracker.core.text import describe_holder, describe_lease, describe_start, local_time
 from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
@@ -107,16 +107,17 @@ def why(status: ScriptStatus) -> str:
     applied = local_time(status.record.applied_at) if status.record else ""
     run = status.last_run
     started = describe_start(run) if run else ""
+    sign = describe_lease(status.record.lease) if status.record else ""
     words = {
         State.UNREADABLE: _unreadable(status),
         State.FAILED: f"the last run failed (started {started}){_error(run)}",
-        State.LOST: f"the last run never ended (started {started}){_error(run)}",
+        State.LOST: f"the last run never ended (started {started}{sign and f'; {sign}'}){_error(run)}",
         State.NEW: _new(run),
         State.MODIFIED: _modified(status, applied),
         State.EDITED: f'{_modified(status, applied)}, and rerun is "once"',
         State.REVERTED: f"this version was applied earlier, and another one on {applied}",
         State.MOVED: f"the same code was applied as {status.moved_from}, whose file is gone",
-        State.RUNNING: describe_holder(run),
+        State.RUNNING: holder(status),
         State.RECURRING: f'applied on {applied}, and rerun is "always"',
         State.APPLIED: f"applied on {applied}",
         State.MISSING: f"applied on {applied}",
@@ -129,6 +130,11 @@ def why(status: ScriptStatus) -> str:
         reason += f"; {missing}" if missing else ""
     by_bytes = compared_by_bytes(status)
     return f"{reason}; only the bytes could be compared: {by_bytes}" if by_bytes else reason
+
+
+def holder(status: ScriptStatus) -> str:
+    """Who holds a running script, as half a sentence."""
+    return describe_holder(status.last_run, status.record.lease if status.record else None)
 
 
 def _error(run: RunRecord | None) -> str:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from scripts_tracker.core.events import RunOptions
     from scripts_tracker.core.planning import Plan
     from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import RunRecord, ScriptId
+    from scripts_tracker.core.values import Lease, RunRecord, ScriptId
 
 T = TypeVar("T")
 
@@ -70,6 +70,8 @@ class Runner:
         self._number = 0
         self._began = 0.0
         self._planned: PlannedRun | None = None
+        # Who holds the script that the current step waits for, as of the last look.
+        self._holder: tuple[RunRecord | None, Lease | None] = (None, None)
 
     def carry_out(self) -> Summary:
         """Run every step that can be run; Ctrl-C and SIGTERM end the run, and the summary has them."""
@@ -155,8 +157,8 @@ class Runner:
                 if is_around(held.run):
                     return self._ended(status, StepOutcome.FAILED, "this script started the current run")
                 until = until or time.monotonic() + self._options.wait
-                if not self._wait(status, held.run, until):
-                    return self._ended(status, StepOutcome.HELD, describe_holder(held.run))
+                if not self._wait(status, held, until):
+                    return self._ended(status, StepOutcome.HELD, describe_holder(*self._holder))
             self._by_id = _ask_patiently(load_status, until - time.monotonic() if until else 0.0).by_id
             if planned_status.id not in self._by_id:
                 text = "its file or @tracked_script decorator was removed"
@@ -204,16 +206,18 @@ class Runner:
             text = f"{AFTER_SUCCESS}: {text}"
         return self._ended(status, StepOutcome.FAILED, text, error)
 
-    def _wait(self, status: ScriptStatus, run: RunRecord | None, until: float) -> bool:
+    def _wait(self, status: ScriptStatus, held: Held, until: float) -> bool:
         """Wait until the script is free; False if it is still held when the time is over."""
         began, pause = time.monotonic(), _FIRST_POLL
+        run, lease = self._holder = held.run, held.lease
         while (left := until - time.monotonic()) > 0:
-            self._send("waiting", status, seconds=time.monotonic() - began, holder=run)
+            self._send("waiting", status, seconds=time.monotonic() - began, holder=run, lease=lease)
             time.sleep(min(pause * random.uniform(0.7, 1), left))  # noqa: S311 - no secret
             pause = min(pause * 1.3, _LONGEST_POLL)
-            run = _holder_of(status.id, left) if run is not None else None
-            if run is None:
+            record = _ask_patiently(lambda: queries.record_of(status.id), left) if run else None
+            if record is None or not record.is_held:
                 return True
+            run, lease = self._holder = record.last_run, record.lease
         return False
 
 
@@ -255,14 +259,6 @@ def _interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
     """The interrupt that kept a success from its record: it ends the run as any other does."""
     cause = error.__cause__ if isinstance(error, Unrecorded) else None
     return cause if isinstance(cause, KeyboardInterrupt) else None
-
-
-def _holder_of(script_id: ScriptId, seconds: float) -> RunRecord | None:
-    record = _ask_patiently(lambda: queries.record_of(script_id), seconds)
-    if record is None or record.last_run is None:
-        return None
-    is_held = record.lease_live or processes.is_held_unrenewed(record.last_run)
-    return record.last_run if is_held else None
 
 
 def _in_a_line(error: BaseException) -> str:

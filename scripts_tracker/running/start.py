@@ -18,7 +18,7 @@ from scripts_tracker.ledger import database, leases
 from scripts_tracker.project import scan, versions
 
 if TYPE_CHECKING:
-    from scripts_tracker.core.values import RunRecord, ScriptId, ScriptOptions
+    from scripts_tracker.core.values import ScriptId, ScriptOptions
     from scripts_tracker.ledger.leases import Entry, OpenRun
     from scripts_tracker.ledger.writing import RunFacts, VersionFacts
     from scripts_tracker.project.scan import Identity
@@ -35,11 +35,13 @@ _DRY_RUN = "dry run"
 class Held(CommandError):
     """Another process runs the script; ``run`` is its attempt, None where only a lock is seen."""
 
-    def __init__(self, script_id: ScriptId, run: RunRecord | None) -> None:
+    def __init__(self, script_id: ScriptId, entry: Entry) -> None:
         from scripts_tracker.core.text import describe_holder  # seldom needed
 
-        super().__init__(f"{script_id} was not run: {describe_holder(run)}. Wait until that ends.")
-        self.run = run
+        self.run, self.lease = entry.holder, entry.lease
+        held = describe_holder(self.run, self.lease)
+        follow = f" To follow it: manage.py show_script {script_id} --watch" if self.run else ""
+        super().__init__(f"{script_id} was not run: {held}. Wait until that ends.{follow}")
 
 
 class Changed(CommandError):
@@ -116,14 +118,14 @@ def _begin(identity: Identity, facts: RunFacts, planned: PlannedRun | None, *, i
             return _take(identity, entry, version, facts)
         except Overtaken as error:
             if inside or time.monotonic() >= until:
-                raise Held(identity.id, entry.holder) from error
+                raise Held(identity.id, entry) from error
         time.sleep(_PAUSE)
 
 
 def _look_up(script_id: ScriptId, content_digest: str, facts: RunFacts, planned: PlannedRun | None) -> Entry:
     entry = database.retry(lambda: leases.look_up(script_id, content_digest), _patience())
-    if facts.kind == "run" and (run := entry.holder):
-        raise Held(script_id, run)
+    if facts.kind == "run" and entry.holder:
+        raise Held(script_id, entry)
     last_run = (entry.last_run.pk, entry.last_run.outcome) if entry.last_run else None
     if planned is not None and planned.last_run != last_run:
         raise Changed(f"{script_id} was not run: another process ran or marked it in the meantime.")
@@ -136,7 +138,7 @@ def _take(identity: Identity, entry: Entry, version: VersionFacts, facts: RunFac
         return database.retry(begin, _patience())
     except Error as error:
         if database.is_contention(error):
-            raise Held(identity.id, entry.holder) from error
+            raise Held(identity.id, entry) from error
         raise
 
 

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from scripts_tracker.core.history import Past
 from scripts_tracker.core.states import ScriptStatus, State
-from scripts_tracker.core.values import ScriptId, ScriptRecord
+from scripts_tracker.core.values import Lease, ScriptId, ScriptRecord
 from scripts_tracker.ledger import processes, queries
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 from scripts_tracker.project import detail
@@ -299,7 +299,7 @@ def test_a_row_that_says_running_is_judged_by_its_lease(
 
 
 def _with_last_run(record: ScriptRecord, pk: int, *, lease_live: bool) -> ScriptRecord:
-    return record._replace(last_run=run_record("running")._replace(pk=pk), lease_live=lease_live)
+    return record._replace(last_run=run_record("running")._replace(pk=pk), lease=Lease(lease_live, None, 1))
 
 
 @pytest.mark.django_db

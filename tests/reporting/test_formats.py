@@ -277,6 +277,7 @@ def test_json_is_the_contract_to_the_letter() -> None:
                 "tags": ["slow"],
                 "watches": ["a.helper"],
                 "changed_modules": ["a.helper"],
+                "lease": None,
             }
         ],
         "problems": [

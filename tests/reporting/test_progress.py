@@ -10,7 +10,7 @@ from django.core.management.color import no_style
 from scripts_tracker.core import planning
 from scripts_tracker.core.events import Result, RunEvent, StepOutcome, Summary
 from scripts_tracker.core.states import ScriptStatus, statuses
-from scripts_tracker.core.values import RunRecord
+from scripts_tracker.core.values import Lease, RunRecord
 from scripts_tracker.reporting import progress
 from scripts_tracker.reporting.progress import Progress
 from scripts_tracker.reporting.report import why
@@ -39,9 +39,16 @@ def said(*events: RunEvent, output: Output = PLAIN, elapsed: float = 5) -> str:
     return "".join(teller.text(event) for event in events)
 
 
-def event(kind: str, *, holder: RunRecord | None = None, seconds: float = 0, **result: Any) -> RunEvent:
+def event(
+    kind: str,
+    *,
+    holder: RunRecord | None = None,
+    lease: Lease | None = None,
+    seconds: float = 0,
+    **result: Any,
+) -> RunEvent:
     made = Result(FIX, OUTCOMES[kind], seconds=seconds, **result) if kind in OUTCOMES else None
-    return RunEvent(kind, FIX, 2, 10, seconds, holder, made)
+    return RunEvent(kind, FIX, 2, 10, seconds, holder, lease, made)
 
 
 LINES = {
@@ -102,6 +109,15 @@ def test_at_a_terminal_the_line_of_a_wait_is_drawn_over_and_never_wraps() -> Non
     assert len(first) == 39
     assert last == "[ 2/10 0:05] shop.fix\n"
     assert said(event("started"), output=TERMINAL) == last
+
+
+def test_a_wait_says_when_the_holder_gave_a_sign_of_life_first_where_the_terminal_is_narrow() -> None:
+    wait = event("waiting", holder=WAITING, lease=Lease(is_live=True, ago=41.2, left=18.6), seconds=4)
+    sign = "last sign of life 41 s ago, free in 19 s if none follows"
+    assert said(wait).endswith(f" on web-2, process 7; {sign}\n")
+    wide = said(wait, output=TERMINAL._replace(width=100)).removeprefix(ERASE)
+    assert wide.startswith(f"[ 2/10 0:05] shop.fix: waiting 0:04: {sign}; runn")
+    assert len(wide) == 99
 
 
 def test_the_line_of_a_wait_is_erased_at_its_end() -> None:

@@ -76,6 +76,16 @@ def test_the_person_reads_who_held_it_and_that_a_living_process_goes_on(shop: Sh
     holder.wait()
 
 
+def test_an_escape_in_a_reason_does_not_reach_the_terminal_raw(shop: Shop) -> None:
+    shop.script("shop.slow", "hold('slow')")
+    holder = shop.hold("slow", "slow")
+    assert shop.run(*RELEASE[:-1], "a\x1b[31m\nred").code == 0
+    shop.go("slow")
+    assert holder.wait() == 1
+    assert ": a^[[31m red; the success was not recorded." in holder.err
+    assert "\x1b" not in holder.err + shop.run("check_scripts").out + shop.run("show_script", "slow").out
+
+
 def test_the_history_says_who_released_it_when_and_why(shop: Shop) -> None:
     shop.script("shop.slow", "hold('slow')")
     shop.hold("slow", "slow")
@@ -123,7 +133,9 @@ def test_on_sqlite_an_open_transaction_keeps_a_release_off_and_the_run_ends_well
     holder = shop.hold("slow", "run_scripts")
     result = shop.run(*RELEASE)
     assert result.code == 1
-    assert "shop.slow skipped: another transaction has locked it (database is locked); try again" in result.err
+    assert (
+        "shop.slow skipped: another transaction has locked it (database is locked); try again" in result.err
+    )
     shop.go("slow")
     assert holder.wait() == 0, holder.err
     assert shop.outcomes() == ["succeeded"]
@@ -132,7 +144,11 @@ def test_on_sqlite_an_open_transaction_keeps_a_release_off_and_the_run_ends_well
 @SERVERS
 def test_a_lock_on_the_run_keeps_a_release_off_with_one_line(shop: Shop) -> None:
     """As an administrator who looks at the table with FOR UPDATE."""
-    timeout = "lock_timeout = '100ms'" if shop.project.kind.engine == "postgresql" else "innodb_lock_wait_timeout = 1"
+    timeout = (
+        "lock_timeout = '100ms'"
+        if shop.project.kind.engine == "postgresql"
+        else "innodb_lock_wait_timeout = 1"
+    )
     init = (
         "{'options': '-c lock_timeout=100ms'}"
         if shop.project.kind.engine == "postgresql"

@@ -10,7 +10,7 @@ from scripts_tracker.core import names
 from scripts_tracker.management.base import TrackerCommand, add_names, not_started
 from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import formats
-from scripts_tracker.reporting.report import Report, why
+from scripts_tracker.reporting.report import Report, holder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,9 @@ class Command(TrackerCommand):
             return True
         if not (mark_all or options["mark_applied"] or options["unmark"]):
             if reason:
-                raise not_started("--reason goes with --mark-all-applied, --mark-applied, --unmark or --release.")
+                raise not_started(
+                    "--reason goes with --mark-all-applied, --mark-applied, --unmark or --release."
+                )
             return False
         if mark_all and options["names"]:
             raise not_started("--mark-all-applied takes no names; to mark some: --mark-applied NAME ...")
@@ -97,11 +99,13 @@ class Command(TrackerCommand):
     def _release(self, statuses: tuple[ScriptStatus, ...], options: dict[str, Any]) -> None:
         """Release what is held; say what held it, and what its process may still do."""
         if not options["reason"].strip():
-            raise not_started('--release needs a reason, which the ledger keeps: --reason "host web-1 is gone"')
+            raise not_started(
+                '--release needs a reason, which the ledger keeps: --reason "host web-1 is gone"'
+            )
         from scripts_tracker.project import releases  # a check releases nothing
 
         outcome = releases.release(statuses, options["reason"])
-        about = {status.id: why(status) for status in statuses}
+        about = {status.id: holder(status) for status in statuses}
         lines = [f"  {script_id}: it was {about[script_id]}" for script_id in outcome.done]
         self._tell(outcome, "Released", options, [*lines, releases.WARNING, releases.next_step(outcome.done)])
 
