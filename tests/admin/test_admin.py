@@ -18,6 +18,7 @@ from django.urls import reverse
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.ledger import processes, statements, writing
 from scripts_tracker.models import Script, ScriptRun
+from scripts_tracker.project import releases
 from scripts_tracker.project.status import load_status
 from tests.conftest import COMMAND
 
@@ -94,7 +95,10 @@ def seen(client: Client, path: str) -> dict[str, str]:
 # Permissions
 
 
-@pytest.mark.parametrize("path", ["", "shop.first/change/", "shop.first/mark/", "shop.first/unmark/", "add/"])
+@pytest.mark.parametrize(
+    "path",
+    ["", "shop.first/change/", *(f"shop.first/{one}/" for one in ("mark", "unmark", "release")), "add/"],
+)
 def test_without_a_permission_no_page_opens(shop: Callable[..., Path], path: str) -> None:
     shop("shop.first")
     assert Client().get(LIST + path).status_code == 302
@@ -166,6 +170,57 @@ def test_unmarking_makes_a_script_new_again(shop: Callable[..., Path], ada: Clie
     assert LogEntry.objects.get().change_message.startswith("Unmarked: ")
 
 
+def hold(name: str) -> ScriptRun:
+    """Let a process of another host hold an applied script."""
+    applied(f"shop.{name}")
+    held = Script.objects.get(name=name)
+    held.last_run = run = writing.new_run(
+        held.pk, None, writing.RunFacts("run", host="web-1", pid=7), "running"
+    )
+    run.save()
+    held.lease_expires = 9e12
+    held.save()
+    return run
+
+
+def test_releasing_ends_the_lease_and_says_what_a_living_process_still_does(
+    shop: Callable[..., Path], ada: Client
+) -> None:
+    shop("shop.first")
+    run = hold("first")
+    path = f"{LIST}shop.first/release/"
+    assert path in text_of(ada, f"{LIST}shop.first/change/")
+    asked = text_of(ada, path)
+    assert "on web-1, process 7" in asked
+    assert releases.WARNING in asked
+    page = ada.post(path, {"reason": "host is gone", **seen(ada, path)}, follow=True).content.decode()
+    assert f"Released shop.first: its last run is lost. {releases.WARNING}" in page
+    assert path not in page
+    run.refresh_from_db()
+    here = processes.host()
+    assert (run.outcome, run.reason) == ("lost", f"released by ada on {here}: host is gone")
+    assert run.reason in page
+    decision = ScriptRun.objects.latest("pk")
+    assert (decision.kind, decision.user, decision.reason) == ("release", "ada", "host is gone")
+    assert LogEntry.objects.get().change_message == "Released: host is gone"
+    assert "<td>Released</td>" in page
+    runs = text_of(ada, reverse("admin:scripts_tracker_scriptrun_changelist") + "?kind=release")
+    assert "1 script run" in runs
+
+
+@pytest.mark.parametrize("codenames", [("view_script",), ("view_script", "view_scriptrun", "change_script")])
+def test_without_the_permission_to_decide_a_run_is_not_released(
+    shop: Callable[..., Path], codenames: tuple[str, ...]
+) -> None:
+    shop("shop.first")
+    run = hold("first")
+    reader = staff(*codenames)
+    assert "/release/" not in text_of(reader, f"{LIST}shop.first/change/")
+    assert reader.post(f"{LIST}shop.first/release/", {**REASON, "seen": "x"}).status_code == 403
+    run.refresh_from_db()
+    assert run.outcome == "running"
+
+
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 1001])
 def test_a_decision_needs_a_reason_of_limited_length(
     shop: Callable[..., Path], ada: Client, reason: str
@@ -202,6 +257,8 @@ def test_a_decision_about_a_script_that_changed_meanwhile_is_asked_again(
         ("shop.broken", "mark", "cannot be parsed"),
         ("shop.held", "mark", "it is running"),
         ("shop.held", "unmark", "it is running"),
+        ("shop.applied", "release", "it is not running"),
+        ("shop.new", "release", "it is not running"),
     ],
 )
 def test_an_impossible_decision_is_refused_with_the_reason(
@@ -210,12 +267,8 @@ def test_an_impossible_decision_is_refused_with_the_reason(
     for name in ("applied", "new", "held"):
         shop(f"shop.{name}")
     shop("shop.broken").write_text("@tracked_script\ndef (")
-    applied("shop.applied", "shop.held")
-    held = Script.objects.get(name="held")
-    held.last_run = writing.new_run(held.pk, None, writing.RunFacts("run"), "running")
-    held.last_run.save()
-    held.lease_expires = 9e12
-    held.save()
+    applied("shop.applied")
+    hold("held")
     before = ScriptRun.objects.count()
     for response in (
         ada.get(f"{LIST}{script}/{view}/", follow=True),
