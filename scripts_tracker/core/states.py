@@ -257,7 +257,7 @@ def statuses(
 def state_without_file(record: ScriptRecord) -> State | None:
     """The state of a script that has no file; None for one of which nothing is left to say."""
     run = record.last_run
-    if record.lease_live:
+    if record.is_held:
         return State.RUNNING
     if run is not None and run.outcome in {"running", "lost"}:
         return State.LOST
