@@ -57,5 +57,17 @@ UNKNOWN_UNLESS_OPTION: Final = "ST024"
 INVALID_WATCH: Final = "ST025"
 """``watch`` names something that is no module of the project, or the script itself."""
 
-ALL: Final = tuple(f"ST{number:03}" for number in range(26))
+NAMES: Final = {
+    code: name.lower().replace("_", "-")
+    for name, code in sorted(globals().items(), key=lambda one: str(one[1]))
+    if name.isupper()
+}
+"""The name of the rule for each code, in order."""
+ALL: Final = tuple(NAMES)
 """All codes, in order."""
+
+
+def code_of(text: str) -> str:
+    """The code that a person writes, as such or by the name of its rule; anything else in capitals."""
+    wanted = text.lower()
+    return next((code for code, name in NAMES.items() if name == wanted), text.upper())

@@ -70,10 +70,10 @@ def _names(code: str, chosen: Iterable[str]) -> bool:
 
 
 def checked_codes(chosen: Iterable[str], origin: str) -> tuple[str, ...]:
-    """Codes and beginnings of codes as they were written, in capitals.
+    """Codes, and beginnings of codes, in capitals.
 
     Args:
-        chosen: what was written.
+        chosen: what was written: codes, beginnings of codes, names of rules.
         origin: where, for the message.
 
     Raises:
@@ -81,11 +81,11 @@ def checked_codes(chosen: Iterable[str], origin: str) -> tuple[str, ...]:
     """
     found = []
     for one in chosen:
-        name = one.strip().upper()
+        name = codes.code_of(one.strip())
         if not name or (name != _EVERYTHING and not any(code.startswith(name) for code in codes.ALL)):
             from scripts_tracker.core.names import nearest  # only for what is wrong already
 
-            near = nearest(name, codes.ALL)
+            near = nearest(name, codes.ALL) or nearest(one.strip().lower(), codes.NAMES.values())
             advice = f"did you mean {near}?" if near else "see --list-rules."
             raise WrongUseError(f"{origin}: unknown rule {one!r}; {advice}")
         found.append(name)

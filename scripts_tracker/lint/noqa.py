@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.source import reading
+from scripts_tracker.core.names import nearest
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Finding, Location
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.lint.values import Noqa
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
 
     from scripts_tracker.lint.values import FileViolations
 
-_NOQA: Final = r"#\s*noqa(?:\s*:\s*(?P<codes>[A-Z][A-Z0-9]*[0-9]+(?:[,\s]+[A-Z][A-Z0-9]*[0-9]+)*))?"
-_CODE: Final = re.compile(r"ST\d{3}")
-_SEPARATOR: Final = re.compile(r"[,\s]+")
+_NOQA: Final = r"#\s*noqa\b(?:\s*:\s*(?P<listed>[^#]*)|\s+(?P<bare>ST\d{3}\b[^#]*))?"
+_ITEM: Final = r"([A-Za-z][\w-]*)([,\s]*)"
+_CODE: Final = r"[A-Z]+[0-9]+"
+_QUOTED: Final = re.compile(r"`# noqa: ([^`]*)`")
 # These findings depend on more than the files and are not found in every run, so their comments are never unused.
 _NOT_ALWAYS_FOUND: Final = frozenset(
     {codes.UNREADABLE_FILE, codes.UNCOMMITTED_SCRIPT, codes.SILENT_CHANGE, codes.UNREACHABLE_SCRIPT}
@@ -29,9 +32,44 @@ _NOT_ALWAYS_FOUND: Final = frozenset(
 
 
 @cache
-def _pattern() -> re.Pattern[str]:
+def _pattern(text: str) -> re.Pattern[str]:
     """Compiled only when there is such a comment: compiling takes as long as checking several files."""
-    return re.compile(_NOQA, re.IGNORECASE)
+    return re.compile(text, re.IGNORECASE)
+
+
+class _Parsed(NamedTuple):
+    """A comment in a text: where it starts, its codes and names with where they start and end, and what is neither."""
+
+    start: int
+    items: tuple[str, ...] | None
+    items_start: int
+    items_end: int
+    wrong: str
+
+
+def _parse(text: str, start: int = 0) -> _Parsed | None:
+    match = _pattern(_NOQA).search(text, start)
+    if match is None:
+        return None
+    group = "listed" if match["listed"] is not None else "bare"
+    if match[group] is None:
+        return _Parsed(match.start(), None, match.end(), match.end(), "")
+    items, is_listed, wrong = list[str](), True, ""
+    items_end = at = match.start(group)
+    while one := _pattern(_ITEM).match(text, at, match.end()):
+        if not _is_item(one[1]):
+            # Prose may follow a list; after a comma, a slip of a name is no prose.
+            wrong = one[1] if items and is_listed and nearest(one[1], codes.NAMES.values()) else ""
+            break
+        items.append(one[1])
+        is_listed, items_end, at = "," in one[2], one.end(1), one.end()
+    if not items:
+        wrong = match[group].strip() or "nothing"
+    return _Parsed(match.start(), tuple(items), match.start(group), items_end, wrong)
+
+
+def _is_item(word: str) -> bool:
+    return bool(_pattern(_CODE).fullmatch(word)) or codes.code_of(word) in codes.ALL
 
 
 def read(text: str) -> tuple[Noqa, ...]:
@@ -41,21 +79,55 @@ def read(text: str) -> tuple[Noqa, ...]:
     import tokenize  # few files have such a comment
 
     try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-        found = [(one.start, one.string) for one in tokens if one.type == tokenize.COMMENT]
+        found = list(_comments(text))
     except (tokenize.TokenError, SyntaxError, ValueError):
         lines = enumerate(text.split("\n"), start=1)
-        found = [((number, line.find("#")), line[line.find("#") :]) for number, line in lines if "#" in line]
+        found = [_Comment(n, line.find("#"), line[line.find("#") :], n) for n, line in lines if "#" in line]
     return tuple(_noqas(found))
 
 
-def _noqas(comments: Iterable[tuple[tuple[int, int], str]]) -> Iterator[Noqa]:
-    for (line, column), comment in comments:
-        match = _pattern().search(comment)
-        if match:
-            named = match["codes"]
-            wanted = tuple(code.upper() for code in _SEPARATOR.split(named)) if named else None
-            yield Noqa(line, column + match.start() + 1, wanted)
+class _Comment(NamedTuple):
+    """A comment: its place, its text, and the first line that it counts for."""
+
+    line: int
+    column: int
+    text: str
+    first: int
+
+
+def _comments(text: str) -> Iterator[_Comment]:
+    """The comments of a file.
+
+    At the end of a statement, or of the head of a block, a comment counts for all lines of that; at the end of a line
+    inside, for this line and for the string that ends on it.
+    """
+    import tokenize  # as above
+
+    statement, string, waiting = 0, (0, 0), list[_Comment]()
+    opened = list[int]()  # f-strings, which are several tokens since Python 3.12
+    for one in tokenize.generate_tokens(io.StringIO(text).readline):
+        kind, (line, column), last = tokenize.tok_name[one.type], one.start, one.end[0]
+        if kind == "COMMENT":
+            waiting.append(_Comment(line, column, one.string, string[0] if string[1] == line else line))
+        elif kind == "NEWLINE":
+            yield from (each._replace(first=statement) if each.line == line else each for each in waiting)
+            statement, waiting = 0, []
+        elif kind not in {"NL", "INDENT", "DEDENT", "ENDMARKER"}:
+            statement = statement or line
+            if kind.endswith("STRING_START"):
+                opened.append(line)
+            first = opened.pop() if kind.endswith("STRING_END") else line
+            string = (first, last) if first < last else string
+    yield from waiting
+
+
+def _noqas(comments: Iterable[_Comment]) -> Iterator[Noqa]:
+    for comment in comments:
+        parsed = _parse(comment.text)
+        if parsed is not None:
+            wanted = None if parsed.items is None else tuple(map(codes.code_of, parsed.items))
+            column = comment.column + parsed.start + 1
+            yield Noqa(comment.line, column, wanted, comment.first, parsed.wrong)
 
 
 class Comments:
@@ -73,26 +145,21 @@ class Comments:
 
     def applied(self, findings: Iterable[Finding]) -> Iterator[Finding]:
         """The findings that no comment hides, and one for each comment with a code of ours that hides nothing."""
-        used: set[tuple[str, int, str]] = set()
+        hidden: dict[str, set[tuple[int, str]]] = {}
         for finding in findings:
             if self.hides(finding):
-                used.add((finding.location.path, finding.location.line, finding.code))
+                hidden.setdefault(finding.location.path, set()).add((finding.location.line, finding.code))
             else:
                 yield finding
         for path in self._known:
             for one in self._of(path):
-                idle = [code for code in one.codes or () if self._is_idle(path, one, code, used)]
-                if idle and not one.hides(codes.UNUSED_NOQA):
-                    yield _unused(path, one, idle)
+                if not one.hides(codes.UNUSED_NOQA):
+                    yield from _unused(path, one, hidden.get(path, set()))
 
     def hides(self, finding: Finding) -> bool:
-        """Whether a comment on the line hides a finding."""
+        """Whether a comment hides a finding."""
         where = finding.location
-        return any(one.line == where.line and one.hides(finding.code) for one in self._of(where.path))
-
-    def _is_idle(self, path: str, one: Noqa, code: str, used: set[tuple[str, int, str]]) -> bool:
-        ours = code in codes.ALL and code not in _NOT_ALWAYS_FOUND
-        return ours and (path, one.line, code) not in used
+        return any(one.hides(finding.code, where.line) for one in self._of(where.path))
 
     def _of(self, path: str) -> tuple[Noqa, ...]:
         if path in self._known:
@@ -109,20 +176,29 @@ class Comments:
         return read(source.decode("utf-8", "replace"))
 
 
-def _unused(path: str, one: Noqa, idle: list[str]) -> Finding:
-    named = ", ".join(idle)
-    return Finding(
-        Location(path, one.line, one.column),
-        codes.UNUSED_NOQA,
-        f"unused `# noqa: {named}`",
-        f"Remove {named} from the comment.",
-        fixable=True,
-    )
+def _unused(path: str, one: Noqa, hidden: set[tuple[int, str]]) -> Iterator[Finding]:
+    """What is wrong with a comment: it has codes that hide nothing, or no codes after its colon."""
+    place = Location(path, one.line, one.column)
+    wanted = [code for code in one.codes or () if code in codes.ALL and code not in _NOT_ALWAYS_FOUND]
+    idle = [
+        code for code in wanted if not any(one.hides(code, line) and code == each for line, each in hidden)
+    ]
+    if idle:
+        named = ", ".join(idle)
+        message, hint = f"unused `# noqa: {named}`", f"Remove {named} from the comment."
+        yield Finding(place, codes.UNUSED_NOQA, message, hint, fixable=True)
+    if one.wrong:
+        near = nearest(one.wrong, codes.NAMES.values())
+        hint = f"Did you mean {near}?" if near else "Write codes or names of rules, such as `# noqa: ST012`."
+        yield Finding(
+            place, codes.UNUSED_NOQA, f"`# noqa` with {one.wrong!r}, which names no rule, hides nothing", hint
+        )
 
 
 def idle_codes(finding: Finding) -> tuple[str, ...]:
     """The codes that a finding about an unused comment names."""
-    return tuple(_CODE.findall(finding.message))
+    match = _QUOTED.search(finding.message)
+    return tuple(match[1].split(", ")) if match else ()
 
 
 def without(line: str, start: int, idle: Iterable[str]) -> tuple[int, str]:
@@ -133,12 +209,12 @@ def without(line: str, start: int, idle: Iterable[str]) -> tuple[int, str]:
         start: the offset of the comment's ``#``.
         idle: the codes to remove; without any code left the comment goes, too.
     """
-    match = _pattern().match(line, start)
-    if match is None or not match["codes"]:
+    parsed = _parse(line, start)
+    if parsed is None or not parsed.items:
         return len(line), ""
-    kept = [code for code in _SEPARATOR.split(match["codes"]) if code.upper() not in idle]
-    rest = line[match.end() :]
+    kept = [item for item in parsed.items if codes.code_of(item) not in idle]
+    rest = line[parsed.items_end :]
     if kept:
-        return match.start("codes"), ", ".join(kept) + rest
+        return parsed.items_start, ", ".join(kept) + rest
     before = line[:start].rstrip()
     return len(before), f"  {rest.strip()}" if rest.strip().startswith("#") else ""

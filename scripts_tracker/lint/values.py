@@ -39,15 +39,26 @@ class Violation(NamedTuple):
 
 
 class Noqa(NamedTuple):
-    """A ``# noqa`` comment: where it starts, and its codes; None if it has none and hides every finding."""
+    """A ``# noqa`` comment.
+
+    Attributes:
+        line: where it starts.
+        column: where it starts.
+        codes: what it hides; None if it has no list and hides every finding.
+        first: the first line that it counts for; the last is its own.
+        wrong: what stands in its list and is neither a code nor the name of a rule; empty if nothing.
+    """
 
     line: int
     column: int
     codes: tuple[str, ...] | None
+    first: int
+    wrong: str = ""
 
-    def hides(self, code: str) -> bool:
-        """Whether findings with this code are hidden."""
-        return self.codes is None or code in self.codes
+    def hides(self, code: str, line: int | None = None) -> bool:
+        """Whether findings with this code are hidden, on this line or on its own."""
+        is_here = line is None or self.first <= line <= self.line
+        return is_here and (self.codes is None or code in self.codes)
 
 
 class FileViolations(NamedTuple):

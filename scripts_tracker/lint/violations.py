@@ -41,8 +41,13 @@ def read(content: str) -> FileViolations:
             {text(name): frozenset(map(text, items(methods))) for name, methods in overrides.items()},
             bool(says_rerun),
             tuple(
-                Noqa(*place([line, column]), None if codes is None else tuple(map(text, items(codes))))
-                for line, column, codes in map(items, items(comments))
+                Noqa(
+                    *place([line, column]),
+                    None if codes is None else tuple(map(text, items(codes))),
+                    place([first, 1])[0],
+                    text(wrong),
+                )
+                for line, column, codes, first, wrong in map(items, items(comments))
             ),
         )
     except (TypeError, AttributeError, RecursionError) as error:

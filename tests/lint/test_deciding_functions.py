@@ -44,8 +44,9 @@ def _passed_codes(node: ast.AST, name: str) -> Iterator[tuple[str, str]]:
         inner = f"{name}.{child.name}" if isinstance(child, ast.FunctionDef | ast.ClassDef) else name
         if isinstance(child, ast.Call) and ast.unparse(child.func).rpartition(".")[2] not in ASKING:
             for argument in map(ast.unparse, child.args):
-                if argument.startswith("codes."):
-                    yield name, getattr(codes, argument.removeprefix("codes."))
+                code = getattr(codes, argument.removeprefix("codes."), None)
+                if argument.startswith("codes.") and isinstance(code, str):
+                    yield name, code
         yield from _passed_codes(child, inner)
 
 

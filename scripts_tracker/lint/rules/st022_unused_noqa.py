@@ -10,11 +10,12 @@ class UnusedNoqa(AnalysisRule):
     """A `# noqa` comment hides no finding.
 
     ## What it does
-    Reports `# noqa` comments with codes of this lint that match no finding on their line. Comments without codes,
-    and codes of other tools, are skipped.
+    Reports `# noqa` comments with codes of this lint that match no finding on their lines, and comments with other
+    text than codes and names of rules after the colon. Comments without codes, and codes of other tools, are skipped.
 
     ## Why is this bad?
-    The problem was fixed, or is now on another line. If it comes back on this one, it stays hidden.
+    The problem was fixed, or is now on another line. If it comes back on this one, it stays hidden. A comment such as
+    `# noqa: legacy` seems to hide a finding and does not.
 
     ## Example
     ```python
