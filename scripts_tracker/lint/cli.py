@@ -15,12 +15,13 @@ from scripts_tracker.lint import config as lint_config
 from scripts_tracker.lint.config import WrongUseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import NoReturn
 
     from scripts_tracker.analysis.store.cache import Cache
-    from scripts_tracker.core.values import Finding
+    from scripts_tracker.core.values import Finding, Place
     from scripts_tracker.lint.engine import Session
+    from scripts_tracker.lint.formats import Format
 
 CLEAN: Final = 0
 FOUND: Final = 1
@@ -96,8 +97,10 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("paths", nargs="*", metavar="PATH", help="report only on these files and folders (default: all)")
     add("--root", metavar="DIR", help="the project (default: the nearest folder with a pyproject.toml)")
-    add("--format", default="text", metavar="FORMAT", help="text, json, github or sarif (default: text)")
+    formats = "text, concise, json, github, gitlab, junit or sarif (default: text)"
+    add("--format", default="text", metavar="FORMAT", help=formats)
     add("--select", action="append", metavar="CODES", help="report only these codes, such as ST003,ST01")
+    add("--extend-select", action="append", metavar="CODES", help="report these codes, too")
     add("--ignore", action="append", metavar="CODES", help="do not report these codes")
     add(
         "--since",
@@ -106,6 +109,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--fix", action="store_true", help="apply safe fixes")
     add("--diff", action="store_true", help="show what --fix would change, and write nothing")
+    add("--add-noqa", action="store_true", help="hide every finding by a comment in its line")
+    add("--statistics", action="store_true", help="report only how often each code was found")
+    add("--exit-zero", action="store_true", help="exit with 0 even if there are findings")
+    add("--stdin-filename", metavar="PATH", help="report on this file, with the text on standard input")
     add("--list-rules", action="store_true", help="list the rules and exit")
     add("--explain", metavar="CODE", help="explain one rule and exit")
     add("--no-cache", action="store_true", help="do not read or write .scripts_tracker_cache/")
@@ -118,84 +125,132 @@ def _run(options: argparse.Namespace) -> int:
     if options.version or options.list_rules or options.explain:
         _write(_information(options))
         return CLEAN
-    render = _renderer(options)
-    session = _session(options)
-    cache = None if options.no_cache else _cache(session.request.root)
-    found = session.findings(cache)
-    if cache is not None and cache.refusal:
-        _complain(cache.refusal)
-    if options.diff:
-        from scripts_tracker.lint import fixing
-
-        text = fixing.diff(session.request.root, found)
-        _write(text)
-        return FOUND if text else CLEAN
-    if options.fix:
-        found = _fixed(session, cache, found)
-    _write(render(found))
-    return FOUND if found else CLEAN
+    form = _format(options)
+    with _unsaved(options):
+        checks = [_Check(each, options) for each in _sessions(options)]
+        if options.diff or options.add_noqa:
+            return _diff(checks) if options.diff else _add_noqa(checks)
+        if options.fix:
+            _fix(checks)
+        _write(_report(checks, form, options))
+    return FOUND if any(one.findings for one in checks) and not options.exit_zero else CLEAN
 
 
-def _fixed(session: Session, cache: Cache | None, found: list[Finding]) -> list[Finding]:
-    """What is left after all fixes; one fix may bring further findings to light, so there are several rounds."""
+class _Check:
+    """The lint of one project.
+
+    Attributes:
+        findings: what it found, with paths relative to the root.
+        root: of the project.
+    """
+
+    def __init__(self, session: Session, options: argparse.Namespace) -> None:
+        self.root = session.request.root
+        self._session = session
+        self._cache = None if options.no_cache else _cache(self.root)
+        self.findings = session.findings(self._cache)
+        if self._cache is not None and self._cache.refusal:
+            _complain(self._cache.refusal)
+
+    def again(self) -> None:
+        """Look for findings once more."""
+        self.findings = self._session.findings(self._cache)
+
+
+def _diff(checks: Sequence[_Check]) -> int:
     from scripts_tracker.lint import fixing
 
-    for _ in range(_MOST_ROUNDS):
-        changed, troubles = fixing.fix(session.request.root, found)
-        for trouble in troubles:
-            _complain(trouble)
-        if not changed:
-            break
-        found = session.findings(cache)
-    return found
+    text = "".join(fixing.diff(one.root, one.findings, os.getcwd()) for one in checks)
+    _write(text)
+    return FOUND if text else CLEAN
 
 
-def _session(options: argparse.Namespace) -> Session:
+def _add_noqa(checks: Sequence[_Check]) -> int:
+    from scripts_tracker.lint import fixing
+
+    written, troubles = 0, list[str]()
+    for one in checks:
+        paths, problems = fixing.add_noqa(one.root, one.findings)
+        written, troubles = written + len(paths), [*troubles, *problems]
+    for trouble in troubles:
+        _complain(trouble)
+    _write(f"Added comments to {written} file{'' if written == 1 else 's'}.")
+    return WRONG_USE if troubles else CLEAN
+
+
+def _fix(checks: Sequence[_Check]) -> None:
+    """Apply all fixes; one fix may bring further findings to light, so there are several rounds."""
+    from scripts_tracker.lint import fixing
+
+    for one in checks:
+        for _ in range(_MOST_ROUNDS):
+            changed, troubles = fixing.fix(one.root, one.findings)
+            for trouble in troubles:
+                _complain(trouble)
+            if not changed:
+                break
+            one.again()
+
+
+def _sessions(options: argparse.Namespace) -> list[Session]:
+    from scripts_tracker.lint import places
     from scripts_tracker.lint.engine import session
 
     if options.since == "":
         raise WrongUseError("--since needs a revision, for example --since origin/main")
-    existing = [_existing(path) for path in options.paths]
-    root = _root(options.root, existing)
-    paths = [one for path in existing for one in _within(path, root)]
-    config = lint_config.read(root)
     select = lint_config.chosen_codes(options.select, "--select")
+    extend = lint_config.chosen_codes(options.extend_select, "--extend-select")
     ignore = lint_config.chosen_codes(options.ignore, "--ignore")
-    config = config._replace(
-        select=config.select if select is None else select, ignore=(*config.ignore, *(ignore or ()))
-    )
-    return session(root, config, paths or None, options.since or "")
-
-
-def _existing(path: str) -> str:
-    absolute = os.path.abspath(path)
-    if not os.path.lexists(absolute):
-        raise WrongUseError(f"no such file or folder: {path}")
-    return absolute
-
-
-def _within(path: str, root: str) -> list[str]:
-    """The ways a path may be written inside the project: as given, and with links resolved."""
-    real, real_root = os.path.realpath(path), os.path.realpath(root)
-    behind = os.path.normpath(os.path.join(root, os.path.relpath(real, real_root)))
-    found = [one for one in dict.fromkeys((path, real, behind)) if _lies_in(one, root)]
-    if not found:
-        raise WrongUseError(f"{path} is outside the project {root}; choose another project with --root")
+    found = []
+    for root, paths in places.projects(_paths(options), options.root):
+        config = lint_config.read(root)
+        config = config._replace(
+            select=config.select if select is None else select,
+            extend_select=(*config.extend_select, *(extend or ())),
+            ignore=(*config.ignore, *(ignore or ())),
+        )
+        found.append(session(root, config, paths or None, options.since or ""))
     return found
 
 
-def _lies_in(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(os.path.join(folder, ""))
+def _paths(options: argparse.Namespace) -> list[str]:
+    """The paths to report on."""
+    if options.stdin_filename is None:
+        return list(options.paths)
+    if options.paths or options.fix or options.add_noqa:
+        raise WrongUseError("--stdin-filename goes with no other path, and not with --fix or --add-noqa")
+    return [options.stdin_filename]
 
 
-def _root(given: str | None, paths: Sequence[str]) -> str:
-    if given is not None:
-        root = os.path.abspath(given)
-        if not os.path.isdir(root):
-            raise WrongUseError(f"--root: no such folder: {given}")
-        return root
-    start = os.path.dirname(paths[0]) if paths and os.path.isfile(paths[0]) else paths[0] if paths else ""
-    return lint_config.folder_of_project(os.getcwd()) or lint_config.folder_of_project(start) or os.getcwd()
+@contextlib.contextmanager
+def _unsaved(options: argparse.Namespace) -> Iterator[None]:
+    """Take standard input for the file that ``--stdin-filename`` names."""
+    if options.stdin_filename is None:
+        yield
+        return
+    from scripts_tracker.analysis.source import reading
+
+    if sys.stdin is None:
+        raise WrongUseError("--stdin-filename: standard input is closed")
+    with reading.unsaved(os.path.abspath(options.stdin_filename), sys.stdin.buffer.read()):
+        yield
+
+
+def _report(checks: Sequence[_Check], form: Format, options: argparse.Namespace) -> str:
+    from scripts_tracker.lint import formats, places
+
+    shown: list[Finding] = []
+    ends: dict[Finding, Place] = {}
+    for one in checks:
+        # Paths from several roots would be ambiguous.
+        base = "top" if form.base == "root" and len(checks) > 1 else form.base
+        moved = [places.moved(each, one.root, places.base_of(base, one.root)) for each in one.findings]
+        shown += moved
+        if form.shows_ends:
+            ends.update(zip(moved, places.ends_of(one.root, one.findings), strict=True))
+    if options.statistics:
+        return formats.render_statistics(shown, options.format)
+    return form.render(shown, formats.LintCanvas(_is_colourful(options), _width(), ends))
 
 
 def _cache(root: str) -> Cache:
@@ -219,13 +274,14 @@ def _information(options: argparse.Namespace) -> str:
     return explaining.explained(code)
 
 
-def _renderer(options: argparse.Namespace) -> Callable[[Sequence[Finding]], str]:
-    from scripts_tracker.lint.formats import FORMATS, LintCanvas
+def _format(options: argparse.Namespace) -> Format:
+    from scripts_tracker.lint.formats import FORMATS
 
     if options.format not in FORMATS:
         raise WrongUseError(f"--format: unknown format {options.format!r}; choose from {', '.join(FORMATS)}")
-    canvas = LintCanvas(colour=_is_colourful(options), width=_width())
-    return lambda found: FORMATS[options.format](found, canvas)
+    if options.statistics and options.format not in {"text", "json"}:
+        raise WrongUseError(f"--statistics goes with --format text or json, not with {options.format}")
+    return FORMATS[options.format]
 
 
 def _is_colourful(options: argparse.Namespace) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 FILE: Final = "pyproject.toml"
 TABLE: Final = "scripts_tracker"
+_HEADER: Final = b"[tool.scripts_tracker"
 _EVERYTHING: Final = "ALL"
 
 
@@ -32,6 +34,7 @@ class Config(NamedTuple):
 
     Attributes:
         select: codes, or their beginnings; only these are reported.
+        extend_select: codes, or their beginnings, that are reported too.
         ignore: codes, or their beginnings, that are not reported.
         per_file_ignores: patterns of paths, each with what is not reported there.
         exclude: patterns of paths that are skipped.
@@ -42,6 +45,7 @@ class Config(NamedTuple):
     """
 
     select: tuple[str, ...] = (_EVERYTHING,)
+    extend_select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
     exclude: tuple[str, ...] = ()
@@ -62,7 +66,7 @@ class Config(NamedTuple):
 
     def wants(self, code: str) -> bool:
         """Whether a code is reported anywhere."""
-        return _names(code, self.select) and not _names(code, self.ignore)
+        return _names(code, (*self.select, *self.extend_select)) and not _names(code, self.ignore)
 
 
 def _names(code: str, chosen: Iterable[str]) -> bool:
@@ -101,6 +105,18 @@ def folder_of_project(start: str) -> str | None:
             return None
         folder = parent
     return folder
+
+
+def configured_folder(start: str) -> str | None:
+    """The nearest folder, from one upwards, whose pyproject.toml has a table of ours; None where there is none."""
+    folder = folder_of_project(start)
+    while folder is not None:
+        with contextlib.suppress(UnreadableSource):
+            if _HEADER in reading.read_bytes(os.path.join(folder, FILE)):
+                return folder
+        parent = os.path.dirname(folder)
+        folder = None if parent == folder else folder_of_project(parent)
+    return None
 
 
 def read(root: str) -> Config:
@@ -157,7 +173,7 @@ def _value(name: str, value: object, root: str) -> Any:
             for pattern, chosen in value.items()
         )
     texts = _texts(name, value)
-    if name in {"select", "ignore"}:
+    if name in {"select", "extend_select", "ignore"}:
         return checked_codes(texts, f"{FILE}: {name}")
     if name in {"roots", "commands_dirs"}:
         return tuple(_existing(name, text, root) for text in texts)

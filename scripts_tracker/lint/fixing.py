@@ -18,6 +18,7 @@ from scripts_tracker.analysis.source.parsing import decode, parse, source_encodi
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.lint import noqa
 from scripts_tracker.lint.file import Tree
+from scripts_tracker.lint.places import shown_path
 from scripts_tracker.lint.rules import tree_rules
 from scripts_tracker.lint.values import Edit
 
@@ -147,21 +148,37 @@ def fix(root: str, findings: Sequence[Finding]) -> tuple[list[str], list[str]]:
     Returns:
         The paths of the files that were written, and a line for each file that could not be written.
     """
+    return _written(root, _fixed_files(root, findings))
+
+
+def add_noqa(root: str, findings: Sequence[Finding]) -> tuple[list[str], list[str]]:
+    """Hide findings by comments: as ``fix``, but the files get a ``# noqa`` with the codes of each line.
+
+    Files that cannot be parsed are left alone, and so are unused comments.
+    """
+    return _written(root, _hidden_files(root, findings))
+
+
+def _written(root: str, files: Iterable[tuple[str, bytes, bytes]]) -> tuple[list[str], list[str]]:
     written, troubles = [], []
-    for path, before, after in _fixed_files(root, findings):
+    for path, before, after in files:
         try:
             write(os.path.join(root, path), before, after)
             written.append(path)
         except ChangedMeanwhileError:
-            troubles.append(f"{path} changed in the meantime and was not fixed; run --fix again")
+            troubles.append(f"{path} changed in the meantime and was not written; run it again")
         except OSError as error:
             troubles.append(f"{path} cannot be written: {error.strerror}")
     return written, troubles
 
 
-def diff(root: str, findings: Sequence[Finding]) -> str:
-    """What ``fix`` would change, as one unified diff."""
-    return "".join(line for one in _fixed_files(root, findings) for line in _diff(*one))
+def diff(root: str, findings: Sequence[Finding], base: str) -> str:
+    """What ``fix`` would change, as one unified diff with paths from another folder."""
+    return "".join(
+        line
+        for path, before, after in _fixed_files(root, findings)
+        for line in _diff(shown_path(os.path.join(root, path), base), before, after)
+    )
 
 
 def _fixed_files(root: str, findings: Sequence[Finding]) -> Iterator[tuple[str, bytes, bytes]]:
@@ -171,6 +188,26 @@ def _fixed_files(root: str, findings: Sequence[Finding]) -> Iterator[tuple[str, 
         try:
             before = reading.read_bytes(os.path.join(root, path))
             after = fixed(before, [one for one in fixable if one.location.path == path])
+        except UnreadableSource:
+            continue
+        if after != before:
+            yield path, before, after
+
+
+def _hidden_files(root: str, findings: Sequence[Finding]) -> Iterator[tuple[str, bytes, bytes]]:
+    """Each file that would get comments: its path, its bytes now, and after that."""
+    wanted = [one for one in findings if one.code not in {codes.UNREADABLE_FILE, codes.UNUSED_NOQA}]
+    for path in dict.fromkeys(finding.location.path for finding in wanted):
+        by_line: dict[int, set[str]] = {}
+        for one in wanted:
+            if one.location.path == path:
+                by_line.setdefault(one.location.line, set()).add(one.code)
+        try:
+            before = reading.read_bytes(os.path.join(root, path))
+            text = decode(before)
+            edits = [Edit(*one) for one in noqa.additions(text, by_line)]
+            after = _exchanged(before, text, _apart(edits))
+            extract(after)
         except UnreadableSource:
             continue
         if after != before:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -17,7 +18,7 @@ from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.lint.values import Noqa
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from scripts_tracker.lint.values import FileViolations
 
@@ -124,10 +125,11 @@ def _comments(text: str) -> Iterator[_Comment]:
 def _noqas(comments: Iterable[_Comment]) -> Iterator[Noqa]:
     for comment in comments:
         parsed = _parse(comment.text)
-        if parsed is not None:
+        while parsed is not None:
             wanted = None if parsed.items is None else tuple(map(codes.code_of, parsed.items))
             column = comment.column + parsed.start + 1
             yield Noqa(comment.line, column, wanted, comment.first, parsed.wrong)
+            parsed = _parse(comment.text, parsed.start + 1)
 
 
 class Comments:
@@ -218,3 +220,44 @@ def without(line: str, start: int, idle: Iterable[str]) -> tuple[int, str]:
         return parsed.items_start, ", ".join(kept) + rest
     before = line[:start].rstrip()
     return len(before), f"  {rest.strip()}" if rest.strip().startswith("#") else ""
+
+
+def additions(text: str, wanted: Mapping[int, Collection[str]]) -> Iterator[tuple[int, int, str]]:
+    """The edits that add codes to the comments of lines: from an offset to another, and the new text.
+
+    Args:
+        text: of the file.
+        wanted: codes by the line of their finding; the comment stands at the end of the statement around it.
+    """
+    lines, last = text.split("\n"), _last_lines(text)
+    by_line: dict[int, set[str]] = {}
+    for line, named in wanted.items():
+        by_line.setdefault(last.get(line, line), set()).update(named)
+    comments = {one.line: one for one in read(text) if one.codes}
+    for line, named in by_line.items():
+        start, shown = sum(len(each) + 1 for each in lines[: line - 1]), lines[line - 1]
+        parsed = _parse(shown, comments[line].column - 1) if line in comments else None
+        if parsed is not None and parsed.items:
+            known = {codes.code_of(item) for item in parsed.items}
+            more = "".join(f", {code}" for code in sorted(named - known))
+            yield start + parsed.items_end, start + parsed.items_end, more
+        else:
+            end = start + len(shown.rstrip())
+            yield end, start + len(shown), f"  # noqa: {', '.join(sorted(named))}"
+
+
+def _last_lines(text: str) -> dict[int, int]:
+    """The last line of the statement, or of the head of the block, around each line."""
+    import tokenize  # as above
+
+    found: dict[int, int] = {}
+    statement = 0
+    with contextlib.suppress(tokenize.TokenError, SyntaxError, ValueError):
+        for one in tokenize.generate_tokens(io.StringIO(text).readline):
+            kind, line = tokenize.tok_name[one.type], one.start[0]
+            if kind == "NEWLINE":
+                found.update(dict.fromkeys(range(statement or line, line + 1), line))
+                statement = 0
+            elif kind not in {"NL", "INDENT", "DEDENT", "ENDMARKER", "COMMENT"}:
+                statement = statement or line
+    return found

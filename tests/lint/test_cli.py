@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import subprocess
 import sys
@@ -26,7 +28,10 @@ if TYPE_CHECKING:
         (["--ignore", "X"], "--ignore: unknown rule 'X'"),
         (["--explain", "ST999"], "unknown rule 'ST999'"),
         (["--explain", "ST01"], "unknown code ST01"),
-        (["--format", "xml"], "unknown format 'xml'; choose from text, github, json, sarif"),
+        (
+            ["--format", "xml"],
+            "unknown format 'xml'; choose from text, concise, github, gitlab, json, junit, sarif",
+        ),
         (["--since", "no-such-revision"], "no-such-revision"),
         (["--since", ""], "--since needs a revision"),
     ],
@@ -439,3 +444,115 @@ def test_a_name_that_is_no_utf_8_is_one_finding(lint: Lint, tmp_path: Path) -> N
     (tmp_path / os.fsdecode(b"shop/management/commands/\xff.py")).write_text(CLEAN)
     found = lint("--format", "json").found
     assert sorted(code for _, _, code in found) == ["ST000", "ST003"]
+
+
+def test_statistics_count_each_code(lint: Lint, tmp_path: Path) -> None:
+    build(BROKEN.replace('help = "Does it"', "").replace('("gone")', '("gone", "lost")'), tmp_path)
+    done = lint("--statistics")
+    assert done.out.splitlines() == [
+        "2  ST003  unknown-requirement",
+        "1  ST016  missing-help",
+        "Found 3 problems.",
+    ]
+    assert done.code == 1
+    rows = json.loads(lint("--statistics", "--format", "json").out)
+    assert rows[0] == {"code": "ST003", "name": "unknown-requirement", "count": 2}
+
+
+def test_statistics_of_a_clean_project(lint: Lint, tmp_path: Path) -> None:
+    build(CLEAN, tmp_path)
+    assert lint("--statistics").out == "All checks passed.\n"
+
+
+def test_findings_are_no_failure_with_exit_zero(lint: Lint, tmp_path: Path) -> None:
+    build(BROKEN, tmp_path)
+    done = lint("--exit-zero")
+    assert (done.code, "ST003" in done.out) == (0, True)
+    assert lint("--exit-zero", "--select", "ST999").code == 2
+
+
+SELECTED: dict[str, tuple[list[str], list[str]]] = {
+    "by its name": (["--select", "unknown-requirement"], ["ST003"]),
+    "all but one by its name": (["--ignore", "missing-help"], ["ST003"]),
+    "one, and one more": (
+        ["--select", "ST016", "--extend-select", "unknown-requirement"],
+        ["ST003", "ST016"],
+    ),
+    "one more is not ignored less": (["--extend-select", "ST003", "--ignore", "ST003"], ["ST016"]),
+}
+
+
+@pytest.mark.parametrize("title", SELECTED)
+def test_rules_are_chosen_by_code_or_name(title: str, lint: Lint, tmp_path: Path) -> None:
+    build(BROKEN.replace('help = "Does it"', ""), tmp_path)
+    options, expected = SELECTED[title]
+    assert sorted(code for _, _, code in lint("--format", "json", *options).found) == expected
+
+
+def test_a_rule_is_explained_by_its_name(lint: Lint) -> None:
+    assert lint("--explain", "unknown-requirement").out == lint("--explain", "ST003").out
+
+
+def given(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(source.encode())))
+
+
+def test_an_unsaved_file_is_read_from_standard_input(
+    lint: Lint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(CLEAN, tmp_path)
+    assert lint("--format", "json").found == []
+    given(monkeypatch, BROKEN)
+    assert lint("--stdin-filename", FIX, "--format", "json").found == [(FIX, 6, "ST003")]
+    assert lint("--format", "json").found == [], "what was not saved is not remembered"
+    assert (tmp_path / FIX).read_text() == CLEAN
+
+
+@pytest.mark.parametrize("wrong", [["other.py"], ["--fix"], ["--add-noqa"]])
+def test_standard_input_cannot_be_written(
+    wrong: list[str], lint: Lint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(CLEAN, tmp_path)
+    given(monkeypatch, BROKEN)
+    done = lint("--stdin-filename", FIX, *wrong)
+    assert (done.code, done.out) == (2, "")
+
+
+ADDED = {
+    "a line": ('@required_preceding_script("gone")', '@required_preceding_script("gone")  # noqa: ST003'),
+    "another comment": (
+        '@required_preceding_script("gone")  # as before',
+        '@required_preceding_script("gone")  # as before  # noqa: ST003',
+    ),
+    "codes of another tool": (
+        '@required_preceding_script("gone")  # noqa: E501 too long',
+        '@required_preceding_script("gone")  # noqa: E501, ST003 too long',
+    ),
+    "text that is no list": (
+        '@required_preceding_script("gone")  # noqa: old',
+        '@required_preceding_script("gone")  # noqa: old  # noqa: ST003',
+    ),
+    "a wrapped decorator": (
+        '@required_preceding_script(\n        "gone",\n        "lost",\n    )',
+        '@required_preceding_script(\n        "gone",\n        "lost",\n    )  # noqa: ST003',
+    ),
+}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("title", ADDED)
+def test_a_comment_is_added_where_it_counts(title: str, end: str, lint: Lint, tmp_path: Path) -> None:
+    before, after = ADDED[title]
+    source = BROKEN.replace('@required_preceding_script("gone")', before)
+    build("", tmp_path)
+    (tmp_path / FIX).write_bytes(source.replace("\n", end).encode())
+    done = lint("--add-noqa")
+    assert (done.code, done.out) == (0, "Added comments to 1 file.\n")
+    assert (tmp_path / FIX).read_bytes() == source.replace(before, after).replace("\n", end).encode()
+    assert {code for _, _, code in lint("--format", "json").found} <= {"ST022"}
+
+
+def test_no_comment_is_added_to_a_file_that_cannot_be_parsed(lint: Lint, tmp_path: Path) -> None:
+    build(BROKEN + "def (\n", tmp_path)
+    assert lint("--add-noqa").out == "Added comments to 0 files.\n"
+    assert (tmp_path / FIX).read_text() == BROKEN + "def (\n"

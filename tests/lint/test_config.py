@@ -30,7 +30,7 @@ def _read(root: Path, text: str) -> Config:
             "[tool.scripts_tracker]\nselekt = []\n",
             "unknown key 'selekt' in [tool.scripts_tracker]; did you mean select?",
         ),
-        ("[tool.scripts_tracker]\nqqq = []\n", "known keys: select, ignore"),
+        ("[tool.scripts_tracker]\nqqq = []\n", "known keys: select, extend_select, ignore"),
         ("[tool.scripts_tracker]\nselect = 'ST001'\n", 'a list of strings, for example ["..."]'),
         ("[tool.scripts_tracker]\nignore = [1]\n", "a list of strings"),
         ("[tool.scripts_tracker]\nignore = ['ST999']\n", "unknown rule 'ST999'; did you mean"),

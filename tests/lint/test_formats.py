@@ -7,6 +7,7 @@ import sys
 import tarfile
 from importlib import metadata
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
@@ -26,15 +27,15 @@ EVIL = Finding(Location("a\x1b[2J\n:,%.py", 1, 1), "ST003", "it\x07 is\r\n100% \
 
 
 def text(*findings: Finding, colour: bool = False, width: int | None = None) -> str:
-    return FORMATS["text"](findings, LintCanvas(colour, width))
+    return FORMATS["text"].render(findings, LintCanvas(colour, width))
 
 
 def github(*findings: Finding) -> str:
-    return FORMATS["github"](findings, LintCanvas())
+    return FORMATS["github"].render(findings, LintCanvas())
 
 
 def sarif(*findings: Finding) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(FORMATS["sarif"](findings, LintCanvas()))
+    document: dict[str, Any] = json.loads(FORMATS["sarif"].render(findings, LintCanvas()))
     return document
 
 
@@ -44,14 +45,14 @@ def results(*findings: Finding) -> list[dict[str, Any]]:
 
 
 def test_text_is_the_first_format() -> None:
-    assert tuple(FORMATS) == ("text", "github", "json", "sarif")
+    assert tuple(FORMATS) == ("text", "concise", "github", "gitlab", "json", "junit", "sarif")
 
 
-@pytest.mark.parametrize("name", ["text", "json", "github"])
+@pytest.mark.parametrize("name", sorted({*FORMATS} - {"sarif"}))
 def test_a_format_imports_neither_django_nor_libcst(name: str) -> None:
     code = (
         "import sys; from scripts_tracker.lint.formats import FORMATS, LintCanvas;"
-        f"FORMATS[{name!r}]([], LintCanvas());"
+        f"FORMATS[{name!r}].render([], LintCanvas());"
         "sys.exit(bool({'django', 'libcst'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -97,7 +98,7 @@ def test_nothing_in_a_file_steers_the_terminal() -> None:
 
 
 def test_json_is_version_1_with_every_finding_in_full() -> None:
-    rendered = FORMATS["json"]([HELP, NOARGS], LintCanvas())
+    rendered = FORMATS["json"].render([HELP, NOARGS], LintCanvas())
     assert rendered.startswith('{\n  "version": 1,')
     assert json.loads(rendered) == {
         "version": 1,
@@ -125,7 +126,7 @@ def test_json_is_version_1_with_every_finding_in_full() -> None:
 
 
 def test_json_of_nothing_is_a_document_too() -> None:
-    assert json.loads(FORMATS["json"]([], LintCanvas())) == {"version": 1, "findings": []}
+    assert json.loads(FORMATS["json"].render([], LintCanvas())) == {"version": 1, "findings": []}
 
 
 def test_github_of_nothing_is_nothing() -> None:
@@ -232,3 +233,63 @@ def test_fingerprints_in_sarif_survive_a_move_and_distinguish_twins() -> None:
     first, second = (one["partialFingerprints"] for one in results(HELP, moved))
     assert first == results(moved)[0]["partialFingerprints"]
     assert first != second
+
+
+def test_concise_is_a_line_for_each_finding() -> None:
+    assert FORMATS["concise"].render([HELP, NOARGS], LintCanvas()).splitlines() == [
+        f"{PATH}:4:1: ST016 orders.fix_totals has no help text",
+        f"{PATH}:6:9: ST014 handle_noargs() is not called",
+        "Found 2 problems (1 fixable with --fix).",
+    ]
+
+
+def gitlab(*findings: Finding) -> list[dict[str, Any]]:
+    report: list[dict[str, Any]] = json.loads(FORMATS["gitlab"].render(findings, LintCanvas()))
+    return report
+
+
+def test_a_report_for_gitlab() -> None:
+    (one,) = gitlab(HELP)
+    assert len(one.pop("fingerprint")) == 64
+    place = {"line": 4, "column": 1}
+    assert one == {
+        "description": 'ST016 orders.fix_totals has no help text. Add help = "...".',
+        "check_name": "ST016",
+        "severity": "major",
+        "location": {"path": PATH, "positions": {"begin": place, "end": place}},
+    }
+    assert gitlab() == []
+
+
+def test_gitlab_knows_a_finding_again_on_another_line() -> None:
+    later = HELP._replace(location=Location(PATH, 9, 1))
+    assert gitlab(HELP)[0]["fingerprint"] == gitlab(later)[0]["fingerprint"]
+    assert len({one["fingerprint"] for one in gitlab(HELP, later)}) == 2
+
+
+def junit(*findings: Finding) -> ET.Element:
+    return ET.fromstring(FORMATS["junit"].render(findings, LintCanvas()).encode())  # noqa: S314 - our own
+
+
+def test_junit_has_a_suite_for_each_file() -> None:
+    other = HELP._replace(location=Location("a.py", 1, 1))
+    document = junit(HELP, NOARGS, other)
+    assert document.attrib == {"name": "scripts-tracker-lint", "tests": "3", "failures": "3", "errors": "0"}
+    assert [(one.get("name"), len(one)) for one in document] == [(PATH, 2), ("a.py", 1)]
+    (failure,) = document[0][0]
+    assert failure.text == f'{PATH}:4:1: orders.fix_totals has no help text. Add help = "...".'
+
+
+def test_junit_without_findings_is_one_passed_test() -> None:
+    (suite,) = junit()
+    assert [case.attrib for case in suite] == [
+        {"name": "scripts-tracker-lint", "classname": "scripts-tracker-lint"}
+    ]
+
+
+def test_hostile_text_is_harmless_in_every_new_format() -> None:
+    (suite,) = junit(EVIL)
+    shown = FORMATS["concise"].render([EVIL], LintCanvas()) + ET.tostring(suite, "unicode")
+    assert "^[[2J" in shown
+    assert shown.splitlines()[0].endswith("^M^J100% <U+202E>gnorw")
+    assert gitlab(EVIL)[0]["location"]["path"] == EVIL.location.path

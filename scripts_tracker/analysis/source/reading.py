@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -13,7 +14,7 @@ from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from scripts_tracker.core.values import CommandsDir
 
@@ -76,6 +77,10 @@ def list_commands(
         raise UnreadableSource(reason) from error
     found = []
     start = os.path.join(folder.path, "")
+    if _UNSAVED:
+        entries = [
+            *{*entries, *(os.path.basename(one) for one in _UNSAVED if os.path.dirname(one) == folder.path)}
+        ]
     others = {entry for entry in entries if not entry.endswith(_SUFFIX)}
     for entry in entries:
         name = entry.removesuffix(_SUFFIX)
@@ -95,12 +100,28 @@ def _reason(error: OSError | ValueError, known: Mapping[int, str], otherwise: st
     return known.get(number or 0) or f"{otherwise} ({text or error})"
 
 
+# The bytes of files that an editor has changed and not saved, by absolute path.
+_UNSAVED: dict[str, bytes] = {}
+
+
+@contextlib.contextmanager
+def unsaved(path: str, source: bytes) -> Iterator[None]:
+    """Read these bytes in place of an absolute path's while the block runs, whether there is such a file or not."""
+    _UNSAVED[path] = source
+    try:
+        yield
+    finally:
+        del _UNSAVED[path]
+
+
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a regular file; never waits, whatever the path leads to.
 
     Raises:
         UnreadableSource: the file does not exist, must not be read, is a folder, pipe or device, or is huge.
     """
+    if _UNSAVED and os.fspath(path) in _UNSAVED:
+        return _UNSAVED[os.fspath(path)]
     try:
         _refuse_irregular(os.stat(path).st_mode)
         for _attempt in range(MAX_ATTEMPTS):
@@ -183,6 +204,8 @@ def _stat_signature(path: str, limit: int | None) -> str:
     try:
         status = os.stat(path)
     except (OSError, ValueError):
+        return ""
+    if path in _UNSAVED:
         return ""
     changed, written = status.st_ctime_ns, status.st_mtime_ns
     if not _HAS_CHANGE_TIME or (limit is not None and (changed > limit or written > limit)):
