@@ -6,28 +6,32 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
-from django.db import transaction
+from django.db import Error
 from django.http import HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from scripts_tracker.admin import html
 from scripts_tracker.admin.base import page_of
 from scripts_tracker.core.tuples import NamedTuple
+from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import rows
-from scripts_tracker.ledger.database import alias
+from scripts_tracker.ledger.database import unavailable_message
+from scripts_tracker.ledger.writing import in_its_characters
 from scripts_tracker.project import marks, releases
+from scripts_tracker.project.marks import MarkResult
 from scripts_tracker.reporting import report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from django.contrib.admin import ModelAdmin
     from django.http import HttpRequest
 
     from scripts_tracker.admin.page import Subject
     from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.core.values import ScriptId
+    from scripts_tracker.ledger.marking import Also
     from scripts_tracker.models import Script
-    from scripts_tracker.project.marks import MarkResult
     from scripts_tracker.project.status import ProjectStatus
 
 _CHANGED = "The script has changed since you opened this page. Check it again, then decide."
@@ -43,7 +47,7 @@ class Decision(NamedTuple):
         done: the message afterwards; {} is the script.
         logged: the entry in the admin's history, before the reason.
         why_not: returns why it cannot be done, as half a sentence; empty if it can.
-        carry_out: does it, with a reason and a user.
+        carry_out: does it, with a reason, a user, and what else belongs to the same transaction.
     """
 
     question: str
@@ -52,7 +56,7 @@ class Decision(NamedTuple):
     done: str
     logged: str
     why_not: Callable[[ScriptStatus], str]
-    carry_out: Callable[[ProjectStatus, ScriptStatus, str, str], MarkResult]
+    carry_out: Callable[[ProjectStatus, ScriptStatus, str, str, Also], MarkResult]
 
 
 # By the name of their view.
@@ -64,8 +68,8 @@ DECISIONS = {
         "Marked {} as applied.",
         "Marked as applied",
         marks.why_not_to_mark,
-        lambda overview, status, reason, user: marks.mark_applied(
-            [status], reason, overview.cache, user=user
+        lambda overview, status, reason, user, also: marks.mark_applied(
+            [status], reason, overview.cache, user=user, also=also
         ),
     ),
     "unmark": Decision(
@@ -76,7 +80,7 @@ DECISIONS = {
         "Unmarked {}: it is no longer applied.",
         "Unmarked",
         marks.why_not_to_unmark,
-        lambda _, status, reason, user: marks.unmark([status], reason, user=user),
+        lambda _, status, reason, user, also: marks.unmark([status], reason, user=user, also=also),
     ),
     "release": Decision(
         "Release {}",
@@ -86,7 +90,7 @@ DECISIONS = {
         f"Released {{}}: its last run is lost. {releases.WARNING}",
         "Released",
         releases.why_not_to_release,
-        lambda _, status, reason, user: releases.release([status], reason, user=user),
+        lambda _, status, reason, user, also: releases.release([status], reason, user=user, also=also),
     ),
 }
 
@@ -152,14 +156,21 @@ def view(
 def _carry_out(
     admin: ModelAdmin[Script], request: HttpRequest, decision: Decision, subject: Subject, reason: str
 ) -> None:
-    """Decide and log it in the admin's history: both or neither, if one database has both."""
+    """Decide, and report it in a message. The admin's history has it too, or neither, if one database has both."""
     user: Any = request.user
     assert subject.status is not None  # noqa: S101 - as above
-    with transaction.atomic(using=alias()):
-        result = decision.carry_out(subject.overview, subject.status, reason, user.get_username())
-        row = rows.script_row(subject.id) if result.done else None
-        if row is not None:
-            admin.log_change(request, row, f"{decision.logged}: {reason}")
+    entry = f"{decision.logged}: {reason}"
+
+    def log(refused: Mapping[ScriptId, str]) -> None:
+        row = rows.script_row(subject.id)
+        if row is not None and subject.id not in refused:
+            in_its_characters(lambda escape: admin.log_change(request, row, escape(entry)), entry)
+
+    try:
+        result = decision.carry_out(subject.overview, subject.status, reason, user.get_username(), log)
+    except (Error, LedgerMissing) as error:
+        why = str(error) if isinstance(error, LedgerMissing) else unavailable_message(error)
+        result = MarkResult((), ((subject.id, why),))
     for script_id, why in result.refused:
         messages.error(request, f"The script {script_id} was not changed: {why}.")
     for script_id in result.done:

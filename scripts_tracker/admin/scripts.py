@@ -8,6 +8,7 @@ import django
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
@@ -18,6 +19,7 @@ from scripts_tracker.admin.listing import AppFilter, ScriptList, StateFilter, Ta
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import rows
+from scripts_tracker.ledger.database import alias
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -66,6 +68,8 @@ class ScriptAdmin(ReadOnlyAdmin):
 
         def page(name: str) -> URLPattern:
             view = self.admin_site.admin_view(self.decide_view)
+            # With ATOMIC_REQUESTS: a deadlock ends the whole transaction, and a decision is tried again.
+            view = transaction.non_atomic_requests(alias())(view)
             found: URLPattern = path(
                 f"<path:object_id>/{name}/", view, {"name": name}, name=f"scripts_tracker_script_{name}"
             )

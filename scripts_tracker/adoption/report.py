@@ -25,6 +25,7 @@ class AdoptionStatus(Enum):
     CHANGED = "changed"
     UNREADABLE = "unreadable"
     RUNNING = "running"
+    OVERTAKEN = "overtaken"
     RECORDED = "recorded"
     NEW = "new"
 
@@ -47,6 +48,7 @@ _HEADINGS = {
     AdoptionStatus.CHANGED: "Changed since they ran, perhaps only in form",
     AdoptionStatus.UNREADABLE: "Skipped: the file cannot be parsed",
     AdoptionStatus.RUNNING: "Skipped: running now",
+    AdoptionStatus.OVERTAKEN: "Skipped: another process was faster",
     AdoptionStatus.RECORDED: "Skipped: already in the ledger",
     AdoptionStatus.NEW: "New: no record in the old table",
 }

@@ -30,15 +30,29 @@ from scripts_tracker.ledger.writing import RunFacts, VersionFacts
 from scripts_tracker.project import scan, versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from scripts_tracker.adoption.legacy_table import Row
     from scripts_tracker.analysis.facts.values import FileFacts
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import ScriptDefinition, ScriptId
+    from scripts_tracker.ledger.marking import Refusal
     from scripts_tracker.project.status import ProjectStatus
 
 ADOPT_FIRST = "django-scripts-tracker ran scripts here before. To adopt its records: manage.py adopt_scripts_tracker --plan"
+
+
+_WAIT = "wait until it ends, then adopt again"
+_LEFT_OUT: Mapping[Refusal, tuple[AdoptionStatus, None, str, str]] = {
+    "changed": (AdoptionStatus.OVERTAKEN, None, "", "it was run or marked in the meantime; adopt again"),
+    "held": (AdoptionStatus.RUNNING, None, "", _WAIT),
+    "locked": (
+        AdoptionStatus.OVERTAKEN,
+        None,
+        "",
+        "another transaction has locked it; adopt again when that has ended",
+    ),
+}
 
 
 def survey(overview: ProjectStatus, using: str, tables: Sequence[str]) -> tuple[AdoptionReport, list[Mark]]:
@@ -59,13 +73,22 @@ def survey(overview: ProjectStatus, using: str, tables: Sequence[str]) -> tuple[
     return AdoptionReport(using, tuple(tables), len(rows), results, orphans), marks
 
 
-def record(marks: Sequence[Mark]) -> None:
-    """Add them to the history with the old dates; only the reason names who adopts them, and when."""
+def record(report: AdoptionReport, marks: Sequence[Mark]) -> AdoptionReport:
+    """Add them to the history with the old dates; only the reason names who adopts them, and when.
+
+    Returns:
+        The report, with what could not be adopted because another process was faster.
+    """
     here = versions.run_metadata("mark")
     prefix = f"adopted on {local_time(database.now())}{by_whom(here.user, here.host)}"
-    marking.mark_applied(
+    refused = marking.mark_applied(
         [mark._replace(reason=f"{prefix} {mark.reason}") for mark in marks], RunFacts("mark")
     )
+    results = (
+        AdoptionResult(one.id, one.path, *_LEFT_OUT[refused[one.id]]) if one.id in refused else one
+        for one in report.results
+    )
+    return report._replace(results=tuple(results))
 
 
 def is_pending(overview: ProjectStatus) -> bool:
@@ -100,6 +123,7 @@ class _Matcher:
 
     def __init__(self, rows: Sequence[Row], overview: ProjectStatus) -> None:
         self.definitions = {status.id: status.definition for status in overview.statuses if status.definition}
+        self._last_runs = {status.id: status.last_run for status in overview.statuses}
         self._cache = overview.cache
         self._latest = {row.digest: row for row in rows}
         self._fingerprints_seen: dict[str, frozenset[Fingerprint]] = {}
@@ -128,7 +152,7 @@ class _Matcher:
         if undecided is None:
             return _skipped(definition, AdoptionStatus.RECORDED)
         if undecided is State.RUNNING:
-            return _skipped(definition, AdoptionStatus.RUNNING, "wait until it ends, then adopt again")
+            return _skipped(definition, AdoptionStatus.RUNNING, _WAIT)
         source, content_digest = versions.read_source(scan.absolute_path(definition.location.path))
         if definition.fingerprint is None or content_digest != definition.content_digest:
             return _skipped(definition, AdoptionStatus.UNREADABLE, "fix it, then adopt again")
@@ -136,7 +160,7 @@ class _Matcher:
         if same is None:
             return self._other(definition)
         row, status, note = same
-        return _recorded(definition, row, self._version_of(source), status, note)
+        return self._recorded(definition, row, self._version_of(source), status, note)
 
     def _same(self, definition: ScriptDefinition, source: bytes) -> tuple[Row, AdoptionStatus, str] | None:
         """The latest row of this code, and what else changed."""
@@ -167,14 +191,24 @@ class _Matcher:
         contents, trouble = self._git
         if row.digest in contents:
             version = self._version_of(contents[row.digest])
-            return _recorded(definition, row, version, AdoptionStatus.MODIFIED, "the code has changed since")
+            return self._recorded(
+                definition, row, version, AdoptionStatus.MODIFIED, "the code has changed since"
+            )
         note = (
             f"the bytes have changed since ({trouble or 'git does not have the old content'});"
             f" if only the formatting changed: manage.py check_scripts --mark-applied {definition.id}"
         )
         # The MD5 is all that is known of the content: the ledger then says that the bytes differ.
         version = VersionFacts(Fingerprint("md5", row.digest[:64]), f"md5:{row.digest}"[:64], "", None)
-        return _recorded(definition, row, version, AdoptionStatus.CHANGED, note)
+        return self._recorded(definition, row, version, AdoptionStatus.CHANGED, note)
+
+    def _recorded(
+        self, definition: ScriptDefinition, row: Row, version: VersionFacts, status: AdoptionStatus, note: str
+    ) -> _Match:
+        path, seen = definition.location.path, self._last_runs[definition.id]
+        reason = f"from django-scripts-tracker, which recorded {row.path}"
+        mark = Mark(definition.id, path, version, seen=seen, at=row.applied_at, reason=reason)
+        return _Match(AdoptionResult(definition.id, path, status, row.applied_at, row.path, note), mark)
 
     @cached_property
     def _git(self) -> tuple[dict[str, bytes], str]:
@@ -214,12 +248,3 @@ class _Matcher:
 
 def _skipped(definition: ScriptDefinition, status: AdoptionStatus, note: str = "") -> _Match:
     return _Match(AdoptionResult(definition.id, definition.location.path, status, note=note))
-
-
-def _recorded(
-    definition: ScriptDefinition, row: Row, version: VersionFacts, status: AdoptionStatus, note: str
-) -> _Match:
-    path = definition.location.path
-    reason = f"from django-scripts-tracker, which recorded {row.path}"
-    mark = Mark(definition.id, path, version, at=row.applied_at, reason=reason)
-    return _Match(AdoptionResult(definition.id, path, status, row.applied_at, row.path, note), mark)

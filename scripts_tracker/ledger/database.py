@@ -43,7 +43,23 @@ NEWEST_MIGRATION: Final = "0005_run_tokens"
 _SQLSTATES = frozenset({"40001", "40P01", "55P03"})
 # MySQL and MariaDB: changed since the last read, lock wait timeout, deadlock, NOWAIT.
 _MYSQL_ERRORS = frozenset({1020, 1205, 1213, 3572})
+# PostgreSQL: undefined_table, undefined_column.
+_MISSING_SQLSTATES = frozenset({"42P01", "42703"})
+# MySQL and MariaDB: no such table, unknown column.
+_MISSING_MYSQL_ERRORS = frozenset({1146, 1054})
+_MISSING_IN_SQLITE = ("no such table", "no such column", "has no column named")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
+# Seconds to retry while others write to the ledger.
+_PATIENCE = 5.0
+
+
+class Collision(DatabaseError):
+    """Another process was in the way in a way that is no error of the database; the next transaction sees what it did."""
+
+
+def patience() -> float:
+    """For how long to retry while others write to the ledger. A test does not wait: it may have stopped the clock."""
+    return 0 if conf.is_under_test() else _PATIENCE
 
 
 def alias() -> str:
@@ -79,6 +95,7 @@ def is_in_transaction() -> bool:
 
 def savepoint() -> contextlib.AbstractContextManager[object]:
     """A savepoint inside a transaction of the caller; nothing outside of one."""
+    join_transaction()
     return transaction.atomic(using=alias()) if is_in_transaction() else contextlib.nullcontext()
 
 
@@ -104,12 +121,28 @@ def discard(connection: BaseDatabaseWrapper) -> None:
 
 def is_contention(error: BaseException) -> bool:
     """Whether the error only means that another process was in the way, so that a retry may succeed."""
-    vendor = connection().vendor
-    if getattr(error.__cause__ or error, "sqlstate", None) in _SQLSTATES:
+    if isinstance(error, Collision) or _sqlstate(error) in _SQLSTATES:
         return True
+    vendor = connection().vendor
     if vendor == "mysql":
-        return bool(error.args) and error.args[0] in _MYSQL_ERRORS
+        return bool({*error.args[:1]} & _MYSQL_ERRORS)
     return vendor == "sqlite" and "locked" in str(error)
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    """PostgreSQL's code of an error: psycopg calls it ``sqlstate``, psycopg2 ``pgcode``."""
+    cause = error.__cause__ or error
+    return getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+
+
+def _is_about_missing(error: BaseException) -> bool:
+    """Whether a table or column does not exist."""
+    vendor = connection().vendor
+    if vendor == "mysql":
+        return bool({*error.args[:1]} & _MISSING_MYSQL_ERRORS)
+    if vendor == "sqlite":
+        return any(text in str(error) for text in _MISSING_IN_SQLITE)
+    return _sqlstate(error) in _MISSING_SQLSTATES
 
 
 def error_summary(error: BaseException) -> str:
@@ -119,11 +152,11 @@ def error_summary(error: BaseException) -> str:
 
 
 def unavailable_message(error: BaseException) -> str:
-    """That the ledger cannot be used and why, in one line, with what helps after an unfinished upgrade."""
-    return (
-        f"the ledger in database {alias()!r} cannot be used: {error_summary(error)}"
-        f" (after an upgrade: {_migrate_command()})"
-    )
+    """That the ledger cannot be used and why, in one line, with what helps."""
+    if is_contention(error):
+        return f"the ledger in database {alias()!r} is busy: {error_summary(error)}; try again"
+    hint = f" (after an upgrade: {_migrate_command()})" if _is_about_missing(error) else ""
+    return f"the ledger in database {alias()!r} cannot be used: {error_summary(error)}{hint}"
 
 
 @contextlib.contextmanager

@@ -81,7 +81,7 @@ def prune(policy: Policy, chosen: Collection[ScriptId] | None, *, dry_run: bool 
         chosen: the scripts; None for all.
         dry_run: delete nothing, yield what would be deleted.
     """
-    for history in _histories():
+    for history in retry(_histories, _PATIENCE):
         if chosen is None or history.script_id in chosen:
             yield _prune(history, policy, dry_run=dry_run)
 
@@ -104,22 +104,29 @@ def _prune(history: _History, policy: Policy, *, dry_run: bool) -> Pruned:
             doomed.update(version for _, version in batch)
         else:
             deleted += _delete([pk for pk, _ in batch])
-    spare = _spare_versions(history.script_pk, doomed)
+    spare = retry(lambda: _spare_versions(history.script_pk, doomed), _PATIENCE)
     sources = len(spare) if dry_run else sum(map(_drop_source, spare))
     return Pruned(history.script_id, deleted, history.runs - deleted, sources)
 
 
 def _batches(history: _History, policy: Policy) -> Iterator[Sequence[tuple[int, int | None]]]:
     """The runs to delete, with their versions, oldest first."""
-    needed = _needed(history.script_pk)
-    rows = _ended(database.runs().filter(_is_past(history, policy), script=history.script_pk))
+    needed = retry(lambda: _needed(history.script_pk), _PATIENCE)
+    is_past = retry(lambda: _is_past(history, policy), _PATIENCE)
+    rows = _ended(database.runs().filter(is_past, script=history.script_pk))
     if policy.before is not None:
         rows = rows.filter(started_at__lt=policy.before)
     after = 0
-    while page := list(rows.filter(pk__gt=after).order_by("pk").values_list("pk", "version")[:PAGE]):
+    while page := _page(rows.filter(pk__gt=after)):
         after = page[-1][0]
         free = [row for row in page if row[0] not in needed]
         yield from (free[start : start + BATCH] for start in range(0, len(free), BATCH))
+
+
+def _page(rows: QuerySet[ScriptRun]) -> list[tuple[int, int | None]]:
+    """The oldest of these runs, with their versions."""
+    page = rows.order_by("pk").values_list("pk", "version")[:PAGE]
+    return retry(lambda: list(page.all()), _PATIENCE)
 
 
 def _is_past(history: _History, policy: Policy) -> Q:

@@ -9,9 +9,11 @@ from django.db import transaction
 from scripts_tracker.core.text import by_whom
 from scripts_tracker.ledger import database, leases
 from scripts_tracker.ledger.database import alias, needs_tables
+from scripts_tracker.ledger.marking import nothing_else
 from scripts_tracker.ledger.writing import in_its_characters, new_run
 
 if TYPE_CHECKING:
+    from scripts_tracker.ledger.marking import Also
     from scripts_tracker.ledger.writing import Escape, RunFacts
 
 
@@ -20,20 +22,21 @@ class _Ended(Exception):
 
 
 @needs_tables
-def release(script_pk: int, run_pk: int, facts: RunFacts) -> bool:
+def release(script_pk: int, run_pk: int, facts: RunFacts, also: Also = nothing_else) -> bool:
     """Record one run of a script as lost, and end its lease; a row of the history says who did it, when and why.
 
     Args:
         script_pk: the key of the script's row.
         run_pk: the key of the run that a person wants to release; another run is never changed.
         facts: who releases it, and why.
+        also: is called in the same transaction.
 
     Returns:
         False if that run has ended or was taken over: then nothing is changed.
     """
 
     def write(escape: Escape) -> bool:
-        return _release(script_pk, run_pk, facts.escaped(escape))
+        return _release(script_pk, run_pk, facts.escaped(escape), also)
 
     try:
         return in_its_characters(write, *facts.texts)
@@ -41,7 +44,7 @@ def release(script_pk: int, run_pk: int, facts: RunFacts) -> bool:
         return False
 
 
-def _release(script_pk: int, run_pk: int, facts: RunFacts) -> bool:
+def _release(script_pk: int, run_pk: int, facts: RunFacts, also: Also) -> bool:
     """The script's row first, like a run that begins: two that wait for each other's rows would be a deadlock."""
     how: dict[str, Any] = {
         "outcome": "lost",
@@ -53,4 +56,5 @@ def _release(script_pk: int, run_pk: int, facts: RunFacts) -> bool:
         if not database.runs().filter(pk=run_pk, outcome="running").update(**how):
             raise _Ended
         new_run(script_pk, None, facts, "succeeded").save(using=alias(), force_insert=True)
+        also({})
     return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.core import watches
 from scripts_tracker.core.states import State
@@ -13,11 +13,12 @@ from scripts_tracker.project import scan, versions
 from scripts_tracker.project.versions import run_metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from scripts_tracker.analysis.store.cache import Cache
     from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import ScriptDefinition, ScriptId
+    from scripts_tracker.core.values import RunRecord, ScriptId
+    from scripts_tracker.ledger.marking import Also, Refusal
 
 
 class MarkResult(NamedTuple):
@@ -27,12 +28,20 @@ class MarkResult(NamedTuple):
     refused: tuple[tuple[ScriptId, str], ...]
 
 
+OVERTAKEN: Final = "another process ran or marked it in the meantime"
+"""Why nothing was decided about a script that is not as it was when the decision was made."""
+
 _WHY_NOT_TO_MARK = {
     State.UNREADABLE: "the file cannot be parsed; fix it first",
     State.RUNNING: "it is running; wait until it ends",
     State.MISSING: "it has no tracked file; to unmark it, use --unmark",
     State.APPLIED: "already applied",
     State.RECURRING: "already applied",
+}
+_WHY_REFUSED: Mapping[Refusal, str] = {
+    "changed": OVERTAKEN,
+    "held": _WHY_NOT_TO_MARK[State.RUNNING],
+    "locked": "it is locked by another transaction; wait until that ends",
 }
 
 
@@ -52,7 +61,12 @@ def why_not_to_unmark(status: ScriptStatus) -> str:
 
 
 def mark_applied(
-    statuses: Iterable[ScriptStatus], reason: str, cache: Cache, *, user: str = ""
+    statuses: Iterable[ScriptStatus],
+    reason: str,
+    cache: Cache,
+    *,
+    user: str = "",
+    also: Also = marking.nothing_else,
 ) -> MarkResult:
     """Mark scripts as applied, in the version that their files hold now.
 
@@ -61,39 +75,59 @@ def mark_applied(
         reason: for the history.
         cache: has the facts that the check read.
         user: who decides; empty for the user of this process.
+        also: as for ``marking.mark_applied``.
     """
     marks, refused = [], []
     for status in statuses:
         why = why_not_to_mark(status)
-        mark = _mark_of(status.definition, cache) if status.definition is not None and not why else None
+        mark = _mark_of(status, cache) if not why else None
         if mark is not None:
             marks.append(mark)
         else:
             refused.append((status.id, why or "the file changed while it was being marked; try again"))
-    marking.mark_applied(marks, run_metadata("mark", reason=reason, user=user))
-    return MarkResult(tuple(mark.script_id for mark in marks), tuple(refused))
+    left_out = marking.mark_applied(marks, run_metadata("mark", reason=reason, user=user), also)
+    return _result((mark.script_id for mark in marks), refused, left_out)
 
 
-def _mark_of(definition: ScriptDefinition, cache: Cache) -> Mark | None:
+def _result(
+    wanted: Iterable[ScriptId], refused: list[tuple[ScriptId, str]], left_out: Mapping[ScriptId, Refusal]
+) -> MarkResult:
+    done = tuple(script_id for script_id in wanted if script_id not in left_out)
+    return MarkResult(done, (*refused, *((one, _WHY_REFUSED[why]) for one, why in left_out.items())))
+
+
+def _mark_of(status: ScriptStatus, cache: Cache) -> Mark | None:
     """The version in the file; None if it has changed since the scan."""
+    definition = status.definition
+    if definition is None:
+        return None
     path = definition.location.path
     source, content_digest = versions.read_source(scan.absolute_path(path))
     if content_digest != definition.content_digest:
         return None
     facts = cache.facts(content_digest) or scan.facts_of(source)
     version = versions.version_of(source, content_digest, facts)
-    return Mark(definition.id, path, version, watches.to_text(definition.watches))
+    return Mark(status.id, path, version, watches.to_text(definition.watches), status.last_run)
 
 
-def unmark(statuses: Iterable[ScriptStatus], reason: str, *, user: str = "") -> MarkResult:
+def unmark(
+    statuses: Iterable[ScriptStatus], reason: str, *, user: str = "", also: Also = marking.nothing_else
+) -> MarkResult:
     """Unmark scripts: those that still have a file are new again.
 
     Args:
         statuses: the scripts, as a check found them.
         reason: for the history.
         user: who decides; empty for the user of this process.
+        also: as for ``marking.mark_applied``.
     """
-    checked = [(status.id, why_not_to_unmark(status)) for status in statuses]
-    done = [script_id for script_id, why in checked if not why]
-    marking.unmark(done, run_metadata("unmark", reason=reason, user=user))
-    return MarkResult(tuple(done), tuple((script_id, why) for script_id, why in checked if why))
+    seen: dict[ScriptId, RunRecord | None] = {}
+    refused = []
+    for status in statuses:
+        why = why_not_to_unmark(status)
+        if why:
+            refused.append((status.id, why))
+        else:
+            seen[status.id] = status.last_run
+    left_out = marking.unmark(seen, run_metadata("unmark", reason=reason, user=user), also)
+    return _result(seen, refused, left_out)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from django.db import Error
 
 from scripts_tracker.ledger import database, releasing
+from scripts_tracker.ledger.marking import nothing_else
 from scripts_tracker.project.marks import MarkResult
 from scripts_tracker.project.versions import run_metadata
 
@@ -15,15 +16,13 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import ScriptId
+    from scripts_tracker.ledger.marking import Also
     from scripts_tracker.ledger.writing import RunFacts
 
 WARNING: Final = (
     "If the process is still alive, its work goes on, and only its success is not recorded. Kill it first."
 )
 """What a person has to know about a release."""
-
-# How long to try while others write to the ledger.
-_PATIENCE = 5.0
 
 
 def why_not_to_release(status: ScriptStatus) -> str:
@@ -36,18 +35,21 @@ def why_not_to_release(status: ScriptStatus) -> str:
     return ""
 
 
-def release(statuses: Iterable[ScriptStatus], reason: str, *, user: str = "") -> MarkResult:
+def release(
+    statuses: Iterable[ScriptStatus], reason: str, *, user: str = "", also: Also = nothing_else
+) -> MarkResult:
     """Record the running runs of scripts as lost: other processes may run the scripts now.
 
     Args:
         statuses: the scripts, as a check found them; a run that began later is left alone.
         reason: for the history.
         user: who decides; empty for the user of this process.
+        also: is called in the transaction of each release.
     """
     done, refused = [], []
     facts = run_metadata("release", reason=reason, user=user)
     for status in statuses:
-        why = why_not_to_release(status) or _release(status, facts)
+        why = why_not_to_release(status) or _release(status, facts, also)
         if why:
             refused.append((status.id, why))
         else:
@@ -55,13 +57,15 @@ def release(statuses: Iterable[ScriptStatus], reason: str, *, user: str = "") ->
     return MarkResult(tuple(done), tuple(refused))
 
 
-def _release(status: ScriptStatus, facts: RunFacts) -> str:
+def _release(status: ScriptStatus, facts: RunFacts, also: Also) -> str:
     """Release the run that was seen; returns why that was not possible."""
     record, run = status.record, status.last_run
     if record is None or run is None:
         return "it has no run"
     try:
-        is_done = database.retry(lambda: releasing.release(record.pk, run.pk, facts), _PATIENCE)
+        is_done = database.retry(
+            lambda: releasing.release(record.pk, run.pk, facts, also), database.patience()
+        )
     except Error as error:
         if not database.is_contention(error):
             raise

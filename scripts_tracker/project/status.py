@@ -15,7 +15,7 @@ from scripts_tracker.core import states, watches
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ALGORITHM, Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
-from scripts_tracker.ledger import queries
+from scripts_tracker.ledger import database, queries
 from scripts_tracker.project import scan
 
 if TYPE_CHECKING:
@@ -68,6 +68,10 @@ def load_status(*, use_cache: bool = True) -> ProjectStatus:
     Raises:
         LedgerMissing: the database does not have the tables.
     """
+    return database.retry(lambda: _load_status(use_cache=use_cache), database.patience())
+
+
+def _load_status(*, use_cache: bool) -> ProjectStatus:
     records = queries.records()
     cache = scan.cache(None if use_cache else "", partial(_texts_in_ledger, records.values()))
     index = scan.scan(cache)

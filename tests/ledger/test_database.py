@@ -37,6 +37,8 @@ CONTENTION: dict[str, tuple[Error, str]] = {
     "MariaDB: changed since the last read": (OperationalError(1020, "x"), "mysql"),
     "MySQL: lock wait timeout": (OperationalError(1205, "x"), "mysql"),
     "MySQL: deadlock": (OperationalError(1213, "x"), "mysql"),
+    "PostgreSQL by psycopg2: deadlock": (caused(OperationalError("x"), pgcode="40P01"), "postgresql"),
+    "another process was faster": (database.Collision("x"), "sqlite"),
 }
 TROUBLE: dict[str, tuple[Error, str]] = {
     "SQLite: no such table": (OperationalError("no such table: x"), "sqlite"),
@@ -60,6 +62,40 @@ def test_contention_is_recognised(error: Error, vendor: str, monkeypatch: pytest
 def test_other_errors_are_not_contention(error: Error, vendor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "vendor", vendor)
     assert not database.is_contention(error)
+
+
+MISSING: dict[str, tuple[Error, str]] = {
+    "SQLite: no such table": (OperationalError("no such table: x"), "sqlite"),
+    "SQLite: no such column": (OperationalError("no such column: s.x"), "sqlite"),
+    "SQLite: no such column to write to": (OperationalError("table x has no column named y"), "sqlite"),
+    "PostgreSQL: no such table": (caused(ProgrammingError("x"), sqlstate="42P01"), "postgresql"),
+    "PostgreSQL: no such column": (caused(ProgrammingError("x"), sqlstate="42703"), "postgresql"),
+    "PostgreSQL by psycopg2": (caused(ProgrammingError("x"), pgcode="42703"), "postgresql"),
+    "MySQL: no such table": (ProgrammingError(1146, "x"), "mysql"),
+    "MySQL: unknown column": (OperationalError(1054, "x"), "mysql"),
+}
+HINT = "(after an upgrade: manage.py migrate scripts_tracker)"
+
+
+@pytest.mark.parametrize(("error", "vendor"), MISSING.values(), ids=MISSING)
+def test_where_a_table_or_column_is_missing_the_message_says_what_to_migrate(
+    error: Error, vendor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "vendor", vendor)
+    assert database.unavailable_message(error).endswith(HINT)
+
+
+OTHERS = {name: case for name, case in {**CONTENTION, **TROUBLE}.items() if name not in MISSING}
+
+
+@pytest.mark.parametrize(("error", "vendor"), OTHERS.values(), ids=OTHERS)
+def test_for_other_errors_the_message_does_not_speak_of_an_upgrade(
+    error: Error, vendor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "vendor", vendor)
+    message = database.unavailable_message(error)
+    assert "upgrade" not in message
+    assert ("try again" in message) is database.is_contention(error)
 
 
 class Clock:

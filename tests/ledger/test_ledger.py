@@ -12,8 +12,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from scripts_tracker.analysis.store.cache import Cache
-from scripts_tracker.core.values import Fingerprint, ScriptDefinition, ScriptId
-from scripts_tracker.ledger import leases, marking, queries, writing
+from scripts_tracker.core.values import Fingerprint, RunRecord, ScriptDefinition, ScriptId
+from scripts_tracker.ledger import database, leases, marking, queries, writing
+from scripts_tracker.ledger.database import Collision
 from scripts_tracker.ledger.marking import Mark
 from scripts_tracker.ledger.writing import RunFacts, VersionFacts
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
@@ -34,9 +35,20 @@ def version(source: bytes, algorithm: str = "st1", *, keeps_source: bool = True)
     return VersionFacts(Fingerprint(algorithm, digest[::-1]), digest, f"facts of {digest}", kept)
 
 
+def mark_of(name: str, made: VersionFacts, **facts: Any) -> Mark:
+    """A mark of a script as the ledger has it now."""
+    given = {"path": path_of(name), "seen": last_run(name), **facts}
+    return Mark(script_id(name), version=made, **given)
+
+
+def last_run(name: str) -> RunRecord | None:
+    record = queries.record_of(script_id(name))
+    return record.last_run if record else None
+
+
 def mark(name: str, *made: VersionFacts) -> None:
     for one in made:
-        marking.mark_applied([Mark(script_id(name), path_of(name), one)], MARK)
+        assert marking.mark_applied([mark_of(name, one)], MARK) == {}
 
 
 def attempt(name: str, made: VersionFacts, outcome: str = "failed") -> None:
@@ -108,7 +120,8 @@ def test_a_script_that_was_only_tried_is_not_applied() -> None:
 
 def test_an_unmarked_script_keeps_its_history_and_is_not_applied() -> None:
     mark("shop.x", version(b"a"))
-    marking.unmark([script_id("shop.x"), script_id("shop.unknown")], RunFacts("unmark"))
+    seen = {script_id("shop.x"): last_run("shop.x"), script_id("shop.unknown"): None}
+    assert marking.unmark(seen, RunFacts("unmark")) == {}
     (record,) = queries.records().values()
     assert (record.applied, record.last_run and record.last_run.kind) == (None, "unmark")
     assert queries.formerly_applied([record.pk]) == []
@@ -210,9 +223,9 @@ def test_marks_take_few_queries(
 @pytest.mark.django_db(transaction=True)
 def test_marks_are_all_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "_BATCH", 1)
-    good = Mark(script_id("shop.good"), path_of("shop.good"), version(b"good"))
-    bad = Mark(script_id("shop.bad"), path_of("shop.bad"), version(b"bad")._replace(facts=None))  # type: ignore[arg-type]
-    with pytest.raises(KeyError):
+    broken = version(b"bad")._replace(facts=None)  # type: ignore[arg-type]
+    good, bad = mark_of("shop.good", version(b"good")), mark_of("shop.bad", broken)
+    with pytest.raises(Collision):
         marking.mark_applied([good, bad], MARK)
     assert Script.objects.count() == ScriptRun.objects.count() == 0
 
@@ -226,14 +239,18 @@ def blind_at_first(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return ask
 
 
-def test_rows_that_another_process_adds_meanwhile_are_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    marks = [
-        Mark(script_id(f"shop.{name}"), path_of(f"shop.{name}"), version(name.encode())) for name in "xy"
-    ]
-    marking.mark_applied(marks[:1], MARK)
-    for name in ("_known_scripts", "_known_versions"):
-        monkeypatch.setattr(marking, name, blind_at_first(getattr(marking, name)))
-    marking.mark_applied(marks, MARK)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("blind", ["_locked_rows", "_known_versions"])
+def test_rows_that_another_process_adds_at_the_same_time_are_used(
+    monkeypatch: pytest.MonkeyPatch, blind: str
+) -> None:
+    monkeypatch.setattr(database, "patience", lambda: 60)
+    entry = leases.look_up(script_id("shop.x"), "")
+    dry_run = leases.begin(script_id("shop.x"), "x.py", entry, version(b"x"), RunFacts("rehearsal"))
+    assert leases.end(dry_run, "succeeded", applies=False)
+    marks = [mark_of("shop.x", version(b"x")), mark_of("shop.y", version(b"y"))]
+    monkeypatch.setattr(marking, blind, blind_at_first(getattr(marking, blind)))
+    assert marking.mark_applied(marks, MARK) == {}
     assert (Script.objects.count(), ScriptVersion.objects.count(), ScriptRun.objects.count()) == (2, 2, 3)
     assert {record.applied for record in queries.records().values()} == {
         one.version.fingerprint for one in marks
@@ -242,7 +259,7 @@ def test_rows_that_another_process_adds_meanwhile_are_taken_over(monkeypatch: py
 
 def test_a_mark_brings_path_source_and_fingerprint_up_to_date() -> None:
     mark("shop.x", version(SOURCE, "st0", keeps_source=False))
-    marking.mark_applied([Mark(script_id("shop.x"), "elsewhere.py", version(SOURCE))], MARK)
+    marking.mark_applied([mark_of("shop.x", version(SOURCE), path="elsewhere.py")], MARK)
     row = ScriptVersion.objects.get()
     assert (row.algorithm, bytes(row.source or b""), row.facts) == ("st1", SOURCE, version(SOURCE).facts)
     assert Script.objects.get().path == "elsewhere.py"

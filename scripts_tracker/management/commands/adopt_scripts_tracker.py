@@ -34,7 +34,7 @@ class Command(TrackerCommand):
         using, tables = _find_tables(options["database"])
         report, marks = survey.survey(load_status(), using, tables)
         if marks and not is_plan:
-            survey.record(marks)
+            report = survey.record(report, marks)
         if options["format"] == "json":
             text = json.dumps(report.as_json(is_plan=is_plan), indent=2, ensure_ascii=not output.unicode)
         else:
@@ -44,6 +44,8 @@ class Command(TrackerCommand):
 
     def explain(self, error: Error) -> str:
         """The old table may be in another database than the ledger."""
+        if database.is_contention(error):
+            return super().explain(error)
         return f"the databases cannot be used: {' '.join(str(error).split())}"
 
 

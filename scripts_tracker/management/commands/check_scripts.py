@@ -118,7 +118,16 @@ class Command(TrackerCommand):
         stream = self.stdout if options["format"] == "text" else self.stderr
         self.write("\n".join(lines) if outcome.done else "Nothing was changed.", stream)
         if outcome.refused:
-            raise CommandError("\n".join(f"{script_id} skipped: {why}" for script_id, why in outcome.refused))
+            raise CommandError(
+                "\n".join(f"{script_id} skipped: {_in_full(why)}" for script_id, why in outcome.refused)
+            )
+
+
+def _in_full(why: str) -> str:
+    """Why a script was refused, with what to type next."""
+    from scripts_tracker.project import marks  # a check marks nothing
+
+    return f"{why}; run check_scripts again" if why == marks.OVERTAKEN else why
 
 
 def _choose(overview: ProjectStatus, wanted: Sequence[str]) -> tuple[ScriptStatus, ...]:
