@@ -117,17 +117,18 @@ def error_line(error: BaseException) -> str:
         shown.__notes__ = None  # type: ignore[attr-defined,unused-ignore]  # they would be the last line
         return list(shown.format_exception_only())[-1]
     except BaseException:  # noqa: BLE001 - as above
-        return f"{type(error).__name__}: {error_text(error)}"
+        kind = type(error)
+        return f"{kind.__module__}.{kind.__qualname__}: {error_text(error)}".removeprefix("builtins.")
 
 
 def error_traceback(error: BaseException) -> str:
-    """The traceback of an exception; only its last line if Python cannot print it."""
-    try:
-        import traceback  # as above
+    """The traceback of an exception; without its causes and notes if Python cannot print it."""
+    import traceback  # as above
 
+    try:
         return "".join(traceback.format_exception(error))
     except BaseException:  # noqa: BLE001 - as above
-        return error_line(error)
+        return "".join([*traceback.format_tb(error.__traceback__), error_line(error)])
 
 
 def encodable(stream: Any, text: str) -> str:

@@ -129,6 +129,14 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM: like Ctrl-C, it is not caught by a script's ``except Exception``."""
 
 
+def interrupt_in(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The interrupt that an error is, or that a group of errors holds."""
+    if error is None or isinstance(error, KeyboardInterrupt):
+        return error
+    exceptions = getattr(error, "exceptions", ()) if hasattr(error, "subgroup") else ()
+    return next(filter(None, map(interrupt_in, exceptions)), None)
+
+
 def exit_code(interrupt: KeyboardInterrupt) -> int:
     """The exit code that a shell expects of a program ended by this signal."""
     return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)

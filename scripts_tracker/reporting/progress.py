@@ -112,7 +112,7 @@ def traceback_of(result: Result) -> str:
         own = [not frame.filename.startswith(_NOT_OF_THE_SCRIPT) for frame in shown.stack]
         shown.stack[:] = shown.stack[own.index(True) if True in own else 0 :]
         return "".join(shown.format()).rstrip()
-    except Exception:  # noqa: BLE001 - Python itself cannot print it
+    except BaseException:  # noqa: BLE001 - Python itself cannot print it
         return error_traceback(error)
 
 

@@ -282,6 +282,7 @@ def _summary(error: BaseException) -> str:
     """What failed, in a line."""
     from scripts_tracker.core.text import error_line, error_text  # for failures alone
 
-    if isinstance(error, KeyboardInterrupt):
-        return f"{INTERRUPTED}: {error_text(error) or 'Ctrl-C'}"
+    interrupt = processes.interrupt_in(error)
+    if interrupt is not None:
+        return f"{INTERRUPTED}: {error_text(interrupt) or 'Ctrl-C'}"
     return error_line(error).removeprefix(f"{CommandError.__module__}.")

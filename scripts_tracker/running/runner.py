@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import logging
 import os
@@ -28,7 +29,7 @@ from scripts_tracker.running.outcome import INTERRUPTED, Unrecorded
 from scripts_tracker.running.start import Changed, Held
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from scripts_tracker.core.events import RunOptions
     from scripts_tracker.core.planning import Plan
@@ -41,6 +42,11 @@ _FIRST_POLL, _LONGEST_POLL = 0.1, 1.0
 _LONGEST = 2000  # characters of an error that a line shows
 _LEAST_PATIENCE = 5.0
 _INTERRUPTED = "the run was interrupted"
+# How the errors of parsers begin: Django's and the one of django-typer.
+_WRONG_ARGUMENTS = ("Error: ", "Missing parameter")
+# What keeps a command from prompting: by the name of the option, or of the variable that it sets.
+_NO_INPUT = frozenset({"--no-input", "--noinput"})
+_SILENT = {"interactive": False, "no_input": True, "noinput": True}
 
 logger = logging.getLogger("scripts_tracker")
 
@@ -115,8 +121,7 @@ class Runner:
             return Result(status, StepOutcome.SKIPPED, text=_INTERRUPTED)
         if self._planned.is_recorded:
             return self._succeeded(status, self._planned)
-        name = "SIGTERM" if isinstance(error, processes.Terminated) else "Ctrl-C"
-        return self._ended(status, StepOutcome.FAILED, f"{INTERRUPTED}: {name}")
+        return self._ended(status, StepOutcome.FAILED, f"{INTERRUPTED}: {error_text(error) or 'Ctrl-C'}")
 
     def _settle(self, result: Result) -> None:
         self._results[result.status.id] = result
@@ -182,7 +187,10 @@ class Runner:
         except SystemExit as error:
             if error.code not in (None, 0) or planned.run is None:
                 return self._failed(status, planned, error)
-        except Exception as error:  # noqa: BLE001 - whatever a script raises is its failure, and the next one's turn comes
+        except BaseException as error:  # noqa: BLE001 - whatever a script raises is its failure, and the next one's turn comes
+            interrupt = processes.interrupt_in(error)
+            if interrupt is not None:
+                raise interrupt  # noqa: B904 - as a rule it is the error itself
             return self._failed(status, planned, error)
         return self._succeeded(status, planned)
 
@@ -202,6 +210,8 @@ class Runner:
             watch = status.definition.options.watch if status.definition else ()
             record_failure(planned.identity, planned, error, watch)
         text = _in_a_line(error)
+        if planned.run is None and isinstance(error, CommandError) and text.startswith(_WRONG_ARGUMENTS):
+            text = f"{text} (run_scripts passes no arguments; run it by hand: manage.py {status.id.name} ...)"
         if planned.is_recorded:
             text = f"{AFTER_SUCCESS}: {text}"
         return self._ended(status, StepOutcome.FAILED, text, error)
@@ -222,14 +232,27 @@ class Runner:
 
 
 def _options_for(command: BaseCommand, options: RunOptions) -> dict[str, Any]:
-    """The options that this command takes, as ``call_command`` wants them."""
-    chosen = dict(options.given)
+    """The options for ``call_command``: of those that we give to every command, the ones that this one takes."""
+    name = type(command).__module__.rpartition(".")[2]
+    actions = list(_actions(command.create_parser("", name)))
+    known = {action.dest for action in actions}.union(command.base_stealth_options, command.stealth_options)
+    chosen = {name: value for name, value in options.given.items() if name in known}
     if not options.interactive:
-        known = {action.dest for action in command.create_parser("manage.py", "")._actions}  # noqa: SLF001 - argparse has no other list of them
-        known.update(command.stealth_options)
-        silent = {"interactive": False, "no_input": True, "noinput": True}
-        chosen.update({name: value for name, value in silent.items() if name in known})
+        chosen.update({name: value for name, value in _SILENT.items() if name in known})
+        # An option of that name may set any variable to any value.
+        silent = (action for action in actions if not _NO_INPUT.isdisjoint(action.option_strings))
+        chosen.update({action.dest: action.const for action in silent if action.nargs == 0})
     return chosen
+
+
+def _actions(parser: Any) -> Iterator[Any]:
+    """The actions of a parser and of its subparsers, as ``call_command`` looks them up; argparse has no public list."""
+    for action in parser._actions:  # noqa: SLF001 - as above
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
+            for subparser in action.choices.values():
+                yield from _actions(subparser)
+        else:
+            yield action
 
 
 def _done_elsewhere(before: ScriptStatus, now: ScriptStatus) -> Result | None:
