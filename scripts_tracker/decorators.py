@@ -92,11 +92,12 @@ def tracked_script(
             raise TypeError(f"@tracked_script goes on a command's handle(), not on {function!r}")
 
         @functools.wraps(function)
-        def wrapper(self: object, *args: Any, **kwargs: Any) -> Any:
-            from scripts_tracker.running import attempt, calls
-
-            call = calls.HandleCall(function, self, args, kwargs)
-            return attempt.run_tracked(call, options, functools.partial(_ask_to_abort, kwargs))
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            running = _running()
+            if running is None:
+                return function(*args, **kwargs)
+            call = running.calls.call_of(function, args, kwargs)
+            return running.attempt.run_tracked(call, options, functools.partial(_ask_to_abort, kwargs))
 
         wrapper._is_tracked_script = True  # type: ignore[attr-defined]  # noqa: SLF001 - as in django-scripts-tracker
         return wrapper  # type: ignore[return-value]  # functools.wraps keeps what matters of the signature
@@ -133,11 +134,12 @@ def required_preceding_script(*scripts: str | ModuleType) -> Callable[[Handle], 
 
     def decorate(function: Handle) -> Handle:
         @functools.wraps(function)
-        def wrapper(self: object, *args: Any, **kwargs: Any) -> Any:
-            from scripts_tracker.running import attempt, calls
-
-            call = calls.HandleCall(function, self, args, kwargs)
-            return attempt.run_required(call, required, functools.partial(_ask_to_abort, kwargs))
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            running = _running()
+            if running is None:
+                return function(*args, **kwargs)
+            call = running.calls.call_of(function, args, kwargs)
+            return running.attempt.run_required(call, required, functools.partial(_ask_to_abort, kwargs))
 
         # tracked_script checks these before it records an attempt, wherever it stands.
         inner: tuple[Required, ...] = getattr(function, "required_scripts", ())
@@ -147,6 +149,30 @@ def required_preceding_script(*scripts: str | ModuleType) -> Callable[[Handle], 
     return decorate
 
 
+def _running() -> Any:
+    """The package that records runs; None where the tracker is switched off and its app is not installed either.
+
+    Raises:
+        CommandError: the app is not installed.
+    """
+    try:
+        from scripts_tracker import running
+        from scripts_tracker.running import attempt, calls  # noqa: F401 - they become attributes of the package
+    except RuntimeError:  # Django's, about the models
+        from django.apps import apps
+        from django.core.management.base import CommandError
+
+        from scripts_tracker import conf
+
+        if apps.is_installed("scripts_tracker"):
+            raise
+        if not conf.tracker_settings().enabled:
+            return None
+        advice = 'add "scripts_tracker" to INSTALLED_APPS, then run manage.py migrate scripts_tracker'
+        raise CommandError(f"this command is tracked, but the tracker is not installed: {advice}.") from None
+    return running
+
+
 def _ask_to_abort(options: Mapping[str, Any], warning: str, question: str) -> bool | None:
     """Ask a person at a terminal, as django-scripts-tracker does; the end of input and Ctrl-C abort.
 
@@ -154,7 +180,9 @@ def _ask_to_abort(options: Mapping[str, Any], warning: str, question: str) -> bo
         None where there is no one to ask: in CI, without a terminal on both ends, with ``--no-input``.
     """
     is_silenced = options.get("interactive") is False or options.get("no_input") or options.get("noinput")
-    if is_silenced or os.environ.get("CI") or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # input() needs stderr as well.
+    has_streams = _is_terminal(sys.stdin) and _is_terminal(sys.stdout) and sys.stderr is not None
+    if is_silenced or os.environ.get("CI") or not has_streams:
         return None
     from scripts_tracker.core.text import encodable
 
@@ -167,3 +195,8 @@ def _ask_to_abort(options: Mapping[str, Any], warning: str, question: str) -> bo
             return True
         if answer in {"y", "yes", "n", "no"}:
             return answer.startswith("y")
+
+
+def _is_terminal(stream: Any) -> bool:
+    """Whether a person is at the stream; not if the process has started without it, or has closed it."""
+    return stream is not None and not stream.closed and stream.isatty()

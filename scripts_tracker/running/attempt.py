@@ -63,6 +63,9 @@ def run_tracked(call: HandleCall, options: ScriptOptions, ask: AskToAbort) -> An
     if inspect.iscoroutinefunction(call.function):
         reason = "handle() is async, which Django does not await; make it a plain def."
         raise CommandError(f"{identity.id}: {reason}")
+    if inspect.isgeneratorfunction(call.function) or inspect.isasyncgenfunction(call.function):
+        reason = "handle() has a yield, so Django does not run its body; make it a plain function."
+        raise CommandError(f"{identity.id}: {reason}")
     required: tuple[Required, ...] = getattr(call.function, "required_scripts", ())
     with _set(_recording, _recording.get() | {id(call.command)}), _require(call, identity.id, required, ask):
         start = _start(call, identity, options, planned)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from contextvars import ContextVar
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
+
+from django.core.management.base import CommandError
 
 from scripts_tracker.core.tuples import NamedTuple
 
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 # How an error begins that no longer makes the run a failure.
 AFTER_SUCCESS: Final = "succeeded; error after commit"
 
+# What a function returns whose body has not been executed.
+_NOT_RUN = (CoroutineType, GeneratorType, AsyncGeneratorType)
+
 
 class HandleCall(NamedTuple):
     """The function behind the decorators, the command object, what Django passed to it."""
@@ -30,7 +36,32 @@ class HandleCall(NamedTuple):
 
     def __call__(self) -> Any:
         """Make the call."""
-        return self.function(self.command, *self.args, **self.options)
+        result = self.function(self.command, *self.args, **self.options)
+        if isinstance(result, _NOT_RUN):
+            raise CommandError(
+                f"handle() returned a {type(result).__name__.replace('_', ' ')}, which Django does not run."
+            )
+        return result
+
+
+def call_of(function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]) -> HandleCall:
+    """The call of a decorated function.
+
+    Raises:
+        CommandError: the function is no ``handle()``, so that its runs would be recorded without a script to show.
+    """
+    if not args:  # django-typer passes the command by name
+        args, options = (options.get("self"),), {key: options[key] for key in options if key != "self"}
+    command = args[0]
+    # A TyperCommand calls its subcommands past handle().
+    is_part = function.__name__ != "handle" and hasattr(type(command), "typer_app")
+    if is_part or not hasattr(command, "handle"):
+        where = f"{function.__module__}.{function.__qualname__}()"
+        raise CommandError(
+            f"@tracked_script is on {where}, which is not the handle() of a Command class: move it to one."
+            " See docs/commands.md."
+        )
+    return HandleCall(function, command, args[1:], options)
 
 
 class PlannedRun:

@@ -131,12 +131,12 @@ class Attempt(NamedTuple):
             raise
         return result, pending
 
-    def _called(self) -> tuple[Any, SystemExit | None]:
+    def _called(self) -> tuple[Any, BaseException | None]:
         try:
             with processes.children_end_here():
                 return self.call(), None
-        except SystemExit as error:
-            if error.code not in (None, 0):  # a tuple: a code may be unhashable
+        except (SystemExit, RuntimeError) as error:
+            if not _is_good_exit(error):
                 raise
             return None, error
 
@@ -239,6 +239,13 @@ class Attempt(NamedTuple):
         if has_succeeded:
             logger.error("%s %s: %s", self.script_id, AFTER_SUCCESS, summary)
         return has_succeeded
+
+
+def _is_good_exit(error: SystemExit | RuntimeError) -> bool:
+    """Whether an exception is an exit with code 0; those of click and typer are RuntimeErrors."""
+    if isinstance(error, SystemExit):
+        return error.code in (None, 0)  # a tuple: a code may be unhashable
+    return type(error).__name__ == "Exit" and getattr(error, "exit_code", None) == 0
 
 
 @contextlib.contextmanager

@@ -206,11 +206,12 @@ class Runner:
             raise CommandError(f"{path}: the tracked handle() was never called.")
 
     def _failed(self, status: ScriptStatus, planned: PlannedRun, error: BaseException) -> Result:
-        if planned.run is None:
+        is_unreached = planned.run is None
+        if is_unreached:
             watch = status.definition.options.watch if status.definition else ()
             record_failure(planned.identity, planned, error, watch)
         text = _in_a_line(error)
-        if planned.run is None and isinstance(error, CommandError) and text.startswith(_WRONG_ARGUMENTS):
+        if is_unreached and isinstance(error, CommandError) and text.startswith(_WRONG_ARGUMENTS):
             text = f"{text} (run_scripts passes no arguments; run it by hand: manage.py {status.id.name} ...)"
         if planned.is_recorded:
             text = f"{AFTER_SUCCESS}: {text}"
