@@ -311,6 +311,8 @@ def _let_go_of_output() -> None:
 
 
 def _complain(text: str) -> None:
+    if sys.stderr is None:  # the process was started without it
+        return
     sys.stderr.write(encodable(sys.stderr, f"scripts-tracker-lint: {text}\n"))
 
 

@@ -38,6 +38,10 @@ class TrackerCommand(BaseCommand):
     requires_system_checks: tuple[str, ...] | Literal["__all__"] = ("scripts_tracker",)
     error_code = NOT_STARTED
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        _open_closed_streams()  # before Django wraps them
+        super().__init__(*args, **kwargs)
+
     def perform(self, options: dict[str, Any]) -> int:
         """Do the work and return the exit code."""
         raise NotImplementedError
@@ -68,6 +72,22 @@ class TrackerCommand(BaseCommand):
         except BrokenPipeError:
             # What is left in the buffer would raise again at exit (docs.python.org/3/library/signal.html).
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _open_closed_streams() -> None:
+    """Open the null device for standard streams that the process was started without (``>&-``).
+
+    It takes their numbers too: a library that prints to them must not print into the connection to the database.
+    """
+    for name, mode, flags in (
+        ("stdin", "r", os.O_RDONLY),
+        ("stdout", "w", os.O_WRONLY),
+        ("stderr", "w", os.O_WRONLY),
+    ):
+        if getattr(sys, name) is None:
+            file = os.open(os.devnull, flags)
+            os.set_inheritable(file, True)  # noqa: FBT003 - it takes no keywords
+            setattr(sys, name, open(file, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - it stays open
 
 
 def put(stream: OutputWrapper, text: str, ending: str = "") -> None:
