@@ -144,7 +144,7 @@ TYPED = {
     "in one transaction": "class Command(TyperCommand):\n"
     "    @tracked_script(atomic=True)\n    def handle(self, count: int = 3): self.stdout.write(f'{count} things')",
 }
-UNTYPED = {
+UNTYPED: dict[str, tuple[str, list[str]]] = {
     "a subcommand": (
         "class Command(TyperCommand):\n    @command()\n    @tracked_script\n    def one(self): ...",
         [],
