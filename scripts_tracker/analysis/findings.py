@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from scripts_tracker.exceptions import UnreadableSource
 
 
+def in_script(finding: Finding, script: Location) -> Finding:
+    """A finding about a script, shown at the script, if its cause is in another file, such as that of a base class."""
+    cause = finding.location
+    if cause.path == script.path or finding.code == codes.UNREADABLE_FILE:
+        return finding
+    message = f"{finding.message} (inherited from {cause.path}:{cause.line})"
+    return finding._replace(location=script, message=message, origin=cause)
+
+
 class Findings:
     """Gathers findings, each once; iterates over them in their order.
 
@@ -41,6 +50,14 @@ class Findings:
     def add(self, location: Location, code: str, message: str, hint: str, *, fixable: bool = False) -> None:
         """Add a finding at a location."""
         self.update([Finding(location, code, message, hint, fixable)])
+
+    def move(self, findings: Iterable[Finding], script: Location) -> set[Finding]:
+        """Show findings at the script that they are about, by ``in_script``."""
+        before = set(findings)
+        after = {in_script(finding, script) for finding in before}
+        self._findings -= before - after
+        self.update(after)
+        return after
 
     def report(self, path: str, place: Place, code: str, message: str, hint: str) -> None:
         """Add a finding at a place in a file."""

@@ -139,13 +139,28 @@ class ScriptDefinition(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """A problem at a place: the message states a fact, the hint says what to do."""
+    """A problem at a place.
+
+    Attributes:
+        location: where to show it.
+        code: of the rule.
+        message: states a fact.
+        hint: what to do.
+        fixable: whether ``--fix`` can repair it.
+        origin: where the cause is, if it is in another file: in a base class, say.
+    """
 
     location: Location
     code: str
     message: str
     hint: str = ""
     fixable: bool = False
+    origin: Location | None = None
+
+    @property
+    def cause(self) -> Location:
+        """Where to repair it."""
+        return self.origin or self.location
 
 
 class CommandsDir(NamedTuple):

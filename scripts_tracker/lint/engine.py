@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.findings import Findings
+from scripts_tracker.analysis.findings import Findings, in_script
 from scripts_tracker.analysis.linking.scanning import command_files
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.store import index_cache
@@ -136,7 +136,7 @@ class _RuleFindings:
             if shown not in {script.location.path, path}:
                 for code, one in file.violations:
                     if one.where and one.where.owner == name and one.where.method not in overridden:
-                        yield self._finding(shown, code, one)
+                        yield in_script(self._finding(shown, code, one), script.location)
             overridden |= file.overrides.get(name, frozenset())
 
     def _finding(self, path: str, code: str, one: Violation) -> Finding:
@@ -176,7 +176,35 @@ class Session(NamedTuple):
         found = {*index.findings, *self._of_this_run(index, cache, listing.files)}
         if cache is not None:
             cache.save()
-        return sorted(one for one in found if self.config.reports(one) and self._covers(one.location.path))
+        reported = [one for one in found if self.config.reports(one)]
+        covered = {one for one in reported if self._covers(one.location.path)}
+        return sorted(covered | self._left_behind(index, [one for one in reported if one not in covered]))
+
+    def _left_behind(self, index: ProjectIndex, others: Sequence[Finding]) -> set[Finding]:
+        """Findings in other files about scripts that get another name by the commit, in the files to report on."""
+        unknown = {one.cause: one for one in others if one.code == codes.UNKNOWN_REQUIREMENT}
+        if not unknown:
+            return set()
+        from scripts_tracker.core.git import GitUnavailable
+        from scripts_tracker.lint.git import Repository
+
+        try:
+            renames = Repository(self.request.root).staged_renames()
+        except GitUnavailable:
+            return set()
+        gone = {os.path.realpath(old) for new, old in renames.items() if _lies_in(new, self._real_paths())}
+        folders = {one.app_label: os.path.realpath(one.path) for one in self.request.dirs}
+        found = set()
+        for script in index.definitions:
+            for each in script.requires:
+                label, _, name = each.text.rpartition(".")
+                path = os.path.join(folders.get(label or script.id.app_label, ""), f"{name}.py")
+                if each.location in unknown and path in gone:
+                    found.add(unknown[each.location])
+        return found
+
+    def _real_paths(self) -> list[str]:
+        return [os.path.realpath(one) for one in self.paths or ()]
 
     def _of_this_run(
         self, index: ProjectIndex, cache: Cache | None, files: Sequence[CommandFile]

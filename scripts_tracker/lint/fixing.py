@@ -88,7 +88,7 @@ def _now(path: str) -> bytes | None:
 
 
 def _rule_edits(source: bytes, wanted: Collection[Finding]) -> Iterator[Edit]:
-    places = {(one.code, (one.location.line, one.location.column)) for one in wanted}
+    places = {(one.code, (one.cause.line, one.cause.column)) for one in wanted}
     rules = [rule for rule in tree_rules() if rule.code in {code for code, _ in places}]
     if rules:
         tree = Tree(Extraction(parse(source)))
@@ -104,7 +104,7 @@ def _comment_edits(text: str, wanted: Iterable[Finding]) -> Iterator[Edit]:
     lines = text.split("\n")
     for finding in wanted:
         if finding.code == codes.UNUSED_NOQA:
-            line, column = finding.location.line, finding.location.column
+            line, column = finding.cause.line, finding.cause.column
             start = sum(len(one) + 1 for one in lines[: line - 1])
             cut, kept = noqa.without(lines[line - 1], column - 1, noqa.idle_codes(finding))
             yield Edit(start + cut, start + len(lines[line - 1]), kept)
@@ -184,10 +184,10 @@ def diff(root: str, findings: Sequence[Finding], base: str) -> str:
 def _fixed_files(root: str, findings: Sequence[Finding]) -> Iterator[tuple[str, bytes, bytes]]:
     """Each file that would change: its path, its bytes now, and after the fix."""
     fixable = [finding for finding in findings if finding.fixable]
-    for path in dict.fromkeys(finding.location.path for finding in fixable):
+    for path in dict.fromkeys(finding.cause.path for finding in fixable):
         try:
             before = reading.read_bytes(os.path.join(root, path))
-            after = fixed(before, [one for one in fixable if one.location.path == path])
+            after = fixed(before, [one for one in fixable if one.cause.path == path])
         except UnreadableSource:
             continue
         if after != before:

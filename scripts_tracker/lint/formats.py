@@ -234,9 +234,20 @@ def _results(findings: Sequence[Finding], known: Sequence[str], canvas: LintCanv
             "message": {"text": f"{finding.message}. {finding.hint}".rstrip()},
             "locations": [{"physicalLocation": _place(finding, canvas)}],
             "partialFingerprints": {"scriptsTrackerLint/v1": digest},
+            **_related(finding),
         }
         for finding, digest in zip(findings, _identities(findings), strict=True)
     ]
+
+
+def _related(finding: Finding) -> dict[str, Any]:
+    if finding.origin is None:
+        return {}
+    path, line, column = finding.origin
+    region = {"startLine": line, "startColumn": column}
+    return {
+        "relatedLocations": [{"physicalLocation": {"artifactLocation": _artifact(path), "region": region}}]
+    }
 
 
 def _identities(findings: Sequence[Finding]) -> list[str]:

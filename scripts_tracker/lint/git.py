@@ -82,6 +82,12 @@ class Repository:
             return set()
         return set(self._texts(_LITERALLY, "ls-files", "-z", "--cached", "--", *_folders(names)))
 
+    def staged_renames(self) -> dict[str, str]:
+        """The files that are about to be committed under a new name: the old absolute path by the new one."""
+        found = self._texts("diff-index", "--cached", "-M", "--name-status", "-z", "--diff-filter=R", "HEAD")
+        rows = zip(found[::3], found[1::3], found[2::3], strict=True)
+        return {os.path.join(self._top, new): os.path.join(self._top, old) for _, old, new in rows}
+
     def ignored(self, names: Collection[str]) -> dict[str, Pattern]:
         """What makes git ignore files, by their names; without those that it does not ignore."""
         if not names:

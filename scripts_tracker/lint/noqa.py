@@ -150,7 +150,8 @@ class Comments:
         hidden: dict[str, set[tuple[int, str]]] = {}
         for finding in findings:
             if self.hides(finding):
-                hidden.setdefault(finding.location.path, set()).add((finding.location.line, finding.code))
+                for place in {finding.location, finding.cause}:
+                    hidden.setdefault(place.path, set()).add((place.line, finding.code))
             else:
                 yield finding
         for path in self._known:
@@ -159,9 +160,9 @@ class Comments:
                     yield from _unused(path, one, hidden.get(path, set()))
 
     def hides(self, finding: Finding) -> bool:
-        """Whether a comment hides a finding."""
-        where = finding.location
-        return any(one.hides(finding.code, where.line) for one in self._of(where.path))
+        """Whether a comment hides a finding, where it is shown or where its cause is."""
+        places = {finding.location, finding.cause}
+        return any(one.hides(finding.code, place.line) for place in places for one in self._of(place.path))
 
     def _of(self, path: str) -> tuple[Noqa, ...]:
         if path in self._known:

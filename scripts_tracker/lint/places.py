@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import ast
     from collections.abc import Collection, Iterator, Sequence
 
-    from scripts_tracker.core.values import Finding, Place
+    from scripts_tracker.core.values import Finding, Location, Place
 
 _DRIVES: Final = os.name == "nt"
 
@@ -101,19 +101,31 @@ def base_of(name: str, root: str) -> str:
 
 
 def moved(finding: Finding, root: str, base: str) -> Finding:
-    """A finding with its path, and the commands of its hint, from another folder.
+    """A finding with its paths, those in its texts too, from another folder.
 
     Args:
         finding: its path is relative to the root.
         root: the project root.
         base: an absolute folder.
     """
-    path = finding.location.path
-    if base == root or os.path.isabs(path):
+    if base == root:
         return finding
-    shown = shown_path(os.path.join(root, path), base)
-    location = finding.location._replace(path=shown)
-    return finding._replace(location=location, hint=finding.hint.replace(path, shown))
+    for place in {finding.location, finding.cause}:
+        path = place.path
+        if not os.path.isabs(path):
+            shown = shown_path(os.path.join(root, path), base)
+            texts = {name: getattr(finding, name).replace(path, shown) for name in ("message", "hint")}
+            finding = finding._replace(**texts)
+    return finding._replace(
+        location=_from(finding.location, root, base),
+        origin=None if finding.origin is None else _from(finding.origin, root, base),
+    )
+
+
+def _from(place: Location, root: str, base: str) -> Location:
+    if os.path.isabs(place.path):
+        return place
+    return place._replace(path=shown_path(os.path.join(root, place.path), base))
 
 
 def shown_path(path: str, base: str) -> str:

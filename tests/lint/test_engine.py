@@ -50,7 +50,7 @@ def test_two_files_with_the_same_identity_keep_their_own_classes(tmp_path: Path)
         f"--- shop/base.py\n{BASE}--- new/commands/fix.py\n{INHERITS}--- old/commands/fix.py\n{OWN}", tmp_path
     )
     request = _request(tmp_path, "new/commands", "old/commands")
-    assert [one.code for one in _linted(request, tmp_path).findings] == ["ST009", "ST012"]
+    assert [one.code for one in _linted(request, tmp_path).findings] == ["ST012", "ST009"]
     (tmp_path / "new/commands/fix.py").write_text("class Command: pass\n")
     assert _linted(request, tmp_path).findings == project_findings(request).findings == ()
 

@@ -6,12 +6,13 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.findings import in_script
 from scripts_tracker.analysis.linking.modules import FactsLoader, Finder, Module
 from scripts_tracker.analysis.linking.scripts import HiddenBaseError, ScriptReader
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.store.index_cache import NOT_A_SCRIPT, Inputs, LinkedFile, key_of_file
 from scripts_tracker.core.tuples import NamedTuple
-from scripts_tracker.core.values import ProjectIndex, ScriptDefinition, ScriptId
+from scripts_tracker.core.values import Finding, ProjectIndex, ScriptDefinition, ScriptId
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.source.reading import CommandFile
     from scripts_tracker.analysis.store.cache import Cache
     from scripts_tracker.analysis.store.compiling import Question
-    from scripts_tracker.core.values import Finding, Requirement
+    from scripts_tracker.core.values import Requirement
 
 
 class _Pending(NamedTuple):
@@ -121,7 +122,10 @@ class Linker:
             with self._findings.recorded() as more:
                 definition = self._script(one)
             mro = self._reader.mros.pop(definition.id, ()) if definition else ()
-            self._linked[key_of_file(one.file)] = LinkedFile(definition, tuple(sorted(findings | more)), mro)
+            every = findings | more
+            if definition:
+                every = self._findings.move(every, definition.location)
+            self._linked[key_of_file(one.file)] = LinkedFile(definition, tuple(sorted(every)), mro)
 
     def _definitions(self) -> dict[ScriptId, ScriptDefinition]:
         """The tracked scripts, and the unreadable files; the first with an id counts."""
@@ -199,7 +203,7 @@ def check_requirements(
     """The definitions with only tracked scripts as requirements; reports the others, and cycles."""
     checked = {
         one: definition._replace(
-            requires=tuple(_checked(one, each, definitions, findings) for each in definition.requires),
+            requires=tuple(_checked(definition, each, definitions, findings) for each in definition.requires),
         )
         if definition.requires
         else definition
@@ -213,29 +217,30 @@ def check_requirements(
         place = next(each.location for each in checked[cycle[0]].requires if each.target == cycle[1])
         path = " -> ".join(map(str, (*cycle, cycle[0])))
         hint = "Remove one of these requirements."
-        findings.add(place, codes.CIRCULAR_REQUIREMENT, f"circular requirement: {path}", hint)
+        message = f"circular requirement: {path}"
+        finding = Finding(place, codes.CIRCULAR_REQUIREMENT, message, hint)
+        findings.update([in_script(finding, checked[cycle[0]].location)])
     return checked
 
 
 def _checked(
-    one: ScriptId, each: Requirement, definitions: Mapping[ScriptId, ScriptDefinition], findings: Findings
+    script: ScriptDefinition,
+    each: Requirement,
+    definitions: Mapping[ScriptId, ScriptDefinition],
+    findings: Findings,
 ) -> Requirement:
     if each.target is None:
         return each
-    if each.target == one:
-        findings.add(
-            each.location,
-            codes.SELF_REQUIREMENT,
-            f"{one} requires itself, so it can never run",
-            "Remove the name from @required_preceding_script.",
-        )
+    if each.target == script.id:
+        message = f"{script.id} requires itself, so it can never run"
+        hint = "Remove the name from @required_preceding_script."
+        finding = Finding(each.location, codes.SELF_REQUIREMENT, message, hint)
+        findings.update([in_script(finding, script.location)])
     elif each.target not in definitions:
-        findings.add(
-            each.location,
-            codes.UNTRACKED_REQUIREMENT,
-            f"required command {each.target} is not tracked, so its state is unknown",
-            "Add @tracked_script to its handle(), or remove it from the ignored files.",
-        )
+        message = f"required command {each.target} is not tracked, so its state is unknown"
+        hint = "Add @tracked_script to its handle(), or remove it from the ignored files."
+        finding = Finding(each.location, codes.UNTRACKED_REQUIREMENT, message, hint)
+        findings.update([in_script(finding, script.location)])
         return each._replace(target=None)
     return each
 

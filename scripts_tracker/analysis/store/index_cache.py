@@ -206,8 +206,9 @@ def _linked(data: Any) -> LinkedFile:
 
 
 def _finding(data: Any) -> Finding:
-    location, *others = data
-    return Finding(Location(*location), *others)
+    location, *others, origin = data
+    found = Finding(Location(*location), *others)
+    return found if origin is None else found._replace(origin=Location(*origin))
 
 
 def _definition(data: Any) -> ScriptDefinition:

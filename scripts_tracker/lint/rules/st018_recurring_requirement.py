@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.findings import in_script
 from scripts_tracker.core.values import Finding
 from scripts_tracker.lint.base import ProjectRule
 
@@ -48,9 +49,10 @@ class RecurringRequirement(ProjectRule):
             for one in script.requires:
                 required = project.definitions.get(one.target) if one.target else None
                 if required and required.id != script.id and required.options.rerun == "always":
-                    yield Finding(
+                    finding = Finding(
                         one.location,
                         self.code,
                         f'{script.id} requires {required.id}, which has rerun="always" and is never finished',
                         f"Call {required.id.name} from handle(), or change its rerun option.",
                     )
+                    yield in_script(finding, script.location)
