@@ -88,12 +88,15 @@ def plain(text: str) -> str:
     return _UNSHOWN.sub("", text.replace("\r\n", "\n"))
 
 
-def block(text: str, label: str) -> SafeString:
-    """A long text that scrolls inside the page, also with the keyboard."""
+def block(text: str, label: str, *, at_end: bool = False) -> SafeString:
+    """A long text that scrolls inside the page, also with the keyboard; ``at_end`` shows its end first."""
     if not text:
         return format_html("{}", NO_VALUE)
     return format_html(
-        '<pre class="st-block" tabindex="0" role="region" aria-label="{}">{}</pre>', label, plain(text)
+        '<pre class="st-block{}" tabindex="0" role="region" aria-label="{}">{}</pre>',
+        " st-tail" if at_end else "",
+        label,
+        plain(text),
     )
 
 

@@ -14,6 +14,7 @@ from django.utils.html import format_html
 
 from scripts_tracker.admin import html
 from scripts_tracker.admin.base import ReadOnlyAdmin, column, page_of
+from scripts_tracker.core.text import describe_lease
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import rows
 from scripts_tracker.ledger.database import unavailable_message
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
     from scripts_tracker.models import ScriptRun
+
+
+# Seconds until the page of a running run is loaded again.
+_REFRESH = 5
+
+
+def _sign(run: ScriptRun) -> str:
+    """The last sign of life of a run that has no recorded end."""
+    return describe_lease(rows.lease_now(run))
 
 
 class _ColumnFilter(SimpleListFilter):
@@ -82,7 +92,7 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     fields = readonly_fields = (
-        "of_script", "what", "how_it_ended", "is_applied", "started", "ended", "took", "user", "host", "pid",
+        "of_script", "what", "how_it_ended", "sign", "is_applied", "started", "ended", "took", "user", "host", "pid",
         "fingerprint", "git_revision", "given", "why", "printed", "trace",
     )  # fmt: skip
 
@@ -93,6 +103,11 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Runs with their script and version, without its source."""
         return rows.runs_with_scripts(super().get_queryset(request))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Without the sign of life where there is none."""
+        fields = super().get_fields(request, obj)
+        return fields if obj is None or _sign(obj) else [one for one in fields if one != "sign"]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -120,8 +135,14 @@ class ScriptRunAdmin(ReadOnlyAdmin):
         """One run, with its script in the title."""
         run = kwargs["obj"]
         context["original"] = f"{run.script} {html.moment(run.started_at)}"
+        is_running = rows.outcome_now(run) == "running"
+        refreshes = is_running and "still" not in request.GET
         context.update(title=f"{html.kind(run.kind)}: {run.script}", subtitle=None)
-        return super().render_change_form(request, context, *args, **kwargs)
+        context.update(is_running=is_running, refreshes=refreshes, pause=_REFRESH)
+        response = super().render_change_form(request, context, *args, **kwargs)
+        if refreshes:  # a header, as a page may allow no scripts
+            response["Refresh"] = str(_REFRESH)
+        return response
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -140,7 +161,10 @@ class ScriptRunAdmin(ReadOnlyAdmin):
         "arguments", lambda run: html.block("" if run.arguments == "{}" else run.arguments, "Arguments")
     )
     why = column("reason", lambda run: html.block(run.reason, "Reason"))
-    printed = column("output", lambda run: html.block(run.output, "Output"))
+    sign = column("sign of life", _sign)
+    printed = column(
+        "output", lambda run: html.block(run.output, "Output", at_end=rows.outcome_now(run) == "running")
+    )
     trace = column("traceback", lambda run: html.block(run.traceback, "Traceback"))
 
     @admin.display(description="script")

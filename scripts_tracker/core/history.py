@@ -10,7 +10,7 @@ from scripts_tracker.core.tuples import NamedTuple
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from scripts_tracker.core.values import Fingerprint, RunRecord
+    from scripts_tracker.core.values import Fingerprint, Lease, RunRecord
 
 
 class PastRun(NamedTuple):
@@ -38,6 +38,14 @@ class PastRun(NamedTuple):
         return {
             name: value for name, value in items if value is not None and value is not False and value != []
         }
+
+
+class RunNow(NamedTuple):
+    """A run as of now; ``lease`` is None if it is not the script's last run or has ended, ``output`` the tail so far."""
+
+    run: PastRun
+    lease: Lease | None
+    output: str
 
 
 class PastVersion(NamedTuple):

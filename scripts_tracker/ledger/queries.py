@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from django.db.models import Case, Count, Exists, F, Max, Min, OuterRef, Q, When
 
 from scripts_tracker.core import watches
-from scripts_tracker.core.history import Past, PastRun, PastVersion
+from scripts_tracker.core.history import Past, PastRun, PastVersion, RunNow
 from scripts_tracker.core.values import (
     ALGORITHM,
     Fingerprint,
@@ -59,6 +59,9 @@ _RECORDS: Final = f"""SELECT {columns("s", "id", "app_label", "name", "path")}, 
 _FACTS: Final = f"""SELECT {columns("lv", "algorithm", "content_digest", "facts")},
 {columns("ov", "algorithm", "content_digest")}, CASE WHEN ov."id" = lv."id" THEN '' ELSE ov."facts" END {_SCRIPTS}"""
 _PAST_RUN: Final = (*RUN, "arguments", "git_revision")
+_RUN_NOW: Final = f"""SELECT {LEASE}, s."last_run_id", {columns("l", "output", *RUN)}
+FROM "scripts_tracker_scriptrun" l JOIN "scripts_tracker_script" s ON s."id" = l."script_id"
+LEFT JOIN "scripts_tracker_scriptversion" lv ON lv."id" = l."version_id" WHERE l."id" = %s"""  # noqa: S608 - our own names
 
 
 @needs_tables
@@ -211,6 +214,17 @@ def _past_run(row: tuple[Any, ...], record: ScriptRecord) -> PastRun:
     run = cast("RunRecord", run_record(values, None))
     holds = record.is_held and record.last_run is not None and record.last_run.pk == run.pk
     return PastRun(run, outcome_of(run, holds=holds), arguments, git_revision)
+
+
+@needs_tables
+def run_now(pk: int) -> RunNow | None:
+    """A run as of now with the tail of its output, None if the ledger no longer has it (one query)."""
+    for ago, left, last_run, output, *row in statements.select(_RUN_NOW, pk):
+        run = cast("RunRecord", run_record(row, database.connection().timezone))
+        lease = lease_of(run, ago, left) if last_run == pk else None
+        outcome = outcome_of(run, holds=lease is not None and lease.is_live)
+        return RunNow(PastRun(run, outcome), lease, output)
+    return None
 
 
 def outcome_of(run: RunRecord | ScriptRun, *, holds: bool) -> str:

@@ -64,7 +64,7 @@ def script_id_of(app_label: str, name: str) -> ScriptId:
     return ScriptId(app_label, name)
 
 
-def select(statement: str, *params: str) -> list[tuple[Any, ...]]:
+def select(statement: str, *params: str | int) -> list[tuple[Any, ...]]:
     """Run a SELECT on the ledger; its rows are as the driver gives them, so read dates with ``moment``.
 
     Args:

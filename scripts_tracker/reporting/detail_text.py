@@ -129,11 +129,11 @@ def _runs(detail: ScriptDetail, output: Output) -> Iterator[str]:
 
 
 def _run(run: PastRun, output: Output) -> Iterator[str]:
-    record, outcome = run.record, _outcome(run)
+    record, outcome = run.record, outcome_words(run)
     by = escaped(who(record.user, record.host))
     line = f"  {local_time(record.started_at)}  {outcome}"
     fits = output.width is None or len(f"{line}, {by}") <= output.width
-    coloured = line.replace(outcome, _outcome_style(run, output)(outcome))
+    coloured = line.replace(outcome, outcome_style(run, output)(outcome))
     yield f"{coloured}, {by}" if by and fits else coloured
     yield from wrapped("" if fits else by, _BELOW, output)
     yield from wrapped("\n".join(record.reason.splitlines()[:1]), _BELOW, output)
@@ -145,7 +145,8 @@ def _run(run: PastRun, output: Output) -> Iterator[str]:
     yield from wrapped(", ".join(where), _BELOW, output)
 
 
-def _outcome(run: PastRun) -> str:
+def outcome_words(run: PastRun) -> str:
+    """What a row of the history is, and how it ended."""
     record = run.record
     words = {
         "mark": "marked as applied",
@@ -158,7 +159,8 @@ def _outcome(run: PastRun) -> str:
     return text + (", applied" if record.applies and record.kind == "run" else "")
 
 
-def _outcome_style(run: PastRun, output: Output) -> Callable[[str], str]:
+def outcome_style(run: PastRun, output: Output) -> Callable[[str], str]:
+    """The colour of that."""
     if run.outcome in {"failed", "lost"}:
         return output.style.ERROR
     return output.style.SUCCESS if run.record.applies else str

@@ -589,6 +589,40 @@ def test_an_unfinished_run_has_the_state_that_a_check_reports(
     assert badge in text_of(ada, f"{RUNS}?outcome=running").partition('class="results"')[2]
 
 
+def test_the_page_of_a_running_run_shows_its_output_and_is_loaded_again_until_it_ends(
+    shop: Callable[..., Path], ada: Client
+) -> None:
+    shop("shop.first")
+    run = hold("first")
+    ScriptRun.objects.filter(pk=run.pk).update(output="row 1\nrow 2")
+    path = f"{RUNS}{run.pk}/change/"
+    response = ada.get(path)
+    page = response.content.decode()
+    assert response["Refresh"] == "5"
+    assert "row 1\nrow 2" in page
+    assert "This page is loaded again every 5 seconds" in page
+    assert re.search(r"Sign of life:.*free in ", page, re.DOTALL)
+    still = ada.get(f"{path}?still=1")
+    assert not still.has_header("Refresh")
+    assert "this page does not change" in still.content.decode()
+    ScriptRun.objects.filter(pk=run.pk).update(outcome="succeeded")
+    ended = ada.get(path)
+    assert not ended.has_header("Refresh")
+    for words in ("is loaded again", "does not change", "Sign of life"):
+        assert words not in ended.content.decode()
+
+
+def test_a_page_of_a_run_that_nobody_runs_any_more_is_not_loaded_again(
+    shop: Callable[..., Path], ada: Client
+) -> None:
+    shop("shop.first")
+    run = hold("first")
+    Script.objects.update(lease_expires=OVER)
+    response = ada.get(f"{RUNS}{run.pk}/change/")
+    assert ">Lost</span>" in response.content.decode()
+    assert not response.has_header("Refresh")
+
+
 def test_many_unfinished_runs_need_no_more_queries(
     shop: Callable[..., Path], ada: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:

@@ -24,6 +24,9 @@ PAGES = {
     "unmark": f"{LIST}shop.renumber_invoices/unmark/",
     "runs": "scripts_tracker/scriptrun/",
     "run": "scripts_tracker/scriptrun/10/change/",
+    "running script": f"{LIST}shop.recount/change/",
+    "running": "scripts_tracker/scriptrun/11/change/?still=1",
+    "release": f"{LIST}shop.recount/release/",
     "history": f"{LIST}shop.renumber_invoices/history/",
 }
 LOOKS: dict[str, dict[str, Any]] = {

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from scripts_tracker.core import names
 from scripts_tracker.ledger import queries
-from scripts_tracker.management.base import TrackerCommand, not_started
+from scripts_tracker.ledger.processes import exit_code
+from scripts_tracker.management.base import TrackerCommand, not_started, put
 from scripts_tracker.project import detail
 from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import formats
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
+
+    from scripts_tracker.core.states import ScriptStatus
 
 
 class Command(TrackerCommand):
@@ -28,14 +32,25 @@ class Command(TrackerCommand):
         add("--diff", action="store_true", help=changes)
         add("--raw", action="store_true", help="with --diff: include formatting")
         add("--history", action="store_true", help="show all runs, not only the last ones")
+        add(
+            "--watch",
+            action="store_true",
+            help="follow a running script until it ends: its output, its sign of life",
+        )
         add("--format", choices=tuple(formats.SCRIPT_FORMATS), default="text", help="default: text")
 
     def perform(self, options: dict[str, Any]) -> int:
         """Look up and show."""
         if options["raw"] and not options["diff"]:
             raise not_started("--raw goes with --diff.")
+        if options["watch"] and (options["diff"] or options["history"] or options["format"] != "text"):
+            raise not_started(
+                "--watch takes neither --diff, --history nor --format: it shows a run as it goes on."
+            )
         overview = load_status()
         script_id = names.resolve(options["name"], overview.by_id.keys())
+        if options["watch"]:
+            return self._watch(overview.by_id[script_id])
         limit = queries.MOST_RUNS if options["history"] else detail.LAST_RUNS
         found = detail.load_detail(overview, script_id, limit=limit)
         if options["diff"]:
@@ -43,3 +58,34 @@ class Command(TrackerCommand):
         render = formats.renderer(formats.SCRIPT_FORMATS, options["format"])
         self.write(render(found, self.output))
         return 0
+
+    def _watch(self, status: ScriptStatus) -> int:
+        """Follow the run that holds the script; return the exit code of its outcome."""
+        if status.last_run is None or status.record is None or not status.record.is_held:
+            raise not_started(_not_running(status))
+        from scripts_tracker.project.following import follow  # only here
+        from scripts_tracker.reporting import following
+
+        follower = following.Follower(status.id, self.output, time.monotonic)
+        outcome = "lost"
+        try:
+            for now in follow(status.last_run.pk):
+                outcome = now.run.outcome if now else "lost"
+                put(self.stdout, follower.text(now))
+        except BrokenPipeError:  # nobody reads any more
+            self.write("")
+            return 0
+        except KeyboardInterrupt as interrupt:
+            put(self.stdout, follower.erase())
+            return exit_code(interrupt)
+        return following.EXIT_CODES[outcome]
+
+
+def _not_running(status: ScriptStatus) -> str:
+    """Why there is nothing to watch, and what to type instead."""
+    from scripts_tracker.reporting.report import why  # only here
+
+    purpose, command = (
+        ("run it", "run_scripts") if status.state.needs_action else ("see its last run", "show_script")
+    )
+    return f"{status.id} is not running: {why(status)}. To {purpose}: manage.py {command} {status.id}"

@@ -1,0 +1,112 @@
+"""``show_script --watch`` as text: who runs the script, its output as it grows, its sign of life, how it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from scripts_tracker.core.text import describe_lease, describe_start, escaped
+from scripts_tracker.project.following import added
+from scripts_tracker.reporting.detail_text import outcome_style, outcome_words
+from scripts_tracker.reporting.terminal import wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from scripts_tracker.core.history import RunNow
+    from scripts_tracker.core.values import ScriptId
+    from scripts_tracker.reporting.terminal import Output
+
+EXIT_CODES: Final[Mapping[str, int]] = {"succeeded": 0, "failed": 1, "lost": 3}
+"""Of ``show_script --watch``, by how the run ended."""
+
+# Lines of the output so far that the first look shows.
+_FIRST_LINES = 20
+# Seconds between two lines about the sign of life, where no terminal updates the line.
+_REMIND = 60.0
+_GONE = "the ledger no longer has this run."
+_ONE_WRITER = "SQLite stores the output when the script ends."
+_GAP = "(more was printed in between than the ledger keeps)"
+
+
+class Follower:
+    """Turns the looks at a run into text to write as it is, line ends included.
+
+    Args:
+        script_id: whose run.
+        output: at a terminal (it has a width) the last lines are drawn over.
+        clock: returns seconds.
+    """
+
+    def __init__(self, script_id: ScriptId, output: Output, clock: Callable[[], float]) -> None:
+        self._script_id = script_id
+        self._output = output
+        self._clock = clock
+        self._printed: str | None = None
+        self._drawn = 0
+        self._reminded_at = clock()
+
+    def text(self, now: RunNow | None) -> str:
+        """What to write after a look."""
+        if now is None:
+            return f"{self.erase()}{self._script_id}: {_GONE}\n"
+        ended = now.run.outcome != "running"
+        lines = [*self._lines(now, ended=ended), *(self._end(now) if ended else self._reminder(now))]
+        drawn = [] if ended else self._draw(now)
+        erased = self.erase()
+        self._drawn = len(drawn)
+        return erased + "".join(f"{line}\n" for line in lines) + "\n".join(drawn)
+
+    def erase(self) -> str:
+        """What removes the lines that are drawn over; empty where nothing is drawn."""
+        drawn, self._drawn = self._drawn, 0
+        return "\r\x1b[K" + "\x1b[1A\x1b[K" * (drawn - 1) if drawn else ""
+
+    def _lines(self, now: RunNow, *, ended: bool) -> Iterator[str]:
+        """The lines that were printed since the last look, whole ones until the run has ended."""
+        whole = now.output if ended else now.output[: now.output.rfind("\n") + 1]
+        if self._printed is None:
+            yield from self._head(now)
+            lines = whole.splitlines()
+            yield from map(escaped, lines[-_FIRST_LINES:])
+        else:
+            text, is_cut = added(self._printed, whole)
+            yield from (_GAP,) if is_cut else ()
+            yield from map(escaped, text.splitlines())
+        self._printed = whole
+
+    def _head(self, now: RunNow) -> Iterator[str]:
+        record = now.run.record
+        title = f"{self._script_id}: running since {describe_start(record)}"
+        yield from map(self._output.style.MIGRATE_HEADING, wrapped(title, "", self._output, hang="  "))
+        if now.lease is not None and now.lease.left is None:
+            yield _ONE_WRITER
+        hidden = now.output.count("\n") - _FIRST_LINES
+        if hidden > 0:
+            yield f"({hidden} earlier lines: manage.py show_script {self._script_id} --format json)"
+
+    def _draw(self, now: RunNow) -> list[str]:
+        """At a terminal: the line that is not complete yet, and the sign of life."""
+        width = self._output.width
+        if width is None:
+            return []
+        rest = escaped(now.output[now.output.rfind("\n") + 1 :])
+        lines = [*([rest] if rest else []), describe_lease(now.lease)]
+        return [line[: width - 1] for line in lines]
+
+    def _reminder(self, now: RunNow) -> list[str]:
+        """Without a terminal: the sign of life once a minute."""
+        if self._output.width is not None or self._clock() < self._reminded_at + _REMIND:
+            return []
+        self._reminded_at = self._clock()
+        return [f"({describe_lease(now.lease)})"]
+
+    def _end(self, now: RunNow) -> list[str]:
+        record, outcome = now.run.record, now.run.outcome
+        words = [outcome_words(now.run), describe_lease(now.lease), *record.reason.splitlines()[:1]]
+        lines = list(
+            wrapped(f"{self._script_id}: {': '.join(filter(None, words))}", "", self._output, hang="  ")
+        )
+        lines = [outcome_style(now.run, self._output)(line) for line in lines]
+        if outcome == "succeeded":
+            return lines
+        return [*lines, f"To see why: manage.py show_script {self._script_id}"]
