@@ -42,6 +42,10 @@ class Overtaken(ScriptsTrackerError):
     """Another process was faster."""
 
 
+class Unrenewable(ScriptsTrackerError):
+    """The lease of a run cannot be renewed."""
+
+
 class NotScaffolded(ScriptsTrackerError):
     """The file of the new script could not be created."""
 

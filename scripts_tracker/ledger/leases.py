@@ -1,19 +1,21 @@
 """Who may run a script now: one compare-and-swap begins an attempt, another ends it.
 
-The script's last run is its holder, and the key of that row is the token. An attempt begins only if the last run is
-still the one that was looked up and does not hold the script; the database's clock decides whether its lease is over.
-An attempt ends only if its row still says "running": whoever takes over an attempt with an expired lease changes that
-first.
+The script's last run is its holder. An attempt begins only if the last run is still the one that was looked up and
+does not hold the script; the database's clock decides whether its lease is over. An attempt ends only if its row still
+says "running": whoever takes over an attempt with an expired lease changes that first.
+
+A script may change the search path, the role or the database of its connection, and another schema may have a ledger
+with a row of the same key. So once it has begun, an attempt finds its row by the full name of the table, the key and a
+random token.
 """
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from typing import TYPE_CHECKING, Final
+import os
+from typing import TYPE_CHECKING, Any, Final
 
-from django.db import DatabaseError, IntegrityError, InterfaceError, connections, transaction
-from django.db.models import Case, F, Q, TextField, Value, When
+from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from scripts_tracker import conf
 from scripts_tracker.core.tuples import NamedTuple
@@ -21,26 +23,33 @@ from scripts_tracker.core.values import Fingerprint, RunRecord
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.ledger import database, statements, writing
 from scripts_tracker.ledger.database import DatabaseEpoch, alias, needs_tables
-from scripts_tracker.ledger.statements import LEASE, RUN, SCRIPTS, columns, lease_of, run_record
+from scripts_tracker.ledger.statements import LAST_RUN, LEASE, RUN, Place, columns, lease_of, run_record
 from scripts_tracker.models import ScriptVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from django.db.models import QuerySet
-
     from scripts_tracker.core.values import Lease, ScriptId
     from scripts_tracker.ledger.writing import Escape, RunFacts, VersionFacts
-    from scripts_tracker.models import Script
 
 TAKEN_OVER: Final = "another process took the script over before this one ended"
+"""The reason of a lost run whose process has come back."""
 RELEASED: Final = "released"
 """How the reason of a lost run begins that a person released."""
+_DECIDED: Final = "a person marked or unmarked the script before this run ended"
 
-_LOOK_UP: Final = f"""SELECT {columns("s", "id", "applied_run_id")}, {LEASE}, {columns("l", *RUN)},
+# One row even for an unknown script: where the tables are is asked, too.
+_LOOK_UP: Final = f"""SELECT {{place}}, {columns("s", "id", "applied_run_id")}, {LEASE}, {columns("l", *RUN)},
 {columns("v", "id", "algorithm", "digest", "facts")}, CASE WHEN v."source" IS NULL THEN 1 ELSE 0 END
-{SCRIPTS} LEFT JOIN "scripts_tracker_scriptversion" v ON v."script_id" = s."id" AND v."content_digest" = %s
-WHERE s."identity" = %s"""
+FROM (SELECT COUNT(*) AS "none" FROM "scripts_tracker_script" WHERE 1 = 0) p
+LEFT JOIN "scripts_tracker_script" s ON s."identity" = %s {LAST_RUN}
+LEFT JOIN "scripts_tracker_scriptversion" v ON v."script_id" = s."id" AND v."content_digest" = %s"""  # noqa: S608 - our own names
+_OF_RUN: Final = '"id" = %s AND "token" = %s AND "outcome" = %s'
+_RENEW: Final = f"""UPDATE "scripts_tracker_script" SET "lease_expires" = {{now}} + %s, "lease_renewed" = {{now}}
+WHERE "id" = %s AND "last_run_id" = %s
+AND EXISTS (SELECT 1 FROM "scripts_tracker_scriptrun" WHERE {_OF_RUN})"""  # noqa: S608 - our own names
+# Outcome and reason of a run, and the kind of the script's last run.
+_STANDING: Final = """SELECT r."outcome", r."reason", l."kind" FROM "scripts_tracker_scriptrun" r
+LEFT JOIN "scripts_tracker_script" s ON s."id" = r."script_id"
+LEFT JOIN "scripts_tracker_scriptrun" l ON l."id" = s."last_run_id" WHERE r."id" = %s AND r."token" = %s"""
 
 
 class KnownVersion(NamedTuple):
@@ -60,6 +69,7 @@ class Entry(NamedTuple):
     last_run: RunRecord | None = None
     lease: Lease | None = None
     version: KnownVersion | None = None
+    place: Place = Place()
 
     @property
     def holder(self) -> RunRecord | None:
@@ -68,24 +78,37 @@ class Entry(NamedTuple):
 
 
 class OpenRun(NamedTuple):
-    """A recorded attempt that has not ended; ``lost`` is the one with an expired lease that it replaced."""
+    """A recorded attempt that has not ended.
+
+    Attributes:
+        pk: the key of its row.
+        script_pk: the key of its script's row.
+        token: what its row has beside the key.
+        place: where the rows are.
+        lost: the attempt with an expired lease that it replaced.
+    """
 
     pk: int
     script_pk: int
+    token: str
+    place: Place
     lost: RunRecord | None = None
 
 
 @needs_tables
 def look_up(script_id: ScriptId, content_digest: str) -> Entry:
     """A script and one content of its file, as the ledger holds them (one query)."""
-    rows = statements.select(_LOOK_UP, content_digest, statements.identity_of(script_id))
-    if not rows:
-        return Entry()
-    script_pk, applied_run, ago, left, *run, pk, algorithm, digest, facts, lacks_source = rows[0]
+    ((schema, role, isolation, *row),) = statements.select(
+        _LOOK_UP, statements.identity_of(script_id), content_digest
+    )
+    place = Place(schema or "", role or "", isolation or "")
+    script_pk, applied_run, ago, left, *run, pk, algorithm, digest, facts, lacks_source = row
+    if script_pk is None:
+        return Entry(place=place)
     last_run = run_record(run, database.connection().timezone)
     applied_run = last_run.pk if last_run and last_run.applies else applied_run
     known = KnownVersion(pk, Fingerprint(algorithm, digest), facts, bool(lacks_source)) if pk else None
-    return Entry(script_pk, applied_run, last_run, lease_of(last_run, ago, left), known)
+    return Entry(script_pk, applied_run, last_run, lease_of(last_run, ago, left), known, place)
 
 
 @needs_tables
@@ -121,12 +144,13 @@ def _begin(
             lost = _mark_lost(entry.last_run) if takes else None
             version_pk = _version_pk(script_pk, entry.version, version)
             run = writing.new_run(script_pk, version_pk, facts.escaped(escape), "running")
+            run.token = os.urandom(16).hex()
             run.save(using=alias(), force_insert=True)
             if takes:
                 _take(entry, script_pk, run.pk, escape(path))
     except IntegrityError as error:  # another process has added the script or the version
         raise Overtaken from error
-    return OpenRun(run.pk, script_pk, lost)
+    return OpenRun(run.pk, script_pk, run.token, entry.place, lost)
 
 
 def _add_script(script_id: ScriptId, path: str, escape: Escape) -> int:
@@ -169,9 +193,10 @@ def _take(entry: Entry, script_pk: int, run_pk: int, path: str) -> None:
     last_run = Q(last_run=seen.pk) if seen else Q(last_run__isnull=True)
     if seen and seen.outcome == "running":
         last_run &= Q(lease_expires__lte=DatabaseEpoch())
-    expires = DatabaseEpoch() + conf.tracker_settings().lease_seconds
+    now = DatabaseEpoch()
+    lease = {"lease_expires": now + conf.tracker_settings().lease_seconds, "lease_renewed": now}
     free = database.scripts().filter(last_run, pk=script_pk)
-    if not free.update(last_run=run_pk, applied_run=entry.applied_run, lease_expires=expires, path=path):
+    if not free.update(last_run=run_pk, applied_run=entry.applied_run, path=path, **lease):
         raise Overtaken
 
 
@@ -189,74 +214,81 @@ def end(
         reason: why a success does not count, or what failed, in a line.
 
     Returns:
-        False if another process has taken the script over: then nothing is applied.
+        False if the row does not say "running" any more, or is not found; ``why_unrecorded`` says which. Then nothing
+        is applied.
     """
-    row = database.runs().filter(pk=run.pk)
-    ended_at = database.now()
+    ended_at = database.connection().ops.adapt_datetimefield_value(database.now())
 
     def write(escape: Escape) -> bool:
         texts = {"output": escape(output), "traceback": escape(traceback), "ended_at": ended_at}
-        running = row.filter(outcome="running")
-        if running.update(outcome=outcome, applies=applies, reason=escape(reason), **texts):
+        if _update(run, "running", outcome=outcome, applies=applies, reason=escape(reason), **texts):
             return True
-        if row.filter(outcome=outcome).exists():
+        now, why_lost, last_kind = _standing(run)
+        if now == outcome:
             return True  # a first try succeeded, and its answer was lost with the connection
-        row.filter(outcome="lost").update(reason=_kept_or(TAKEN_OVER), **texts)
+        if now == "lost":
+            by_default = _DECIDED if last_kind in {"mark", "unmark"} else TAKEN_OVER
+            _update(run, "lost", reason=why_lost or by_default, **texts)
         return False
 
     return writing.in_its_characters(write, output, traceback, reason)
 
 
+def _update(run: OpenRun, outcome: str, /, **values: Any) -> bool:
+    """Change the row of an attempt if it has this outcome; gives whether it has."""
+    settings = ", ".join(f'"{name}" = %s' for name in values)
+    statement = f'UPDATE "scripts_tracker_scriptrun" SET {settings} WHERE {_OF_RUN}'  # noqa: S608 - our own names
+    return statements.update(statement, *values.values(), run.pk, run.token, outcome, place=run.place) > 0
+
+
+def _standing(run: OpenRun) -> tuple[str, str, str | None]:
+    """Outcome and reason of an attempt, both empty if its row is not found, and the kind of the script's last run."""
+    rows = statements.select(_STANDING, run.pk, run.token, place=run.place)
+    return rows[0] if rows else ("", "", None)
+
+
 def is_lost(run: OpenRun) -> bool:
-    """Whether another process has taken the script over, or a person has released it."""
-    return why_lost(run) is not None
+    """Whether another process has taken the script over, or a person has decided about it."""
+    return _standing(run)[0] == "lost"
 
 
-def why_lost(run: OpenRun) -> str | None:
-    """Why an attempt does not hold the script any more; None if it does, or has ended."""
-    return database.runs().filter(pk=run.pk, outcome="lost").values_list("reason", flat=True).first()
+@needs_tables
+def why_unrecorded(run: OpenRun) -> tuple[str, bool]:
+    """Why an attempt cannot end or be renewed, as a clause, and whether its row is there.
 
+    Raises:
+        LedgerMissing: the tables are gone.
+    """
+    from scripts_tracker.core.text import escaped  # seldom needed
 
-def _kept_or(reason: str) -> Case:
-    """The reason that a row has, or else this one."""
-    return Case(When(reason="", then=Value(reason)), default=F("reason"), output_field=TextField())
+    outcome, reason, last_kind = _standing(run)
+    if outcome in {"", "running"}:  # a transaction that deleted it was rolled back
+        return "its row in the ledger was deleted while it ran", False
+    if outcome != "lost":
+        return f"its run was recorded as {outcome} in the meantime", True
+    if reason.startswith(RELEASED):
+        return f"its run was {escaped(' '.join(reason.split()))}", True
+    if reason == _DECIDED or last_kind in {"mark", "unmark"}:
+        return "a person marked or unmarked it in the meantime", True
+    return "its lease had expired and another process took over", True
 
 
 def add(run: OpenRun, *, output: str, traceback: str, reason: str) -> bool:
     """Add to a recorded success what went wrong after it; False if no success is recorded."""
-    row = database.runs().filter(pk=run.pk, outcome="succeeded")
 
     def write(escape: Escape) -> bool:
+        outcome, kept, _ = _standing(run)
+        if outcome != "succeeded":
+            return False
+        texts = {"output": escape(output), "traceback": escape(traceback)}
         # A reason that is there says why the success does not count.
-        kept = _kept_or(escape(reason))
-        return bool(row.update(reason=kept, output=escape(output), traceback=escape(traceback)))
+        return _update(run, outcome, reason=kept or escape(reason), **texts)
 
     return writing.in_its_characters(write, output, traceback, reason)
 
 
-@contextlib.contextmanager
-def heartbeat(run: OpenRun) -> Iterator[None]:
-    """Renew the lease of an attempt while the block runs."""
-    if not _can_renew():
-        yield
-        return
-    settings, stop = conf.tracker_settings(), threading.Event()
-    lease = database.scripts().filter(pk=run.script_pk, last_run=run.pk)
-    seconds = settings.lease_seconds
-    interval = min(settings.heartbeat_seconds or seconds / 4, seconds / 2)
-    arguments = (lease, seconds, interval, stop)
-    thread = threading.Thread(target=_beat, args=arguments, name="scripts_tracker heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        if thread.is_alive():
-            thread.join()
-
-
-def _can_renew() -> bool:
-    """Whether a second connection can renew a lease.
+def needs_heartbeat() -> bool:
+    """Whether a second connection renews the lease of an attempt.
 
     On SQLite it cannot, as the script itself is the one writer; there, the process is looked for instead. In a test,
     a second connection would keep the test's database from being dropped. In a transaction, it would not see the row.
@@ -265,14 +297,26 @@ def _can_renew() -> bool:
     return not (is_sqlite or conf.is_under_test() or database.is_in_transaction())
 
 
-def _beat(lease: QuerySet[Script], seconds: float, interval: float, stop: threading.Event) -> None:
-    ledger = connections[lease.db]
-    try:
-        while not stop.wait(interval):
-            try:
-                if not lease.update(lease_expires=DatabaseEpoch() + seconds):
-                    return  # another process holds the script
-            except (DatabaseError, InterfaceError):
-                ledger.close()  # the next beat opens a new connection
-    finally:
-        ledger.close()
+def renew(run: OpenRun) -> bool:
+    """Renew the lease of an attempt; False if it does not hold the script any more."""
+    seconds = conf.tracker_settings().lease_seconds
+    keys = (run.script_pk, run.pk, run.pk, run.token, "running")
+    return statements.update(_RENEW, seconds, *keys, place=run.place) > 0
+
+
+def may_keep_output(run: OpenRun, *, is_atomic: bool) -> bool:
+    """Whether the output may be stored while a script runs.
+
+    A transaction with a snapshot of its beginning (REPEATABLE READ, SERIALIZABLE) could not end the run: it cannot
+    change a row that another transaction has changed since.
+    """
+    if not is_atomic:
+        return True
+    level = getattr(database.connection(), "isolation_level", None)
+    is_read_committed = getattr(level, "name", level) in {"READ_COMMITTED", "read committed"}
+    return is_read_committed and run.place.isolation in {"", "read committed"}
+
+
+def keep_output(run: OpenRun, output: str) -> None:
+    """Store what a running attempt has printed so far: a killed process keeps its last words."""
+    writing.in_its_characters(lambda escape: _update(run, "running", output=escape(output)), output)

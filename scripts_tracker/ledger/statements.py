@@ -5,21 +5,25 @@ The ORM would take longer to build these statements and to turn their rows into 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db import connections
+from django.db import connections, transaction
 from django.utils.dateparse import parse_datetime
 
 from scripts_tracker.core import watches
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Fingerprint, Lease, RunRecord, ScriptId
 from scripts_tracker.ledger import processes
 from scripts_tracker.ledger.database import alias, epoch_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import tzinfo
+
+    from django.db.backends.base.base import BaseDatabaseWrapper
 
 _QUOTED = re.compile(r'"(\w+)"')
 # What ``backslashreplace`` makes of a character that the database lacks.
@@ -38,15 +42,40 @@ def columns(table: str, *names: str) -> str:
     return ", ".join(f'{table}{version[:1]}."{name}"' for version, _, name in parts)
 
 
-# Each script with its last run.
-SCRIPTS: Final = """FROM "scripts_tracker_script" s
-LEFT JOIN "scripts_tracker_scriptrun" l ON l."id" = s."last_run_id"
+LAST_RUN: Final = """LEFT JOIN "scripts_tracker_scriptrun" l ON l."id" = s."last_run_id"
 LEFT JOIN "scripts_tracker_scriptversion" lv ON lv."id" = l."version_id"
 """
+# Each script with its last run.
+SCRIPTS: Final = f'FROM "scripts_tracker_script" s\n{LAST_RUN}'
 LEASE: Final = (
     """CASE WHEN s."lease_renewed" > 0 THEN {now} - s."lease_renewed" END, s."lease_expires" - {now}"""
 )
 """What ``lease_of`` takes: the seconds since the last sign of life, and until the lease runs out."""
+
+
+# Schema of the tables, role, isolation level of transactions, as the columns of a SELECT.
+_PLACES: Final = {
+    "postgresql": """(SELECT n.nspname FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = pg_catalog.to_regclass('scripts_tracker_script')),
+CASE WHEN current_user = session_user THEN '' ELSE current_user END, current_setting('transaction_isolation')""",
+    "mysql": "DATABASE(), '', ''",
+    "sqlite": "'main', '', ''",
+}
+
+
+class Place(NamedTuple):
+    """Where the rows of a run are, whatever its script does to the connection.
+
+    Attributes:
+        schema: the schema of the tables, on MySQL and MariaDB the database; empty where it is not known.
+        role: the role that ``SET ROLE`` had chosen when the run began; empty for that of the login.
+        isolation: the isolation level of a transaction; empty where it is not known.
+    """
+
+    schema: str = ""
+    role: str = ""
+    isolation: str = ""
 
 
 def identity_of(script_id: ScriptId) -> str:
@@ -64,19 +93,69 @@ def script_id_of(app_label: str, name: str) -> ScriptId:
     return ScriptId(app_label, name)
 
 
-def select(statement: str, *params: str | int) -> list[tuple[Any, ...]]:
+def select(statement: str, *params: Any, place: Place | None = None) -> list[tuple[Any, ...]]:
     """Run a SELECT on the ledger; its rows are as the driver gives them, so read dates with ``moment``.
 
     Args:
-        statement: names in double quotes are quoted as the database needs it; ``{now}`` is its clock.
+        statement: names in double quotes are quoted as the database needs it; ``{now}`` is its clock, ``{place}`` the
+            columns of ``Place``.
         params: the values of ``%s``.
+        place: where the tables are; None for where the connection looks by itself.
     """
     connection = connections[alias()]
-    quote = connection.ops.quote_name
-    sql = _QUOTED.sub(lambda name: quote(name[1]), statement.replace("{now}", epoch_sql(connection)))
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
+    with _in_role(connection, place), connection.cursor() as cursor:
+        cursor.execute(_sql(statement, connection, place), params)
         return list(cursor.fetchall())
+
+
+def update(statement: str, *params: Any, place: Place) -> int:
+    """Run an UPDATE, and commit it outside of a transaction of the caller, even if the driver's autocommit is off.
+
+    Args:
+        statement: as that of ``select``.
+        params: the values of ``%s``.
+        place: where the tables are.
+
+    Returns:
+        The number of rows that it found.
+    """
+    connection = connections[alias()]
+    with _in_role(connection, place), connection.cursor() as cursor:
+        cursor.execute(_sql(statement, connection, place), params)
+        rows: int = cursor.rowcount
+    if not connection.in_atomic_block and connection.autocommit:
+        connection.commit()
+    return rows
+
+
+def _sql(statement: str, connection: BaseDatabaseWrapper, place: Place | None) -> str:
+    quote = connection.ops.quote_name
+    prefix = f"{_quoted(connection, place.schema)}." if place and place.schema else ""
+    statement = statement.replace("{now}", epoch_sql(connection))
+    statement = statement.replace("{place}", _PLACES.get(connection.vendor, "'', '', ''"))
+
+    def name(match: re.Match[str]) -> str:
+        return f"{prefix if match[1].startswith('scripts_tracker_') else ''}{quote(match[1])}"
+
+    return _QUOTED.sub(name, statement)
+
+
+def _quoted(connection: BaseDatabaseWrapper, name: str) -> str:
+    """A name of the user's in a statement with parameters; Django's quote_name trusts what is in it."""
+    mark = connection.ops.quote_name("x")[0]
+    return f"{mark}{name.replace(mark, mark * 2).replace('%', '%%')}{mark}"
+
+
+@contextlib.contextmanager
+def _in_role(connection: BaseDatabaseWrapper, place: Place | None) -> Iterator[None]:
+    """Run one statement in the role of the place; a transaction of the caller has a role of its own."""
+    if not place or not place.role or connection.in_atomic_block or not connection.get_autocommit():
+        yield
+        return
+    with transaction.atomic(using=connection.alias):
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL ROLE {_quoted(connection, place.role)}".replace("%%", "%"))
+        yield
 
 
 def lease_of(run: RunRecord | None, ago: float | None, left: float) -> Lease | None:

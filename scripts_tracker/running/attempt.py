@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import logging
 from contextvars import ContextVar
@@ -14,14 +15,13 @@ from django.db import DEFAULT_DB_ALIAS, Error
 from scripts_tracker import conf
 from scripts_tracker.core.redaction import masked_tail
 from scripts_tracker.core.values import ScriptOptions
-from scripts_tracker.exceptions import LedgerMissing
-from scripts_tracker.ledger import database
-from scripts_tracker.ledger.leases import heartbeat
+from scripts_tracker.exceptions import LedgerMissing, Unrenewable
+from scripts_tracker.ledger import database, leases
 from scripts_tracker.project.scan import identify
 from scripts_tracker.running.calls import HandleCall, planned_run_of
 from scripts_tracker.running.outcome import Attempt
 from scripts_tracker.running.output import captured
-from scripts_tracker.running.start import record_start, warn_if_unseen
+from scripts_tracker.running.start import record_start, warn, warn_if_unseen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -123,9 +123,40 @@ def _start(
 def _perform(
     call: HandleCall, script_id: ScriptId, start: Start, options: ScriptOptions, planned: PlannedRun | None
 ) -> Any:
-    lease = contextlib.nullcontext() if start.is_dry_run else heartbeat(start.run)
-    with _set(_around, _around.get() | {start.run.pk}), _captured(call.command) as output, lease:
-        return Attempt(call, script_id, start, options.atomic, planned, output).perform()
+    with (
+        _set(_around, _around.get() | {start.run.pk}),
+        _captured(call.command) as output,
+        contextlib.ExitStack() as stack,
+    ):
+        attempt = Attempt(call, script_id, start, options.atomic, planned, output)
+        if not start.is_dry_run and leases.needs_heartbeat():
+            _start_heartbeat(attempt, stack)
+        return attempt.perform()
+
+
+def _start_heartbeat(attempt: Attempt, stack: contextlib.ExitStack) -> None:
+    """Renew the lease until the stack is left; without a first heartbeat the run is refused, and has failed."""
+    from scripts_tracker.ledger.heartbeat import heartbeat  # not on SQLite
+
+    run, name = attempt.start.run, str(attempt.script_id)
+    output = attempt.output if leases.may_keep_output(run, is_atomic=attempt.is_atomic) else None
+    try:
+        stack.enter_context(heartbeat(run, name, functools.partial(_warn, attempt.call), output))
+    except Unrenewable as error:
+        refused = CommandError(f"{name} was not run: its lease cannot be renewed: {error}")
+        attempt.fail(refused)
+        raise refused from error
+    except BaseException as error:  # Ctrl-C
+        attempt.fail(error)
+        raise
+
+
+def _warn(call: HandleCall, level: int, text: str) -> None:
+    """Warn in the log and on the command's stderr, which is where Python logs to if the project configures nothing."""
+    if logger.hasHandlers():
+        logger.log(level, text)
+    with contextlib.suppress(Exception):  # a closed stream must not end the heartbeat
+        warn(call, text)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
@@ -13,8 +13,8 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 from scripts_tracker import conf, signals
 from scripts_tracker.core.redaction import TEXT_LIMIT, masked_head, masked_tail
 from scripts_tracker.core.tuples import NamedTuple
-from scripts_tracker.exceptions import Overtaken
-from scripts_tracker.ledger import database, leases, processes
+from scripts_tracker.exceptions import LedgerMissing, Overtaken
+from scripts_tracker.ledger import database, leases, processes, sessions
 from scripts_tracker.running.calls import AFTER_SUCCESS
 
 if TYPE_CHECKING:
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from django.dispatch import Signal
 
     from scripts_tracker.core.values import ScriptId
-    from scripts_tracker.ledger.leases import OpenRun
     from scripts_tracker.running.calls import HandleCall, PlannedRun
     from scripts_tracker.running.start import Start
+
+R = TypeVar("R")
 
 logger = logging.getLogger("scripts_tracker")
 
@@ -37,21 +38,18 @@ class Unrecorded(CommandError):
     """The script has succeeded, and the ledger could not record it."""
 
 
-def _taken_over(script_id: ScriptId, run: OpenRun) -> CommandError:
-    """The error of a script that has finished after it lost its lease: to another process, or by a person's decision."""
-    from scripts_tracker.core.text import escaped  # seldom needed
+class _Unwritten(Exception):
+    """The success could not be written into the script's transaction, which is rolled back; its cause says why."""
 
+
+def _unfinished(script_id: ScriptId, why: str, what_follows: str, hint: str = "") -> CommandError:
+    """The error of a script that has returned from ``handle()``, and does not count as succeeded."""
     # No class of its own: Django prints the name of the class before the message.
-    reason = leases.why_lost(run) or ""
-    if reason.startswith(leases.RELEASED):
-        return CommandError(
-            f"{script_id} finished, but its run was {escaped(' '.join(reason.split()))}; the success was not recorded."
-            f" If its work is done: manage.py check_scripts --mark-applied {script_id}"
-        )
-    return CommandError(
-        f"{script_id} finished, but its lease had expired and another process took over;"
-        " the success was not recorded."
-    )
+    return CommandError(f"{script_id} finished, but {why}; {what_follows}.{hint}")
+
+
+_NOT_RECORDED: Final = "the success was not recorded"
+_ROLLED_BACK: Final = "its work was rolled back"
 
 
 class Attempt(NamedTuple):
@@ -124,10 +122,16 @@ class Attempt(NamedTuple):
             with _one_transaction() if self.is_atomic else contextlib.nullcontext():
                 result, pending = self._called()
                 has_returned = True
+                self._check_transactions()
                 pending = self._recorded() or pending
-        except (Error, Overtaken) as error:  # outside of the transaction, which may not see who took it over
+        except (Error, Overtaken, _Unwritten) as raised:
+            error = raised.__cause__ if isinstance(raised, _Unwritten) else raised
+            # Asked outside of the transaction, which may not see what became of the run.
             if has_returned and (isinstance(error, Overtaken) or self._was_taken_over(error)):
-                raise _taken_over(self.script_id, self.start.run) from error
+                raise self._not_recorded() from error
+            if error is not raised:
+                why = f"its success could not be recorded: {_reason(error)}"
+                raise _unfinished(self.script_id, why, _ROLLED_BACK) from error
             raise
         return result, pending
 
@@ -140,16 +144,32 @@ class Attempt(NamedTuple):
                 raise
             return None, error
 
-    def _was_taken_over(self, error: Error) -> bool:
+    def _check_transactions(self) -> None:
+        """Raise CommandError if the script has left a transaction open: what is in it is not committed."""
+        levels, aliases = self.start.levels, _aliases() if self.is_atomic else ()
+        if levels is None:
+            return  # in a test, which ends what is open
+        if aliases and not self.start.inside and (how := sessions.lost_block(*aliases)):
+            raise _unfinished(self.script_id, f"undid the transaction of atomic=True ({how})", _ROLLED_BACK)
+        if left := sessions.left_open(sessions.inside(levels, *aliases)):
+            where = " and ".join(f"{alias!r} ({how})" for alias, how in left.items())
+            why = f"left a transaction open in database {where}"
+            hint = ' Commit it, or use "with transaction.atomic():".'
+            raise _unfinished(self.script_id, why, "what was not committed is rolled back", hint)
+
+    def _was_taken_over(self, error: BaseException | None) -> bool:
         """A transaction with a snapshot of its beginning (REPEATABLE READ) raises an error instead of finding no row."""
+        if self.start.inside or not isinstance(error, Error) or not database.is_contention(error):
+            return False
         with contextlib.suppress(Error):
-            return not self.start.inside and database.is_contention(error) and leases.is_lost(self.start.run)
+            return leases.is_lost(self.start.run)
         return False
 
     def _recorded(self) -> KeyboardInterrupt | None:
         """Record the success; gives the interrupt that came while it waited for the database."""
         try:
-            self._close_open_transaction()
+            if not self.is_atomic and self.start.levels is not None:
+                sessions.put_back(self.start.levels, {})  # autocommit
             if not self._record_patiently():
                 raise Overtaken
         except KeyboardInterrupt as interrupt:
@@ -168,9 +188,24 @@ class Attempt(NamedTuple):
         except Exception as error:
             if conf.is_under_test():
                 return True  # where no record can be made any more, an untracked script would not notice
-            if not isinstance(error, Error) or self.start.inside or database.connection().in_atomic_block:
+            if not isinstance(error, Error | LedgerMissing) or self.start.inside:
                 raise
-            raise self._unrecorded(error) from error
+            if database.connection().in_atomic_block:
+                raise _Unwritten from error
+            raise self._unrecorded(_reason(error)) from error
+
+    def _not_recorded(self) -> CommandError:
+        """The error of a success that the ledger does not take: the run has ended otherwise, or is not there."""
+        try:
+            why, is_there = leases.why_unrecorded(self.start.run)
+        except (Error, LedgerMissing) as error:
+            why, is_there = _reason(error), False
+        if is_there:
+            hint = f" If its work is done: {self._how_to_mark}" if leases.RELEASED in why else ""
+            return _unfinished(self.script_id, why, _NOT_RECORDED, hint)
+        if self.is_atomic or self.start.inside:
+            return _unfinished(self.script_id, why, _ROLLED_BACK if self.is_atomic else _NOT_RECORDED)
+        return self._unrecorded(why)
 
     def _record_in_a_hurry(self, interrupt: KeyboardInterrupt) -> bool:
         """Record finished work without waiting: one more try, on a new connection."""
@@ -179,66 +214,82 @@ class Attempt(NamedTuple):
             with database.uncounted():
                 return self._record()
         except BaseException as error:  # noqa: BLE001 - a second Ctrl-C too: finished work has not failed
-            raise self._unrecorded(error) from interrupt
+            raise self._unrecorded(_reason(error)) from interrupt
 
-    def _unrecorded(self, error: BaseException) -> Unrecorded:
-        reason = database.error_summary(error) if isinstance(error, Error) else _summary(error)
+    def _unrecorded(self, reason: str) -> Unrecorded:
         return Unrecorded(
             f"{self.script_id} succeeded, but the result could not be recorded: {reason}."
-            f" To mark it as applied: manage.py check_scripts --mark-applied {self.script_id}"
+            f" To mark it as applied: {self._how_to_mark}"
         )
 
-    def _retry(self, record: Callable[[], bool]) -> bool:
-        """Record on a new connection if the database was away for a while: the work is done."""
+    @property
+    def _how_to_mark(self) -> str:
+        return f"manage.py check_scripts --mark-applied {self.script_id}"
+
+    def _retry(self, record: Callable[[], R]) -> R:
+        """Record on a new connection if the database was away for a while, or the script's does not find the run.
+
+        Args:
+            record: returns something false if the ledger does not take the outcome.
+
+        Raises:
+            LedgerMissing: the tables are gone.
+        """
         seconds = 0 if self.start.inside else conf.tracker_settings().lease_seconds
+        is_fresh = False
 
         def warn(trouble: str) -> None:
             text = "%s finished; cannot record the outcome yet, retrying for up to %g s: %s"
             logger.warning(text, self.script_id, seconds, trouble)
 
+        def try_once() -> R:
+            nonlocal is_fresh
+            is_first, is_fresh = not is_fresh, True
+            if not is_first:
+                return database.needs_tables(record)()
+            recorded = record()
+            if not recorded and not self.start.inside and not database.is_in_transaction():
+                database.discard(database.connection())
+                recorded = database.needs_tables(record)()
+            return recorded
+
         with database.uncounted():
-            return database.retry(record, seconds, warn)
-
-    def _close_open_transaction(self) -> None:
-        """A script that switched autocommit off would take the record with it.
-
-        What it did not commit is rolled back, as Django does at the end of an untracked command.
-        """
-        connection = database.connection()
-        if self.start.inside or connection.in_atomic_block or connection.get_autocommit():
-            return
-        try:
-            connection.rollback()
-            connection.set_autocommit(True)
-        except Error:
-            database.discard(connection)
+            return database.retry(try_once, seconds, warn)
 
     def _record_failure(self, error: BaseException, *, is_hurried: bool = False) -> bool:
         """Record it; gives whether the ledger has a success instead."""
-        connection, inside, run = database.connection(), self.start.inside, self.start.run
-        if inside and connection.needs_rollback:
+        inside, run = self.start.inside, self.start.run
+        if (levels := self.start.levels) is not None:  # what the script left open must not be kept
+            sessions.put_back(levels, sessions.left_open(levels))
+        if inside and database.connection().needs_rollback:
             return False  # the caller's transaction takes the running row with it
-        is_connected = connection.connection is not None
-        if not inside and (connection.in_atomic_block or (is_connected and not connection.get_autocommit())):
-            database.discard(connection)  # what the script left open must not be kept
         trace, summary = _masked(error)
 
-        def record() -> bool:
+        def record() -> str:
             texts = {"output": self.output(), "traceback": trace}
             if leases.end(run, "failed", applies=False, reason=summary, **texts):
-                return False
-            return leases.add(run, reason=f"{AFTER_SUCCESS}: {summary}", **texts)
+                return "failed"
+            return "succeeded" if leases.add(run, reason=f"{AFTER_SUCCESS}: {summary}", **texts) else ""
 
         try:
-            has_succeeded = record() if is_hurried else self._retry(record)
-        except Exception:  # noqa: BLE001 - the script's own error follows
+            recorded = record() if is_hurried else self._retry(record)
+        except Exception as trouble:  # noqa: BLE001 - the script's own error follows
             # PostgreSQL takes nothing more in a transaction that met an error, and the caller's takes the row with it.
             level = logging.DEBUG if inside else logging.ERROR
-            logger.log(level, "the failure of %s could not be recorded: %s", self.script_id, summary)
+            text = "the failure of %s could not be recorded (%s): %s"
+            logger.log(level, text, self.script_id, _reason(trouble), summary)
             return False
-        if has_succeeded:
+        if recorded == "succeeded":
             logger.error("%s %s: %s", self.script_id, AFTER_SUCCESS, summary)
-        return has_succeeded
+        elif not recorded and not inside:
+            text = "the failure of %s was not recorded, as another process or a person ended its run: %s"
+            logger.warning(text, self.script_id, summary)
+        return recorded == "succeeded"
+
+
+def _aliases() -> tuple[str, ...]:
+    """The databases that ``atomic=True`` has a transaction on."""
+    return tuple(dict.fromkeys((database.alias(), DEFAULT_DB_ALIAS)))
 
 
 def _is_good_exit(error: SystemExit | RuntimeError) -> bool:
@@ -283,6 +334,13 @@ def _masked(error: BaseException) -> tuple[str, str]:
     secrets = conf.tracker_settings().secret_pattern
     summary = masked_head(_summary(error), 500, secrets).strip()
     return masked_tail(error_traceback(error), TEXT_LIMIT, secrets), summary
+
+
+def _reason(error: BaseException | None) -> str:
+    """Why something could not be recorded, in a line."""
+    if isinstance(error, Error):
+        return database.error_summary(error)
+    return "" if error is None else _summary(error) if not isinstance(error, LedgerMissing) else str(error)
 
 
 def _summary(error: BaseException) -> str:

@@ -14,12 +14,15 @@ from scripts_tracker import conf, signals
 from scripts_tracker.core import redaction
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import Overtaken
-from scripts_tracker.ledger import database, leases
+from scripts_tracker.ledger import database, leases, sessions
 from scripts_tracker.project import scan, versions
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from scripts_tracker.core.values import ScriptId, ScriptOptions
     from scripts_tracker.ledger.leases import Entry, OpenRun
+    from scripts_tracker.ledger.sessions import Level
     from scripts_tracker.ledger.writing import RunFacts, VersionFacts
     from scripts_tracker.project.scan import Identity
     from scripts_tracker.running.calls import HandleCall, PlannedRun
@@ -55,11 +58,13 @@ class Start(NamedTuple):
         run: the running row.
         reason: why a success does not count as applied; empty where it does.
         inside: whether the rows belong to a transaction of the caller, or the connection to his test.
+        levels: what was open on the connections of this thread; None in a test, which ends what is open.
     """
 
     run: OpenRun
     reason: str
     inside: bool
+    levels: Mapping[str, Level] | None
 
     @property
     def is_dry_run(self) -> bool:
@@ -99,7 +104,7 @@ def record_start(
     if (lost := run.lost) is not None:
         where = {"host": lost.host, "pid": lost.pid, "started_at": lost.started_at}
         signals.script_lost.send_robust(type(call.command), script=identity.id, run=lost.pk, **where)
-    return Start(run, reason, inside)
+    return Start(run, reason, inside, None if conf.is_under_test() else sessions.levels())
 
 
 def _patience() -> float:
@@ -152,10 +157,10 @@ def _why_not_applied(call: HandleCall, identity: Identity) -> str:
     try:
         is_changed = git.has_uncommitted_changes(identity.file)
     except GitUnavailable as error:
-        _warn(call, f"{identity.path}: cannot check for uncommitted changes ({error}).")
+        warn(call, f"{identity.path}: cannot check for uncommitted changes ({error}).")
         return ""
     if is_changed:
-        _warn(call, f"{identity.path} has uncommitted changes: this run will not mark {identity.id} applied.")
+        warn(call, f"{identity.path} has uncommitted changes: this run will not mark {identity.id} applied.")
     return "uncommitted changes" if is_changed else ""
 
 
@@ -170,10 +175,10 @@ def warn_if_unseen(call: HandleCall, identity: Identity) -> None:
         text = f"{identity.id} ran, but check_scripts does not see it: {reason}. No other environment learns of it."
         if logger.hasHandlers():
             logger.warning(text)
-        _warn(call, text)
+        warn(call, text)
 
 
-def _warn(call: HandleCall, text: str) -> None:
+def warn(call: HandleCall, text: str) -> None:
     """Warn on the command's stderr; in the log where the object has none."""
     stderr = getattr(call.command, "stderr", None)
     if stderr is None:

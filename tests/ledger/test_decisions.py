@@ -13,6 +13,7 @@ from scripts_tracker.ledger import leases, marking, queries
 from scripts_tracker.ledger.database import DatabaseEpoch
 from scripts_tracker.ledger.leases import OpenRun
 from scripts_tracker.ledger.marking import Mark
+from scripts_tracker.ledger.statements import Place
 from scripts_tracker.ledger.writing import RunFacts, VersionFacts
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 from tests.builders import script_id
@@ -81,8 +82,8 @@ def renewed() -> None:
 
 def ended_late() -> None:
     script = Script.objects.get(name="fix")
-    assert script.last_run_id is not None
-    end(OpenRun(script.last_run_id, script.pk))
+    assert script.last_run is not None
+    end(OpenRun(script.last_run.pk, script.pk, script.last_run.token, Place()))
 
 
 def unmarked() -> None:

@@ -74,7 +74,7 @@ def test_the_end_of_a_released_run_keeps_the_reason_and_adds_its_last_words(
     row = ScriptRun.objects.get(pk=run.pk)
     assert (row.outcome, row.applies, row.reason) == ("lost", False, RELEASED)
     assert (row.output, row.traceback) == ("late", "trace")
-    assert leases.why_lost(run) == RELEASED
+    assert leases.why_unrecorded(run) == (f"its run was {RELEASED}", True)
 
 
 def test_a_release_needs_a_reason(jobs: Jobs, run: OpenRun) -> None:

@@ -16,12 +16,16 @@ from tests.warm.client import Process, Warm
 # What the scripts do: leave a row, or wait for the test.
 DOING = """\
 import os, pathlib, time
-from django.db import connection
+from django.db import connection, connections
 
 HERE = pathlib.Path(__file__).parent
 
 def effect(name):
     with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO effect (name) VALUES (%s)", [name])
+
+def effect_in(alias, name):
+    with connections[alias].cursor() as cursor:
         cursor.execute("INSERT INTO effect (name) VALUES (%s)", [name])
 
 def hold(name):

@@ -1,0 +1,148 @@
+"""What a script leaves open on the connections of its thread, and how they get clean again.
+
+A connection may have a transaction that Django knows (``atomic()``, ``set_autocommit(False)``) or one that only the
+driver or the server knows (``BEGIN``). What is open when a script ends is not committed, and would be lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from django.db import DatabaseError, InterfaceError, connections
+
+from scripts_tracker.core.tuples import NamedTuple
+from scripts_tracker.ledger import database
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+# PostgreSQL's driver: no transaction, one statement at work, no connection.
+_STATUS = {0: "", 1: "a statement is not finished", 4: ""}
+# MySQL and MariaDB: the characteristics of a transaction cannot be set inside it; rows of a cursor are unread.
+_INSIDE, _OUT_OF_SYNC = 1568, 2014
+
+
+class Level(NamedTuple):
+    """What was open on a connection before a script.
+
+    Attributes:
+        blocks: how many blocks of ``transaction.atomic()``.
+        autocommit: whether each statement was committed by itself.
+        is_begun: whether a transaction was open that Django does not know.
+    """
+
+    blocks: int
+    autocommit: bool
+    is_begun: bool = False
+
+    @property
+    def is_callers(self) -> bool:
+        """Whether the caller has a transaction open here, and ends it himself."""
+        return bool(self.blocks) or not self.autocommit or self.is_begun
+
+
+def levels() -> Mapping[str, Level]:
+    """What is open on each connection of this thread, by alias."""
+    return {one.alias: _level(one) for one in connections.all(initialized_only=True)}
+
+
+def inside(levels: Mapping[str, Level], *aliases: str) -> Mapping[str, Level]:
+    """The same after a block of ``transaction.atomic()`` was entered on these."""
+    deeper = {alias: levels.get(alias) or _fresh(connections[alias]) for alias in aliases}
+    return {**levels, **{alias: level._replace(blocks=level.blocks + 1) for alias, level in deeper.items()}}
+
+
+def _level(connection: BaseDatabaseWrapper) -> Level:
+    if connection.connection is None:
+        return _fresh(connection)
+    level = Level(len(connection.atomic_blocks), connection.autocommit)
+    # What began an attempt has just committed on the connection of the ledger.
+    asks = not level.is_callers and connection.alias != database.alias()
+    return level._replace(is_begun=asks and bool(_open_on_server(connection)))
+
+
+def _fresh(connection: BaseDatabaseWrapper) -> Level:
+    return Level(0, connection.settings_dict["AUTOCOMMIT"])
+
+
+def left_open(levels: Mapping[str, Level]) -> Mapping[str, str]:
+    """How what is open now and was not before was opened, by the alias of the connection."""
+    found = {
+        one.alias: _left_open(one, levels.get(one.alias) or _fresh(one))
+        for one in connections.all(initialized_only=True)
+    }
+    return {alias: how for alias, how in found.items() if how}
+
+
+def _left_open(connection: BaseDatabaseWrapper, level: Level) -> str:
+    if len(connection.atomic_blocks) > level.blocks:
+        return "transaction.atomic() was entered and not left"
+    if level.is_callers or connection.connection is None:
+        return ""
+    how = _open_on_server(connection)
+    return "set_autocommit(False)" if how and not connection.autocommit else how
+
+
+def lost_block(*aliases: str) -> str:
+    """How a script has undone the ``atomic()`` around it on one of these; empty if it has not."""
+    for connection in map(connections.__getitem__, aliases):
+        if connection.closed_in_transaction:
+            return f"the connection {connection.alias!r} was closed inside it"
+        if connection.needs_rollback:
+            return f"a rollback was requested on {connection.alias!r}"
+    return ""
+
+
+def put_back(levels: Mapping[str, Level], left: Mapping[str, str]) -> None:
+    """Roll back what was not open before, and drop the connections that it was open on.
+
+    Args:
+        levels: what was open before.
+        left: what ``left_open`` returned.
+    """
+    for connection in connections.all(initialized_only=True):
+        level = levels.get(connection.alias) or _fresh(connection)
+        for block in reversed(connection.atomic_blocks[level.blocks :]):
+            with contextlib.suppress(Exception):  # the connection may be gone
+                block.__exit__(DatabaseError, DatabaseError(), None)
+        if not level.is_callers and (connection.alias in left or not _commits_by_itself(connection)):
+            database.discard(connection)
+
+
+def _commits_by_itself(connection: BaseDatabaseWrapper) -> bool:
+    """Whether autocommit is on, for Django and for the driver, which a script can set past Django."""
+    driver: Any = connection.connection
+    if driver is None or not connection.autocommit:
+        return driver is None
+    with contextlib.suppress(Exception):  # a closed connection
+        if connection.vendor == "sqlite":
+            return driver.isolation_level is None
+        if connection.vendor == "mysql":
+            return bool(getattr(driver, "get_autocommit", lambda: True)())
+        return getattr(driver, "autocommit", True) is not False
+    return False
+
+
+def _open_on_server(connection: BaseDatabaseWrapper) -> str:
+    """How a transaction is open that Django may not know; empty if none is."""
+    driver: Any = connection.connection
+    if connection.vendor == "sqlite":
+        with contextlib.suppress(Exception):  # a closed connection
+            return "BEGIN" if driver.in_transaction else ""
+    if connection.vendor == "postgresql":
+        return _STATUS.get(driver.info.transaction_status, "BEGIN")
+    return _open_on_mysql(connection) if connection.vendor == "mysql" else ""
+
+
+def _open_on_mysql(connection: BaseDatabaseWrapper) -> str:
+    """Only the server knows; MariaDB alone has a variable for it."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION READ WRITE")
+    except (DatabaseError, InterfaceError) as error:
+        code = error.args[0] if error.args else 0
+        return {_INSIDE: "BEGIN", _OUT_OF_SYNC: "a cursor with unread rows"}.get(code, "")
+    return ""
