@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
     from types import FrameType
+    from typing import NoReturn
 
 # proc(5): a stopped process does not come back by itself, a zombie or a dead one not at all.
 _IDLE_STATES = frozenset("TtZXx")
@@ -126,7 +127,7 @@ def _exit_code(error: BaseException) -> int:
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: like Ctrl-C, it is not caught by a script's ``except Exception``."""
+    """SIGTERM or SIGHUP, by its name: like Ctrl-C, it is not caught by a script's ``except Exception``."""
 
 
 def interrupt_in(error: BaseException | None) -> KeyboardInterrupt | None:
@@ -139,26 +140,80 @@ def interrupt_in(error: BaseException | None) -> KeyboardInterrupt | None:
 
 def exit_code(interrupt: KeyboardInterrupt) -> int:
     """The exit code that a shell expects of a program ended by this signal."""
-    return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
+    return 128 + signal.Signals[str(interrupt) if isinstance(interrupt, Terminated) else "SIGINT"]
+
+
+# The signals that have arrived since the block of ``signals_raise`` began, also if a script has swallowed them.
+_arrived: list[signal.Signals] = []
+# Not empty while signals raise nothing.
+_holds: list[None] = []
+
+
+def arrived() -> Terminated | None:
+    """The signal that should end the process, if one has arrived."""
+    return Terminated(_arrived[0].name) if _arrived else None
 
 
 @contextlib.contextmanager
-def sigterm_raises() -> Iterator[None]:
-    """Turn SIGTERM into ``Terminated`` while the block runs; not in a thread, nor if the project handles SIGTERM."""
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    process = os.getpid()
-
-    def terminate(number: int, _frame: FrameType | None) -> None:
-        if os.getpid() == process:
-            raise Terminated("SIGTERM")
-        signal.signal(number, signal.SIG_DFL)  # a child that a script forked ends as it always did
-        os.kill(os.getpid(), number)
-
-    signal.signal(signal.SIGTERM, terminate)
+def signals_held() -> Iterator[None]:
+    """Let no further SIGTERM or SIGHUP interrupt the block; ``arrived`` has them."""
+    _holds.append(None)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _holds.pop()
+
+
+@contextlib.contextmanager
+def signals_raise(*, ends_process: bool = False) -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into ``Terminated`` while the block runs.
+
+    Not in a thread, and not a signal that the project handles or ignores, as under nohup.
+
+    Args:
+        ends_process: whether the process ends by the signal after the block, as it would have done without the block.
+    """
+    numbers = _unhandled()
+    if not numbers:
+        yield
+        return
+    process, is_over = os.getpid(), False
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if is_over or os.getpid() != process:  # the script has kept this handler, or has forked a child
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        _arrived.append(signal.Signals(number))
+        if not _holds:
+            raise Terminated(_arrived[-1].name)
+
+    for number in numbers:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        is_over = True
+        for number in numbers:
+            if signal.getsignal(number) is handle:
+                signal.signal(number, signal.SIG_DFL)
+        by, _arrived[:] = _arrived[:1], []
+        if by and ends_process:
+            _end_by(by[0])
+
+
+def _unhandled() -> list[int]:
+    """The signals that would end this process at once; none in a thread, which may not set handlers."""
+    if threading.current_thread() is not threading.main_thread():
+        return []
+    numbers = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP"))  # Windows has no SIGHUP
+    return [number for number in numbers if number and signal.getsignal(number) is signal.SIG_DFL]
+
+
+def _end_by(number: int) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    if os.name == "posix":
+        os.kill(os.getpid(), number)
+    raise SystemExit(128 + number)  # the first process of a container survives its own signal

@@ -5,7 +5,7 @@ Exit codes:
     1: something was tried and failed, or was refused; Django's own code for a ``CommandError``.
     2: nothing was tried (``NOT_STARTED``): wrong use, an unknown script, a ledger that cannot be used.
     1, 3, 4: ``check_scripts --check`` only: a state needs action (``EXIT_CODES`` in ``reporting.report``).
-    130, 143: Ctrl-C or SIGTERM ended the command (``exit_code`` in ``ledger.processes``).
+    129, 130, 143: SIGHUP, Ctrl-C or SIGTERM ended the command (``exit_code`` in ``ledger.processes``).
 """
 
 from __future__ import annotations

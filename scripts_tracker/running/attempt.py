@@ -16,7 +16,7 @@ from scripts_tracker import conf
 from scripts_tracker.core.redaction import masked_tail
 from scripts_tracker.core.values import ScriptOptions
 from scripts_tracker.exceptions import LedgerMissing, Unrenewable
-from scripts_tracker.ledger import database, leases
+from scripts_tracker.ledger import database, leases, processes
 from scripts_tracker.project.scan import identify
 from scripts_tracker.running.calls import HandleCall, planned_run_of
 from scripts_tracker.running.outcome import Attempt
@@ -123,7 +123,10 @@ def _start(
 def _perform(
     call: HandleCall, script_id: ScriptId, start: Start, options: ScriptOptions, planned: PlannedRun | None
 ) -> Any:
+    # A command that other code calls leaves the signals to that code.
+    is_by_hand = getattr(call.command, "_called_from_command_line", False)
     with (
+        processes.signals_raise(ends_process=True) if is_by_hand else contextlib.nullcontext(),
         _set(_around, _around.get() | {start.run.pk}),
         _captured(call.command) as output,
         contextlib.ExitStack() as stack,

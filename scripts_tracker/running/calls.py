@@ -65,7 +65,7 @@ def call_of(function: Callable[..., Any], args: tuple[Any, ...], options: Mappin
 
 
 class PlannedRun:
-    """One planned run of a command object; the attempt calls ``on_start`` and sets the last four.
+    """One planned run of a command object; the attempt calls ``on_start`` and sets the last five.
 
     Attributes:
         command: the object that will run; None until it is made.
@@ -77,6 +77,7 @@ class PlannedRun:
         kind: run or rehearsal.
         reason: why a success does not count as applied; empty where it does.
         is_recorded: whether its success is recorded; an error after that does not undo it.
+        failure: what the script has failed by.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class PlannedRun:
         self.kind = ""
         self.reason = ""
         self.is_recorded = False
+        self.failure: BaseException | None = None
 
 
 _planned: ContextVar[PlannedRun | None] = ContextVar("_planned", default=None)

@@ -31,7 +31,7 @@ R = TypeVar("R")
 logger = logging.getLogger("scripts_tracker")
 
 INTERRUPTED: Final = "interrupted"
-"""How the reason of an attempt begins that Ctrl-C or SIGTERM ended: another process may try again at once."""
+"""How the reason of an attempt begins that Ctrl-C or a signal ended: another process may try again at once."""
 
 
 class Unrecorded(CommandError):
@@ -92,16 +92,26 @@ class Attempt(NamedTuple):
 
         What is raised after the success is committed and recorded (by a hook of ``transaction.on_commit``, say) does
         not undo it: it is logged, and kept with the run.
+
+        Raises:
+            KeyboardInterrupt: it came while another failure was being recorded.
         """
+        late: KeyboardInterrupt | None = None
+        if self.planned is not None:
+            self.planned.failure = error
         try:
             has_succeeded = self._record_failure(error)
-        except KeyboardInterrupt:  # one more try, without waiting
-            has_succeeded = self._record_failure(error, is_hurried=True)
+        except KeyboardInterrupt as interrupt:  # one more try, without waiting
+            late = interrupt
+            with processes.signals_held():
+                has_succeeded = self._record_failure(error, is_hurried=True)
         if has_succeeded:
             self._announce_success(seconds)
         else:
             kind = self.start.kind
             self._send(signals.script_failed, seconds=seconds, error=error, kind=kind, applies=False)
+        if late is not None and processes.interrupt_in(error) is None:
+            raise late from error
 
     def _announce_success(self, seconds: float) -> None:
         if self.planned is not None:
@@ -211,7 +221,7 @@ class Attempt(NamedTuple):
         """Record finished work without waiting: one more try, on a new connection."""
         try:
             database.discard(database.connection())
-            with database.uncounted():
+            with database.uncounted(), processes.signals_held():
                 return self._record()
         except BaseException as error:  # noqa: BLE001 - a second Ctrl-C too: finished work has not failed
             raise self._unrecorded(_reason(error)) from interrupt
@@ -263,6 +273,8 @@ class Attempt(NamedTuple):
             sessions.put_back(levels, sessions.left_open(levels))
         if inside and database.connection().needs_rollback:
             return False  # the caller's transaction takes the running row with it
+        if is_hurried and not inside:
+            database.discard(database.connection())  # the interrupt may have cut an answer in two
         trace, summary = _masked(error)
 
         def record() -> str:

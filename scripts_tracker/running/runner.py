@@ -80,24 +80,25 @@ class Runner:
         self._holder: tuple[RunRecord | None, Lease | None] = (None, None)
 
     def carry_out(self) -> Summary:
-        """Run every step that can be run; Ctrl-C and SIGTERM end the run, and the summary has them."""
+        """Run every step that can be run; Ctrl-C and signals end the run, and the summary has them."""
         for status, reasons in self._plan.blocked:
             self._results[status.id] = Result(status, StepOutcome.BLOCKED, text="; ".join(reasons))
         interrupt: KeyboardInterrupt | None = None
         inside = database.is_in_transaction()
         for number, status in enumerate(self._plan.steps, start=1):
             self._number = number
+            self._began, self._planned = time.monotonic(), None
             obstacle = self._obstacle(status, is_interrupted=interrupt is not None)
             if obstacle is not None:
                 self._settle(obstacle)
                 continue
-            self._began, self._planned = time.monotonic(), None
-            if not inside:
-                close_old_connections()  # a broken connection or open transaction must not reach the next script
             try:
+                if not inside:
+                    close_old_connections()  # a broken connection or open transaction must not reach the next script
                 result = self._step(status)
                 self._settle(result)
-                interrupt = _interrupt_behind(result.error)
+                # The script itself may have swallowed a signal.
+                interrupt = _interrupt_behind(result.error) or processes.arrived()
             except KeyboardInterrupt as error:
                 interrupt = error
                 self._settle(self._interrupted(status, error))
@@ -121,6 +122,9 @@ class Runner:
             return Result(status, StepOutcome.SKIPPED, text=_INTERRUPTED)
         if self._planned.is_recorded:
             return self._succeeded(status, self._planned)
+        failure = self._planned.failure
+        if failure is not None and processes.interrupt_in(failure) is None:  # the interrupt came after it
+            return self._ended(status, StepOutcome.FAILED, _in_a_line(failure), failure)
         return self._ended(status, StepOutcome.FAILED, f"{INTERRUPTED}: {error_text(error) or 'Ctrl-C'}")
 
     def _settle(self, result: Result) -> None:

@@ -504,6 +504,11 @@ INTERRUPTS = {
         143,
         "interrupted: SIGTERM",
     ),
+    "SIGHUP": (
+        "import os, signal, time; os.kill(os.getpid(), signal.SIGHUP); time.sleep(9)",
+        129,
+        "interrupted: SIGHUP",
+    ),
 }
 
 
@@ -513,11 +518,12 @@ def test_an_interrupt_is_recorded_as_a_failure_and_ends_the_run(
 ) -> None:
     jobs.script("a", body)
     jobs.script("b")
-    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         result = jobs.run(continue_on_error=True)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert (result.code, jobs.outcomes()) == (code, ["a failed"])
     assert f"  jobs.a: {words}" in result.out
     assert result.out.endswith("Skipped (1): the run was interrupted\n  jobs.b\n")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts_tracker.core import names
 from scripts_tracker.ledger import database, pruning, queries
-from scripts_tracker.ledger.processes import exit_code, sigterm_raises
+from scripts_tracker.ledger.processes import exit_code, signals_raise
 from scripts_tracker.ledger.pruning import Policy
 from scripts_tracker.management.base import TrackerCommand, add_names, not_started
 from scripts_tracker.project.status import load_status
@@ -45,12 +45,12 @@ class Command(TrackerCommand):
         add("--dry-run", action="store_true", help="show what would be deleted; delete nothing")
 
     def perform(self, options: dict[str, Any]) -> int:
-        """Prune and report; after Ctrl-C or SIGTERM report what was deleted so far."""
+        """Prune and report; after Ctrl-C or a signal report what was deleted so far."""
         policy, chosen = _policy(options), _choose(options["names"])
         verbosity, dry_run = options["verbosity"], options["dry_run"]
         done: list[Pruned] = []
         try:
-            with sigterm_raises():
+            with signals_raise():
                 for pruned in pruning.prune(policy, chosen, dry_run=dry_run):
                     done.append(pruned)
                     if verbosity > 1 or (verbosity and (pruned.deleted or pruned.sources)):

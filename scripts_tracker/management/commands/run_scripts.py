@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 from scripts_tracker import conf
 from scripts_tracker.core import planning
 from scripts_tracker.core.events import RunOptions
-from scripts_tracker.ledger.processes import exit_code, sigterm_raises
+from scripts_tracker.ledger.processes import exit_code, signals_raise
 from scripts_tracker.management.base import TrackerCommand, add_names, not_started, put
 from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import progress, terminal
@@ -91,7 +91,7 @@ class Command(TrackerCommand):
             left = progress.not_planned(plan, choice, self.output)
             self._say_lines([*left, progress.heading(plan, self.output)])
         runner = Runner(plan, overview.by_id, self._options(options), self._reporter(is_quiet=is_quiet))
-        with sigterm_raises(), contextlib.nullcontext() if options["interactive"] else _no_input():
+        with signals_raise(), contextlib.nullcontext() if options["interactive"] else _no_input():
             summary = runner.carry_out()
         if summary.results and not is_quiet:
             self._say_lines(progress.summary(summary, self.output))
