@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
-from scripts_tracker.analysis.facts.scopes import read_scope, statements
+from scripts_tracker.analysis.facts.scopes import dotted_name, read_scope, statements
 from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.analysis.source.trees import descendants
 from scripts_tracker.lint.file import is_super
@@ -23,7 +23,9 @@ DJANGOS: Final = frozenset(
 """The options that Django gives to every command."""
 ADDS: Final = "add_argument"
 GROUPS: Final = frozenset({"add_argument_group", "add_mutually_exclusive_group"})
-_METHOD: Final = "add_arguments"
+SUBPARSERS: Final = "add_subparsers"
+METHOD: Final = "add_arguments"
+"""The method of a command that adds to its parser."""
 _HARMLESS: Final = frozenset({"description", "epilog", "formatter_class", "usage", "prog"})
 # What can bring options without add_arguments().
 _OTHER_WAYS: Final = ("create_parser", "execute", "run_from_argv", "__init__", "__getattribute__")
@@ -33,25 +35,43 @@ class Parser:
     """The parser that one ``add_arguments()`` is given.
 
     Args:
-        function: the method.
+        function: the method, or a function that it passes the parser to.
+        parameter: the number of the parameter that is the parser.
     """
 
-    def __init__(self, function: cst.FunctionDef) -> None:
+    def __init__(self, function: cst.FunctionDef, parameter: int = 1) -> None:
         self._body = function.body
         params = [*function.params.posonly_params, *function.params.params]
         names = read_scope(function.body.body).names
-        own = params[1].name.value if len(params) > 1 and not function.asynchronous else ""
+        is_there = len(params) > parameter and not function.asynchronous
+        own = params[parameter].name.value if is_there else ""
         self._names = {own} - {"", *names}
         self._is_known = bool(self._names)
         for name, bindings in names.items():
             if all(self._is_group(one) for one in bindings):
                 self._names.add(name)
+        # parser.add_argument under another name
+        self._adders = {name for name, bindings in names.items() if all(map(self._is_adder, bindings))}
 
     def sure_calls(self) -> Iterator[cst.Call]:
         """The calls of methods of the parser, and of its groups, that are made whatever happens."""
         for node, path in statements(self._body.body):
             if isinstance(node, cst.Expr | cst.Assign | cst.Return) and not path:
-                yield from (call for call in _chain(node.value) if self._receives(call))
+                yield from (call for call in _chain(node.value) if self._receives(call) or self._adds(call))
+            if isinstance(node, cst.Return | cst.Raise):
+                return
+
+    def handed_on(self) -> Iterator[tuple[cst.Call, int]]:
+        """The calls that pass the parser on, whatever happens, each with the number of the argument."""
+        for node, path in statements(self._body.body):
+            if isinstance(node, cst.Expr) and not path and isinstance(node.value, cst.Call):
+                for number, arg in enumerate(node.value.args):
+                    if (
+                        arg.keyword is None
+                        and isinstance(arg.value, cst.Name)
+                        and arg.value.value in self._names
+                    ):
+                        yield node.value, number
             if isinstance(node, cst.Return | cst.Raise):
                 return
 
@@ -75,7 +95,7 @@ class Parser:
         """The expressions below a node which stand for the parser, or a group of it, and do not escape."""
         if isinstance(node, cst.Call) and self._receives(node) and isinstance(node.func, cst.Attribute):
             yield node.func.value
-        elif isinstance(node, cst.Call) and method_of(node) == _METHOD and is_super(node.func):
+        elif isinstance(node, cst.Call) and method_of(node) == METHOD and is_super(node.func):
             # The base classes are looked at by themselves.
             yield from (arg.value for arg in node.args)
         elif (isinstance(node, cst.Attribute) and node.attr.value in _HARMLESS) or isinstance(node, cst.Expr):
@@ -88,6 +108,14 @@ class Parser:
     def _is_group(self, binding: Binding) -> bool:
         expression = binding.expression
         return isinstance(expression, cst.Call) and self._is_receiver(expression)
+
+    def _is_adder(self, binding: Binding) -> bool:
+        expression = binding.expression
+        is_method = isinstance(expression, cst.Attribute) and expression.attr.value == ADDS
+        return is_method and self._is_receiver(expression.value)  # type: ignore[union-attr]  # as is_method says
+
+    def _adds(self, call: cst.Call) -> bool:
+        return isinstance(call.func, cst.Name) and call.func.value in self._adders
 
     def _receives(self, call: cst.Call) -> bool:
         """Whether this calls a method of the parser, or of a group of it."""
@@ -102,18 +130,50 @@ class Parser:
         return isinstance(node, cst.Name) and node.value in self._names
 
 
+def all_calls(tree: Tree, function: cst.FunctionDef) -> Iterator[tuple[cst.FunctionDef, cst.Call]]:
+    """The sure calls of ``add_arguments()`` and of the functions of the file that it passes the parser to.
+
+    Args:
+        tree: the file.
+        function: the method.
+    """
+    pending, known = [(function, 1)], {id(function)}
+    while pending:
+        current, parameter = pending.pop()
+        parser = Parser(current, parameter)
+        yield from ((current, call) for call in parser.sure_calls())
+        for call, number in parser.handed_on():
+            for helper, offset in _helpers(tree, call):
+                if id(helper) not in known:
+                    known.add(id(helper))
+                    pending.append((helper, number + offset))
+
+
+def _helpers(tree: Tree, call: cst.Call) -> Iterator[tuple[cst.FunctionDef, int]]:
+    """The function that a call runs, and how many parameters come before those of the call."""
+    function = call.func
+    if isinstance(function, cst.Name):
+        bindings = tree.scope.names.get(function.value, ())
+        if len(bindings) == 1 and isinstance(bindings[0].node, cst.FunctionDef):
+            yield bindings[0].node, 0
+    elif dotted_name(function).startswith("self."):
+        first = next(tree.methods(method_of(call)), None)
+        if first is not None and not first.node.decorators:
+            yield first.node, 1
+
+
 def declared(tree: Tree, lineage: Lineage) -> frozenset[str] | None:
     """The names of all options and arguments of a command but Django's own; None where that is not certain."""
     is_clear = lineage.is_command and lineage.is_whole and "stealth_options" not in tree.text
     patched = {attribute.attr.value for attribute, _ in tree.scope.patches}
-    if not is_clear or not patched.isdisjoint({_METHOD, *_OTHER_WAYS}):
+    if not is_clear or not patched.isdisjoint({METHOD, *_OTHER_WAYS}):
         return None
     found: set[str] = set()
     for one in lineage.classes:
         if not one.is_plain or not one.scope.names.keys().isdisjoint(_OTHER_WAYS):
             return None
-        if _METHOD in one.scope.names:
-            method = one.sure(_METHOD)
+        if METHOD in one.scope.names:
+            method = one.sure(METHOD)
             dests = Parser(method).dests() if method and not method.decorators else None
             if dests is None:
                 return None

@@ -36,7 +36,7 @@ def descendants(
         root: where to start; always entered.
         enter: whether to continue below a node.
     """
-    return _walk(root, enter, _children)
+    return _walk(root, enter, children)
 
 
 def in_suites(
@@ -59,7 +59,8 @@ def _walk(
             stack.extend(below(node))
 
 
-def _children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """The parts of a node except layout."""
     for name in _fields(type(node)):
         value = getattr(node, name)
         kind = type(value)
@@ -201,10 +202,12 @@ class Positions:
         while sentinel in self._text:
             sentinel += "_"
         try:
-            changed = self._module.deep_replace(anchor, cst.Name(sentinel))
+            name = cst.Name(sentinel)
+            stand_in = cst.Expr(name) if isinstance(anchor, cst.BaseSmallStatement) else name
+            changed = self._module.deep_replace(anchor, stand_in)
             code = changed.code if isinstance(changed, cst.Module) else ""
         except (RecursionError, cst.CSTValidationError, TypeError):
-            # TypeError: no name can stand for a `pass` or a star import.
+            # TypeError: no name can stand for a star import.
             return None
         offset = code.find(sentinel)
         if offset < 0 or code[:offset] != self._text[:offset]:

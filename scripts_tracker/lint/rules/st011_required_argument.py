@@ -7,28 +7,32 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.facts.values import Ref, dotted
 from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.lint import parsers
 from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.file import Use
-from scripts_tracker.lint.parsers import Parser, keyword, method_of
-from scripts_tracker.lint.values import Violation
+from scripts_tracker.lint.parsers import keyword, method_of
+from scripts_tracker.lint.values import Violation, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.lint.file import Method, Tree
+    from scripts_tracker.analysis.facts.values import Values
+    from scripts_tracker.lint.file import Tree
 
 _MANY = frozenset({"argparse.ONE_OR_MORE", "argparse.PARSER"})
 # Other actions take no value from the command line, or are unknown.
 _TAKING = frozenset({"store", "append", "extend"})
+_DJANGOS = {"LabelCommand": "label", "AppCommand": "app_label", "TemplateCommand": "name"}
 
 
 class RequiredArgument(TreeRule):
     """A tracked command has required arguments, but it is run without any.
 
     ## What it does
-    Looks in `add_arguments()` for positional arguments that cannot be omitted, and for `required=True`.
+    Looks in `add_arguments()`, and in functions that it passes the parser to, for positional arguments that cannot be
+    omitted, and for `required=True`. Django's LabelCommand, AppCommand and TemplateCommand bring such an argument.
 
     ## Why is this bad?
     Scripts are run without arguments, both by `run_scripts` and by hand. The command stops with a usage message, in
@@ -53,22 +57,42 @@ class RequiredArgument(TreeRule):
 
     def check(self, tree: Tree) -> Iterator[Violation]:
         """Yield the arguments that cannot be omitted."""
+        yield from _brought_by_django(tree)
         if "add_argument" not in tree.text:
             return
         for method in tree.methods("add_arguments"):
-            for call in Parser(method.node).sure_calls():
-                needed = _needed(tree, method, call)
+            for function, call in parsers.all_calls(tree, method.node):
+                needed = _needed(tree, function, call)
                 if needed is not None:
                     what, hint = needed
                     message = f"the command requires {what}, but scripts run without arguments"
                     yield Violation(tree.place(call.args[0], call), message, hint, method.where)
 
 
-def _needed(tree: Tree, method: Method, call: cst.Call) -> tuple[str, str] | None:
+def _brought_by_django(tree: Tree) -> Iterator[Violation]:
+    """The classes that get an argument from a base class of Django."""
+    for lineage in tree.lineages:
+        for one in lineage.classes if lineage.is_command else ():
+            if parsers.METHOD in one.methods and parsers.METHOD in tree.overrides(one):
+                break
+            for name in filter(None, map(_name_in_django, one.bases)):
+                message = f"{name} requires the argument {_DJANGOS[name]}, but scripts run without arguments"
+                hint = "Inherit from BaseCommand, or override add_arguments() without it."
+                yield Violation(tree.place(one.node), message, hint, Where(one.name, parsers.METHOD))
+
+
+def _name_in_django(values: Values) -> str:
+    """The name of a base class that brings an argument; empty for any other."""
+    paths = [dotted(value.path) for value in values if isinstance(value, Ref)]
+    found = (path.rpartition(".")[2] for path in paths if path.startswith("django.core.management."))
+    return next((name for name in found if name in _DJANGOS), "")
+
+
+def _needed(tree: Tree, function: cst.FunctionDef, call: cst.Call) -> tuple[str, str] | None:
     """What a call requires from the user, and the hint; None if it requires nothing."""
     required = keyword(call, "required")
     must = isinstance(required, cst.Name) and required.value == "True"
-    if method_of(call) != parsers.ADDS:
+    if method_of(call) in parsers.GROUPS | {parsers.SUBPARSERS}:
         return ("a choice", "Remove required=True and choose a default in handle().") if must else None
     names = parsers.names_of(call)
     if names is None:
@@ -76,12 +100,12 @@ def _needed(tree: Tree, method: Method, call: cst.Call) -> tuple[str, str] | Non
     if names and names[0].startswith("-"):
         return (f"the option {names[0]}", "Give it a default instead of required=True.") if must else None
     name = parsers.dest_of(call)
-    if not name or not _must_be_given(tree, method, call):
+    if not name or not _must_be_given(tree, function, call):
         return None
     return f"the argument {name}", 'Add nargs="?" and a default, or make it an option.'
 
 
-def _must_be_given(tree: Tree, method: Method, call: cst.Call) -> bool:
+def _must_be_given(tree: Tree, function: cst.FunctionDef, call: cst.Call) -> bool:
     """Whether a positional argument cannot be omitted."""
     action, nargs = keyword(call, "action"), keyword(call, "nargs")
     if action is not None and string_value(action) not in _TAKING:
@@ -89,4 +113,4 @@ def _must_be_given(tree: Tree, method: Method, call: cst.Call) -> bool:
     if nargs is None or isinstance(nargs, cst.Integer) or string_value(nargs) == "+":
         return True
     is_none = isinstance(nargs, cst.Name) and nargs.value == "None"
-    return is_none or tree.origin(nargs, Use(call, (method.node,), method.where)) in _MANY
+    return is_none or tree.origin(nargs, Use(call, (function,), None)) in _MANY

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.facts.scopes import statements
+from scripts_tracker.analysis.facts.scopes import dotted_name, statements
 from scripts_tracker.analysis.facts.values import TRACKED
 from scripts_tracker.analysis.source.trees import descendants
 from scripts_tracker.lint.base import TreeRule
-from scripts_tracker.lint.file import Use
+from scripts_tracker.lint.file import Use, opens_nothing
 from scripts_tracker.lint.values import Violation
 
 if TYPE_CHECKING:
@@ -39,9 +39,10 @@ class SwallowedFailure(TreeRule):
     """A failure of the script is recorded as success.
 
     ## What it does
-    Reports `except Exception` around the whole of `handle()` if the handler does nothing but log or print,
-    `sys.exit(0)` and similar calls in the methods of the command, and `os._exit()`. A `try` around each item of a
-    loop is fine, and so is one around a part of the work.
+    Reports `except Exception` around the whole of `handle()`, or of the one method that it calls, if the handler does
+    nothing but log or print; a `return` in `finally`, which drops every exception; an error that is written to stderr
+    before a `return`; `sys.exit(0)` and similar calls in the methods of the command, and `os._exit()`. A `try` around
+    each item of a loop is fine, and so is one around a part of the work.
 
     ## Why is this bad?
     A script that ends without an exception, or with exit code 0, is recorded as applied: the failure goes
@@ -77,12 +78,13 @@ class SwallowedFailure(TreeRule):
             yield from self._successful_exits(tree)
 
     def _swallowed(self, tree: Tree) -> Iterator[Violation]:
-        for method in tree.methods("handle"):
-            if tree.decorators(method.node, TRACKED):
-                for node in _swallowing(tree, method):
-                    message = "this swallows every exception, so a failure is recorded as success"
-                    hint = "Raise CommandError, or do not catch the exception."
-                    yield Violation(tree.place(node), message, hint, method.where)
+        for method in _tracked_methods(tree):
+            for node in _swallowing(tree, method):
+                message = "this swallows every exception, so a failure is recorded as success"
+                hint = "Raise CommandError, or do not catch the exception."
+                yield Violation(tree.place(node), message, hint, method.where)
+            for statement, message, hint in _false_returns(method.node):
+                yield Violation(tree.place(statement), message, hint, method.where)
 
     def _successful_exits(self, tree: Tree) -> Iterator[Violation]:
         owners = {one.name for lineage in tree.lineages for one in lineage.classes}
@@ -100,6 +102,71 @@ class SwallowedFailure(TreeRule):
                 message = f"{name}() without an error code is recorded as success"
                 hint = "Use return if the work is done, and raise CommandError if it is not."
                 yield Violation(tree.place(node), message, hint, use.where)
+
+
+def _tracked_methods(tree: Tree) -> Iterator[Method]:
+    """The tracked ``handle()``, and the method that it calls if it does nothing else, and so on."""
+    for method in tree.methods("handle"):
+        if tree.decorators(method.node, TRACKED):
+            known: set[int] = set()
+            one: Method | None = method
+            while one is not None and id(one.node) not in known:
+                known.add(id(one.node))
+                yield one
+                name = _only_called(one.node)
+                one = next(tree.methods(name), None) if name else None
+
+
+def _only_called(function: cst.FunctionDef) -> str:
+    """The method that a function calls if it does nothing else but log; empty if it does."""
+    called = []
+    for node, path in statements(function.body.body):
+        value = node.value if isinstance(node, cst.Expr | cst.Return | cst.Assign) else None
+        name = dotted_name(value.func) if isinstance(value, cst.Call) else ""
+        if path or not (name.startswith("self.") and name.count(".") == 1):
+            if not (_is_quiet(node) or isinstance(node, _PREPARING)):
+                return ""
+        else:
+            called.append(name.removeprefix("self."))
+    return called[0] if len(called) == 1 else ""
+
+
+def _false_returns(function: cst.FunctionDef) -> Iterator[tuple[cst.Return, str, str]]:
+    """The returns that end a failed run as a success, with message and hint."""
+    for node in descendants(function.body, enter=opens_nothing):
+        if isinstance(node, cst.Finally):
+            for each in descendants(node, enter=opens_nothing):
+                if isinstance(each, cst.Return):
+                    message = "return in finally drops every exception, so a failure is recorded as success"
+                    yield each, message, "Return after the try statement."
+        elif isinstance(node, cst.If | cst.Else | cst.ExceptHandler):
+            returned = _complains_and_returns(node.body)
+            if returned is not None:
+                message = "this reports an error and returns, which is recorded as success"
+                yield returned, message, "Raise CommandError with the message."
+
+
+def _complains_and_returns(suite: cst.BaseSuite) -> cst.Return | None:
+    """The last statement of a block that writes to stderr and returns nothing, and does nothing else."""
+    nodes = [
+        node
+        for line in suite.body
+        for node in (line.body if isinstance(line, cst.SimpleStatementLine) else (line,))
+    ]
+    *before, last = nodes or [cst.Pass()]
+    if not isinstance(last, cst.Return) or not (last.value is None or dotted_name(last.value) == "None"):
+        return None
+    return last if all(map(_is_quiet, before)) and any(map(_writes_to_stderr, before)) else None
+
+
+def _writes_to_stderr(node: cst.CSTNode) -> bool:
+    call = node.value if isinstance(node, cst.Expr) else None
+    if not isinstance(call, cst.Call):
+        return False
+    names = {dotted_name(each) for each in descendants(call) if isinstance(each, cst.Attribute)}
+    is_printed = dotted_name(call.func) == "print" and not names.isdisjoint({"sys.stderr", "self.stderr"})
+    is_written = dotted_name(call.func) in {"self.stderr.write", "sys.stderr.write"}
+    return is_printed or is_written or "self.style.ERROR" in names
 
 
 def _exits(tree: Tree) -> Iterator[tuple[cst.BaseExpression, str, Use]]:

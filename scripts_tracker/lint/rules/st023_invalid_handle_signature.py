@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
 from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.facts.values import Ref
 from scripts_tracker.analysis.source.trees import called
 from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.parsers import DJANGOS, declared
@@ -15,7 +17,7 @@ from scripts_tracker.lint.values import Violation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.lint.file import Method, Tree
+    from scripts_tracker.lint.file import Class, Method, Tree
 
 # Decorators that pass all arguments on; others may change them.
 _TRANSPARENT: Final = frozenset(
@@ -27,13 +29,16 @@ _TRANSPARENT: Final = frozenset(
 )
 
 
+_OTHERS: Final = re.compile(r"(?:^|[._])(?:typer|d?j?click)(?:[._]|$)|TyperCommand")
+
+
 class InvalidHandleSignature(TreeRule):
     """`handle()` does not accept the arguments that Django passes.
 
     ## What it does
     Checks that `handle()` takes `self` and `**options`, and that every other parameter without a default is an
-    option of the command. Nothing is reported if the options are not all literals, or if another decorator may
-    change the arguments.
+    option of the command. Nothing is reported if the options are not all literals, if another decorator may
+    change the arguments, or for commands of django-typer and django-click.
 
     ## Why is this bad?
     Django passes options such as `verbosity` and `settings` to every command by name. A `handle()` that does not
@@ -58,11 +63,19 @@ class InvalidHandleSignature(TreeRule):
 
     def check(self, tree: Tree) -> Iterator[Violation]:
         """Yield what is wrong with the parameters."""
+        if any(_calls_otherwise(one) for lineage in tree.lineages for one in lineage.classes):
+            return
         for method in tree.methods("handle"):
             if method.is_first and all(_is_transparent(tree, one) for one in method.node.decorators):
                 message, hint = _wrong(tree, method)
                 if message:
                     yield Violation(tree.place(method.node), message, hint, method.where)
+
+
+def _calls_otherwise(one: Class) -> bool:
+    """Whether a class comes from django-typer or django-click, which pass what the parameters ask for."""
+    paths = (value.path for values in one.bases for value in values if isinstance(value, Ref))
+    return any(_OTHERS.search(path) for path in paths)
 
 
 def _is_transparent(tree: Tree, decorator: cst.Decorator) -> bool:
