@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from scripts_tracker.lint.file import Tree
 
 _HANDLES: Final = frozenset({"handle", "handle_noargs"})
-_OPTIONS: Final = frozenset({"options", "opts"})
+_OPTIONS: Final = frozenset({"options", "opts", "interactive", "noinput", "no_input"})
+"""Names that are options wherever they come from."""
 _IS_TERMINAL: Final = "isatty"
 _LEAVES: Final = (cst.Return, cst.Raise, cst.Continue, cst.Break)
 _MOST_ROUNDS: Final = 5
@@ -111,7 +112,7 @@ class Guards:
 
 
 def _option_names(module: cst.Module) -> set[str]:
-    """The names of the options: those of the usual parameters, and the parameters of ``handle()``."""
+    """The names of the options: the usual ones, the parameters of ``handle()``, and what takes the rest of them."""
     names = {*_OPTIONS, *(f"self.{name}" for name in _OPTIONS)}
     for node in descendants(module):
         if isinstance(node, cst.FunctionDef):

@@ -10,7 +10,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.source.trees import descendants
 from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.guards import Guards
-from scripts_tracker.lint.parsers import ADDS, method_of
+from scripts_tracker.lint.parsers import method_of
 from scripts_tracker.lint.values import Violation, Where
 
 if TYPE_CHECKING:
@@ -33,6 +33,24 @@ _READERS = frozenset(
     for stream in (_STDIN, f"{_STDIN}.buffer")
     for name in ("read", "readline", "readlines", "read1", "readinto")
 ) | {"fileinput.input"}
+# Others may only keep it, or hand it on where an option says so.
+_CONSUMERS = frozenset(
+    {
+        "load",
+        "safe_load",
+        "reader",
+        "DictReader",
+        "list",
+        "sorted",
+        "set",
+        "enumerate",
+        "iter",
+        "next",
+        "join",
+        "parse",
+    }
+    | {"copyfileobj", "loads"}
+)
 # Each of these names contains one of these words.
 _WORDS = (
     *("input", "getpass", "breakpoint", "set_trace", "stdin", "confirm", "prompt", "pause", "getchar"),
@@ -91,12 +109,11 @@ class InteractivePrompt(TreeRule):
 
 
 def _reads_stdin(tree: Tree, call: cst.Call, use: Use, name: str) -> bool:
-    """Whether a call reads standard input, or hands it on."""
+    """Whether a call reads standard input, itself or by what it passes it to."""
     if name in _READERS:
         return True
-    # The default of an argument is a choice of whoever calls the command.
-    is_default = method_of(call) == ADDS or name == "argparse.FileType"
-    return not is_default and any(tree.origin(arg.value, use) == _STDIN for arg in call.args if not arg.star)
+    consumer = (name or method_of(call)).rpartition(".")[2]
+    return consumer in _CONSUMERS and any(tree.origin(arg.value, use) == _STDIN for arg in call.args)
 
 
 def _violation(tree: Tree, call: cst.Call, use: Use, name: str, *, waits: bool) -> Violation:
