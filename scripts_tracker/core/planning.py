@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from graphlib import CycleError, TopologicalSorter
+from graphlib import TopologicalSorter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from scripts_tracker.core import names, watches
+from scripts_tracker.core import cycles, names, watches
 from scripts_tracker.core.states import State
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnknownScript
@@ -15,11 +15,9 @@ from scripts_tracker.exceptions import UnknownScript
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from scripts_tracker.core.cycles import Graph
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import ScriptId
-
-    Graph = Mapping[ScriptId, tuple[ScriptId, ...]]
-    """Each script with those that must run before it."""
 
 UNREADABLE = "its file cannot be parsed"
 
@@ -58,32 +56,11 @@ def requirement_graph(
     while waiting:
         script_id = waiting.pop()
         if script_id not in graph:
-            targets = (one.target for one in by_id[script_id].requires)
+            targets = dict.fromkeys(one.target for one in by_id[script_id].requires)
             known = (one for one in targets if one is not None and one in by_id)
             graph[script_id] = tuple(one for one in known if one in wanted or not by_id[one].state.satisfies)
             waiting.extend(graph[script_id])
     return graph
-
-
-def find_cycles(graph: Graph) -> tuple[tuple[ScriptId, ...], ...]:
-    """Disjoint cycles as closed paths (first == last), each starting at its smallest script, sorted."""
-    remaining = dict(graph)
-    cycles = []
-    while True:
-        try:
-            TopologicalSorter(remaining).prepare()
-        except CycleError as error:
-            # graphlib's path leads from the required script to the one that requires it.
-            path = list(reversed(error.args[1][1:]))
-            start = path.index(min(path))
-            cycles.append((*path[start:], *path[: start + 1]))
-            remaining = {
-                node: tuple(one for one in required if one not in path)
-                for node, required in remaining.items()
-                if node not in path
-            }
-        else:
-            return tuple(sorted(cycles))
 
 
 def make_plan(
@@ -99,10 +76,12 @@ def make_plan(
         excluded: scripts that do not run, and why.
     """
     graph = requirement_graph(chosen, by_id)
-    cycles = find_cycles(graph)
+    found = cycles.find_cycles(graph)
     blocked: dict[ScriptId, tuple[str, ...]] = {}
-    for cycle in cycles:
-        blocked.update(dict.fromkeys(cycle, (f"a cycle: {' -> '.join(map(str, cycle))}",)))
+    for cycle in sorted(found, key=len):
+        reason = (f"a cycle: {cycles.describe(cycle)}",)
+        for script_id in cycle:
+            blocked.setdefault(script_id, reason)
     for script_id in graph.keys() - blocked.keys():
         reasons = _reasons(by_id[script_id], by_id, excluded)
         if reasons:
@@ -112,7 +91,7 @@ def make_plan(
     return Plan(
         tuple(by_id[script_id] for script_id in steps),
         tuple((by_id[script_id], blocked[script_id]) for script_id in sorted(blocked)),
-        cycles,
+        found,
     )
 
 

@@ -1,17 +1,14 @@
-"""The scripts of a report and what they require, drawn: as a tree, for Mermaid, for Graphviz."""
+"""The scripts of a report and what they require, drawn for Mermaid and for Graphviz."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scripts_tracker.core import planning
 from scripts_tracker.core.text import escaped
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.reporting.report import tone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from scripts_tracker.core.states import State
     from scripts_tracker.core.values import ScriptId
     from scripts_tracker.reporting.report import Report
@@ -95,63 +92,3 @@ def _node(key: str, script: ScriptId | str, report: Report) -> _Node:
 def chart_tone(state: State) -> str:
     """The colours of a state in a chart, which has none for odd ones."""
     return "done" if tone(state) == "odd" else tone(state)
-
-
-class _Glyphs(NamedTuple):
-    branch: str
-    last: str
-    bar: str
-    blank: str
-
-
-_BOX = _Glyphs("├── ", "└── ", "│   ", "    ")
-_ASCII = _Glyphs("|-- ", "`-- ", "|   ", "    ")
-
-
-class _Line(NamedTuple):
-    """One line of the tree; without a script for a requirement that does not exist."""
-
-    text: str
-    script: ScriptId | None
-    prefix: str
-    is_last: bool
-
-
-def tree(report: Report, output: Output) -> Iterator[str]:
-    """The unapplied scripts with their unapplied requirements, then the cycles.
-
-    A script that was already drawn is only named again. Without recursion: a chain may be long.
-    """
-    glyphs = _BOX if output.unicode else _ASCII
-    graph = planning.requirement_graph(report.unapplied, report.by_id)
-    cycles = planning.find_cycles(graph)
-    in_cycle = {script for cycle in cycles for script in cycle}
-    required = {script for scripts in graph.values() for script in scripts}
-    roots = sorted(graph.keys() - required) + sorted({cycle[0] for cycle in cycles})
-    drawn: set[ScriptId] = set()
-    waiting = _lines([(str(root), root) for root in roots], "")
-    while waiting:
-        line = waiting.pop()
-        note = " (in a cycle)" if line.script in in_cycle else ""
-        note += " (drawn above)" if line.script in drawn else ""
-        yield f"{line.prefix}{glyphs.last if line.is_last else glyphs.branch}{line.text}{note}"
-        if line.script is not None and line.script not in drawn:
-            drawn.add(line.script)
-            prefix = line.prefix + (glyphs.blank if line.is_last else glyphs.bar)
-            waiting += _lines(_children(report, graph, line.script), prefix)
-    for cycle in cycles:
-        yield f"Cycle: {' -> '.join(map(str, cycle))}"
-
-
-def _children(
-    report: Report, graph: dict[ScriptId, tuple[ScriptId, ...]], script: ScriptId
-) -> list[tuple[str, ScriptId | None]]:
-    unknown = planning.unknown_requirements(report.by_id[script], report.by_id)
-    known = [(str(required), required) for required in graph[script]]
-    return [*known, *((f"{escaped(text)} (does not exist)", None) for text in unknown)]
-
-
-def _lines(children: list[tuple[str, ScriptId | None]], prefix: str) -> list[_Line]:
-    """The lines of children, the first at the end, where it is popped first."""
-    last_first = reversed(children)
-    return [_Line(text, script, prefix, index == 0) for index, (text, script) in enumerate(last_first)]

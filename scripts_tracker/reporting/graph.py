@@ -7,7 +7,7 @@ from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from scripts_tracker.core import planning
+from scripts_tracker.core.cycles import find_cycles
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ScriptId
 
@@ -79,7 +79,7 @@ def requirement_graph_of(
         nodes=tuple(kept),
         edges=edges,
         omitted=len(around) - len(kept),
-        cycles=planning.find_cycles(graph),
+        cycles=find_cycles(graph),
     )
 
 

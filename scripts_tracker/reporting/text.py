@@ -96,9 +96,9 @@ def _brief_note(status: ScriptStatus) -> str:
 def _dependencies(report: Report, output: Output) -> Iterator[str]:
     yield output.style.MIGRATE_HEADING("Script dependencies:")
     if report.unapplied:
-        from scripts_tracker.reporting import charts  # only if asked for
+        from scripts_tracker.reporting.tree import tree  # only if asked for
 
-        yield from (f"  {line}" for line in charts.tree(report, output))
+        yield from (f"  {line}" for line in tree(report, output))
     else:
         yield "  No scripts to apply."
 

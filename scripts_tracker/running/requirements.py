@@ -12,6 +12,7 @@ from django.db.migrations import Migration
 
 from scripts_tracker import conf
 from scripts_tracker.core import names, planning
+from scripts_tracker.core.cycles import describe
 from scripts_tracker.core.states import State
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Required, ScriptId
@@ -128,7 +129,7 @@ def check_requirements(script_id: ScriptId, required: Sequence[Required], ask: A
 def _what_to_run(missing: Missing, by_id: Statuses) -> str:
     """What to type, required scripts of the required ones first."""
     plan = planning.make_plan(missing.known, by_id)
-    cycles = "".join(f" Circular requirement: {' -> '.join(map(str, cycle))}." for cycle in plan.cycles)
+    cycles = "".join(f" Circular requirement: {describe(cycle)}." for cycle in plan.cycles)
     steps = [f"manage.py {status.id.name}" for status in plan.steps if status.state is not State.RUNNING]
     return cycles + missing.obstacles() + (f" Run first: {' && '.join(steps)}" if steps else "")
 

@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from scripts_tracker.core import planning
+from scripts_tracker.core.cycles import describe
 from scripts_tracker.core.states import ScriptStatus, statuses
 from scripts_tracker.core.values import ScriptId
 from tests.builders import definition, record, script_id
@@ -57,21 +58,6 @@ def test_a_plan_pulls_in_what_the_chosen_scripts_require() -> None:
     assert [str(status.id) for status in plan.steps] == ["b.y", "a.x"]
 
 
-def test_two_cycles_are_both_found_in_the_direction_of_requiring() -> None:
-    graph = {
-        script_id(name): tuple(map(script_id, wanted))
-        for name, wanted in {
-            "a.b": ["a.c"],
-            "a.c": ["a.d"],
-            "a.d": ["a.b"],
-            "x.y": ["x.z"],
-            "x.z": ["x.y"],
-        }.items()
-    }
-    found = [" ".join(map(str, path)) for path in planning.find_cycles(graph)]
-    assert found == ["a.b a.c a.d a.b", "x.y x.z x.y"]
-
-
 def test_a_chain_of_ten_thousand_requirements_is_planned_without_recursion() -> None:
     chain = {f"a.s{n:05d}": f"a.s{n + 1:05d}" for n in range(10_000)} | {"a.s10000": ""}
     by_id = status_of(chain)
@@ -82,6 +68,26 @@ def test_a_chain_of_ten_thousand_requirements_is_planned_without_recursion() -> 
 
 def blocked_by(plan: planning.Plan) -> dict[str, str]:
     return {str(status.id): "; ".join(reasons) for status, reasons in plan.blocked}
+
+
+def test_scripts_of_several_cycles_are_blocked_by_the_shortest() -> None:
+    by_id = status_of({"a.x": "a.y", "a.y": "a.z", "a.z": "a.x a.w", "a.w": "a.z", "a.v": "a.w"})
+    plan = planning.make_plan(by_id.values(), by_id)
+    assert [" ".join(map(str, cycle)) for cycle in plan.cycles] == ["a.w a.z a.w", "a.x a.y a.z a.x"]
+    assert blocked_by(plan) == {
+        "a.v": "requires a.w, which cannot run",
+        "a.w": "a cycle: a.w -> a.z -> a.w",
+        "a.x": "a cycle: a.x -> a.y -> a.z -> a.x",
+        "a.y": "a cycle: a.x -> a.y -> a.z -> a.x",
+        "a.z": "a cycle: a.w -> a.z -> a.w",
+    }
+
+
+def test_the_reasons_of_the_scripts_of_a_long_cycle_are_short() -> None:
+    by_id = status_of({f"a.s{number:03d}": f"a.s{(number + 1) % 500:03d}" for number in range(500)})
+    plan = planning.make_plan(by_id.values(), by_id)
+    assert set(blocked_by(plan).values()) == {f"a cycle: {describe(plan.cycles[0])}"}
+    assert max(map(len, blocked_by(plan).values())) < 200
 
 
 def test_what_is_blocked_says_why() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from scripts_tracker.reporting.report import EXIT_CODES, Report
 from scripts_tracker.reporting.terminal import Output
 from scripts_tracker.reporting.text import notice
 from tests.builders import definition, fingerprint, module, record, run
+from tests.growth import LARGER, grows_in_proportion
 
 PLAIN = Output(no_style())
 
@@ -215,6 +217,86 @@ TREES = {
             "Cycle: a.x -> a.y -> a.x",
         ],
     ),
+    "a long chain is not indented": (
+        [
+            definition("a.x", requires=("a.y", "a.z")),
+            *(definition(f"b.s{n}", requires=(f"b.s{n + 1}",)) for n in range(3)),
+            definition("b.s3", requires=("c.l", "c.r")),
+            *map(definition, ("c.l", "c.r", "a.z")),
+            definition("a.y", requires=("b.s0",)),
+        ],
+        [],
+        [
+            "└── a.x",
+            "    ├── a.y",
+            "    │   -> b.s0",
+            "    │   -> b.s1",
+            "    │   -> b.s2",
+            "    │   -> b.s3",
+            "    │      ├── c.l",
+            "    │      └── c.r",
+            "    └── a.z",
+        ],
+    ),
+    "a long chain that ends in what was drawn, and one in what does not exist": (
+        [
+            definition("a.x", requires=("b.y",)),
+            definition("b.y"),
+            *(definition(f"c.s{n}", requires=(f"c.s{n + 1}",)) for n in range(3)),
+            definition("c.s3", requires=("b.y",)),
+            *(definition(f"d.s{n}", requires=(f"d.s{n + 1}",)) for n in range(3)),
+            definition("d.s3", requires=("no.such",)),
+        ],
+        [],
+        [
+            "├── a.x",
+            "│   └── b.y",
+            "├── c.s0",
+            "│   -> c.s1",
+            "│   -> c.s2",
+            "│   -> c.s3",
+            "│   -> b.y (drawn above)",
+            "└── d.s0",
+            "    -> d.s1",
+            "    -> d.s2",
+            "    -> d.s3",
+            "    -> no.such (does not exist)",
+        ],
+    ),
+    "a long cycle is a chain": (
+        [definition(f"a.s{n}", requires=(f"a.s{(n + 1) % 4}",)) for n in range(4)],
+        [],
+        [
+            "└── a.s0 (in a cycle)",
+            "    -> a.s1 (in a cycle)",
+            "    -> a.s2 (in a cycle)",
+            "    -> a.s3 (in a cycle)",
+            "    -> a.s0 (in a cycle) (drawn above)",
+            "Cycle: a.s0 -> a.s1 -> a.s2 -> a.s3 -> a.s0",
+        ],
+    ),
+    "what branches too deep is drawn below": (
+        [
+            *(definition(f"a.s{n}", requires=(f"a.s{n + 1}", f"b.s{n}")) for n in range(9)),
+            *(definition(f"b.s{n}") for n in range(9)),
+            definition("a.s9"),
+        ],
+        [],
+        [
+            "├── a.s0",
+            *(f"│   {'│   ' * n}├── a.s{n + 1}" for n in range(7)),
+            f"│   {'│   ' * 7}├── a.s8 (drawn below)",
+            *(f"│   {'│   ' * n}└── b.s{n}" for n in reversed(range(8))),
+            "└── a.s8",
+            "    ├── a.s9",
+            "    └── b.s8",
+        ],
+    ),
+    "a script that requires another twice draws it once": (
+        [definition("a.x", requires=("b.y", "b.y")), definition("b.y")],
+        [],
+        ["└── a.x", "    └── b.y"],
+    ),
 }
 
 
@@ -388,3 +470,35 @@ EXITS = {
 @pytest.mark.parametrize(("found", "kept", "code"), EXITS.values(), ids=EXITS)
 def test_exit_code(found: list[ScriptDefinition], kept: list[ScriptRecord], code: int) -> None:
     assert report(found, kept).exit_code == code
+
+
+def chain(count: int) -> list[ScriptDefinition]:
+    return [definition(f"a.s{n:05d}", requires=(f"a.s{n + 1:05d}",) * (n < count - 1)) for n in range(count)]
+
+
+SHAPES = {
+    "a chain": chain,
+    "a chain of which each requires one more": lambda count: [
+        *(one._replace(requires=one.requires * 1 + other.requires) for one, other in zip(
+            chain(count), (definition("a.z", requires=(f"b.s{n:05d}",)) for n in range(count)), strict=True)),
+        *(definition(f"b.s{n:05d}") for n in range(count)),
+    ],
+    "pairs": lambda count: [definition(f"a.s{n:05d}", requires=(f"a.s{n ^ 1:05d}",)) for n in range(count)],
+    "a cycle": lambda count: [
+        definition(f"a.s{n:05d}", requires=(f"a.s{(n + 1) % count:05d}",)) for n in range(count)
+    ],
+    "scripts that all require one": lambda count: [
+        definition(f"a.s{n:05d}", requires=("a.s00000",) * (n > 0)) for n in range(count)
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("name", ["text", "mermaid", "dot", "json"])
+def test_the_size_and_time_of_a_report_grow_with_the_scripts(
+    shape: Callable[[int], list[ScriptDefinition]], name: str
+) -> None:
+    small, large = (report(shape(count), [], dependencies=True) for count in (4_000 // LARGER, 4_000))
+    render = formats.renderer(CHECK_FORMATS, name)
+    assert len(render(large, PLAIN)) < 1.2 * LARGER * len(render(small, PLAIN))
+    assert grows_in_proportion(lambda: render(small, PLAIN), lambda: render(large, PLAIN))

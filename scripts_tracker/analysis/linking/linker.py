@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
@@ -11,6 +10,7 @@ from scripts_tracker.analysis.linking.modules import FactsLoader, Finder, Module
 from scripts_tracker.analysis.linking.scripts import HiddenBaseError, ScriptReader
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.store.index_cache import NOT_A_SCRIPT, Inputs, LinkedFile, key_of_file
+from scripts_tracker.core.cycles import find_cycles
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Finding, ProjectIndex, ScriptDefinition, ScriptId
 from scripts_tracker.exceptions import UnreadableSource
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.source.reading import CommandFile
     from scripts_tracker.analysis.store.cache import Cache
     from scripts_tracker.analysis.store.compiling import Question
+    from scripts_tracker.core.cycles import Cycle
     from scripts_tracker.core.values import Requirement
 
 
@@ -210,17 +211,28 @@ def check_requirements(
         for one, definition in definitions.items()
     }
     edges = {
-        one: [each.target for each in definition.requires if each.target is not None]
+        one: [each.target for each in definition.requires if each.target is not None and each.target != one]
         for one, definition in checked.items()
+        if definition.requires
     }
-    for cycle in cycles(edges):
-        place = next(each.location for each in checked[cycle[0]].requires if each.target == cycle[1])
-        path = " -> ".join(map(str, (*cycle, cycle[0])))
-        hint = "Remove one of these requirements."
-        message = f"circular requirement: {path}"
-        finding = Finding(place, codes.CIRCULAR_REQUIREMENT, message, hint)
-        findings.update([in_script(finding, checked[cycle[0]].location)])
+    _report_cycles(find_cycles(edges), checked, findings)
     return checked
+
+
+def _report_cycles(
+    found: Iterable[Cycle], definitions: Mapping[ScriptId, ScriptDefinition], findings: Findings
+) -> None:
+    """One finding a cycle, at its first requirement."""
+    places = {
+        (one, each.target): each.location
+        for one in {cycle[0] for cycle in found}
+        for each in reversed(definitions[one].requires)
+    }
+    for cycle in found:
+        message = f"circular requirement: {' -> '.join(map(str, cycle))}"
+        hint = "Remove one of these requirements."
+        finding = Finding(places[cycle[0], cycle[1]], codes.CIRCULAR_REQUIREMENT, message, hint)
+        findings.update([in_script(finding, definitions[cycle[0]].location)])
 
 
 def _checked(
@@ -243,52 +255,3 @@ def _checked(
         findings.update([in_script(finding, script.location)])
         return each._replace(target=None)
     return each
-
-
-def cycles(requires: Mapping[ScriptId, Sequence[ScriptId]]) -> list[tuple[ScriptId, ...]]:
-    """The shortest cycle through each script that is in one, each cycle once.
-
-    Args:
-        requires: for each script the scripts that it requires; a script that requires itself is no cycle.
-
-    Returns:
-        Sorted cycles, each of which starts with its first script in sort order.
-    """
-    edges = _core({one: [other for other in others if other != one] for one, others in requires.items()})
-    found = set()
-    for start in sorted(edges):
-        cycle = _shortest(start, edges)
-        if cycle:
-            first = cycle.index(min(cycle))
-            found.add((*cycle[first:], *cycle[:first]))
-    return sorted(found)
-
-
-def _core(edges: dict[ScriptId, list[ScriptId]]) -> dict[ScriptId, list[ScriptId]]:
-    """The edges without the scripts that are in no cycle because they require nothing that is left."""
-    while True:
-        kept = {
-            one: left
-            for one, others in edges.items()
-            if (left := [other for other in others if edges.get(other)])
-        }
-        if kept == edges:
-            return edges
-        edges = kept
-
-
-def _shortest(start: ScriptId, edges: Mapping[ScriptId, Sequence[ScriptId]]) -> tuple[ScriptId, ...]:
-    before: dict[ScriptId, ScriptId] = {}
-    queue = deque([start])
-    while queue:
-        current = queue.popleft()
-        for other in edges.get(current, ()):
-            if other == start:
-                path = [current]
-                while path[-1] != start:
-                    path.append(before[path[-1]])
-                return tuple(reversed(path))
-            if other not in before:
-                before[other] = current
-                queue.append(other)
-    return ()

@@ -39,4 +39,4 @@ class CircularRequirement(AnalysisRule):
     """
 
     code = codes.CIRCULAR_REQUIREMENT
-    decided_by = ("scripts_tracker.analysis.linking.linker.check_requirements",)
+    decided_by = ("scripts_tracker.analysis.linking.linker._report_cycles",)
