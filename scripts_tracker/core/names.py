@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from scripts_tracker.exceptions import UnknownScript
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from scripts_tracker.core.values import ScriptId
 
@@ -40,26 +40,39 @@ def nearest_scripts(text: str, known: Iterable[ScriptId]) -> str:
 
 def resolve(text: str, known: Collection[ScriptId]) -> ScriptId:
     """The script that ``app.name`` or ``name`` names; raises UnknownScript, with what to type instead."""
-    found = sorted(script_id for script_id in known if text in {str(script_id), script_id.name})
-    exact = [script_id for script_id in found if str(script_id) == text]
-    if exact or len(found) == 1:
-        return (exact or found)[0]
-    if found:
-        raise UnknownScript(f"several scripts are named {text!r}; use one of: {', '.join(map(str, found))}")
-    near = nearest_scripts(text, known)
-    hint = f"did you mean {near}?" if near else "manage.py check_scripts --all lists the scripts."
-    raise UnknownScript(f"there is no tracked script {text!r}; {hint}")
+    return _resolve(text, _by_text(known), known)
 
 
 def resolve_all(texts: Iterable[str], known: Collection[ScriptId]) -> tuple[ScriptId, ...]:
     """Every named script once, in the order typed; raises UnknownScript with all the wrong names at once."""
+    by_text = _by_text(known)
     found: dict[ScriptId, None] = {}
     wrong: list[str] = []
     for text in texts:
         try:
-            found[resolve(text, known)] = None
+            found[_resolve(text, by_text, known)] = None
         except UnknownScript as error:
             wrong.append(str(error))
     if wrong:
         raise UnknownScript("\n".join(wrong))
     return tuple(found)
+
+
+def _by_text(known: Collection[ScriptId]) -> dict[str, list[ScriptId]]:
+    """The scripts by what may be typed for them, each list sorted; a full name before the short name of others."""
+    full = {str(script_id): [script_id] for script_id in known}
+    short: dict[str, list[ScriptId]] = {}
+    for script_id in sorted(known):
+        short.setdefault(script_id.name, []).append(script_id)
+    return short | full
+
+
+def _resolve(text: str, by_text: Mapping[str, list[ScriptId]], known: Collection[ScriptId]) -> ScriptId:
+    found = by_text.get(text, [])
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UnknownScript(f"several scripts are named {text!r}; use one of: {', '.join(map(str, found))}")
+    near = nearest_scripts(text, known)
+    hint = f"did you mean {near}?" if near else "manage.py check_scripts --all lists the scripts."
+    raise UnknownScript(f"there is no tracked script {text!r}; {hint}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import traceback
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from django.core import management
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.events import Result, RunEvent, Summary
     from scripts_tracker.core.planning import Choice, Plan
-    from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import ScriptId
     from scripts_tracker.reporting.terminal import Output
 
@@ -140,27 +140,35 @@ def failures(done: Summary, output: Output) -> Iterator[str]:
 def plan(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
     """The scripts in order with the reason for each, then what cannot run or will not run."""
     yield output.style.MIGRATE_HEADING(f"Plan ({len(made.steps)}):")
-    chosen = {status.id for status in choice.chosen}
+    reasons = _reasons(made, {status.id for status in choice.chosen})
     width = len(str(len(made.steps)))
-    for number, status in enumerate(made.steps, start=1):
-        yield f"  {number:>{width}}. {output.style.SUCCESS(str(status.id))}: {_reason(status, made, chosen)}"
+    for number, (status, reason) in enumerate(zip(made.steps, reasons, strict=True), start=1):
+        yield f"  {number:>{width}}. {output.style.SUCCESS(str(status.id))}: {reason}"
     if made.blocked:
         yield output.style.MIGRATE_HEADING(f"Blocked ({len(made.blocked)}):")
         yield from (escaped(f"  {status.id}: {'; '.join(reasons)}") for status, reasons in made.blocked)
     yield from not_planned(made, choice, output)
 
 
-def _reason(status: ScriptStatus, made: Plan, chosen: set[ScriptId]) -> str:
-    reason = f"{status.state.value}, {why(status)}"
-    if status.id not in chosen:
-        requiring = (one.id for one in made.steps if status.id in _targets(one))
-        reason += f"; required by {', '.join(map(str, requiring))}"
-    required = [str(one.id) for one in made.steps if one.id in _targets(status)]
-    return reason + (f"; after {', '.join(required)}" if required else "")
-
-
-def _targets(status: ScriptStatus) -> set[ScriptId | None]:
-    return {one.target for one in status.definition.requires} if status.definition else set()
+def _reasons(made: Plan, chosen: set[ScriptId]) -> Iterator[str]:
+    """Why each step runs, and after which others."""
+    place = {status.id: number for number, status in enumerate(made.steps)}
+    required = {
+        status.id: sorted(
+            {one.target for one in status.requires if one.target in place}, key=place.__getitem__
+        )
+        for status in made.steps
+    }
+    requiring = defaultdict(list)
+    for script_id, others in required.items():
+        for other in others:
+            requiring[other].append(script_id)
+    for status in made.steps:
+        reason = f"{status.state.value}, {why(status)}"
+        if status.id not in chosen:
+            reason += f"; required by {', '.join(map(str, requiring[status.id]))}"
+        after = ", ".join(map(str, required[status.id]))
+        yield reason + (f"; after {after}" if after else "")
 
 
 def not_planned(made: Plan, choice: Choice, output: Output) -> Iterator[str]:

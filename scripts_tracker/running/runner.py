@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_FIRST_POLL, _LONGEST_POLL = 0.1, 1.0
+# Seconds between two looks at a held script: at random between the first and a limit that grows from the second to the
+# third, so that many runners that started together do not ask together.
+_SHORTEST_PAUSE, _FIRST_LIMIT, _LAST_LIMIT = 0.3, 0.5, 5.0
 _LONGEST = 2000  # characters of an error that a line shows
 _LEAST_PATIENCE = 5.0
 _INTERRUPTED = "the run was interrupted"
@@ -73,6 +75,7 @@ class Runner:
         self._options = options
         self._report = report
         self._results: dict[ScriptId, Result] = {}
+        self._first_failure: Result | None = None
         self._number = 0
         self._began = 0.0
         self._planned: PlannedRun | None = None
@@ -129,6 +132,8 @@ class Runner:
 
     def _settle(self, result: Result) -> None:
         self._results[result.status.id] = result
+        if self._first_failure is None and result.outcome.counts_as == "failed":
+            self._first_failure = result
         self._send(result.outcome.value, result.status, result=result, seconds=result.seconds)
 
     def _send(self, kind: str, status: ScriptStatus, **facts: Any) -> None:
@@ -143,13 +148,11 @@ class Runner:
                 return Result(status, StepOutcome.BLOCKED, text=text)
         if is_interrupted:
             return Result(status, StepOutcome.SKIPPED, text=_INTERRUPTED)
-        if self._options.continue_on_error:
+        first = self._first_failure
+        if first is None or self._options.continue_on_error:
             return None
-        for result in self._results.values():
-            if result.outcome in {StepOutcome.FAILED, StepOutcome.HELD}:
-                text = f"{result.status.id} {result.outcome.phrase} (use --continue-on-error to keep going)"
-                return Result(status, StepOutcome.SKIPPED, text=text)
-        return None
+        text = f"{first.status.id} {first.outcome.phrase} (use --continue-on-error to keep going)"
+        return Result(status, StepOutcome.SKIPPED, text=text)
 
     def _step(self, planned_status: ScriptStatus) -> Result:
         """Run a script as soon as it is free; look at it again whenever another process had it."""
@@ -223,12 +226,12 @@ class Runner:
 
     def _wait(self, status: ScriptStatus, held: Held, until: float) -> bool:
         """Wait until the script is free; False if it is still held when the time is over."""
-        began, pause = time.monotonic(), _FIRST_POLL
+        began, limit = time.monotonic(), _FIRST_LIMIT
         run, lease = self._holder = held.run, held.lease
         while (left := until - time.monotonic()) > 0:
             self._send("waiting", status, seconds=time.monotonic() - began, holder=run, lease=lease)
-            time.sleep(min(pause * random.uniform(0.7, 1), left))  # noqa: S311 - no secret
-            pause = min(pause * 1.3, _LONGEST_POLL)
+            time.sleep(min(random.uniform(_SHORTEST_PAUSE, limit), left))  # noqa: S311 - no secret
+            limit = min(limit * 2, _LAST_LIMIT)
             record = _ask_patiently(lambda: queries.record_of(status.id), left) if run else None
             if record is None or not record.is_held:
                 return True

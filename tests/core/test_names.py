@@ -5,6 +5,7 @@ import pytest
 from scripts_tracker.core import names
 from scripts_tracker.exceptions import UnknownScript
 from tests.builders import script_id
+from tests.growth import LARGER, grows_in_proportion
 
 KNOWN = [
     script_id(text)
@@ -48,3 +49,14 @@ def test_all_wrong_names_are_named_at_once() -> None:
 
 def test_a_script_named_twice_is_taken_once() -> None:
     assert names.resolve_all(["recount", "stock.recount"], KNOWN) == (script_id("stock.recount"),)
+
+
+def test_the_time_to_find_many_names_grows_with_them() -> None:
+    few, many = (
+        [script_id(f"a.s{number:05d}") for number in range(count)] for count in (4_000 // LARGER, 4_000)
+    )
+    short = [one.name for one in few], [one.name for one in many]
+    assert grows_in_proportion(
+        lambda: names.resolve_all(short[0], few), lambda: names.resolve_all(short[1], many)
+    )
+    assert names.resolve_all(short[1], many) == tuple(many)

@@ -16,6 +16,7 @@ from scripts_tracker.reporting.progress import Progress
 from scripts_tracker.reporting.report import why
 from scripts_tracker.reporting.terminal import Output
 from tests.builders import definition, record, run
+from tests.growth import LARGER, grows_in_proportion
 
 PLAIN, TERMINAL = Output(no_style()), Output(no_style(), width=40)
 WAITING = run("running")._replace(host="web-2", pid=7)
@@ -234,3 +235,21 @@ def test_a_named_script_whose_file_is_gone_gets_no_advice_to_run_it() -> None:
     assert line.startswith("a.gone will not run (applied on ")
     assert "manage.py" not in line
     assert progress.heading(made, PLAIN) == "No scripts to run."
+
+
+def test_the_time_to_write_a_plan_grows_with_its_steps() -> None:
+    def plan_of(count: int) -> tuple[planning.Plan, planning.Choice]:
+        chain = [
+            definition(f"a.s{n:05d}", requires=(f"a.s{n + 1:05d}",) * (n < count - 1)) for n in range(count)
+        ]
+        by_id = {status.id: status for status in statuses(chain, {})}
+        first = next(iter(by_id.values()))
+        return planning.make_plan([first], by_id), planning.Choice((first,), (), {})
+
+    small, large = plan_of(4_000 // LARGER), plan_of(4_000)
+    assert grows_in_proportion(
+        lambda: [*progress.plan(*small, PLAIN)], lambda: [*progress.plan(*large, PLAIN)]
+    )
+    lines = [*progress.plan(*large, PLAIN)]
+    assert len(lines) == 4_001
+    assert lines[2].endswith("a.s03998: new, never applied here; required by a.s03997; after a.s03999")

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import pty
+import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sized
 from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 
 from scripts_tracker import conf
+from scripts_tracker.core import planning
+from scripts_tracker.core.events import Result, RunOptions, StepOutcome, Summary
+from scripts_tracker.core.states import statuses
 from scripts_tracker.ledger import leases, marking
 from scripts_tracker.ledger.marking import Mark
 from scripts_tracker.ledger.writing import RunFacts
@@ -23,8 +30,9 @@ from scripts_tracker.models import Script, ScriptRun
 from scripts_tracker.project.versions import describe, read_source
 from scripts_tracker.running import runner
 from scripts_tracker.signals import script_succeeded
-from tests.builders import path_of, script_id
+from tests.builders import definition, path_of, script_id
 from tests.conftest import ENVIRONMENT, Project
+from tests.growth import LARGER, grows_in_proportion
 from tests.jobs import Jobs
 
 
@@ -150,6 +158,19 @@ def test_a_failure_stops_what_comes_after_it(jobs: Jobs) -> None:
         "  jobs.c",
     ]
     assert result.err.splitlines()[-1] == ("Some scripts did not run: 1 failed, 1 blocked, 1 skipped.")
+
+
+def test_the_time_between_scripts_does_not_grow_with_those_before(
+    monkeypatch: pytest.MonkeyPatch, db: None
+) -> None:
+    def run_all(count: int) -> Summary:
+        by_id = {one.id: one for one in statuses([definition(f"a.s{n:05d}") for n in range(count)], {})}
+        plan = planning.make_plan(by_id.values(), by_id)
+        return runner.Runner(plan, by_id, RunOptions(wait=0), lambda _: None).carry_out()
+
+    monkeypatch.setattr(runner.Runner, "_step", lambda _, status: Result(status, StepOutcome.DONE))
+    assert run_all(4_000).is_good
+    assert grows_in_proportion(lambda: run_all(4_000 // LARGER), lambda: run_all(4_000))
 
 
 def test_with_continue_on_error_only_what_depends_on_it_is_stopped(jobs: Jobs) -> None:
@@ -430,6 +451,50 @@ def test_it_waits_for_another_runner_that(
     assert "jobs.a: waiting: running since" in result.out
     assert words in result.out
     assert (result.code, jobs.outcomes()) == (0 if "succeeded" in runs[-1] else 1, runs)
+
+
+class FakeTime:
+    """A clock that only sleeping moves on, and how many statements were sent by then."""
+
+    def __init__(self, statements: Sized) -> None:
+        self.now = 0.0
+        self.asked: list[tuple[float, int]] = []
+        self._statements = statements
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.asked.append((self.now, len(self._statements)))
+
+    def statements_until(self, seconds: float) -> int:
+        return max(count for now, count in self.asked if now <= seconds) - self.asked[0][1]
+
+
+def test_runners_that_wait_ask_seldom_and_at_different_times(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs.script("a")
+    jobs.begin_elsewhere("a")
+    waits = []
+    for seed in range(20):
+        random.seed(seed)
+        with CaptureQueriesContext(connection) as sent:
+            waits.append(clock := FakeTime(sent))
+            monkeypatch.setattr("scripts_tracker.running.runner.time", clock)
+            assert "jobs.a: not run: running since" in jobs.run(wait=600).out
+    firsts = [clock.asked[0][0] for clock in waits]
+    assert all(0.3 <= first <= 0.5 for first in firsts)
+    assert len(set(firsts)) == len(firsts)
+    assert max(clock.statements_until(2) for clock in waits) <= 6
+    assert sum(clock.statements_until(2) for clock in waits) <= 4 * len(waits)
+    assert sum(clock.statements_until(600) for clock in waits) < 600 / 2 * len(waits)
+    assert max(pause for clock in waits for pause in pauses(clock)) <= 5
+
+
+def pauses(clock: FakeTime) -> list[float]:
+    return [after - before for (before, _), (after, _) in itertools.pairwise(clock.asked)]
 
 
 def test_a_runner_that_dies_meanwhile_is_replaced(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:

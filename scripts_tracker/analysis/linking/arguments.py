@@ -116,6 +116,10 @@ def _did_you_mean(name: str, known: Iterable[str]) -> str:
 _EXAMPLE: Final = 'such as @required_preceding_script("app.name")'
 
 
+# A search for the nearest name looks at all names. With more wrong names than this, the last ones get a general hint.
+_MOST_SEARCHES: Final = 100
+
+
 class RequirementReader:
     """Reads the arguments of ``required_preceding_script``.
 
@@ -128,6 +132,10 @@ class RequirementReader:
     def __init__(self, files: Sequence[CommandFile], resolver: Resolver, report: Report) -> None:
         self._by_module = {file.module: file for file in reversed(files)}
         self._by_id = {ScriptId(file.folder.app_label, file.name): file for file in reversed(files)}
+        self._by_name: dict[str, list[ScriptId]] = {}
+        for script_id in sorted(self._by_id):
+            self._by_name.setdefault(script_id.name, []).append(script_id)
+        self._searches_left = _MOST_SEARCHES
         self._resolver = resolver
         self._report = report
 
@@ -218,12 +226,13 @@ class RequirementReader:
     def _other_spelling(self, value: str) -> str:
         """A hint if the text names a script in a way that is not understood when the command runs."""
         file = self._by_module.get(value)
-        fitting = [file] if file else [one for one in self._by_id.values() if one.name == value]
-        names = sorted(f'"{one.folder.app_label}.{one.name}"' for one in fitting)
+        fitting = [ScriptId(file.folder.app_label, file.name)] if file else self._by_name.get(value, [])
+        names = [f'"{one}"' for one in fitting]
         return f"Write {' or '.join(names)}." if names else ""
 
     def _nearest(self, wanted: str) -> str:
-        near = nearest_scripts(wanted, self._by_id)
+        self._searches_left -= 1
+        near = nearest_scripts(wanted, self._by_id) if self._searches_left >= 0 else ""
         return (
             f"Did you mean {near}?"
             if near

@@ -197,6 +197,18 @@ def test_a_missing_script_gets_the_nearest_names(tmp_path: Path) -> None:
     assert finding.hint == "Did you mean catalog.import_vat_rates?"
 
 
+def test_of_very_many_wrong_names_only_the_first_are_compared_with_all_scripts(tmp_path: Path) -> None:
+    _command(tmp_path, "import_vat_rates")
+    for script in range(5):
+        wrong = ", ".join(f"'import_vat_rate{number}'" for number in range(50))
+        needs = TRACKED.replace("    @", f"    @required_preceding_script({wrong})\n    @")
+        _command(tmp_path, f"fix{script}", f"from scripts_tracker import required_preceding_script\n{needs}")
+    hints = [finding.hint for finding in index_of(tmp_path).findings]
+    near, general = "Did you mean ", "`manage.py check_scripts --all` lists the scripts that exist."
+    assert [hint.startswith(near) for hint in hints] == [True] * 100 + [False] * 150
+    assert set(hints[100:]) == {general}
+
+
 ALL_CASES = [case for path in sorted(FIXTURES.glob("*.case")) for case in read_cases(path.name)]
 
 
