@@ -27,6 +27,10 @@ def host() -> str:
     return socket.gethostname()[:255]
 
 
+def _is_linux() -> bool:
+    return sys.platform.startswith("linux")
+
+
 def _read(path: str) -> str:
     with io.open(path, encoding="utf-8", errors="replace") as stream:  # noqa: UP020 - the tests of commands replace builtins.open
         return stream.read()
@@ -51,7 +55,11 @@ def _stat(pid: int) -> tuple[str, str] | None:
 
 
 def own() -> str:
-    """What identifies this process beyond its number: kernel, namespace and start time. Empty if the system has no /proc."""
+    """What identifies this process beyond its number: kernel, namespace and start time. Empty if the system says nothing."""
+    if not _is_linux():
+        from scripts_tracker.ledger import platforms  # no process on Linux needs it
+
+        return platforms.own() if sys.platform.startswith(platforms.NAMES) else ""
     stat = _stat(os.getpid())
     return f"{_machine()} {stat[1]}" if stat and _machine() else ""
 
@@ -65,7 +73,14 @@ def is_running(pid: int | None, process: str, at_host: str, started_at: datetime
         at_host: its host.
         started_at: when the attempt began.
     """
-    if os.name != "posix" or pid is None or not _exists(pid):
+    if pid is None:
+        return False
+    if not _is_linux():
+        from scripts_tracker.ledger import platforms  # as above
+
+        if sys.platform.startswith(platforms.NAMES):
+            return platforms.is_running(pid, process, lambda: at_host == host(), started_at)
+    if os.name != "posix" or not _exists(pid):
         return False
     stat = _stat(pid)
     if stat is not None and stat[0] in _IDLE_STATES:
