@@ -19,8 +19,6 @@ from scripts_tracker.ledger.platforms import Ps, Seen, Windows
 from tests.running.shops import Shop
 from tests.waiting import wait_for
 
-pytest_plugins = ["tests.running.conftest"]
-
 PID = 4712
 BORN = datetime(2026, 11, 26, 7, 54, 16, tzinfo=timezone.utc)
 BEGAN = BORN + timedelta(minutes=5)

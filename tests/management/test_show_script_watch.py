@@ -16,7 +16,6 @@ from tests.running.shops import Shop
 from tests.waiting import wait_for
 from tests.warm.client import Process
 
-pytest_plugins = ["tests.running.conftest"]
 WATCH = ("show_script", "slow", "--watch")
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import ENVIRONMENT, PLAIN, warm_parent
 from tests.databases.clocks import off_by
@@ -126,3 +129,10 @@ class Shop:
             "effect",
         ):
             self.project.execute(f"DELETE FROM {table}")  # noqa: S608 - our own words
+
+
+@pytest.fixture
+def shop(hosted: HostedProject) -> Iterator[Shop]:
+    """A shop on each kind of database in turn; its processes end before its database goes."""
+    with contextlib.ExitStack() as processes:
+        yield Shop(hosted, processes)
