@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from scripts_tracker.ledger import queries, statements
 from tests.builders import script_id
+from tests.databases.fixtures import HostedProject
 
 APP = "scripts_tracker"
 
@@ -144,6 +145,95 @@ def test_what_was_applied_is_applied_after_the_upgrade(
     assert (record.applied.digest[0] if record.applied else None) == applied
     formerly = {one.fingerprint.digest[0] for one in queries.formerly_applied([record.pk])}
     assert formerly == ({applied} if applied else set())
+
+
+AFTER_COMMIT = "from django.db import transaction; transaction.on_commit(lambda: 1 / 0)"
+
+
+def every_state(hosted: HostedProject) -> None:
+    """Scripts in every state that a ledger can hold, and one that was applied, unmarked and applied again."""
+    hosted.write("shop/prices.py", "RATE = 1\n")
+    for name in ("applied", "modified", "reverted", "unmarked", "again", "gone"):
+        hosted.command(f"shop.{name}", body="self.stdout.write('first')")
+    for name in ("watching", "watched_change"):
+        module = "shop.prices" if name == "watching" else "shop.rates"
+        hosted.command(f"shop.{name}", decorators=f"@tracked_script(watch=({module!r},))")
+    hosted.write("shop/rates.py", "RATE = 1\n")
+    hosted.command("shop.after_commit", decorators="@tracked_script(atomic=True)", body=AFTER_COMMIT)
+    hosted.command("shop.fails", body="raise ValueError('broken')")
+    hosted.manage("run_scripts", "--continue-on-error", code=1)
+    hosted.command("shop.marked")
+    hosted.manage("check_scripts", "--mark-applied", "marked", "--reason", "ran before")
+    hosted.manage("check_scripts", "--unmark", "unmarked", "again", "--reason", "was wrong")
+    hosted.manage("again")
+    first = hosted.path("shop.reverted").read_text()
+    for name in ("reverted", "modified"):
+        hosted.command(f"shop.{name}", body="self.stdout.write('second')")
+    hosted.manage("reverted")
+    hosted.write("shop/management/commands/reverted.py", first)
+    hosted.write("shop/rates.py", "RATE = 2\n")
+    hosted.path("shop.gone").unlink()
+    hosted.command("shop.lost")
+    hosted.manage("lost")
+    lost = "(SELECT id FROM scripts_tracker_script WHERE name = 'lost')"
+    begun = "outcome = 'running', applies = (1 = 0)"
+    hosted.execute(f"UPDATE scripts_tracker_scriptrun SET {begun} WHERE script_id = {lost}")  # noqa: S608 - our own words
+    hosted.execute("UPDATE scripts_tracker_scriptrun SET pid = 4194305, host = 'elsewhere', process = ''")
+    hosted.execute("UPDATE scripts_tracker_script SET lease_expires = 1 WHERE name = 'lost'")
+
+
+STATES = {
+    "shop.after_commit": "applied",
+    "shop.again": "applied",
+    "shop.applied": "applied",
+    "shop.fails": "failed",
+    "shop.gone": "missing",
+    "shop.lost": "lost",
+    "shop.marked": "applied",
+    "shop.modified": "modified",
+    "shop.reverted": "reverted",
+    "shop.unmarked": "new",
+    "shop.watched_change": "modified",
+    "shop.watching": "applied",
+}
+
+
+def scripts_of(hosted: HostedProject) -> list[dict[str, Any]]:
+    """What a check says of every script, without the times of leases, which pass."""
+    found: list[dict[str, Any]] = hosted.check("--all")["scripts"]
+    return [{**one, "lease": None} for one in found]
+
+
+OLD_COLUMNS = """SELECT s.name, v.algorithm, v.digest, s.lease_token <> '', s.lease_expires
+FROM scripts_tracker_script s LEFT JOIN scripts_tracker_scriptrun r ON r.id = s.applied_run_id
+LEFT JOIN scripts_tracker_scriptversion v ON v.id = r.version_id AND v.applied_at IS NOT NULL"""
+
+
+APPLYING = "SELECT DISTINCT version_id FROM scripts_tracker_scriptrun WHERE applies ORDER BY version_id"
+EVER_APPLIED = "SELECT id FROM scripts_tracker_scriptversion WHERE applied_at IS NOT NULL ORDER BY id"
+
+
+def test_the_way_back_and_forth_loses_nothing_that_was_applied(hosted: HostedProject) -> None:
+    every_state(hosted)
+    before = scripts_of(hosted)
+    assert {one["script"]: one["state"] for one in before} == STATES
+    history = "SELECT id, applies, watched, arguments FROM scripts_tracker_scriptrun ORDER BY id"
+    runs, ever = hosted.execute(history), hosted.execute(APPLYING)
+    for _ in range(2):
+        hosted.migrate(APP, "0001")
+        rows = {name: rest for name, *rest in hosted.execute(OLD_COLUMNS)}
+        for one in before:
+            algorithm, digest, is_held, expires = rows[one["script"].removeprefix("shop.")]
+            assert one["applied_fingerprint"] == (f"{algorithm}:{digest}" if digest else None), one
+            assert bool(is_held) is (one["state"] == "lost"), one
+            assert expires == is_held, one
+        assert hosted.execute(EVER_APPLIED) == ever
+        hosted.migrate(APP)
+        assert scripts_of(hosted) == before
+        assert hosted.execute(history) == runs
+    hosted.migrate(APP, "zero")
+    hosted.migrate(APP)
+    assert {one["state"] for one in scripts_of(hosted)} == {"new"}
 
 
 def test_the_models_need_no_further_migration(db: None) -> None:
