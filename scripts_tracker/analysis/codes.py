@@ -57,6 +57,13 @@ UNKNOWN_UNLESS_OPTION: Final = "ST024"
 INVALID_WATCH: Final = "ST025"
 """``watch`` names something that is no module of the project, or the script itself."""
 
+HIDDEN_DECORATOR: Final = "ST026"
+"""The way from a command to ``@tracked_script`` cannot be followed, so the script is not tracked."""
+MISSPELT_DECORATOR: Final = "ST027"
+"""A name is imported from scripts_tracker, or used as its attribute, that it does not have."""
+UNTRACKED_COMMAND: Final = "ST028"
+"""A command imports or uses one of our decorators, and is not tracked."""
+
 NAMES: Final = {
     code: name.lower().replace("_", "-")
     for name, code in sorted(globals().items(), key=lambda one: str(one[1]))

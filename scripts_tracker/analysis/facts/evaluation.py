@@ -42,6 +42,7 @@ MAX_ELEMENTS: Final = 100
 
 _CONSTANTS: Final[dict[str, Scalar]] = {"True": True, "False": False, "None": None}
 _IMPORT_MODULE: Final = "importlib.import_module"
+_PARTIAL: Final = "functools.partial"
 _FOREIGN: Final = frozenset({"django", *sys.stdlib_module_names})
 
 
@@ -109,11 +110,15 @@ class Evaluator:
 
     def _call(self, node: cst.Call, scope: Scope, at: Point, depth: int) -> Values:
         function = self.values(node.func, scope, at, depth + 1)
-        if any(isinstance(one, Ref) and dotted(one.path) == _IMPORT_MODULE for one in function):
+        paths = {dotted(one.path) for one in function if isinstance(one, Ref)}
+        if _IMPORT_MODULE in paths:
             return self._imported_module(node, scope, at, depth)
+        args = node.args
+        if _PARTIAL in paths and args and not args[0].star:
+            function, args = self.values(args[0].value, scope, at, depth + 1), args[1:]
         if not any(_may_be_ours(one) for one in function):
             return OPAQUE
-        arguments = self.arguments(node.args, node, scope, at, depth)
+        arguments = self.arguments(args, node, scope, at, depth)
         return (Call(function, arguments, self._positions.place(node)),)
 
     def arguments(

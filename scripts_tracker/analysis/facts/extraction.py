@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 
 from scripts_tracker.analysis.facts.evaluation import MAX_DEPTH, Evaluator, HelpReader, is_foreign
+from scripts_tracker.analysis.facts.functions import FunctionReader, may_lead
 from scripts_tracker.analysis.facts.scopes import END, Binding, Point, Scope, read_scope
 from scripts_tracker.analysis.facts.values import (
     COMMAND,
     HANDLES,
+    HOOKS,
     LOCAL_CLASS,
     OPAQUE,
     TRACKED,
@@ -20,7 +22,9 @@ from scripts_tracker.analysis.facts.values import (
     ClassFacts,
     Decoration,
     FileFacts,
+    Made,
     MethodFacts,
+    Opaque,
     Ref,
     SuperCall,
     Value,
@@ -56,6 +60,9 @@ def extract(source: bytes) -> FileFacts:
         return Extraction(parse(source)).facts()
 
 
+_TABLES: Final = (cst.Dict, cst.List, cst.Tuple, cst.Set, cst.DictComp, cst.ListComp)
+
+
 class Extraction:
     """Reads one parsed file.
 
@@ -63,15 +70,18 @@ class Extraction:
         module: its tree.
         text: its text.
         scope: the names of the module.
+        functions: reads its functions.
         positions: where its nodes are.
         evaluator: what its expressions stand for.
     """
 
     def __init__(self, parsed: ParsedSource) -> None:
         self.module, self.text = parsed
-        self.scope = read_scope(self.module.body)
+        self.scope = read_scope(self.module.body, has_walrus=":=" in self.text)
         self.positions = Positions(self.module, self.text)
         self.evaluator = Evaluator(self.positions)
+        self.functions = FunctionReader(self.evaluator, self.positions, len(self.scope.classes))
+        self.functions.number(self.scope)
         self._parsed = parsed
         self._doc = _docstring(self.module.body)
         self._help = HelpReader(self.evaluator, self.module, self._doc)
@@ -81,7 +91,10 @@ class Extraction:
     def facts(self) -> FileFacts:
         """What the file says by itself; raises UnreadableSource as ``extract`` does."""
         bindings, _ = self.scope.lookup(COMMAND, END)
-        classes, patches = self._patched([self._class(binding) for binding in self.scope.classes])
+        self.functions.read()
+        classes, patches = self._patched([self._class(binding, self.scope) for binding in self.scope.classes])
+        inner = _MethodReader(self)  # what is inside a function may also be there for something else
+        classes += [self._class(binding, scope, inner) for binding, scope in self.functions.classes]
         names = {name: self._exported(name) for name in sorted(self.scope.names)}
         uses = _MisplacedUses(self, self._methods, [self.scope, *self._class_scopes]).read(names)
         return FileFacts(
@@ -92,12 +105,23 @@ class Extraction:
             stars=tuple(module for _, module in reversed(self.scope.stars)),
             classes=tuple(classes),
             misplaced_uses=tuple(sorted([*uses, *patches], key=lambda use: use.place)),
+            functions=self.functions.facts(),
         )
 
     def _exported(self, name: str) -> Values:
         bindings, _ = self.scope.lookup(name, END)
-        values = [self.evaluator.bound(binding, self.scope) for binding in bindings if binding.sure]
+        values = [self._traced(binding, name) for binding in bindings if binding.sure]
         return tuple(dict.fromkeys(value for several in values for value in several)) or OPAQUE
+
+    def _traced(self, binding: Binding, name: str) -> Values:
+        """What a name is after a binding; of a table, or of the command, the names that it is made of."""
+        values, origin = self.evaluator.bound(binding, self.scope), binding.origin or binding.expression
+        if origin is None or not (name == COMMAND or isinstance(origin, _TABLES)):
+            return values
+        if not any(isinstance(value, Opaque) for value in values):
+            return values
+        parts = self.functions.parts([origin], self.scope, binding.point)
+        return (*(one for one in values if not isinstance(one, Opaque)), Made(parts)) if parts else values
 
     def _command_place(self, bindings: Sequence[Binding]) -> Place | None:
         for binding in bindings:
@@ -105,28 +129,46 @@ class Extraction:
                 return self.positions.place(binding.node)
         return (1, 1) if bindings else None
 
-    def _class(self, binding: Binding) -> ClassFacts:
+    def _class(self, binding: Binding, around: Scope, methods: _MethodReader | None = None) -> ClassFacts:
         node = binding.node
         if not isinstance(node, cst.ClassDef):
             raise TypeError(f"{node!r} is no class")
-        scope = read_scope(node.body.body, self.scope, binding.point)
-        self._class_scopes.append(scope)
+        scope = read_scope(node.body.body, around, binding.point)
+        if methods is None:
+            self._class_scopes.append(scope)
         doc = _docstring(node.body.body)
+        place = self.positions.place(node)
+        metaclass = next(
+            (one for one in node.keywords if one.keyword and one.keyword.value == "metaclass"), None
+        )
+        traced = self.functions.values
         return ClassFacts(
             name=node.name.value,
-            bases=tuple(self._base(base, binding) for base in node.bases),
-            place=self.positions.place(node),
+            bases=tuple(self._base(base, around, binding.point) for base in node.bases),
+            place=place,
             help=self._help_of(scope, doc),
             doc=doc and cleaned(doc),
-            methods=self._methods.methods(scope),
+            methods=(methods or self._methods).methods(scope),
+            end=self.positions.last_line(place),
+            decorations=tuple(self.functions.decorations(node.decorators, around, binding.point)),
+            metaclass=traced(metaclass.value, around, binding.point) if metaclass else (),
+            hooks=dict(self._hooks(scope)),
         )
 
-    def _base(self, base: cst.Arg, binding: Binding) -> Values:
+    def _hooks(self, scope: Scope) -> Iterator[tuple[str, int]]:
+        for name in HOOKS:
+            for binding in scope.names.get(name, ()):
+                if isinstance(binding.node, cst.FunctionDef):
+                    number = self.functions.hook(binding.node, self.scope)
+                    if number is not None:
+                        yield name, number
+
+    def _base(self, base: cst.Arg, around: Scope, at: Point) -> Values:
         value = base.value
         # The base of Generic[T] is Generic.
         if isinstance(value, cst.Subscript):
             value = value.value
-        return OPAQUE if base.star else self.evaluator.values(value, self.scope, binding.point)
+        return OPAQUE if base.star else self.functions.values(value, around, at)
 
     def _help_of(self, scope: Scope, doc: str | None) -> Values | None:
         bindings, _ = scope.lookup("help", END)
@@ -152,7 +194,11 @@ class Extraction:
                 if number is None:
                     misplaced += patch.decorations
                 else:
-                    methods = {**classes[number].methods, name: _patched(classes[number], name, patch)}
+                    replaced = _patched(classes[number], name, patch)
+                    if replaced == (patch,):
+                        own = classes[number].methods.get(name, ())
+                        misplaced += [decoration for one in own for decoration in one.decorations]
+                    methods = {**classes[number].methods, name: replaced}
                     classes[number] = classes[number]._replace(methods=methods)
         return classes, misplaced
 
@@ -195,6 +241,7 @@ class _MethodReader:
         self.consumed: set[int] = set()
         self.decorators: list[cst.Decorator] = []
         self._evaluator = extraction.evaluator
+        self._functions = extraction.functions
         self._positions = extraction.positions
         self._module = extraction.scope
         self._calls_a_handle = _CALLS_A_HANDLE.search(extraction.text) is not None
@@ -218,7 +265,7 @@ class _MethodReader:
             return self._defined(binding.node, scope, binding.point)
         if binding.expression is not None:
             return self._assigned(binding, scope, name, None)
-        return MethodFacts()
+        return MethodFacts(inner=_known(binding.values or ()))
 
     def _defined(self, node: cst.FunctionDef, scope: Scope, at: Point) -> MethodFacts:
         if not any(decorator in self.decorators for decorator in node.decorators):
@@ -226,7 +273,7 @@ class _MethodReader:
         decorations = []
         for decorator in node.decorators:
             self.consumed.update(map(id, called(decorator.decorator)))
-            values = self._evaluator.values(decorator.decorator, scope, at)
+            values = self._functions.values(decorator.decorator, scope, at)
             decorations.append(Decoration(values, self._positions.place(decorator)))
         return MethodFacts(tuple(decorations), self._super_calls(node))
 
@@ -234,28 +281,42 @@ class _MethodReader:
         """Unwraps ``one(two(handle))`` down to the function."""
         decorations: list[Decoration] = []
         node, at = binding.expression, binding.point
+        inner: Values = ()
         for _ in range(MAX_DEPTH):
-            if isinstance(node, cst.Call) and node.args and not node.args[0].star:
+            if (
+                isinstance(node, cst.Call)
+                and node.args
+                and not node.args[0].star
+                and not node.args[0].keyword
+            ):
                 decorations.append(self._applied(node, scope, at))
                 node = node.args[0].value
             elif isinstance(node, cst.Name):
                 bindings, _sure = scope.lookup(node.value, at)
+                if not bindings or bindings[0].expression is None:
+                    inner = self._evaluator.name(node.value, scope, at)
                 if not bindings:
                     break
                 if isinstance(bindings[0].node, cst.FunctionDef):
-                    inner = self._defined(bindings[0].node, scope, bindings[0].point)
-                    return MethodFacts((*decorations, *inner.decorations), inner.super_calls)
+                    own = self._defined(bindings[0].node, scope, bindings[0].point)
+                    return MethodFacts((*decorations, *own.decorations), own.super_calls)
                 node, at = bindings[0].expression, bindings[0].point
             else:
                 break
         calls = self._named(node, scope, at, name, target) if isinstance(node, cst.Attribute) else ()
-        return MethodFacts(tuple(decorations), calls)
+        if (
+            node is not None
+            and not isinstance(node, cst.Name)
+            and target not in self._evaluator.values(node, scope, at)
+        ):
+            inner = self._functions.values(node, scope, at)
+        return MethodFacts(tuple(decorations), calls, _known(inner))
 
     def _applied(self, node: cst.Call, scope: Scope, at: Point) -> Decoration:
         """``tracked_script(handle)`` seen as a decorator: its further arguments are the decorator's options."""
         self.consumed.update(map(id, called(node.func)))
         place = self._positions.place(node)
-        values = self._evaluator.values(node.func, scope, at)
+        values = self._functions.values(node.func, scope, at)
         if len(node.args) > 1:
             arguments = self._evaluator.arguments(node.args[1:], node, scope, at)
             values = (Call(values, arguments, place),)
@@ -291,6 +352,13 @@ class _MethodReader:
         values = self._evaluator.values(owner, self._module, END)
         known = tuple(one for one in values if isinstance(one, Ref) and not one.path.startswith(UNBOUND))
         return SuperCall(name, known) if known else None
+
+
+def _known(values: Values) -> Values:
+    """The values that something is known of."""
+    return tuple(
+        one for one in values if isinstance(one, Made | Call) or (isinstance(one, Ref) and may_lead(one))
+    )
 
 
 _DECORATOR_LINE: Final = re.compile(r"^[ \t\f]*@", re.MULTILINE)

@@ -58,6 +58,7 @@ class Binding:
         expression: what is assigned, where it is the assignment of one value.
         values: what the name then is, where that is known or has been found out.
         sure: False for a name that a star import may or may not bind.
+        origin: where the value comes from, if the expression is not the value: what a loop runs over, say.
     """
 
     point: Point
@@ -65,6 +66,7 @@ class Binding:
     expression: cst.BaseExpression | None = None
     values: Values | None = None
     sure: bool = True
+    origin: cst.CSTNode | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -111,26 +113,52 @@ class Scope:
         return sorted([*own, *through], key=lambda binding: binding.point.order)
 
 
-def read_scope(body: Sequence[cst.CSTNode], parent: Scope | None = None, entered: Point = START) -> Scope:
+def read_scope(
+    body: Sequence[cst.CSTNode],
+    parent: Scope | None = None,
+    entered: Point = START,
+    *,
+    has_walrus: bool = False,
+) -> Scope:
     """The names that the statements of a body bind.
 
     Args:
-        body: the statements of a module or class.
-        parent: the scope of the module, for a class.
+        body: the statements of a module, class or function.
+        parent: the scope around it.
         entered: when the class statement is executed there.
+        has_walrus: whether expressions may bind names too.
     """
     scope = Scope(parent=parent, entered=entered)
     for order, (node, path) in enumerate(statements(body), start=1):
-        _read_statement(scope, node, Point(order, path))
+        point = Point(order, path)
+        if has_walrus:
+            _bind_in_passing(scope, node, point)
+        _read_statement(scope, node, point)
     return scope
 
 
+def _bind_in_passing(scope: Scope, node: cst.CSTNode, point: Point) -> None:
+    """Bind what ``:=`` binds in a statement, without the statements inside it."""
+    before = Point(point.order - 0.5, point.path)
+    stack = [node]
+    while stack:
+        for child in stack.pop().children:
+            if isinstance(child, cst.NamedExpr):
+                _assign(scope, child.target, Binding(before, node, child.value))
+            if not isinstance(child, cst.BaseSuite | cst.Lambda | cst.Else | cst.If):
+                stack.append(child)
+
+
 # The most frequent statements. Looking up the class avoids isinstance(), which is slow for nodes: they have ABCMeta.
-_BINDING_NOTHING: Final = frozenset({cst.Expr, cst.Return, cst.If, cst.Try, cst.Raise, cst.Pass, cst.Match})
+_BINDING_NOTHING: Final = frozenset({cst.Return, cst.If, cst.Try, cst.Raise, cst.Pass, cst.Match})
 
 
-def _read_statement(scope: Scope, node: cst.CSTNode, point: Point) -> None:
+def _read_statement(scope: Scope, node: cst.CSTNode, point: Point) -> None:  # noqa: C901 - one branch a statement
     if type(node) in _BINDING_NOTHING:
+        return
+    if type(node) is cst.Expr:
+        if type(node.value) is cst.Call:
+            _bind_by_call(scope, node, node.value, point)
         return
     if isinstance(node, cst.Assign):
         for one in node.targets:
@@ -149,17 +177,64 @@ def _read_statement(scope: Scope, node: cst.CSTNode, point: Point) -> None:
         scope.functions.append(node)
         _bind(scope, node.name.value, Binding(point, node, values=OPAQUE))
     else:
-        for target in _other_targets(node):
-            _assign(scope, target, Binding(point, node, values=OPAQUE))
+        _bind_otherwise(scope, node, point)
 
 
-def _other_targets(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    if isinstance(node, cst.AugAssign | cst.For | cst.Del):
-        yield node.target
+def _bind_otherwise(scope: Scope, node: cst.CSTNode, point: Point) -> None:
+    if isinstance(node, cst.For) and isinstance(node.iter, cst.Tuple | cst.List) and node.iter.elements:
+        last = node.iter.elements[-1]
+        value = None if isinstance(last, cst.StarredElement) else last.value
+        values = OPAQUE if value is None else None
+        _assign(scope, node.target, Binding(point, node.target, value, values, origin=node.iter))
+    else:
+        for target, origin in _other_targets(node):
+            _assign(scope, target, Binding(point, target, values=OPAQUE, origin=origin))
+
+
+def _other_targets(node: cst.CSTNode) -> Iterator[tuple[cst.CSTNode, cst.CSTNode | None]]:
+    if isinstance(node, cst.AugAssign | cst.Del):
+        yield node.target, None
+    elif isinstance(node, cst.For):
+        yield node.target, node.iter
     elif isinstance(node, cst.TypeAlias):
-        yield node.name
+        yield node.name, None
     elif isinstance(node, cst.With):
-        yield from (item.asname.name for item in node.items if item.asname is not None)
+        yield from ((item.asname.name, item.item) for item in node.items if item.asname is not None)
+
+
+_NAMESPACES: Final = frozenset({"globals", "locals", "vars"})
+_OWNER_NAME_VALUE: Final = 3
+
+
+def _bind_by_call(scope: Scope, node: cst.Expr, call: cst.Call, point: Point) -> None:
+    """``setattr(owner, "name", value)`` and ``globals().update(name=value)``."""
+    if isinstance(call.func, cst.Name):
+        if call.func.value != "setattr" or len(call.args) != _OWNER_NAME_VALUE:
+            return
+        owner, name, value = (arg.value for arg in call.args)
+        text = _literal(name)
+        if not text.isidentifier():
+            return
+        binding = Binding(point, node, value)
+        if isinstance(owner, cst.Name | cst.Attribute):
+            scope.patches.append((cst.Attribute(owner, cst.Name(text)), binding))
+        elif scope.parent is None:  # sys.modules[__name__], or something that cannot be known
+            _bind(scope, text, binding)
+    elif isinstance(call.func, cst.Attribute) and _is_namespace(call.func.value):
+        for arg in call.args:
+            if call.func.attr.value == "update" and arg.keyword is not None:
+                _bind(scope, arg.keyword.value, Binding(point, node, arg.value))
+
+
+def _is_namespace(node: cst.BaseExpression) -> bool:
+    """Whether this is ``globals()`` or the like."""
+    is_call = isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and not node.args
+    return is_call and node.func.value in _NAMESPACES  # type: ignore[attr-defined]  # checked above
+
+
+def _literal(node: cst.BaseExpression) -> str:
+    text = node.evaluated_value if isinstance(node, cst.SimpleString) else ""
+    return text if isinstance(text, str) else ""
 
 
 def _bind(scope: Scope, name: str, binding: Binding) -> None:
@@ -171,14 +246,40 @@ def _assign(scope: Scope, target: cst.CSTNode, binding: Binding) -> None:
         _bind(scope, target.value, binding)
     elif isinstance(target, cst.Attribute):
         scope.patches.append((target, binding))
+    elif isinstance(target, cst.Subscript):
+        index = target.slice[0].slice if len(target.slice) == 1 else None
+        if isinstance(index, cst.Index) and _is_namespace(target.value):
+            _bind(scope, _literal(index.value), binding)
     else:
-        stack = [target]
-        while stack:
-            current = stack.pop()
-            if isinstance(current, cst.Name):
-                _bind(scope, current.value, Binding(binding.point, binding.node, values=OPAQUE))
-            elif isinstance(current, cst.Tuple | cst.List):
-                stack.extend(element.value for element in current.elements)
+        _unpack(scope, target, binding)
+
+
+def _unpack(scope: Scope, target: cst.CSTNode, binding: Binding) -> None:
+    """Bind the names of ``a, b = ...``; each to its own value where the values are written out."""
+    stack: list[tuple[cst.CSTNode, cst.BaseExpression | None]] = [(target, binding.expression)]
+    while stack:
+        current, value = stack.pop()
+        if isinstance(current, cst.Name):
+            values = OPAQUE if value is None else None
+            origin = binding.origin or binding.expression
+            bound = Binding(binding.point, binding.node, value, values, origin=origin)
+            _bind(scope, current.value, bound)
+        elif isinstance(current, cst.Tuple | cst.List):
+            stack.extend(
+                zip((one.value for one in current.elements), _values_of(current, value), strict=True)
+            )
+
+
+def _values_of(
+    target: cst.Tuple | cst.List, value: cst.BaseExpression | None
+) -> list[cst.BaseExpression | None]:
+    """The value of each target; None where it is not written out."""
+    targets = target.elements
+    if isinstance(value, cst.Tuple | cst.List) and len(value.elements) == len(targets):
+        elements = [*targets, *value.elements]
+        if not any(isinstance(one, cst.StarredElement) for one in elements):
+            return [one.value for one in value.elements]
+    return [None] * len(targets)
 
 
 def _import(scope: Scope, node: cst.Import | cst.ImportFrom, point: Point) -> None:

@@ -21,11 +21,17 @@ HANDLES: Final = ("handle", "handle_noargs")
 """The methods in which Django runs a command."""
 TRACKED: Final = "tracked_script"
 REQUIRED: Final = "required_preceding_script"
+HOOKS: Final = ("__init_subclass__", "__new__", "__init__", "__call__", "__prepare__")
+"""The methods of a base class or metaclass that are called when a class is made."""
 
 UNBOUND: Final = "?"
 """Starts the path of a name that the file never binds: ``?name``."""
 LOCAL_CLASS: Final = "#"
 """Starts the path of a class of the same file, by its number: ``#0.handle``."""
+LOCAL_FUNCTION: Final = "$"
+"""Starts the path of a function of the same file, by its number."""
+PARAMETER: Final = "%"
+"""Starts the path of a parameter, by the number of its function: ``%0.handle``."""
 STAR: Final = "*"
 """Starts the part of a path that came through a star import: ``shop.base:*Command``."""
 INSIDE: Final = ":"
@@ -102,7 +108,14 @@ class Call(NamedTuple):
     place: Place
 
 
-Value = Ref | Const | Call | Opaque
+class Made(NamedTuple):
+    """Something that is known only when the code runs, made of these names; on the way from a command to our decorators."""
+
+    parts: tuple[Ref, ...]
+    kind: Literal["made"] = "made"
+
+
+Value = Ref | Const | Call | Opaque | Made
 Values = tuple[Value, ...]
 """What a name may be, several where branches of the code disagree, the likeliest first."""
 
@@ -131,20 +144,74 @@ class SuperCall(NamedTuple):
 
 
 class MethodFacts(NamedTuple):
-    """One definition of ``handle()`` or ``handle_noargs()``: its decorators, outermost first, and its calls of base classes."""
+    """One definition of ``handle()`` or ``handle_noargs()``, or what a function returns.
+
+    Attributes:
+        decorations: its decorators, outermost first.
+        super_calls: its calls of base classes.
+        inner: what is decorated, where that is not a function of the same body.
+    """
 
     decorations: tuple[Decoration, ...] = ()
     super_calls: tuple[SuperCall, ...] = ()
+    inner: Values = ()
+
+
+class Parameter(NamedTuple):
+    """A parameter of a function and its default; the name starts with a star where it takes all that is left."""
+
+    name: str
+    default: Values = ()
+
+
+class Patch(NamedTuple):
+    """An assignment to the ``handle`` of a class in a function.
+
+    Attributes:
+        name: of the method.
+        method: what is assigned.
+        needs_own: whether it is done only for a class that has a method of that name of its own.
+    """
+
+    name: str
+    method: MethodFacts
+    needs_own: bool = False
+
+
+class FunctionFacts(NamedTuple):
+    """A function that may lead to our decorators: at module level, inside another, or a hook of a class.
+
+    Attributes:
+        end: its last line.
+        params: its parameters, in order.
+        decorations: its own decorators, outermost first.
+        returns: what it may return.
+        patches: what it makes of the ``handle()`` of a class.
+        parts: the names that its result may be made of.
+    """
+
+    name: str
+    place: Place
+    end: int
+    params: tuple[Parameter, ...] = ()
+    decorations: tuple[Decoration, ...] = ()
+    returns: tuple[MethodFacts, ...] = ()
+    patches: tuple[Patch, ...] = ()
+    parts: tuple[Ref, ...] = ()
 
 
 class ClassFacts(NamedTuple):
-    """One class at module level.
+    """One class at module level, or of a function in ``FileFacts.functions``.
 
     Attributes:
         bases: for each base class what it may be.
         help: what ``help`` is in the class body; None where it is not bound there.
         doc: its docstring.
         methods: for each of HANDLES that the class binds, its definitions (several where branches disagree).
+        end: its last line.
+        decorations: its own decorators, outermost first.
+        metaclass: empty where none is given.
+        hooks: the number of the function for each of HOOKS that may make another class of it.
     """
 
     name: str
@@ -153,6 +220,10 @@ class ClassFacts(NamedTuple):
     help: Values | None = None
     doc: str | None = None
     methods: Mapping[str, tuple[MethodFacts, ...]] = MappingProxyType({})
+    end: int = 0
+    decorations: tuple[Decoration, ...] = ()
+    metaclass: Values = ()
+    hooks: Mapping[str, int] = MappingProxyType({})
 
 
 class FileFacts(NamedTuple):
@@ -164,8 +235,9 @@ class FileFacts(NamedTuple):
         doc: the docstring of the module.
         names: what each name of the module is once it has been executed.
         stars: the modules of its star imports, the last first.
-        classes: its classes at module level, by number.
+        classes: its classes, by number; those at module level first.
         misplaced_uses: uses of what may be our decorator on anything but a ``handle()``.
+        functions: the functions that may lead to our decorators, by number.
     """
 
     fingerprint: str | None
@@ -175,6 +247,7 @@ class FileFacts(NamedTuple):
     stars: tuple[str, ...] = ()
     classes: tuple[ClassFacts, ...] = ()
     misplaced_uses: tuple[Decoration, ...] = ()
+    functions: tuple[FunctionFacts, ...] = ()
 
     def to_text(self) -> str:
         """The facts as JSON, after the version of the analysis and the algorithm of the fingerprint."""
@@ -196,13 +269,14 @@ class FileFacts(NamedTuple):
                 _each(text, data["stars"]),
                 _each(_class, data["classes"]),
                 _each(_decoration, data["misplaced_uses"]),
+                _each(_function, data["functions"]),
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"these facts are malformed: {error!r}") from error
 
 
 def _class(data: object) -> ClassFacts:
-    name, where, bases, help_, doc, methods = items(data)
+    name, where, bases, help_, doc, methods, end, decorations, metaclass, hooks = items(data)
     return ClassFacts(
         text(name),
         place(where),
@@ -210,12 +284,34 @@ def _class(data: object) -> ClassFacts:
         _optional(_values, help_),
         _optional(text, doc),
         {method: _each(_method, definitions) for method, definitions in methods.items()},
+        number(end),
+        _each(_decoration, decorations),
+        _values(metaclass),
+        {hook: number(one) for hook, one in hooks.items()},
     )
 
 
+def _function(data: object) -> FunctionFacts:
+    name, where, end, params, decorations, returns, patches, parts = items(data)
+    return FunctionFacts(
+        text(name),
+        place(where),
+        number(end),
+        tuple(Parameter(text(one), _values(default)) for one, default in map(items, items(params))),
+        _each(_decoration, decorations),
+        _each(_method, returns),
+        tuple(Patch(text(one), _method(made), bool(own)) for one, made, own in map(items, items(patches))),
+        _refs(parts),
+    )
+
+
+def _refs(data: object) -> tuple[Ref, ...]:
+    return tuple(one for one in _values(data) if isinstance(one, Ref))
+
+
 def _method(data: object) -> MethodFacts:
-    decorations, calls = items(data)
-    return MethodFacts(_each(_decoration, decorations), _each(_super_call, calls))
+    decorations, calls, inner = items(data)
+    return MethodFacts(_each(_decoration, decorations), _each(_super_call, calls), _values(inner))
 
 
 def _super_call(data: object) -> SuperCall:
@@ -240,6 +336,8 @@ def _value(data: object) -> Value:
             return Const(_each(_scalar, constant) if isinstance(constant, list) else _scalar(constant))
         case ["opaque"]:
             return Opaque()
+        case [list(parts), "made"]:
+            return Made(_refs(parts))
         case [function, arguments, where]:
             return Call(_values(function), _each(_argument, arguments), place(where))
     raise ValueError(f"{data!r} is no value")
@@ -279,6 +377,13 @@ def text(data: object) -> str:
     if isinstance(data, str):
         return data
     raise ValueError(f"a string was expected, not {data!r}")
+
+
+def number(data: object) -> int:
+    """A JSON number that counts something; raises ValueError for anything else."""
+    if type(data) is int and data >= 0:
+        return data
+    raise ValueError(f"{data!r} is no count")
 
 
 def place(data: object) -> Place:

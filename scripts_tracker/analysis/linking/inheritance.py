@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from scripts_tracker.analysis.linking.resolving import Broken, FoundClass, Unknown
+from scripts_tracker.analysis.linking.resolving import Broken, FoundClass, FoundFunction, Unknown
 from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from scripts_tracker.analysis.facts.values import ClassFacts, MethodFacts, SuperCall
     from scripts_tracker.analysis.linking.modules import Module
     from scripts_tracker.analysis.linking.resolving import Entity, Resolver
+    from scripts_tracker.analysis.linking.trails import Trails
 
 MAX_CLASSES: Final = 300
 """The most classes of one hierarchy that are read."""
@@ -39,11 +42,14 @@ class Hierarchy:
 
     Args:
         resolver: finds base classes.
+        trails: follows the functions that make them.
     """
 
-    def __init__(self, resolver: Resolver) -> None:
+    def __init__(self, resolver: Resolver, trails: Trails) -> None:
         self._resolver = resolver
+        self._trails = trails
         self._mros: dict[Class, Mro] = {}
+        self._patched: dict[FoundClass, dict[str, list[Implementation]]] = {}
 
     def facts(self, one: FoundClass) -> ClassFacts:
         """The facts of a class."""
@@ -75,7 +81,7 @@ class Hierarchy:
     def _bases(self, one: FoundClass) -> list[Class]:
         found: list[Class] = []
         for values in self.facts(one).bases:
-            base = _likeliest(self._resolver.entities(values, one.module))
+            base = _likeliest(self._trails.classes(values, one.module))
             if base is not None and base not in found:
                 found.append(base)
         return found
@@ -94,11 +100,50 @@ class Hierarchy:
             if found is None:
                 continue
             position, owner = found
-            for definition in self.facts(owner).methods[name]:
+            chain.implementations.extend(self._patches(owner).get(name, []))
+            own = self.facts(owner).methods.get(name)
+            if own is None:
+                todo.append((mro, position + 1, name))
+            for definition in own or ():
                 chain.implementations.append(Implementation(owner.module, definition))
                 steps = [self._step(call, mro, position, owner) for call in definition.super_calls]
                 todo.extend(step for step in reversed(steps) if step is not None)
         return chain
+
+    def _patches(self, one: FoundClass) -> Mapping[str, list[Implementation]]:
+        """What decorators, metaclasses and hooks make of the methods of a class, the outermost first."""
+        if one not in self._patched:
+            found = self._patched[one] = {}
+            for function in self._makers(one):
+                for module, name, method, needs_own in self._trails.patches(function):
+                    if not needs_own or name in self.facts(one).methods:
+                        found.setdefault(name, []).append(Implementation(module, method))
+        return self._patched[one]
+
+    def _makers(self, one: FoundClass) -> Iterator[FoundFunction]:
+        """The functions that may make another class of one: they are called last to first."""
+        facts = self.facts(one)
+        for decoration in facts.decorations:
+            yield from self._trails.functions(decoration.values, one.module)
+        mro = [each for each in self.mro(one) if isinstance(each, FoundClass)]
+        for parent in mro[1:]:
+            if "__init_subclass__" in self.facts(parent).hooks:
+                yield FoundFunction(parent.module, self.facts(parent).hooks["__init_subclass__"])
+        metaclasses = (self._metaclass(each) for each in mro)
+        meta = next((each for each in metaclasses if each is not None), None)
+        for each in self.mro(meta) if meta is not None else ():
+            if isinstance(each, FoundClass):
+                hooks = self.facts(each).hooks.items()
+                yield from (
+                    FoundFunction(each.module, number)
+                    for name, number in hooks
+                    if name != "__init_subclass__"
+                )
+
+    def _metaclass(self, one: FoundClass) -> FoundClass | None:
+        values = self.facts(one).metaclass
+        found = _likeliest(self._trails.classes(values, one.module)) if values else None
+        return found if isinstance(found, FoundClass) else None
 
     def _definition(self, mro: Mro, index: int, name: str, chain: Chain) -> tuple[int, FoundClass] | None:
         for position in range(index, len(mro)):
@@ -109,7 +154,7 @@ class Hierarchy:
             if isinstance(one, Unknown):
                 if one.path.startswith("django.core.management."):
                     return None
-            elif name in self.facts(one).methods:
+            elif name in self.facts(one).methods or name in self._patches(one):
                 return position, one
         return None
 
@@ -118,7 +163,7 @@ class Hierarchy:
     ) -> tuple[Mro, int, str] | None:
         if call.base is None:
             return mro, position + 1, call.method
-        for entity in self._resolver.entities(call.base, owner.module):
+        for entity in self._trails.classes(call.base, owner.module):
             if isinstance(entity, FoundClass) and not entity.attributes:
                 if not call.after:
                     return self.mro(entity), 0, call.method

@@ -33,6 +33,8 @@ _DYNAMIC_IMPORT: Final = re.compile(rb"import(?:_module|[ \t]*\(?\s*\*)")
 _BOUND_COMMAND: Final = re.compile(
     rb"Command\b(?![ \t]*(?:[(.'\"]|(?!in\b)\w))(?<!class Command)(?<!super\(Command)"
 )
+_QUOTED_NAME: Final = re.compile(rb"[\"'](?:Command|handle(?:_noargs)?)[\"']")
+_ARGUMENT: Final = re.compile(rb"(?<![\w.\"'])(?!True\b|False\b|None\b)[A-Za-z_]\w*[ \t]*(?=[.,)(\[])")
 _BOUND_HANDLE: Final = re.compile(rb"handle(?:_noargs)?\b(?![ \t]*(?:[(.'\"]|(?!in\b)\w))")
 _BUILT_IN: Final = frozenset({b"object", b"property", b"staticmethod", b"classmethod"}) | {
     name.encode() for name in dir(builtins) if name.endswith(("Exception", "Error"))
@@ -80,7 +82,7 @@ def _binds_plainly(source: bytes) -> bool:
     for match in _BOUND_COMMAND.finditer(source):
         if source[match.start() - 1] not in _WORD or not match.start():
             return False
-    return _BOUND_HANDLE.search(source) is None
+    return _BOUND_HANDLE.search(source) is None and _QUOTED_NAME.search(source) is None
 
 
 def _heads(source: bytes) -> set[bytes] | None:
@@ -99,6 +101,9 @@ def _heads(source: bytes) -> set[bytes] | None:
         if _starts_line(source, position):
             decorator = _DECORATOR.match(source, position)
             if decorator is None:
+                return None
+            arguments = source[decorator.end() : _end_of_line(source, decorator.end())]
+            if source[decorator.end() - 1 : decorator.end()] == b"(" and _ARGUMENT.search(arguments):
                 return None
             found.add(decorator[1])
         position = source.find(b"@", position + 1)
@@ -168,11 +173,15 @@ def _plain(names: bytes) -> Iterator[tuple[bytes, str]]:
 
 
 # For the closer look, at text.
+_PLAIN_COMMAND: Final = re.compile(rb"^[ \t]*(?:class[ \t]+)?Command\b[ \t]*[:(=]", re.MULTILINE)
+_DEFINED: Final = re.compile(r"^[ \t]*(?:async[ \t]+)?(def|class)[ \t]+(\w+)", re.MULTILINE)
+_MAKES_CLASSES: Final = re.compile(r"__init_subclass__|\(\s*type\b")
 _COMMENT: Final = re.compile(r"#[^\n]*")
 _CONTINUED: Final = re.compile(r"\\\n")
 _TEXT_CLASS: Final = re.compile(r"^[ \t\f]*class[ \t]+\w+\s*(?=[(\[])", re.MULTILINE)
 _END_OF_HEAD: Final = re.compile(r"[)\]]\s*:")
 _LONGEST_HEAD: Final = 2000
+_LONGEST_BODY: Final = 10_000
 _TEXT_DECORATOR: Final = re.compile(r"^[ \t\f]*@([^\n]*)", re.MULTILINE)
 _ASSIGNED: Final = re.compile(r"^[ \t\f]*(?:\w+\.)?(\w+)[ \t]*(?::[^=\n]*)?=(?!=)([^\n]*)", re.MULTILINE)
 _TEXT_IMPORT: Final = re.compile(
@@ -192,12 +201,14 @@ class Outline(NamedTuple):
         assigned: for each name that is assigned to, the names in its value.
         imported: for each imported name its dotted paths.
         stars: the modules of star imports.
+        bodies: the names in each function at module level, and in each class that may make other classes.
     """
 
     heads: frozenset[str]
     assigned: dict[str, set[str]]
     imported: dict[str, set[str]]
     stars: tuple[str, ...]
+    bodies: dict[str, frozenset[str]]
 
 
 class Prefilter:
@@ -230,7 +241,8 @@ class Prefilter:
         if paths is None:
             if module.path is not None:
                 self._outlines[module.path] = outline_of(source)
-            return self.leads_to_marker(module, COMMAND)
+            is_plain = _PLAIN_COMMAND.search(source) and not _QUOTED_NAME.search(source)
+            return self.leads_to_marker(module, COMMAND if is_plain else "")
         return any(self._path_leads(path, module, may_track) for path in paths)
 
     def _path_leads(self, path: str, home: Module, may_track: Callable[[str, Module], bool]) -> bool:
@@ -321,7 +333,7 @@ def _paths(outline: Outline, names: set[str]) -> set[str]:
         head, _, rest = todo.pop().partition(".")
         for path in outline.imported.get(head, ()):
             paths.add(f"{path}.{rest}" if rest else path)
-        for other in outline.assigned.get(head, ()):
+        for other in (*outline.assigned.get(head, ()), *outline.bodies.get(head, ())):
             if other not in seen:
                 seen.add(other)
                 todo.append(other)
@@ -343,7 +355,22 @@ def outline_of(source: bytes) -> Outline:
     for match in _ASSIGNED.finditer(text):
         assigned.setdefault(match.group(1), set()).update(_names(match.group(2)))
     imported, stars = _imports(text)
-    return Outline(frozenset(heads), assigned, imported, stars)
+    return Outline(frozenset(heads), assigned, imported, stars, dict(_bodies(text)))
+
+
+def _bodies(text: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """The names in the bodies at module level that may make a decorator or a class."""
+    makes_classes = _MAKES_CLASSES.search(text) is not None
+    starts = [
+        match
+        for match in _DEFINED.finditer(text)
+        if match.start(1) == text.rfind("\n", 0, match.start(1)) + 1
+    ]
+    for number, match in enumerate(starts):
+        if match[1] == "class" and not makes_classes:
+            continue
+        end = starts[number + 1].start() if number + 1 < len(starts) else len(text)
+        yield match[2], _names(text[match.end() : min(end, match.end() + _LONGEST_BODY)])
 
 
 def _class_heads(text: str) -> Iterator[str]:

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Final, Literal
 from scripts_tracker.analysis.facts.values import (
     INSIDE,
     LOCAL_CLASS,
+    LOCAL_FUNCTION,
+    PARAMETER,
     REQUIRED,
     STAR,
     TRACKED,
     UNBOUND,
     Call,
     Const,
+    Made,
     Opaque,
     Ref,
     Values,
@@ -24,7 +27,14 @@ from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from scripts_tracker.analysis.facts.values import Argument, ClassFacts, Decoration, FileFacts, Value
+    from scripts_tracker.analysis.facts.values import (
+        Argument,
+        ClassFacts,
+        Decoration,
+        FileFacts,
+        FunctionFacts,
+        Value,
+    )
     from scripts_tracker.analysis.linking.modules import FactsLoader, Finder
     from scripts_tracker.analysis.linking.prefilter import Prefilter
     from scripts_tracker.core.values import Place
@@ -49,6 +59,14 @@ class FoundClass(NamedTuple):
     attributes: tuple[str, ...] = ()
 
 
+class FoundFunction(NamedTuple):
+    """A function in a file that may lead to our decorators, by its number."""
+
+    module: Module
+    number: int
+    is_function: Literal[True] = True  # else it would equal a class of that number
+
+
 class FoundModule(NamedTuple):
     """A module."""
 
@@ -58,7 +76,7 @@ class FoundModule(NamedTuple):
 class FoundValue(NamedTuple):
     """Another value in a module: a constant, a call, or something opaque."""
 
-    value: Const | Call | Opaque
+    value: Const | Call | Opaque | Made
     module: Module
 
 
@@ -75,7 +93,7 @@ class Broken(NamedTuple):
     error: UnreadableSource
 
 
-Entity = OurDecorator | FoundClass | FoundModule | FoundValue | Unknown | Broken
+Entity = OurDecorator | FoundClass | FoundFunction | FoundModule | FoundValue | Unknown | Broken
 
 
 class Resolver:
@@ -101,6 +119,13 @@ class Resolver:
         if facts is None or found.number >= len(facts.classes):
             raise LookupError(f"{found} has no facts")
         return facts.classes[found.number]
+
+    def function_facts(self, found: FoundFunction) -> FunctionFacts:
+        """The facts of a function."""
+        facts = self.facts(found.module)
+        if facts is None or found.number >= len(facts.functions):
+            raise LookupError(f"{found} has no facts")
+        return facts.functions[found.number]
 
     def entities(self, values: Values, home: Module) -> list[Entity]:
         """What any of several values refers to.
@@ -150,6 +175,12 @@ class Resolver:
         if path.startswith(LOCAL_CLASS):
             number, *attributes = path[len(LOCAL_CLASS) :].split(".")
             return [FoundClass(home, int(number), tuple(attributes))], []
+        if path.startswith(LOCAL_FUNCTION):
+            number, *attributes = path[len(LOCAL_FUNCTION) :].split(".")
+            found = FoundValue(Opaque(), home) if attributes else FoundFunction(home, int(number))
+            return [found], []
+        if path.startswith(PARAMETER):
+            return [FoundValue(Opaque(), home)], []
         absolute = home.absolute(path)
         if absolute is None:
             return [Unknown(dotted(path))], []
@@ -264,6 +295,7 @@ class Ambiguous(NamedTuple):
     """A decorator with the name ``tracked_script`` from an unknown module."""
 
     path: str
+    place: Place
 
 
 class DecoratorClassifier:
@@ -287,14 +319,14 @@ class DecoratorClassifier:
         """
         ambiguous = None
         for value in decoration.values:
-            for entity, call, call_home in self._candidates(value, home):
+            for entity, call, call_home in self.candidates(value, home):
                 if isinstance(entity, OurDecorator):
                     return OurUse(entity.name, decoration.place, home, call, call_home)
                 if isinstance(entity, Unknown) and last_name(entity.path) == TRACKED:
-                    ambiguous = ambiguous or Ambiguous(entity.path)
+                    ambiguous = ambiguous or Ambiguous(entity.path, decoration.place)
         return ambiguous
 
-    def _candidates(self, value: Value, home: Module) -> list[tuple[Entity, Call | None, Module | None]]:
+    def candidates(self, value: Value, home: Module) -> list[tuple[Entity, Call | None, Module | None]]:
         """What is applied, with the call that made it: ``@x``, ``@x(...)``, or ``@y`` after ``y = x(...)``."""
         if isinstance(value, Call):
             return [
@@ -314,9 +346,11 @@ class DecoratorClassifier:
         return found
 
     def _entities(self, value: Value, home: Module) -> list[Entity]:
-        if not isinstance(value, Ref) or value.path.startswith(LOCAL_CLASS):
+        if not isinstance(value, Ref) or value.path.startswith((LOCAL_CLASS, PARAMETER)):
             return []
         path = value.path
+        if path.startswith(LOCAL_FUNCTION):
+            return self._resolver.resolve(path, home)
         may_be_ours = last_name(path) == TRACKED or (
             not path.startswith(UNBOUND)
             and (_our_decorator(path) is not None or self._prefilter.path_leads_to_us(path, home))

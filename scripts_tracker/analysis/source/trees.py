@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import libcst as cst
@@ -129,6 +130,22 @@ class Positions:
             within: a node around it that occurs fewer times in the text.
         """
         return limits.place(self._text, self._offset(node, within))
+
+    def last_line(self, place: Place) -> int:
+        """The last line of the class or function that starts at a place, by the indentation of what follows."""
+        line, lines = place[0], self._lines
+        header = lines[line - 1]
+        margin = len(header) - len(header.lstrip(_INDENTATION))
+        for number in range(line, len(lines)):
+            text = lines[number]
+            bare = text.lstrip(_INDENTATION)
+            if bare.strip() and len(text) - len(bare) <= margin and bare[0] not in "#)]}":
+                return number
+        return len(lines)
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self._text.split("\n")
 
     def _offset(self, node: cst.CSTNode, within: cst.CSTNode | None) -> int:
         known = self._offsets.get(id(node))
