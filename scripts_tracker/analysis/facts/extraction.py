@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
-from scripts_tracker.analysis.facts.evaluation import MAX_DEPTH, Evaluator, HelpReader, is_foreign
+from scripts_tracker.analysis.facts.evaluation import MAX_DEPTH, Evaluator, HelpReader
 from scripts_tracker.analysis.facts.functions import FunctionReader, may_lead
+from scripts_tracker.analysis.facts.misplaced import MisplacedUses, root_name
 from scripts_tracker.analysis.facts.scopes import END, Binding, Point, Scope, read_scope
 from scripts_tracker.analysis.facts.values import (
     COMMAND,
@@ -16,6 +18,8 @@ from scripts_tracker.analysis.facts.values import (
     HOOKS,
     LOCAL_CLASS,
     OPAQUE,
+    OURS,
+    REQUIRED,
     TRACKED,
     UNBOUND,
     Call,
@@ -25,20 +29,21 @@ from scripts_tracker.analysis.facts.values import (
     Made,
     MethodFacts,
     Opaque,
+    OurImport,
     Ref,
     SuperCall,
-    Value,
     Values,
     cleaned,
+    dotted,
     last_name,
 )
 from scripts_tracker.analysis.fingerprint import fingerprint_parsed
 from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.analysis.source.parsing import collector_paused, parse
-from scripts_tracker.analysis.source.trees import Positions, called, descendants, in_suites
+from scripts_tracker.analysis.source.trees import Positions, called, descendants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from scripts_tracker.analysis.source.parsing import ParsedSource
     from scripts_tracker.core.values import Place
@@ -96,7 +101,15 @@ class Extraction:
         inner = _MethodReader(self)  # what is inside a function may also be there for something else
         classes += [self._class(binding, scope, inner) for binding, scope in self.functions.classes]
         names = {name: self._exported(name) for name in sorted(self.scope.names)}
-        uses = _MisplacedUses(self, self._methods, [self.scope, *self._class_scopes]).read(names)
+        misplaced = MisplacedUses(
+            self._parsed,
+            self.evaluator,
+            self.positions,
+            consumed=self._methods.consumed,
+            decorators=self._methods.decorators,
+            scopes=[self.scope, *self._class_scopes],
+        )
+        uses = misplaced.read(names)
         return FileFacts(
             fingerprint=str(fingerprint_parsed(self._parsed)) if bindings else None,
             command=self._command_place(bindings),
@@ -106,6 +119,7 @@ class Extraction:
             classes=tuple(classes),
             misplaced_uses=tuple(sorted([*uses, *patches], key=lambda use: use.place)),
             functions=self.functions.facts(),
+            imports=tuple(self._our_imports()),
         )
 
     def _exported(self, name: str) -> Values:
@@ -122,6 +136,26 @@ class Extraction:
             return values
         parts = self.functions.parts([origin], self.scope, binding.point)
         return (*(one for one in values if not isinstance(one, Opaque)), Made(parts)) if parts else values
+
+    def _our_imports(self) -> Iterator[OurImport]:
+        """What is imported from our package and decorates no ``handle()`` by that name."""
+        decorating = {root_name(one.decorator) for one in self._methods.decorators}
+        for name, bindings in self.scope.names.items():
+            for binding in bindings:
+                value = binding.values[0] if binding.values else None
+                if not isinstance(binding.node, cst.ImportFrom | cst.Import) or not isinstance(value, Ref):
+                    continue
+                if dotted(value.path).partition(".")[0] not in OURS:
+                    continue
+                if name not in decorating or last_name(value.path) not in (TRACKED, REQUIRED):
+                    place = self.positions.place(binding.node)
+                    yield OurImport(value.path, place, name in self._names_used)
+
+    @cached_property
+    def _names_used(self) -> frozenset[str]:
+        """The names in the code that imports do not hold."""
+        nodes = descendants(self.module, enter=lambda node: not isinstance(node, cst.ImportFrom | cst.Import))
+        return frozenset(node.value for node in nodes if type(node) is cst.Name)
 
     def _command_place(self, bindings: Sequence[Binding]) -> Place | None:
         for binding in bindings:
@@ -359,137 +393,3 @@ def _known(values: Values) -> Values:
     return tuple(
         one for one in values if isinstance(one, Made | Call) or (isinstance(one, Ref) and may_lead(one))
     )
-
-
-_DECORATOR_LINE: Final = re.compile(r"^[ \t\f]*@", re.MULTILINE)
-
-
-class _MisplacedUses:
-    """Finds decorators, calls and arguments that may be our decorator and decorate no ``handle()``.
-
-    Args:
-        extraction: the file.
-        methods: has read its classes.
-        scopes: the names of the module and its classes.
-    """
-
-    def __init__(self, extraction: Extraction, methods: _MethodReader, scopes: Sequence[Scope]) -> None:
-        self._extraction = extraction
-        self._evaluator = extraction.evaluator
-        self._consumed = methods.consumed
-        self._decorators = methods.decorators
-        self._scopes = scopes
-
-    def read(self, exported: Mapping[str, Values]) -> list[Decoration]:
-        """The uses, in the order of their places.
-
-        Args:
-            exported: what each name of the module is once it has been executed.
-        """
-        everywhere = not self._all_accounted_for(exported)
-        if not everywhere and len(_DECORATOR_LINE.findall(self._extraction.text)) == len(self._decorators):
-            return []
-        for scope in self._scopes:
-            self._consume_aliases(scope)
-        found = {}
-        for node, expression in self._uses(everywhere=everywhere):
-            values = self._evaluator.values(expression, self._extraction.scope, END)
-            if any(_may_be_ours(value, decorates=isinstance(node, cst.Decorator)) for value in values):
-                found[self._extraction.positions.place(node)] = values
-        return [Decoration(found[place], place) for place in sorted(found)]
-
-    def _all_accounted_for(self, exported: Mapping[str, Values]) -> bool:
-        """Whether our decorator's names occur only in imports and in decorators of a ``handle()``: no walk needed."""
-        names = {TRACKED}
-        for name, values in exported.items():
-            if any(_may_be_ours(value, decorates=False) for value in values):
-                names.add(name)
-        known = [name for decorator in self._decorators for name in _last_name(decorator.decorator)]
-        bindings = [binding for several in self._extraction.scope.names.values() for binding in several]
-        for node in {id(binding.node): binding.node for binding in bindings}.values():
-            known += _imported_names(node)
-        text = self._extraction.text
-        return all(text.count(name) == sum(word.count(name) for word in known) for name in names)
-
-    def _consume_aliases(self, scope: Scope) -> None:
-        """``once = tracked_script(rerun="once")`` is a use only where ``once`` is used."""
-        for bindings in scope.names.values():
-            for binding in bindings:
-                if isinstance(binding.expression, cst.Call) and any(
-                    isinstance(value, Call) for value in self._evaluator.bound(binding, scope)
-                ):
-                    self._consumed.update(map(id, called(binding.expression)))
-
-    def _uses(self, *, everywhere: bool) -> Iterator[tuple[cst.CSTNode, cst.BaseExpression]]:
-        """Where a decorator could be used, without what is consumed: the node to report, and the expression.
-
-        Args:
-            everywhere: whether calls and arguments count as well as decorators.
-        """
-        walk = descendants if everywhere else in_suites
-        stack: list[tuple[cst.CSTNode, tuple[cst.FunctionDef, ...]]] = [(self._extraction.module, ())]
-        while stack:
-            root, inside = stack.pop()
-            for node in walk(root, enter=_is_no_function):
-                if isinstance(node, cst.FunctionDef) and node is not root:
-                    stack.append((node.params, inside))
-                    stack.append((node.body, (*inside, node)))
-                    stack.extend((decorator, inside) for decorator in node.decorators)
-                elif isinstance(node, cst.Decorator | cst.Call | cst.Arg):
-                    expression = _used(node)
-                    if expression is not None and id(expression) not in self._consumed:
-                        if not _is_local(_root_name(expression), inside):
-                            yield node, expression
-                        self._consumed.update(map(id, called(expression)))
-
-
-def _may_be_ours(value: Value, *, decorates: bool) -> bool:
-    if isinstance(value, Call):
-        return any(_may_be_ours(inner, decorates=decorates) for inner in value.function)
-    if not isinstance(value, Ref) or value.path.startswith(UNBOUND):
-        return False
-    if last_name(value.path) == TRACKED:
-        return True
-    # A decorator of the project may be ours under another name: only linking can decide that.
-    return decorates and not is_foreign(value.path) and not value.path.startswith(LOCAL_CLASS)
-
-
-def _last_name(decorator: cst.BaseExpression) -> Iterator[str]:
-    *_, expression = called(decorator)
-    if isinstance(expression, cst.Attribute):
-        yield expression.attr.value
-    elif isinstance(expression, cst.Name):
-        yield expression.value
-
-
-def _imported_names(node: cst.CSTNode) -> Iterator[str]:
-    if isinstance(node, cst.ImportFrom) and not isinstance(node.names, cst.ImportStar):
-        for alias in node.names:
-            yield from (alias.evaluated_name, alias.evaluated_alias or "")
-
-
-def _is_no_function(node: cst.CSTNode) -> bool:
-    return not isinstance(node, cst.FunctionDef)
-
-
-def _used(node: cst.Decorator | cst.Call | cst.Arg) -> cst.BaseExpression | None:
-    if isinstance(node, cst.Decorator):
-        return node.decorator
-    expression = node.func if isinstance(node, cst.Call) else node.value
-    return expression if isinstance(expression, cst.Name | cst.Attribute) else None
-
-
-def _root_name(expression: cst.BaseExpression) -> str:
-    while isinstance(expression, cst.Attribute | cst.Call):
-        expression = expression.value if isinstance(expression, cst.Attribute) else expression.func
-    return expression.value if isinstance(expression, cst.Name) else ""
-
-
-def _is_local(name: str, inside: Sequence[cst.FunctionDef]) -> bool:
-    """Whether an enclosing function binds the name for itself."""
-    for function in inside:
-        params = function.params
-        named = [*params.params, *params.kwonly_params, *params.posonly_params]
-        if any(param.name.value == name for param in named) or name in read_scope(function.body.body).names:
-            return True
-    return False

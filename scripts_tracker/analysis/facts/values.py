@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.values import Place
 
+OURS: Final = frozenset({"scripts_tracker", "django_scripts_tracker"})
+"""Our package, and the one that it takes the place of."""
 COMMAND: Final = "Command"
 """The class that Django looks for in the file of a command."""
 HANDLES: Final = ("handle", "handle_noargs")
@@ -226,6 +228,19 @@ class ClassFacts(NamedTuple):
     hooks: Mapping[str, int] = MappingProxyType({})
 
 
+class OurImport(NamedTuple):
+    """A name that is imported from our package.
+
+    Attributes:
+        path: as in a Ref.
+        is_used: whether the code names it again.
+    """
+
+    path: str
+    place: Place
+    is_used: bool
+
+
 class FileFacts(NamedTuple):
     """Everything one file says by itself; a pure function of its bytes.
 
@@ -238,6 +253,7 @@ class FileFacts(NamedTuple):
         classes: its classes, by number; those at module level first.
         misplaced_uses: uses of what may be our decorator on anything but a ``handle()``.
         functions: the functions that may lead to our decorators, by number.
+        imports: what the module imports from our package, if no tracked ``handle()`` uses it.
     """
 
     fingerprint: str | None
@@ -248,6 +264,7 @@ class FileFacts(NamedTuple):
     classes: tuple[ClassFacts, ...] = ()
     misplaced_uses: tuple[Decoration, ...] = ()
     functions: tuple[FunctionFacts, ...] = ()
+    imports: tuple[OurImport, ...] = ()
 
     def to_text(self) -> str:
         """The facts as JSON, after the version of the analysis and the algorithm of the fingerprint."""
@@ -270,6 +287,10 @@ class FileFacts(NamedTuple):
                 _each(_class, data["classes"]),
                 _each(_decoration, data["misplaced_uses"]),
                 _each(_function, data["functions"]),
+                tuple(
+                    OurImport(text(one), place(at), bool(used))
+                    for one, at, used in map(items, data["imports"])
+                ),
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"these facts are malformed: {error!r}") from error

@@ -161,7 +161,7 @@ class Linker:
             binary = _nul_bytes(source)
             self._findings.unreadable(file.path, binary)
             return self._unreadable(file, digest, binary.line, binary.column)
-        is_candidate = reading.has_marker(source) or self._reader.may_inherit(source, _home(file))
+        is_candidate = reading.mentions_us(source) or self._reader.may_inherit(source, _home(file))
         return _Pending(file, source, digest) if is_candidate else None
 
     def _load(self, pending: Iterable[_Pending]) -> None:

@@ -7,7 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from scripts_tracker.analysis.facts.values import INSIDE, FileFacts
+from scripts_tracker.analysis.facts.values import INSIDE, OURS, FileFacts
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.store.cache import FINGERPRINT
 from scripts_tracker.analysis.store.compiling import compile_all
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import CommandsDir
 
 _T = TypeVar("_T")
-OURS: Final = frozenset({"scripts_tracker", "django_scripts_tracker"})
 _STAR_IMPORT: Final = re.compile(rb"import\s*\(?\s*\*")
 SKIPPED: Final = frozenset({"django", *OURS})
 

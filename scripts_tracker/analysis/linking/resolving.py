@@ -8,6 +8,7 @@ from scripts_tracker.analysis.facts.values import (
     INSIDE,
     LOCAL_CLASS,
     LOCAL_FUNCTION,
+    OURS,
     PARAMETER,
     REQUIRED,
     STAR,
@@ -22,7 +23,6 @@ from scripts_tracker.analysis.facts.values import (
     dotted,
     last_name,
 )
-from scripts_tracker.analysis.linking.modules import OURS, Module
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
 
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
         FunctionFacts,
         Value,
     )
-    from scripts_tracker.analysis.linking.modules import FactsLoader, Finder
+    from scripts_tracker.analysis.linking.modules import FactsLoader, Finder, Module
     from scripts_tracker.analysis.linking.prefilter import Prefilter
     from scripts_tracker.core.values import Place
 
-_OUR_MODULES: Final = frozenset({"", "core_tracker", "dependency_tracker", "decorators"})
+OUR_MODULES: Final = frozenset({"", "core_tracker", "dependency_tracker", "decorators"})
 MAX_STEPS: Final = 500
 """The most names that are followed from one. Only a file that is made to mislead needs more."""
 
@@ -259,7 +259,7 @@ class Resolver:
 def _our_decorator(path: str) -> OurDecorator | None:
     owner, _, name = dotted(path).rpartition(".")
     package, _, module = owner.partition(".")
-    if package in OURS and module in _OUR_MODULES and name in {TRACKED, REQUIRED}:
+    if package in OURS and module in OUR_MODULES and name in {TRACKED, REQUIRED}:
         return OurDecorator(name)
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.facts.values import COMMAND, HANDLES, REQUIRED, TRACKED, Const, Ref
+from scripts_tracker.analysis.facts.values import COMMAND, HANDLES, REQUIRED, TRACKED, Const
 from scripts_tracker.analysis.linking.arguments import (
     RequirementReader,
     WatchReader,
@@ -23,19 +23,19 @@ from scripts_tracker.analysis.linking.resolving import (
     Resolver,
 )
 from scripts_tracker.analysis.linking.trails import Trails
+from scripts_tracker.analysis.linking.untracked import Untracked
 from scripts_tracker.core.values import Fingerprint, Requirement, ScriptDefinition, ScriptId, ScriptOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from scripts_tracker.analysis.facts.values import FileFacts
     from scripts_tracker.analysis.findings import Findings
     from scripts_tracker.analysis.linking.inheritance import Implementation
     from scripts_tracker.analysis.linking.modules import FactsLoader, Finder, Module
     from scripts_tracker.analysis.linking.resolving import Entity
-    from scripts_tracker.analysis.linking.trails import End
     from scripts_tracker.analysis.source.reading import CommandFile
-    from scripts_tracker.core.values import ModuleVersion, Place
+    from scripts_tracker.core.values import ModuleVersion
 
 
 class HiddenBaseError(Exception):
@@ -65,6 +65,7 @@ class ScriptReader:
         self._resolver = Resolver(finder, loader)
         self._trails = Trails(self._resolver, DecoratorClassifier(self._resolver, self._prefilter))
         self._hierarchy = Hierarchy(self._resolver, self._trails)
+        self._untracked = Untracked(self._resolver, self._hierarchy, self._trails, findings)
         self._requirements = RequirementReader(files, self._resolver, findings.report)
         self._watches = WatchReader(finder, loader, findings)
 
@@ -91,15 +92,16 @@ class ScriptReader:
         entities = self._trails.expanded(self._resolver.member(home, COMMAND))
         commands = [one for one in entities if isinstance(one, FoundClass) and not one.attributes]
         broken = [one for one in entities if isinstance(one, Broken)]
+        found: list[OurUse] = []
+        self._untracked.misspelt(facts, home)
         for command in commands:
             uses, hidden = self._uses(command)
+            found += uses
             broken += hidden
             if any(use.name == TRACKED for use in uses):
-                self._report_misplaced(facts, home)
+                self._untracked.misplaced(facts, home)
                 return self._definition(file, facts, digest, command=command, uses=uses)
-        is_told = self._report_misplaced(facts, home) or self._report_replaced(facts, home, commands)
-        if not is_told:
-            self._report_hidden(facts, home, commands)
+        self._untracked.explain(facts, home, commands, found)
         hidden = [one for one in broken if self._prefilter.leads_to_marker(one.module, "")]
         for one in hidden:
             self._findings.unreadable(one.module.file, one.error)
@@ -160,90 +162,6 @@ class ScriptReader:
                     f"cannot resolve {kind.path}, so it is not treated as @tracked_script",
                     "Write `from scripts_tracker import tracked_script`, or rename the other decorator.",
                 )
-
-    def _report_misplaced(self, facts: FileFacts, home: Module) -> bool:
-        """Report the decorators that do nothing; True if there are any."""
-        is_told = False
-        followed = [self._resolver.function_facts(one) for one in self._trails.followed if one.module == home]
-        for use in facts.misplaced_uses:
-            if any(one.place[0] <= use.place[0] <= one.end for one in followed):
-                continue
-            kinds = self._trails.uses(use, home)
-            if any(isinstance(kind, OurUse) and kind.name == TRACKED for kind in kinds):
-                is_told = True
-                self._findings.report(
-                    home.file,
-                    use.place,
-                    codes.MISPLACED_DECORATOR,
-                    "@tracked_script is not on the handle() of a Command class",
-                    "Move @tracked_script to the line above `def handle(` in the Command class.",
-                )
-
-        return is_told
-
-    def _report_replaced(self, facts: FileFacts, home: Module, commands: Sequence[FoundClass]) -> bool:
-        """Report the decorator of a class Command that another one replaces; True if there is one."""
-        used = {one for command in commands for one in self._hierarchy.mro(command)}
-        replaced = [
-            decoration
-            for number, cls in enumerate(facts.classes)
-            if cls.name == COMMAND and FoundClass(home, number) not in used
-            for methods in cls.methods.values()
-            for method in methods
-            for decoration in method.decorations
-        ]
-        for decoration in replaced:
-            if any(
-                isinstance(one, OurUse) and one.name == TRACKED for one in self._trails.uses(decoration, home)
-            ):
-                self._findings.report(
-                    home.file,
-                    decoration.place,
-                    codes.MISPLACED_DECORATOR,
-                    "@tracked_script is in a class Command that is replaced further down",
-                    "Keep one class Command in the file, and decorate its handle().",
-                )
-                return True
-        return False
-
-    def _report_hidden(self, facts: FileFacts, home: Module, commands: Sequence[FoundClass]) -> None:
-        """Report where the way from the command to our decorator cannot be followed."""
-        for what, end, module, place in self._hidden_in(facts, home, commands):
-            if end is None or end.module == home:
-                continue
-            line = f"{self._findings.shown(end.module.file)}:{end.place[0]}"
-            origin = "" if module == home else f" in {self._findings.shown(module.file)}:{place[0]}"
-            self._findings.report(
-                home.file,
-                place if module == home else facts.command or (1, 1),
-                codes.HIDDEN_DECORATOR,
-                f"{what}{origin} leads to @tracked_script in {line}, and cannot be followed, so the script is not tracked",
-                "Write @tracked_script above `def handle(` of the Command class or of a base class.",
-            )
-            return
-
-    def _hidden_in(
-        self, facts: FileFacts, home: Module, commands: Sequence[FoundClass]
-    ) -> Iterator[tuple[str, End | None, Module, Place]]:
-        """What decides about the handle() of a command, where that leads to our decorator, and where it is."""
-        end = self._trails.end
-        place = facts.command or (1, 1)
-        made = tuple(one for one in facts.names.get(COMMAND, ()) if not commands or not isinstance(one, Ref))
-        yield COMMAND, end(made, home), home, place
-        for one in dict.fromkeys(each for command in commands for each in self._hierarchy.mro(command)):
-            if not isinstance(one, FoundClass):
-                continue
-            module, cls = one.module, self._hierarchy.facts(one)
-            for decoration in cls.decorations:
-                yield "the class decorator", end(decoration.values, module), module, decoration.place
-            for base in cls.bases:
-                yield "the base class", end(self._trails.unmade(base, module), module), module, cls.place
-            yield "the metaclass", end(cls.metaclass, module), module, cls.place
-            for method in (each for several in cls.methods.values() for each in several):
-                for decoration in method.decorations:
-                    yield "the decorator", end(decoration.values, module), module, decoration.place
-                yield "handle()", end(method.inner, module), module, cls.place
-            yield f"the class {cls.name}", self._trails.misuse(one), module, cls.place
 
     def _definition(
         self,

@@ -46,7 +46,6 @@ MAX_STEPS: Final = 200
 
 Given = tuple["Values", "Module"]
 """An argument, and the module that it is written in."""
-Bound = "Mapping[tuple[str, str], Given]"
 _NOTHING: Final[Mapping[tuple[str, str], Given]] = MappingProxyType({})
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MARKER: Final = b"tracked_script"
 """What a file must mention to be parsed; ``scripts_tracker`` does not contain it."""
+PACKAGE: Final = b"scripts_tracker"
 REQUIREMENT_MARKER: Final = b"required_preceding_script"
 MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_ATTEMPTS: Final = 3
@@ -170,6 +171,11 @@ def _refuse_irregular(mode: int) -> None:
 def content_digest(source: bytes) -> str:
     """The sha256 of a file's bytes, in hexadecimal digits."""
     return hashlib.sha256(source).hexdigest()
+
+
+def mentions_us(source: bytes) -> bool:
+    """Whether a command may have to do with us: it mentions ``tracked_script``, perhaps misspelt, or our package."""
+    return has_marker(source) or PACKAGE in source
 
 
 def has_marker(source: bytes) -> bool:

@@ -11,7 +11,7 @@ class MisplacedDecorator(AnalysisRule):
 
     ## What it does
     Reports the decorator on a class, on another method, on a function, and on a `handle()` that is redefined
-    further down. It may be on the `handle()` of any class in the module, because commands may inherit it.
+    further down, or in a class `Command` that another one replaces. It may be on the `handle()` of any class in the module, because commands may inherit it.
 
     ## Why is this bad?
     A command is a tracked script only if the `handle()` that Django calls is decorated. Anywhere else the decorator
@@ -33,4 +33,7 @@ class MisplacedDecorator(AnalysisRule):
     """
 
     code = codes.MISPLACED_DECORATOR
-    decided_by = ("scripts_tracker.analysis.linking.scripts.ScriptReader._report_misplaced",)
+    decided_by = (
+        "scripts_tracker.analysis.linking.untracked.Untracked.misplaced",
+        "scripts_tracker.analysis.linking.untracked.Untracked._replaced",
+    )
