@@ -81,7 +81,15 @@ def commands_dirs() -> tuple[CommandsDir, ...]:
     if named is not None:
         return tuple(_named_folder(path) for path in named)
     folders = (folder_of(app) for app in apps.get_app_configs() if _is_of_the_project(app))
-    return tuple(folder for folder in folders if os.path.isdir(folder.path))
+    return tuple(folder for folder in folders if os.path.isdir(folder.path) or _is_zipped(folder.path))
+
+
+def _is_zipped(path: str) -> bool:
+    if os.path.isdir(os.path.dirname(os.path.dirname(path))):
+        return False  # as most apps without commands
+    from scripts_tracker.analysis.source.reading import is_zipped
+
+    return is_zipped(path)
 
 
 def is_scanned(app: AppConfig) -> bool:

@@ -164,4 +164,5 @@ def _modified(status: ScriptStatus, applied: str) -> str:
 
 def _unreadable(status: ScriptStatus) -> str:
     words = watches.unreadable_words(status.watches)
-    return f"{words or 'the file cannot be parsed'}, see the problems below"
+    plain = "the file cannot be parsed" if status.path.endswith(".py") else "there is no source code"
+    return f"{words or plain}, see the problems below"

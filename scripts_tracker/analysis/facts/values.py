@@ -287,10 +287,7 @@ class FileFacts(NamedTuple):
                 _each(_class, data["classes"]),
                 _each(_decoration, data["misplaced_uses"]),
                 _each(_function, data["functions"]),
-                tuple(
-                    OurImport(text(one), place(at), bool(used))
-                    for one, at, used in map(items, data["imports"])
-                ),
+                _each(_our_import, data["imports"]),
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"these facts are malformed: {error!r}") from error
@@ -306,10 +303,15 @@ def _class(data: object) -> ClassFacts:
         _optional(text, doc),
         {method: _each(_method, definitions) for method, definitions in methods.items()},
         number(end),
-        _each(_decoration, decorations),
-        _values(metaclass),
-        {hook: number(one) for hook, one in hooks.items()},
+        _each(_decoration, decorations) if decorations else (),
+        _values(metaclass) if metaclass else (),
+        {hook: number(one) for hook, one in hooks.items()} if hooks else {},
     )
+
+
+def _our_import(data: object) -> OurImport:
+    path, at, used = items(data)
+    return OurImport(text(path), place(at), bool(used))
 
 
 def _function(data: object) -> FunctionFacts:
@@ -332,7 +334,11 @@ def _refs(data: object) -> tuple[Ref, ...]:
 
 def _method(data: object) -> MethodFacts:
     decorations, calls, inner = items(data)
-    return MethodFacts(_each(_decoration, decorations), _each(_super_call, calls), _values(inner))
+    return MethodFacts(
+        _each(_decoration, decorations),
+        _each(_super_call, calls) if calls else (),
+        _values(inner) if inner else (),
+    )
 
 
 def _super_call(data: object) -> SuperCall:

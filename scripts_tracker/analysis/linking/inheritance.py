@@ -114,6 +114,9 @@ class Hierarchy:
         """What decorators, metaclasses and hooks make of the methods of a class, the outermost first."""
         if one not in self._patched:
             found = self._patched[one] = {}
+            classes = [self.facts(each) for each in self.mro(one) if isinstance(each, FoundClass)]
+            if not any(each.decorations or each.hooks or each.metaclass for each in classes):
+                return found
             for function in self._makers(one):
                 for module, name, method, needs_own in self._trails.patches(function):
                     if not needs_own or name in self.facts(one).methods:

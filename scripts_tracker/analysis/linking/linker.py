@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.findings import in_script
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.store.compiling import Question
     from scripts_tracker.core.cycles import Cycle
     from scripts_tracker.core.values import Requirement
+
+
+_MOST_NAMES: Final = 5
 
 
 class _Pending(NamedTuple):
@@ -72,6 +75,7 @@ class Linker:
         self._known = known or self._known
         linked = self._known.linked
         self._link(file for file in self._files if not file.ignored and key_of_file(file) not in linked)
+        self._report_without_source()
         checked = check_requirements(self._definitions(), self._findings)
         return ProjectIndex(tuple(checked[one] for one in sorted(checked)), tuple(self._findings))
 
@@ -151,6 +155,8 @@ class Linker:
 
     def _read(self, file: CommandFile) -> ScriptDefinition | _Pending | None:
         """Read a file. Nothing is kept of one that cannot be a script, as most cannot."""
+        if not file.has_source:
+            return self._unreadable(file, "", 1, 1)
         try:
             source = reading.read_bytes(file.path)
         except UnreadableSource as error:
@@ -163,6 +169,20 @@ class Linker:
             return self._unreadable(file, digest, binary.line, binary.column)
         is_candidate = reading.mentions_us(source) or self._reader.may_inherit(source, _home(file))
         return _Pending(file, source, digest) if is_candidate else None
+
+    def _report_without_source(self) -> None:
+        """One finding for all commands without source: there are none, or as many as commands."""
+        files = [file for file in self._files if not file.has_source and not file.ignored]
+        if files:
+            names = [f"{file.folder.app_label}.{file.name}" for file in files]
+            shown = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
+            count = "1 command has" if len(files) == 1 else f"{len(files)} commands have"
+            self._findings.add(
+                self._findings.location(files[0].path),
+                codes.UNREADABLE_FILE,
+                f"{count} no source code here, so nothing is known of them: {shown}",
+                "Keep the .py files of management/commands in the image, or run the check where they are.",
+            )
 
     def _load(self, pending: Iterable[_Pending]) -> None:
         self._loader.load((one.file.path, one.source, one.digest) for one in pending)

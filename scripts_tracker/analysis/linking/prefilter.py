@@ -33,7 +33,9 @@ _DYNAMIC_IMPORT: Final = re.compile(rb"import(?:_module|[ \t]*\(?\s*\*)")
 _BOUND_COMMAND: Final = re.compile(
     rb"Command\b(?![ \t]*(?:[(.'\"]|(?!in\b)\w))(?<!class Command)(?<!super\(Command)"
 )
-_QUOTED_NAME: Final = re.compile(rb"[\"'](?:Command|handle(?:_noargs)?)[\"']")
+_QUOTED_NAMES: Final = tuple(
+    f"{quote}{name}{quote}".encode() for quote in "\"'" for name in (COMMAND, *HANDLES)
+)
 _ARGUMENT: Final = re.compile(rb"(?<![\w.\"'])(?!True\b|False\b|None\b)[A-Za-z_]\w*[ \t]*(?=[.,)(\[])")
 _BOUND_HANDLE: Final = re.compile(rb"handle(?:_noargs)?\b(?![ \t]*(?:[(.'\"]|(?!in\b)\w))")
 _BUILT_IN: Final = frozenset({b"object", b"property", b"staticmethod", b"classmethod"}) | {
@@ -82,7 +84,12 @@ def _binds_plainly(source: bytes) -> bool:
     for match in _BOUND_COMMAND.finditer(source):
         if source[match.start() - 1] not in _WORD or not match.start():
             return False
-    return _BOUND_HANDLE.search(source) is None and _QUOTED_NAME.search(source) is None
+    return _BOUND_HANDLE.search(source) is None and not _quotes_name(source)
+
+
+def _quotes_name(source: bytes) -> bool:
+    """Whether ``Command`` or ``handle`` may be bound by a text: ``globals()["Command"]``."""
+    return any(name in source for name in _QUOTED_NAMES)
 
 
 def _heads(source: bytes) -> set[bytes] | None:
@@ -241,7 +248,7 @@ class Prefilter:
         if paths is None:
             if module.path is not None:
                 self._outlines[module.path] = outline_of(source)
-            is_plain = _PLAIN_COMMAND.search(source) and not _QUOTED_NAME.search(source)
+            is_plain = _PLAIN_COMMAND.search(source) and not _quotes_name(source)
             return self.leads_to_marker(module, COMMAND if is_plain else "")
         return any(self._path_leads(path, module, may_track) for path in paths)
 

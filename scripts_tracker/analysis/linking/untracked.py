@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import Place
 
 _NAMES: Final = (TRACKED, REQUIRED)
+_PACKAGES: Final = tuple(OURS)
 _DECORATE: Final = "Write @tracked_script above `def handle(` of the Command class or of a base class."
 
 
@@ -75,21 +76,21 @@ class Untracked:
 
     def misspelt(self, facts: FileFacts, home: Module) -> None:
         """Report names that our package does not have."""
-        places: dict[Place, tuple[str, ...]] = {one.place: (one.path,) for one in facts.imports}
+        named = [(one.path, one.place) for one in facts.imports]
         for cls in facts.classes:
             for decoration in _decorations(cls):
-                paths = tuple(one.path for one in decoration.values if isinstance(one, Ref))
-                places[decoration.place] = tuple(path for path in paths if INSIDE not in path)
-        for place, paths in places.items():
-            for path in paths:
-                owner, _, name = dotted(path).rpartition(".")
-                package, _, module = owner.partition(".")
-                if package not in OURS or module not in OUR_MODULES or _exists(module, name):
-                    continue
-                near = nearest(name, _NAMES)
-                hint = f"Did you mean {near}?" if near else f"The decorators are {' and '.join(_NAMES)}."
-                message = f"{owner} has no {name}, so this file cannot be imported"
-                self._findings.report(home.file, place, codes.MISSPELT_DECORATOR, message, hint)
+                paths = [one.path for one in decoration.values if isinstance(one, Ref)]
+                ours = [path for path in paths if path.startswith(_PACKAGES) and INSIDE not in path]
+                named += [(path, decoration.place) for path in ours]
+        for path, place in named:
+            owner, _, name = dotted(path).rpartition(".")
+            package, _, module = owner.partition(".")
+            if package not in OURS or module not in OUR_MODULES or _exists(module, name):
+                continue
+            near = nearest(name, _NAMES)
+            hint = f"Did you mean {near}?" if near else f"The decorators are {' and '.join(_NAMES)}."
+            message = f"{owner} has no {name}, so this file cannot be imported"
+            self._findings.report(home.file, place, codes.MISSPELT_DECORATOR, message, hint)
 
     def _tracks(self, decoration: Decoration, home: Module) -> bool:
         uses = self._trails.uses(decoration, home)

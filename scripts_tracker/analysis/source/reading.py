@@ -8,6 +8,7 @@ import hashlib
 import os
 import stat
 import time
+from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.core.tuples import NamedTuple
@@ -26,6 +27,7 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_ATTEMPTS: Final = 3
 """How often a file is read that changes while it is being read."""
 _SUFFIX: Final = ".py"
+_COMPILED: Final = (*BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES)
 _WIDE_MARKERS: Final = tuple(
     MARKER.decode().encode(name) for name in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 )
@@ -53,6 +55,11 @@ class CommandFile(NamedTuple):
     ignored: bool
 
     @property
+    def has_source(self) -> bool:
+        """Whether there is source code to read: not for bytecode, an extension module, or a command in a zip file."""
+        return self.path.endswith(_SUFFIX)
+
+    @property
     def module(self) -> str:
         """The dotted name of the module."""
         return f"{self.folder.package}.{self.name}" if self.folder.package else self.name
@@ -74,6 +81,10 @@ def list_commands(
     try:
         entries = os.listdir(folder.path)
     except (OSError, ValueError) as error:
+        zipped = _zipped(folder.path)
+        if zipped:
+            paths = {name: os.path.join(folder.path, name) for name in zipped}
+            return tuple(CommandFile(folder, name, path, ignored=False) for name, path in paths.items())
         reason = _reason(error, _FOLDER_REASONS, "the folder of commands cannot be listed")
         raise UnreadableSource(reason) from error
     found = []
@@ -83,17 +94,48 @@ def list_commands(
             *{*entries, *(os.path.basename(one) for one in _UNSAVED if os.path.dirname(one) == folder.path)}
         ]
     others = {entry for entry in entries if not entry.endswith(_SUFFIX)}
-    for entry in entries:
-        name = entry.removesuffix(_SUFFIX)
+    compiled = _without_source(others, entries)
+    for entry in (*(one for one in entries if one not in others), *compiled):
+        name = entry.removesuffix(_SUFFIX) if entry not in compiled else entry.partition(".")[0]
         # The rules of pkgutil.iter_modules() and of django.core.management.find_commands().
         if name == entry or not name or name.startswith("_") or "." in name:
             continue
         if name in others and os.path.isfile(os.path.join(folder.path, name, "__init__.py")):
             continue
-        lowered = entry.lower()
+        lowered = entry.lower() if entry not in compiled else f"{name}{_SUFFIX}".lower()
         ignored = lowered in ignored_files or lowered.startswith(ignored_prefixes)
         found.append(CommandFile(folder, name, start + entry, ignored))
     return tuple(sorted(found, key=lambda one: one.name))
+
+
+def _without_source(others: Collection[str], entries: Collection[str]) -> list[str]:
+    """The files that Python can import without a source."""
+    found: dict[str, str] = {}
+    for entry in sorted(others):
+        if entry.endswith(_COMPILED):
+            name = entry.partition(".")[0]
+            if f"{name}{_SUFFIX}" not in entries:
+                found.setdefault(name, entry)
+    return list(found.values())
+
+
+def is_zipped(path: str) -> bool:
+    """Whether a folder is inside a file: a zip file that Python imports from."""
+    while path and not os.path.exists(path):
+        path, tail = os.path.split(path)
+        if not tail:
+            return False
+    return os.path.isfile(path)
+
+
+def _zipped(path: str) -> list[str]:
+    """The commands that Django finds in a folder of a zip file."""
+    if not is_zipped(path):
+        return []
+    import pkgutil  # seldom needed
+
+    modules = pkgutil.iter_modules([path])
+    return sorted(one.name for one in modules if not one.ispkg and not one.name.startswith("_"))
 
 
 def _reason(error: OSError | ValueError, known: Mapping[int, str], otherwise: str) -> str:
