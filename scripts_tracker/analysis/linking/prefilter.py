@@ -36,7 +36,10 @@ _BOUND_COMMAND: Final = re.compile(
 _QUOTED_NAMES: Final = tuple(
     f"{quote}{name}{quote}".encode() for quote in "\"'" for name in (COMMAND, *HANDLES)
 )
-_ARGUMENT: Final = re.compile(rb"(?<![\w.\"'])(?!True\b|False\b|None\b)[A-Za-z_]\w*[ \t]*(?=[.,)(\[])")
+# The next three are compiled where they are needed, which is seldom.
+_ARGUMENT: Final = rb"(?<![\w.\"'])(?!True\b|False\b|None\b)[A-Za-z_]\w*[ \t]*(?=[.,)(\[])"
+_PLAIN_COMMAND: Final = rb"(?m)^[ \t]*(?:class[ \t]+)?Command\b[ \t]*[:(=]"
+_MAKES_CLASSES: Final = r"__init_subclass__|\(\s*type\b"
 _BOUND_HANDLE: Final = re.compile(rb"handle(?:_noargs)?\b(?![ \t]*(?:[(.'\"]|(?!in\b)\w))")
 _BUILT_IN: Final = frozenset({b"object", b"property", b"staticmethod", b"classmethod"}) | {
     name.encode() for name in dir(builtins) if name.endswith(("Exception", "Error"))
@@ -46,6 +49,7 @@ _FROM: Final = re.compile(
 )
 _IMPORT: Final = re.compile(rb"[ \t]*import[ \t]+([\w., \t]+)(?:#[^\n]*)?")
 _ALIAS: Final = re.compile(rb"([\w.]+)(?:\s+as\s+(\w+))?")
+_BRACKET: Final = ord("(")
 _WORD: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")
 
 
@@ -109,8 +113,8 @@ def _heads(source: bytes) -> set[bytes] | None:
             decorator = _DECORATOR.match(source, position)
             if decorator is None:
                 return None
-            arguments = source[decorator.end() : _end_of_line(source, decorator.end())]
-            if source[decorator.end() - 1 : decorator.end()] == b"(" and _ARGUMENT.search(arguments):
+            end = decorator.end()
+            if source[end - 1] == _BRACKET and re.search(_ARGUMENT, source[end : _end_of_line(source, end)]):
                 return None
             found.add(decorator[1])
         position = source.find(b"@", position + 1)
@@ -180,9 +184,6 @@ def _plain(names: bytes) -> Iterator[tuple[bytes, str]]:
 
 
 # For the closer look, at text.
-_PLAIN_COMMAND: Final = re.compile(rb"^[ \t]*(?:class[ \t]+)?Command\b[ \t]*[:(=]", re.MULTILINE)
-_DEFINED: Final = re.compile(r"^[ \t]*(?:async[ \t]+)?(def|class)[ \t]+(\w+)", re.MULTILINE)
-_MAKES_CLASSES: Final = re.compile(r"__init_subclass__|\(\s*type\b")
 _COMMENT: Final = re.compile(r"#[^\n]*")
 _CONTINUED: Final = re.compile(r"\\\n")
 _TEXT_CLASS: Final = re.compile(r"^[ \t\f]*class[ \t]+\w+\s*(?=[(\[])", re.MULTILINE)
@@ -208,14 +209,14 @@ class Outline(NamedTuple):
         assigned: for each name that is assigned to, the names in its value.
         imported: for each imported name its dotted paths.
         stars: the modules of star imports.
-        bodies: the names in each function at module level, and in each class that may make other classes.
+        text: the file without comments.
     """
 
     heads: frozenset[str]
     assigned: dict[str, set[str]]
     imported: dict[str, set[str]]
     stars: tuple[str, ...]
-    bodies: dict[str, frozenset[str]]
+    text: str
 
 
 class Prefilter:
@@ -248,7 +249,7 @@ class Prefilter:
         if paths is None:
             if module.path is not None:
                 self._outlines[module.path] = outline_of(source)
-            is_plain = _PLAIN_COMMAND.search(source) and not _quotes_name(source)
+            is_plain = re.search(_PLAIN_COMMAND, source) and not _quotes_name(source)
             return self.leads_to_marker(module, COMMAND if is_plain else "")
         return any(self._path_leads(path, module, may_track) for path in paths)
 
@@ -340,7 +341,7 @@ def _paths(outline: Outline, names: set[str]) -> set[str]:
         head, _, rest = todo.pop().partition(".")
         for path in outline.imported.get(head, ()):
             paths.add(f"{path}.{rest}" if rest else path)
-        for other in (*outline.assigned.get(head, ()), *outline.bodies.get(head, ())):
+        for other in outline.assigned.get(head) or _body(outline.text, head):
             if other not in seen:
                 seen.add(other)
                 todo.append(other)
@@ -362,22 +363,20 @@ def outline_of(source: bytes) -> Outline:
     for match in _ASSIGNED.finditer(text):
         assigned.setdefault(match.group(1), set()).update(_names(match.group(2)))
     imported, stars = _imports(text)
-    return Outline(frozenset(heads), assigned, imported, stars, dict(_bodies(text)))
+    return Outline(frozenset(heads), assigned, imported, stars, text)
 
 
-def _bodies(text: str) -> Iterator[tuple[str, frozenset[str]]]:
-    """The names in the bodies at module level that may make a decorator or a class."""
-    makes_classes = _MAKES_CLASSES.search(text) is not None
-    starts = [
-        match
-        for match in _DEFINED.finditer(text)
-        if match.start(1) == text.rfind("\n", 0, match.start(1)) + 1
-    ]
-    for number, match in enumerate(starts):
-        if match[1] == "class" and not makes_classes:
-            continue
-        end = starts[number + 1].start() if number + 1 < len(starts) else len(text)
-        yield match[2], _names(text[match.end() : min(end, match.end() + _LONGEST_BODY)])
+def _body(text: str, name: str) -> frozenset[str]:
+    """The names in a function at module level, or in a class that may make other classes."""
+    padded = f"\n{text}"
+    start = padded.find(f"\ndef {name}(")
+    if start < 0:
+        start = padded.find(f"\nclass {name}")
+        if start < 0 or not re.search(_MAKES_CLASSES, text):
+            return frozenset()
+    ends = [padded.find(f"\n{word} ", start + 1) for word in ("def", "class")]
+    end = min((one for one in ends if one > 0), default=len(padded))
+    return _names(padded[start : min(end, start + _LONGEST_BODY)])
 
 
 def _class_heads(text: str) -> Iterator[str]:
