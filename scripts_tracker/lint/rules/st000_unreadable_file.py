@@ -35,4 +35,5 @@ class UnreadableFile(AnalysisRule):
     decided_by = (
         "scripts_tracker.analysis.findings.Findings.unreadable",
         "scripts_tracker.analysis.linking.scanning._files",
+        "scripts_tracker.analysis.linking.linker.Linker._report_without_source",
     )
