@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as CheckWarning
 
 from scripts_tracker import conf
+from scripts_tracker.core.escaping import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,7 @@ _OURS = ("SCRIPT", "COMMANDS_DIR", "COMMAND_DIR", "IGNORED_FILE", "IGNORED_CMD",
 
 def check_settings(**_: Any) -> list[CheckMessage]:
     """Everything wrong with the project's settings for scripts_tracker."""
-    return [*_wrong_values(), *_missing_folders(), *_misspelt()]
+    return [*map(_harmless, [*_wrong_values(), *_missing_folders(), *_misspelt()])]
 
 
 def check_scripts(**_: Any) -> list[CheckMessage]:
@@ -30,11 +31,19 @@ def check_scripts(**_: Any) -> list[CheckMessage]:
     try:
         found = scan.lint()
     except WrongUseError as error:
-        return [Error(str(error), hint="Correct pyproject.toml.", id="scripts_tracker.E002")]
+        return [_harmless(Error(str(error), hint="Correct pyproject.toml.", id="scripts_tracker.E002"))]
     return [
-        CheckWarning(f"{one.location}: {one.message}", hint=one.hint, id=f"scripts_tracker.{one.code}")
+        _harmless(
+            CheckWarning(f"{one.location}: {one.message}", hint=one.hint, id=f"scripts_tracker.{one.code}")
+        )
         for one in found
     ]
+
+
+def _harmless(message: CheckMessage) -> CheckMessage:
+    """The message in a form that a terminal can show: it names what stands in settings and files."""
+    message.msg, message.hint = escaped(message.msg), message.hint and escaped(message.hint)
+    return message
 
 
 def _wrong_values() -> Iterator[CheckMessage]:

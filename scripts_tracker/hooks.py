@@ -14,7 +14,8 @@ from django.db import Error, connections
 from django.db.models.signals import post_migrate
 
 from scripts_tracker import conf
-from scripts_tracker.core.text import encodable
+from scripts_tracker.core.escaping import escaped
+from scripts_tracker.core.text import encodable, error_text
 from scripts_tracker.core.values import NOT_STARTED
 from scripts_tracker.ledger import database
 from scripts_tracker.project.status import load_status
@@ -56,7 +57,7 @@ def notify_after_migrate(
             if settings.notify or runs:
                 runs = _notify(stdout) and runs
     except Exception as error:  # nothing here may make migrate fail
-        logger.warning("The management scripts could not be checked: %s", " ".join(str(error).split()))
+        logger.warning("The management scripts could not be checked: %s", _in_a_line(error))
         logger.debug("Traceback of the check", exc_info=True)
     if runs:
         _at_the_end(sender, functools.partial(_run, using, stdout, verbosity))
@@ -110,7 +111,11 @@ def _run(using: str, stdout: Any, verbosity: int) -> None:
     except (CommandError, Error) as error:
         if isinstance(error, CommandError) and error.returncode != NOT_STARTED:
             raise
-        logger.warning("The management scripts could not be run: %s", " ".join(str(error).split()))
+        logger.warning("The management scripts could not be run: %s", _in_a_line(error))
+
+
+def _in_a_line(error: BaseException) -> str:
+    return escaped(" ".join(error_text(error).split()))
 
 
 def _is_half_migrated(using: str) -> bool:

@@ -34,7 +34,9 @@ class Script(models.Model):
         permissions: ClassVar = [("decide_script", "Can mark scripts as applied, unmark and release them")]
 
     def __str__(self) -> str:
-        return f"{self.app_label}.{self.name}"
+        from scripts_tracker.core.escaping import visible  # only the admin shows rows
+
+        return visible(f"{self.app_label}.{self.name}")
 
 
 class ScriptVersion(models.Model):

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.urls import reverse
 
+from scripts_tracker.admin import html
 from scripts_tracker.ledger import rows
 
 if TYPE_CHECKING:
@@ -57,10 +58,15 @@ def column(label: str, show: Callable[[Any], Any], **options: Any) -> Callable[[
 
     Args:
         label: its heading.
-        show: takes the row, returns text or HTML.
+        show: takes the row, returns HTML or text, in which control characters become visible.
         options: others of ``admin.display``.
     """
-    return admin.display(lambda _, row: show(row), description=label, **options)
+
+    def shown(_: Any, row: Any) -> Any:
+        value = show(row)
+        return html.plain(value) if type(value) is str else value
+
+    return admin.display(shown, description=label, **options)
 
 
 def key_of(text: str | None) -> int | None:
@@ -71,7 +77,7 @@ def key_of(text: str | None) -> int | None:
 def page_of(site: AdminSite, script_id: ScriptId, view: str = "change") -> str:
     """The address of a script's page, or of a decision about it: by its name, as new scripts have no row."""
     name = f"admin:scripts_tracker_script_{view}"
-    return reverse(name, args=[quote(str(script_id))], current_app=site.name)
+    return reverse(name, args=[quote(script_id.dotted)], current_app=site.name)
 
 
 def page_of_run(site: AdminSite, pk: int) -> str:

@@ -128,7 +128,7 @@ def view(
     back = page_of(admin.admin_site, subject.id)
     refusal = decision.why_not(status)
     if refusal:
-        messages.error(request, f"The script {subject.id} was not changed: {refusal}.")
+        messages.error(request, f"The script {subject.id} was not changed: {html.plain(refusal)}.")
         return HttpResponseRedirect(back)
     form = DecisionForm(request.POST if request.method == "POST" else None, initial={"seen": _seen(status)})
     if form.is_valid() and form.cleaned_data["seen"] != _seen(status):
@@ -159,7 +159,7 @@ def _carry_out(
     """Decide, and report it in a message. The admin's history has it too, or neither, if one database has both."""
     user: Any = request.user
     assert subject.status is not None  # noqa: S101 - as above
-    entry = f"{decision.logged}: {reason}"
+    entry = f"{decision.logged}: {html.plain(reason)}"
 
     def log(refused: Mapping[ScriptId, str]) -> None:
         row = rows.script_row(subject.id)
@@ -172,6 +172,6 @@ def _carry_out(
         why = str(error) if isinstance(error, LedgerMissing) else unavailable_message(error)
         result = MarkResult((), ((subject.id, why),))
     for script_id, why in result.refused:
-        messages.error(request, f"The script {script_id} was not changed: {why}.")
+        messages.error(request, f"The script {script_id} was not changed: {html.plain(why)}.")
     for script_id in result.done:
         messages.success(request, decision.done.format(script_id))

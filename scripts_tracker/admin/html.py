@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from django.utils import formats
@@ -11,20 +10,19 @@ from django.utils.safestring import mark_safe
 from django.utils.timezone import template_localtime  # type: ignore[attr-defined]  # the stubs lack it
 
 from scripts_tracker.core import text
-from scripts_tracker.core.redaction import ESCAPES
+from scripts_tracker.core.escaping import visible
 from scripts_tracker.reporting.report import tone
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from django.utils.safestring import SafeString
 
     from scripts_tracker.core.states import State
-    from scripts_tracker.core.values import RunRecord
+    from scripts_tracker.core.values import Finding, RunRecord
     from scripts_tracker.models import ScriptRun
 
-# Control sequences of terminals and characters without a glyph, in tracebacks and reasons; output is stored without.
-_UNSHOWN = re.compile(rf"{ESCAPES}|[^\S\n\t ]|[\x00-\x08\x0e-\x1f\x7f]")
 NO_VALUE = "-"
 
 _OUTCOMES = {"failed": "trouble", "lost": "trouble", "running": "busy"}
@@ -84,8 +82,13 @@ def duration(run: ScriptRun) -> str:
 
 
 def plain(text: str) -> str:
-    """A text without control sequences of terminals."""
-    return _UNSHOWN.sub("", text.replace("\r\n", "\n"))
+    """A text in which control characters and those that turn or hide text are visible, as in a terminal."""
+    return "\n".join(map(visible, text.replace("\r\n", "\n").split("\n")))
+
+
+def plain_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings in which such characters are visible."""
+    return [one._replace(message=plain(one.message), hint=plain(one.hint)) for one in findings]
 
 
 def block(text: str, label: str, *, at_end: bool = False) -> SafeString:

@@ -15,6 +15,7 @@ from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.core.paginator import InvalidPage
 from django.db import Error
 
+from scripts_tracker.admin import html
 from scripts_tracker.admin.base import page_of
 from scripts_tracker.core.states import State
 from scripts_tracker.exceptions import LedgerMissing
@@ -74,7 +75,7 @@ class StatusFilter(SimpleListFilter):
 
     def label(self, value: str) -> str:
         """The label of a value."""
-        return value
+        return html.plain(value)
 
     def order(self, value: str) -> Any:
         """What values are sorted by."""
@@ -158,7 +159,7 @@ class TagFilter(StatusFilter):
 def app_name(label: str) -> str:
     """The name of an app in the admin; its label if there is no such app."""
     app = apps.app_configs.get(label)
-    return str(app.verbose_name) if app else label
+    return str(app.verbose_name) if app else html.plain(label)
 
 
 def _search_text(status: ScriptStatus) -> str:

@@ -72,8 +72,15 @@ def context(subject: Subject, request: HttpRequest, site: AdminSite, *, runs: bo
         "subject": subject,
         "badge": html.state_badge(status.state if status else None),
         "why": "its file has no tracked script, and it is not applied",
-        "rows": [(words, value) for words, value in _rows(subject) if value],
-        "problems": [one for one in subject.overview.findings if one.location.path == subject.path],
+        "rows": [
+            (words, html.plain(value) if type(value) is str else value)
+            for words, value in _rows(subject)
+            if value
+        ],
+        "help": html.plain(subject.definition.help) if subject.definition else "",
+        "problems": html.plain_findings(
+            one for one in subject.overview.findings if one.location.path == subject.path
+        ),
     }
     if status:
         can_mark, can_unmark = not marks.why_not_to_mark(status), not marks.why_not_to_unmark(status)
@@ -103,7 +110,7 @@ def _rows(subject: Subject) -> Iterator[tuple[str, Any]]:
         run = record.last_run
         where = text.by_whom(run.user, run.host)
         yield "Last run", html.run_line(run, queries.last_outcome(record), where)
-        yield "Reason", html.plain(run.reason)
+        yield "Reason", run.reason
     if definition:
         options = definition.options
         yield "Tags", ", ".join(options.tags)
@@ -151,6 +158,7 @@ def _versions(subject: Subject, record: ScriptRecord, request: HttpRequest) -> d
         "against": against,
         "is_raw": raw,
         "diff": compared,
+        "about_modules": html.plain(compared.about_modules) if compared else "",
         "note": _note(compared.note) if compared else "",
         "lines": _lines(compared.lines) if compared else [],
     }

@@ -82,7 +82,7 @@ class RunList(ChangeList):
 class ScriptRunAdmin(ReadOnlyAdmin):
     """The history: runs and decisions. Methods are not named like columns, which Django would show instead."""
 
-    list_display = ("how_it_ended", "of_script", "started", "what", "took", "user", "host")
+    list_display = ("how_it_ended", "of_script", "started", "what", "took", "by", "where")
     list_display_links = ("started",)
     list_filter = (OutcomeFilter, KindFilter)
     search_fields = ("script__app_label", "script__name")
@@ -92,8 +92,8 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     fields = readonly_fields = (
-        "of_script", "what", "how_it_ended", "sign", "is_applied", "started", "ended", "took", "user", "host", "pid",
-        "fingerprint", "git_revision", "given", "why", "printed", "trace",
+        "of_script", "what", "how_it_ended", "sign", "is_applied", "started", "ended", "took", "by", "where", "pid",
+        "fingerprint", "commit", "given", "why", "printed", "trace",
     )  # fmt: skip
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[RunList]:  # noqa: ARG002 - Django's signature
@@ -155,6 +155,9 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     how_it_ended = column("outcome", lambda run: html.outcome_badge(rows.outcome_now(run)))
     took = column("duration", html.duration)
     ended = column("ended", lambda run: html.moment(run.ended_at))
+    by = column("user", lambda run: run.user, ordering="user")
+    where = column("host", lambda run: run.host, ordering="host")
+    commit = column("git revision", lambda run: run.git_revision)
     is_applied = column("marked as applied", lambda run: run.applies, boolean=True)
     fingerprint = column("version", lambda run: str(run.version or html.NO_VALUE))
     given = column(

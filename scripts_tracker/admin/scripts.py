@@ -58,7 +58,7 @@ class ScriptAdmin(ReadOnlyAdmin):
         context: dict[str, Any] = {"title": "Scripts", "findings": (), **(extra_context or {})}
         if self.has_view_permission(request):
             try:
-                context["findings"] = listing.overview_of(request).findings
+                context["findings"] = html.plain_findings(listing.overview_of(request).findings)
             except LedgerMissing as error:
                 context["trouble"] = str(error)
         return super().changelist_view(request, context)
@@ -87,7 +87,7 @@ class ScriptAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         subject = self._find(request, object_id)
-        if str(subject.id) != unquote(object_id):
+        if subject.id.dotted != unquote(object_id):
             return HttpResponseRedirect(page_of(self.admin_site, subject.id))
         context = {
             **self._context(request, str(subject.id)),

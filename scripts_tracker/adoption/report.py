@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.text import local_time
 from scripts_tracker.core.tuples import NamedTuple
 
@@ -67,7 +68,7 @@ class AdoptionResult(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """The script in the document of ``--format json``."""
         return {
-            "script": str(self.id),
+            "script": self.id.dotted,
             "fate": self.status.value,
             "recorded": self.status.is_recorded,
             "path": self.path,
@@ -133,13 +134,13 @@ class AdoptionReport(NamedTuple):
             if group:
                 yield style.MIGRATE_HEADING(f"{_HEADINGS[status]} ({len(group)}):")
             for result in group:
-                yield f"  {style.SUCCESS(result.path)}"
-                yield f"    {result}"
+                yield f"  {style.SUCCESS(escaped(result.path))}"
+                yield f"    {escaped(str(result))}"
         if self.orphans:
             yield style.MIGRATE_HEADING(f"Rows without a tracked script ({len(self.orphans)}):")
         for orphan in self.orphans:
-            yield f"  {style.SUCCESS(orphan.path)}"
-            yield f"    ran on {local_time(orphan.applied_at)}; {orphan.why}"
+            yield f"  {style.SUCCESS(escaped(orphan.path))}"
+            yield escaped(f"    ran on {local_time(orphan.applied_at)}; {orphan.why}")
         yield self._summary(is_plan=is_plan)
 
     def _summary(self, *, is_plan: bool) -> str:

@@ -66,7 +66,10 @@ class Findings:
     def unreadable(self, path: str, error: UnreadableSource) -> None:
         """Add the finding that a file cannot be parsed."""
         message = f"the file cannot be parsed: {error.reason}"
-        hint = f"Fix the file; `python -m py_compile {self.shown(path)}` shows the error."
+        import shlex  # a name may mean something to a shell
+
+        shown = shlex.quote(self.shown(path))
+        hint = f"Fix the file; `python -m py_compile {shown}` shows the error."
         self.report(path, (error.line, error.column), codes.UNREADABLE_FILE, message, hint)
 
     @contextmanager

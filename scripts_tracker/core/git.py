@@ -9,6 +9,8 @@ import os
 import subprocess
 from typing import TYPE_CHECKING, Final
 
+from scripts_tracker.core.escaping import escaped
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -109,9 +111,9 @@ def _answer(
     except subprocess.TimeoutExpired as error:
         raise GitUnavailable(f"git did not answer within {seconds:g} seconds") from error
     except (OSError, ValueError) as error:
-        raise GitUnavailable(str(error)) from error
+        raise GitUnavailable(escaped(str(error))) from error
     if ended.returncode not in fine:
         output = ended.stderr.decode(errors="replace").strip()
-        reason = (output.splitlines() or ["git failed"])[0]
+        reason = escaped((output.splitlines() or ["git failed"])[0])
         raise (NoRepository if _NO_REPOSITORY in output else GitUnavailable)(reason)
     return ended.stdout

@@ -60,11 +60,12 @@ def resolve_all(texts: Iterable[str], known: Collection[ScriptId]) -> tuple[Scri
 
 def _by_text(known: Collection[ScriptId]) -> dict[str, list[ScriptId]]:
     """The scripts by what may be typed for them, each list sorted; a full name before the short name of others."""
-    full = {str(script_id): [script_id] for script_id in known}
+    shown = {str(script_id): [script_id] for script_id in known}
+    full = {script_id.dotted: [script_id] for script_id in known}
     short: dict[str, list[ScriptId]] = {}
     for script_id in sorted(known):
         short.setdefault(script_id.name, []).append(script_id)
-    return short | full
+    return short | shown | full
 
 
 def _resolve(text: str, by_text: Mapping[str, list[ScriptId]], known: Collection[ScriptId]) -> ScriptId:

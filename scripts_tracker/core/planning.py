@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from scripts_tracker.core import cycles, names, watches
+from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.states import State
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnknownScript
@@ -205,4 +206,4 @@ def _validate_tags(wanted: Iterable[str], statuses: Iterable[ScriptStatus]) -> N
             near = names.nearest(tag, known)
             tags = f"the tags are: {', '.join(sorted(known))}" if known else "no script has a tag"
             hint = f"did you mean {near}?" if near else tags
-            raise UnknownScript(f"no tracked script has the tag {tag!r}; {hint}")
+            raise UnknownScript(escaped(f"no tracked script has the tag {tag!r}; {hint}"))

@@ -1,8 +1,10 @@
-"""Words for moments, spans, people and paths; text made harmless for a terminal."""
+"""Words for moments, spans, people, errors and paths."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from scripts_tracker.core.escaping import escaped
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,12 +39,12 @@ def duration(seconds: float) -> str:
 
 def who(user: str, host: str) -> str:
     """``deploy on web-1``; empty where neither is known."""
-    return " on ".join(filter(None, (user, host)))
+    return escaped(" on ".join(filter(None, (user, host))))
 
 
 def by_whom(user: str, host: str) -> str:
     """`` by deploy on web-1``, to follow a verb or a moment; empty where neither is known."""
-    return "".join(f" {word} {name}" for word, name in (("by", user), ("on", host)) if name)
+    return escaped("".join(f" {word} {name}" for word, name in (("by", user), ("on", host)) if name))
 
 
 def describe_start(run: RunRecord) -> str:
@@ -85,19 +87,6 @@ def finding_to_json(found: Finding) -> dict[str, Any]:
         "hint": found.hint,
         "fixable": found.fixable,
     }
-
-
-def escaped(text: str) -> str:
-    """The text with ``^[`` or ``<U+202E>`` in place of characters that control a terminal, hide text or end a line."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() or each == "\t" else _escape(each) for each in text)
-
-
-def _escape(character: str) -> str:
-    """As git and less show it, and unlike an escape that an author wrote."""
-    code = ord(character)
-    return f"^{chr(code + 64)}" if code < 32 else f"<U+{code:04X}>"  # noqa: PLR2004 - the controls of ASCII
 
 
 def error_text(error: object) -> str:

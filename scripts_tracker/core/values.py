@@ -37,12 +37,19 @@ class Required(NamedTuple):
 
 
 class ScriptId(NamedTuple):
-    """The identity of a script; ``str()`` is ``app_label.name``, as for a migration."""
+    """The identity of a script; ``str()`` is ``app_label.name``, as for a migration, in a form for people."""
 
     app_label: str
     name: str
 
     def __str__(self) -> str:
+        from scripts_tracker.core.escaping import escaped  # a script that only runs prints no name
+
+        return escaped(self.dotted)
+
+    @property
+    def dotted(self) -> str:
+        """The same, to be compared: with whatever characters the name of a file may have."""
         return f"{self.app_label}.{self.name}"
 
 
@@ -80,14 +87,16 @@ class ScriptOptions(NamedTuple):
 
 
 class Location(NamedTuple):
-    """A place in a file: posix path relative to the project root, 1-based line and column."""
+    """A place in a file: posix path relative to the project root, 1-based line and column; ``str()`` is for people."""
 
     path: str
     line: int = 1
     column: int = 1
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}:{self.column}"
+        from scripts_tracker.core.escaping import escaped  # as above
+
+        return escaped(f"{self.path}:{self.line}:{self.column}")
 
 
 class ModuleVersion(NamedTuple):

@@ -131,7 +131,11 @@ def is_contention(error: BaseException) -> bool:
     vendor = connection().vendor
     if vendor == "mysql":
         return bool({*error.args[:1]} & _MYSQL_ERRORS)
-    return vendor == "sqlite" and "locked" in str(error)
+    if vendor != "sqlite":
+        return False
+    from scripts_tracker.core.text import error_text  # for errors alone
+
+    return "locked" in error_text(error)
 
 
 def _sqlstate(error: BaseException) -> str | None:
@@ -152,7 +156,10 @@ def _is_about_missing(error: BaseException) -> bool:
 
 def error_summary(error: BaseException) -> str:
     """An error in one line; a driver may say no more than ``(0, '')`` about a lost connection."""
-    text = " ".join(str(error).split())
+    from scripts_tracker.core.escaping import escaped  # for errors alone
+    from scripts_tracker.core.text import error_text  # for errors alone
+
+    text = escaped(" ".join(error_text(error).split()))
     return text if any(map(str.isalpha, text)) else "the connection was lost"
 
 

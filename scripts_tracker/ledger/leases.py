@@ -259,7 +259,7 @@ def why_unrecorded(run: OpenRun) -> tuple[str, bool]:
     Raises:
         LedgerMissing: the tables are gone.
     """
-    from scripts_tracker.core.text import escaped  # seldom needed
+    from scripts_tracker.core.escaping import escaped  # seldom needed
 
     outcome, reason, last_kind = _standing(run)
     if outcome in {"", "running"}:  # a transaction that deleted it was rolled back

@@ -80,7 +80,7 @@ class Place(NamedTuple):
 
 def identity_of(script_id: ScriptId) -> str:
     """What the database knows a script by: MySQL and MariaDB would take its name in another case for the same."""
-    return hashlib.sha256(str(script_id).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(script_id.dotted.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def script_id_of(app_label: str, name: str) -> ScriptId:

@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
+from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.text import encodable
 from scripts_tracker.lint import config as lint_config
 from scripts_tracker.lint.config import WrongUseError
@@ -87,8 +88,15 @@ def _columns() -> int:
     return _USUAL_COLUMNS
 
 
+class _Parser(argparse.ArgumentParser):
+    """Repeats a wrong argument in a harmless form: it may be the name of a file."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(escaped(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="scripts-tracker-lint",
         formatter_class=_Help,
         description="Find broken tracked scripts without running or importing anything of the project.",
@@ -313,7 +321,7 @@ def _let_go_of_output() -> None:
 def _complain(text: str) -> None:
     if sys.stderr is None:  # the process was started without it
         return
-    sys.stderr.write(encodable(sys.stderr, f"scripts-tracker-lint: {text}\n"))
+    sys.stderr.write(encodable(sys.stderr, f"scripts-tracker-lint: {escaped(text)}\n"))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.extraction import Extraction, extract
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.source.parsing import decode, parse, source_encoding
+from scripts_tracker.core.escaping import escaped
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.lint import noqa
 from scripts_tracker.lint.file import Tree
@@ -217,7 +218,8 @@ def _hidden_files(root: str, findings: Sequence[Finding]) -> Iterator[tuple[str,
 def _diff(path: str, before: bytes, after: bytes) -> Iterator[str]:
     old, new = (_lines(source.decode("utf-8", "backslashreplace")) for source in (before, after))
     for line in difflib.unified_diff(old, new, f"a/{path}", f"b/{path}"):
-        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        shown = escaped(line.removesuffix("\n"))
+        yield f"{shown}\n" if line.endswith("\n") else f"{shown}\n\\ No newline at end of file\n"
 
 
 def _lines(text: str) -> list[str]:

@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.core.text import escaped, finding_to_json
+from scripts_tracker.core.escaping import escaped, escaped_json
+from scripts_tracker.core.text import finding_to_json
 from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def render_concise(findings: Sequence[Finding], canvas: LintCanvas) -> str:
 
 def _first_line(finding: Finding, canvas: LintCanvas) -> str:
     # Never wrapped: terminals turn it into a link, and people grep for it.
-    place = _styled(escaped(str(finding.location)), _BOLD, canvas)
+    place = _styled(str(finding.location), _BOLD, canvas)
     return f"{place}: {_styled(finding.code, _RED, canvas)} {escaped(finding.message)}"
 
 
@@ -95,7 +96,9 @@ def _styled(text: str, style: str, canvas: LintCanvas) -> str:
 
 def render_json(findings: Sequence[Finding], _canvas: LintCanvas) -> str:
     """Version 1 of the contract, as one document in ASCII, which every stream can take."""
-    return json.dumps({"version": 1, "findings": [finding_to_json(one) for one in findings]}, indent=2)
+    return escaped_json(
+        json.dumps({"version": 1, "findings": [finding_to_json(one) for one in findings]}, indent=2)
+    )
 
 
 def render_github(findings: Sequence[Finding], canvas: LintCanvas) -> str:
@@ -197,7 +200,7 @@ def render_sarif(findings: Sequence[Finding], canvas: LintCanvas) -> str:
         "originalUriBaseIds": {_ROOT: {"description": {"text": "The top of the repository."}}},
         "results": _results(findings, list(rules), canvas),
     }
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+    return escaped_json(json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2))
 
 
 def _driver(rules: Mapping[str, Rule]) -> dict[str, Any]:

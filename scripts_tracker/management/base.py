@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
-from scripts_tracker.core.text import encodable
+from scripts_tracker.core.escaping import escaped, escaped_lines
+from scripts_tracker.core.text import encodable, error_text
 from scripts_tracker.core.values import NOT_STARTED
 from scripts_tracker.exceptions import ScriptsTrackerError
 from scripts_tracker.ledger import database
@@ -42,6 +43,13 @@ class TrackerCommand(BaseCommand):
         _open_closed_streams()  # before Django wraps them
         super().__init__(*args, **kwargs)
 
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Django's parser, which repeats a wrong argument in a harmless form."""
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        complain = parser.error
+        parser.error = lambda message: complain(escaped(message))  # type: ignore[method-assign]  # Django wants its own class
+        return parser
+
     def perform(self, options: dict[str, Any]) -> int:
         """Do the work and return the exit code."""
         raise NotImplementedError
@@ -53,10 +61,15 @@ class TrackerCommand(BaseCommand):
         )
         try:
             code = self.perform(options)
+        except CommandError as error:
+            error.args = (
+                escaped_lines(error_text(error)),
+            )  # it may name files, tags and what else people write
+            raise
         except Error as error:
             raise CommandError(self.explain(error), returncode=self.error_code) from error
         except ScriptsTrackerError as error:
-            raise CommandError(str(error), returncode=self.error_code) from error
+            raise CommandError(escaped_lines(str(error)), returncode=self.error_code) from error
         if code:
             sys.exit(code)
 

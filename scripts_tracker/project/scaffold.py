@@ -46,7 +46,7 @@ class Scaffold(NamedTuple):
     def _required(self) -> list[str]:
         """The requirements as short as the decorator allows."""
         own = self.id.app_label
-        return [_literal(one.name if one.app_label == own else str(one)) for one in self.requires]
+        return [_literal(one.name if one.app_label == own else one.dotted) for one in self.requires]
 
 
 def _literal(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scripts_tracker.core.text import escaped
+from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.reporting.report import tone
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from scripts_tracker.core.text import duration, escaped, local_time, who
+from scripts_tracker.core.escaping import escaped
+from scripts_tracker.core.text import duration, local_time, who
 from scripts_tracker.core.values import ScriptOptions
 from scripts_tracker.project.detail import next_steps
 from scripts_tracker.reporting.report import tone, version_notes, why
@@ -68,16 +69,16 @@ def _head(detail: ScriptDetail, output: Output) -> Iterator[str]:
 
 def _facts(detail: ScriptDetail) -> Iterator[str]:
     facts = {
-        "Path": detail.status.path,
-        "Options": _options(detail.status.definition),
-        "Requires": "\n".join(
+        "Path": [detail.status.path] if detail.status.path else [],
+        "Options": [one] if (one := _options(detail.status.definition)) else [],
+        "Requires": [
             f"{name} ({status.state.value if status else 'does not exist'})"
             for name, status in detail.required.items()
-        ),
-        "Required by": "\n".join(f"{other.id} ({other.state.value})" for other in detail.required_by),
+        ],
+        "Required by": [f"{other.id} ({other.state.value})" for other in detail.required_by],
     }
-    for label, text in facts.items():
-        for number, line in enumerate(text.splitlines()):
+    for label, lines in facts.items():
+        for number, line in enumerate(lines):
             yield f"{'' if number else label:<{_LABEL}}{escaped(line)}"
     yield ""
 
@@ -129,8 +130,8 @@ def _runs(detail: ScriptDetail, output: Output) -> Iterator[str]:
 
 
 def _run(run: PastRun, output: Output) -> Iterator[str]:
-    record, outcome = run.record, outcome_words(run)
-    by = escaped(who(record.user, record.host))
+    record, outcome = run.record, escaped(outcome_words(run))
+    by = who(record.user, record.host)
     line = f"  {local_time(record.started_at)}  {outcome}"
     fits = output.width is None or len(f"{line}, {by}") <= output.width
     coloured = line.replace(outcome, outcome_style(run, output)(outcome))
@@ -139,10 +140,10 @@ def _run(run: PastRun, output: Output) -> Iterator[str]:
     yield from wrapped("\n".join(record.reason.splitlines()[:1]), _BELOW, output)
     if run.given:
         given = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in run.given.items())
-        yield from wrapped(f"with {', '.join(given)}", _BELOW, output, hang="  ")
+        yield from wrapped(escaped(f"with {', '.join(given)}"), _BELOW, output, hang="  ")
     where = [f"process {record.pid}"] if record.pid and run.outcome in {"running", "lost"} else []
     where += [f"git {run.git_revision[:_DIGITS]}"] if run.git_revision else []
-    yield from wrapped(", ".join(where), _BELOW, output)
+    yield from wrapped(escaped(", ".join(where)), _BELOW, output)
 
 
 def outcome_words(run: PastRun) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from scripts_tracker.core.text import describe_lease, describe_start, escaped
+from scripts_tracker.core.escaping import escaped
+from scripts_tracker.core.text import describe_lease, describe_start
 from scripts_tracker.project.following import added
 from scripts_tracker.reporting.detail_text import outcome_style, outcome_words
 from scripts_tracker.reporting.terminal import wrapped

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from scripts_tracker.core.escaping import escaped_json
 from scripts_tracker.core.text import finding_to_json
 from scripts_tracker.reporting.report import why
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from scripts_tracker.reporting.terminal import Output
 
 
+def document_text(document: object, output: Output) -> str:
+    """A document as text that is harmless for a terminal or a log."""
+    return escaped_json(json.dumps(document, indent=2, ensure_ascii=not output.unicode))
+
+
 def check(report: Report, output: Output) -> str:
     """The report as one JSON document."""
     document = {
@@ -26,7 +32,7 @@ def check(report: Report, output: Output) -> str:
         "scripts": [_status(status) for status in report.listed],
         "problems": [finding_to_json(found) for found in report.findings],
     }
-    return json.dumps(document, indent=2, ensure_ascii=not output.unicode)
+    return document_text(document, output)
 
 
 def script(detail: ScriptDetail, output: Output) -> str:
@@ -37,7 +43,7 @@ def script(detail: ScriptDetail, output: Output) -> str:
         "script": _status(detail.status),
         "why": why(detail.status),
         "options": definition.options._asdict() if definition else None,
-        "required_by": [str(other.id) for other in detail.required_by],
+        "required_by": [other.id.dotted for other in detail.required_by],
         "problems": [finding_to_json(found) for found in detail.findings],
         "versions": [_version(detail, version) for version in past.versions],
         "runs_total": past.total,
@@ -47,7 +53,7 @@ def script(detail: ScriptDetail, output: Output) -> str:
     }
     if detail.comparison is not None:
         document["diff"] = _comparison(detail.comparison)
-    return json.dumps(document, indent=2, ensure_ascii=not output.unicode)
+    return document_text(document, output)
 
 
 def _status(status: ScriptStatus) -> dict[str, Any]:
@@ -55,13 +61,15 @@ def _status(status: ScriptStatus) -> dict[str, Any]:
     definition, record = status.definition, status.record
     applied_at = record.applied_at if record else None
     return {
-        "script": str(status.id),
+        "script": status.id.dotted,
         "state": status.state.value,
         "needs_action": status.needs_action,
         "path": status.path,
         "help": definition.help if definition else "",
         "fingerprint": str(definition.fingerprint) if definition and definition.fingerprint else None,
-        "requires": [str(required.target or required.text) for required in status.requires],
+        "requires": [
+            required.target.dotted if required.target else required.text for required in status.requires
+        ],
         "applied_at": applied_at.isoformat() if applied_at else None,
         "applied_fingerprint": str(record.applied) if record and record.applied else None,
         "tags": list(status.tags),

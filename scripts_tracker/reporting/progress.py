@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from django.core import management
 from django.core.management.base import CommandError
 
+from scripts_tracker.core.escaping import escaped, escaped_lines
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import describe_holder, describe_lease, duration, error_traceback, escaped
+from scripts_tracker.core.text import describe_holder, describe_lease, duration, error_traceback
 from scripts_tracker.reporting.report import why
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Progress:
 
 
 def _outcome(result: Result, output: Output) -> str:
-    style, seconds, text = output.style, duration(result.seconds), result.text
+    style, seconds, text = output.style, duration(result.seconds), escaped(result.text)
     lines = {
         "done": (style.SUCCESS, f"done in {seconds}"),
         "elsewhere": (style.SUCCESS, f"done {text}"),
@@ -111,9 +112,10 @@ def traceback_of(result: Result) -> str:
         shown = traceback.TracebackException.from_exception(error)
         own = [not frame.filename.startswith(_NOT_OF_THE_SCRIPT) for frame in shown.stack]
         shown.stack[:] = shown.stack[own.index(True) if True in own else 0 :]
-        return "".join(shown.format()).rstrip()
+        text = "".join(shown.format())
     except BaseException:  # noqa: BLE001 - Python itself cannot print it
-        return error_traceback(error)
+        text = error_traceback(error)
+    return escaped_lines(text.rstrip())
 
 
 def summary(done: Summary, output: Output) -> Iterator[str]:
@@ -124,7 +126,7 @@ def summary(done: Summary, output: Output) -> Iterator[str]:
     yield from failures(done, output)
     for text in dict.fromkeys(result.text for result in counts["skipped"]):
         same = [str(result.status.id) for result in counts["skipped"] if result.text == text]
-        yield output.style.MIGRATE_HEADING(f"Skipped ({len(same)}): {text}")
+        yield output.style.MIGRATE_HEADING(escaped(f"Skipped ({len(same)}): {text}"))
         yield from (f"  {name}" for name in same)
 
 
@@ -177,7 +179,7 @@ def not_planned(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
     for status in choice.up_to_date:
         verb = "is up to date" if status.state is State.APPLIED else "will not run"
         hint = "" if status.definition is None else f" To run it anyway: manage.py {status.id.name}"
-        yield f"{status.id} {verb} ({why(status)}).{hint}"
+        yield escaped(f"{status.id} {verb} ({why(status)}).{hint}")
     for status in choice.skipped_by_no_retry:
         if status.id not in blocked:
             yield output.style.WARNING(f"{status.id} skipped because of --no-retry: {why(status)}")

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from scripts_tracker.core import watches
+from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.states import State, is_same_code
 from scripts_tracker.core.text import describe_holder, describe_lease, describe_start, local_time
 from scripts_tracker.core.tuples import NamedTuple
@@ -129,7 +130,7 @@ def why(status: ScriptStatus) -> str:
         missing = watches.missing_words(status.watches)
         reason += f"; {missing}" if missing else ""
     by_bytes = compared_by_bytes(status)
-    return f"{reason}; only the bytes could be compared: {by_bytes}" if by_bytes else reason
+    return escaped(f"{reason}; only the bytes could be compared: {by_bytes}" if by_bytes else reason)
 
 
 def holder(status: ScriptStatus) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from django.core.management.color import color_style, no_style
 
-from scripts_tracker.core.text import escaped
+from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:

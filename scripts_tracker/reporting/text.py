@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import escaped
 from scripts_tracker.reporting.report import compared_by_bytes, tone, why
 from scripts_tracker.reporting.terminal import wrapped
 
@@ -47,8 +47,9 @@ def problems(findings: Sequence[Finding], output: Output) -> Iterator[str]:
     if findings:
         yield output.style.WARNING(f"Problems ({len(findings)}):")
     for finding in findings:
-        yield from wrapped(f"{finding.location}: {finding.code} {finding.message}", "  ", output)
-        yield from wrapped(finding.hint, "    ", output)
+        text = escaped(f"{finding.location}: {finding.code} {finding.message}")
+        yield from wrapped(text, "  ", output)
+        yield from wrapped(escaped(finding.hint), "    ", output)
 
 
 def _head(report: Report, output: Output) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scripts_tracker.core import planning
 from scripts_tracker.core.cycles import find_cycles
-from scripts_tracker.core.text import escaped
+from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:

@@ -276,6 +276,7 @@ class Attempt(NamedTuple):
         if is_hurried and not inside:
             database.discard(database.connection())  # the interrupt may have cut an answer in two
         trace, summary = _masked(error)
+        from scripts_tracker.core.escaping import escaped  # for failures alone
 
         def record() -> str:
             texts = {"output": self.output(), "traceback": trace}
@@ -289,13 +290,13 @@ class Attempt(NamedTuple):
             # PostgreSQL takes nothing more in a transaction that met an error, and the caller's takes the row with it.
             level = logging.DEBUG if inside else logging.ERROR
             text = "the failure of %s could not be recorded (%s): %s"
-            logger.log(level, text, self.script_id, _reason(trouble), summary)
+            logger.log(level, text, self.script_id, _reason(trouble), escaped(summary))
             return False
         if recorded == "succeeded":
-            logger.error("%s %s: %s", self.script_id, AFTER_SUCCESS, summary)
+            logger.error("%s %s: %s", self.script_id, AFTER_SUCCESS, escaped(summary))
         elif not recorded and not inside:
             text = "the failure of %s was not recorded, as another process or a person ended its run: %s"
-            logger.warning(text, self.script_id, summary)
+            logger.warning(text, self.script_id, escaped(summary))
         return recorded == "succeeded"
 
 
@@ -352,7 +353,11 @@ def _reason(error: BaseException | None) -> str:
     """Why something could not be recorded, in a line."""
     if isinstance(error, Error):
         return database.error_summary(error)
-    return "" if error is None else _summary(error) if not isinstance(error, LedgerMissing) else str(error)
+    from scripts_tracker.core.escaping import escaped  # for failures alone
+
+    return (
+        "" if error is None else str(error) if isinstance(error, LedgerMissing) else escaped(_summary(error))
+    )
 
 
 def _summary(error: BaseException) -> str:

@@ -180,6 +180,9 @@ def warn_if_unseen(call: HandleCall, identity: Identity) -> None:
 
 def warn(call: HandleCall, text: str) -> None:
     """Warn on the command's stderr; in the log where the object has none."""
+    from scripts_tracker.core.escaping import escaped  # as above
+
+    text = escaped(text)
     stderr = getattr(call.command, "stderr", None)
     if stderr is None:
         logger.warning(text)

@@ -6,12 +6,15 @@ import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import quote as quote_name
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.db import OperationalError
+from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 
@@ -681,6 +684,52 @@ def test_no_text_of_scripts_or_users_becomes_markup(shop: Callable[..., Path], a
         assert "<script>alert" not in page, path
         assert "\x1b" not in page, path
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+HOSTILE = "\x1b[31mred\x1b[0m\u202eleft\u200b\x9b1m\x07\x7f\ufeff"
+SHOWN = "^[[31mred^[[0m&lt;U+202E&gt;left"
+
+
+def _unprintable(page: str) -> list[str]:
+    return [character for character in sorted(set(page)) if not character.isprintable() and character != "\n"]
+
+
+def test_no_text_of_scripts_or_users_controls_or_turns_what_is_shown(
+    shop: Callable[..., Path], ada: Client
+) -> None:
+    options = f"tags=({HOSTILE!r},), watch=({f'shop.{HOSTILE}'!r},)"
+    file = shop(
+        f"shop.{HOSTILE}",
+        f"@tracked_script({options})\n    @required_preceding_script({HOSTILE!r})",
+        text=HOSTILE,
+    )
+    applied(f"shop.{HOSTILE}", reason=HOSTILE)
+    row = Script.objects.get()
+    facts = writing.RunFacts(
+        "run", host=HOSTILE, user=HOSTILE, reason=HOSTILE, arguments=HOSTILE, git_revision=HOSTILE
+    )
+    run = writing.new_run(row.pk, None, facts, "failed")
+    run.output = run.traceback = HOSTILE
+    run.save()
+    Script.objects.update(applied_run=F("last_run"), last_run=run)
+    file.write_text(file.read_text().replace("pass", f"text = {HOSTILE!r}"))
+    script = f"{LIST}{quote(quote_name(f'shop.{HOSTILE}'))}/"
+    runs = reverse("admin:scripts_tracker_scriptrun_changelist")
+    decision = {"reason": HOSTILE, **seen(ada, f"{script}unmark/")}
+    assert SHOWN in ada.post(f"{script}unmark/", decision, follow=True).content.decode()
+    pages = [
+        LIST,
+        *(f"{script}{view}/" for view in ("change", "mark", "history")),
+        runs,
+        f"{runs}{run.pk}/change/",
+    ]
+    for address in pages:
+        page = text_of(ada, address)
+        assert _unprintable(page) == [], address
+        assert SHOWN in page, address
+    page = ada.post(f"{script}unmark/", decision, follow=True).content.decode()
+    assert "was not changed" in page
+    assert _unprintable(page) == []
 
 
 # The number of queries

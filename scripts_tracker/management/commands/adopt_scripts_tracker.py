@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from django.db import DEFAULT_DB_ALIAS, Error, connections
@@ -11,6 +10,7 @@ from scripts_tracker.adoption import legacy_table, survey
 from scripts_tracker.ledger import database
 from scripts_tracker.management.base import TrackerCommand, not_started
 from scripts_tracker.project.status import load_status
+from scripts_tracker.reporting.json import document_text
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -36,7 +36,7 @@ class Command(TrackerCommand):
         if marks and not is_plan:
             report = survey.record(report, marks)
         if options["format"] == "json":
-            text = json.dumps(report.as_json(is_plan=is_plan), indent=2, ensure_ascii=not output.unicode)
+            text = document_text(report.as_json(is_plan=is_plan), output)
         else:
             text = "\n".join(report.as_text(output, is_plan=is_plan))
         self.write(text)
@@ -46,7 +46,7 @@ class Command(TrackerCommand):
         """The old table may be in another database than the ledger."""
         if database.is_contention(error):
             return super().explain(error)
-        return f"the databases cannot be used: {' '.join(str(error).split())}"
+        return f"the databases cannot be used: {database.error_summary(error)}"
 
 
 def _find_tables(wanted: str | None) -> tuple[str, tuple[str, ...]]:

@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 
 from scripts_tracker import conf
 from scripts_tracker.core import names
+from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.management.base import TrackerCommand
 from scripts_tracker.project import scaffold, scan
@@ -49,7 +50,7 @@ class Command(TrackerCommand):
         made = Scaffold(script_id, about, _resolve(options["require"]))
         text = scaffold.render(made, _read_template())
         for path in scaffold.write(os.path.join(folder.path, f"{script_id.name}.py"), text):
-            self.write(f"created {scan.shown_path(path)}")
+            self.write(f"created {escaped(scan.shown_path(path))}")
         command = f"run_scripts {script_id} --plan" if made.requires else f"{script_id.name} --dry-run"
         self.write(f"Fill it in, then run it: manage.py {command}")
         return 0

@@ -48,7 +48,7 @@ def _read(source: str) -> dict[str, Any]:
 def _analyse(root: str) -> dict[str, Any]:
     index = index_of(Path(root))
     return {
-        "definitions": {str(one.id): str(one.fingerprint or "") for one in index.definitions},
+        "definitions": {one.id.dotted: str(one.fingerprint or "") for one in index.definitions},
         "findings": [_finding_to_list(one) for one in index.findings],
     }
 
@@ -60,7 +60,7 @@ def _finding_to_list(one: Finding) -> list[Any]:
 def _lint(root: str) -> dict[str, Any]:
     index = linted(Path(root))
     return {
-        "definitions": {str(one.id): str(one.fingerprint or "") for one in index.definitions},
+        "definitions": {one.id.dotted: str(one.fingerprint or "") for one in index.definitions},
         "findings": [_finding_to_list(one) for one in index.findings],
     }
 
