@@ -126,18 +126,20 @@ def _property(text: str) -> str:
 def render_gitlab(findings: Sequence[Finding], canvas: LintCanvas) -> str:
     """GitLab's Code Quality report: a JSON list, which a job hands on as ``artifacts:reports:codequality``."""
     digests = _identities(findings)
-    return json.dumps(
-        [
-            {
-                "description": f"{one.code} {one.message}. {one.hint}".rstrip(),
-                "check_name": one.code,
-                "fingerprint": digest,
-                "severity": "major",
-                "location": {"path": one.location.path, "positions": _positions(one, canvas)},
-            }
-            for one, digest in zip(findings, digests, strict=True)
-        ],
-        indent=2,
+    return escaped_json(
+        json.dumps(
+            [
+                {
+                    "description": f"{one.code} {one.message}. {one.hint}".rstrip(),
+                    "check_name": one.code,
+                    "fingerprint": digest,
+                    "severity": "major",
+                    "location": {"path": one.location.path, "positions": _positions(one, canvas)},
+                }
+                for one, digest in zip(findings, digests, strict=True)
+            ],
+            indent=2,
+        )
     )
 
 

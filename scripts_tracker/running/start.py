@@ -172,7 +172,10 @@ def warn_if_unseen(call: HandleCall, identity: Identity) -> None:
         logger.debug("%s was not looked up", identity.id, exc_info=True)
         return
     if reason:
+        from scripts_tracker.core.escaping import escaped  # seldom needed
+
         text = f"{identity.id} ran, but check_scripts does not see it: {reason}. No other environment learns of it."
+        text = escaped(text)
         if logger.hasHandlers():
             logger.warning(text)
         warn(call, text)
@@ -180,7 +183,7 @@ def warn_if_unseen(call: HandleCall, identity: Identity) -> None:
 
 def warn(call: HandleCall, text: str) -> None:
     """Warn on the command's stderr; in the log where the object has none."""
-    from scripts_tracker.core.escaping import escaped  # as above
+    from scripts_tracker.core.escaping import escaped  # seldom needed
 
     text = escaped(text)
     stderr = getattr(call.command, "stderr", None)

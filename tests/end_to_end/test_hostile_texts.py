@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from scripts_tracker.lint.formats import FORMATS
 from tests.adoption.old_tracker import OldTracker
 from tests.conftest import COMMAND, Project, make_project
 
@@ -162,6 +163,7 @@ DECISIONS = [
         "--reason",
         f"because{H}",
     ),
+    ("manage.py", "check_scripts", "--release", f"shop.ran{H}", "--reason", f"because{H}"),
     ("manage.py", "prune_script_runs", "--keep", "0", "--verbosity", "2"),
 ]
 WRONG = [
@@ -190,17 +192,19 @@ WRONG = [
     ("lint", "--select", f"none{H}"),
     ("lint", "--explain", f"none{H}"),
     ("lint", "--since", f"none{H}"),
+    ("lint", "--stdin-filename", f"none{H}"),
 ]
 LINTS = [
     ("lint", "--root", ".", *options)
     for options in (
-        *(["--format", format_] for format_ in ("text", "json", "github", "sarif")),
+        *(["--format", format_] for format_ in FORMATS),
+        ["--statistics"],
         ["--diff"],
         [f"lib{H}"],
+        ["--add-noqa"],
+        ["--fix"],
     )
 ]
-
-
 QUESTIONS = {
     "checks": [*CHECKS, ("manage.py", "migrate"), ("manage.py", "check", "--deploy")],
     "details": SHOWS,
@@ -293,6 +297,8 @@ def _with_a_locked_script(project: Project) -> list[tuple[str, ...]]:
         ("manage.py", "check_scripts", "--mark-applied", f"one{H}"),
         ("manage.py", "show_script", f"one{H}"),
         ("manage.py", "check_scripts"),
+        ("manage.py", "check_scripts", "--release", f"one{H}", "--reason", f"because{H}"),
+        ("manage.py", "show_script", f"one{H}", "--history"),
     ]
 
 
