@@ -25,7 +25,7 @@ H = "\x1b[2J\u202e\n::error::x\r\x9b2J\x07##vso[x]\u2028"
 LINE = H.replace("\n", "").replace("\r", "").replace("\u2028", "")
 """What of it may stand in a line of Python."""
 FOLDER = "shop/management/commands"
-OURS = r"\x1b\[[\d;]*m|\r\x1b\[K"
+OURS = r"\x1b\[[\d;]*m|\r\x1b\[K|\x1b\[1A\x1b\[K"
 """Colours, and the update of a line in place."""
 DRIVE = """
 import io, json, os, sys
@@ -137,7 +137,7 @@ SHOWS = [
     ("manage.py", "show_script", name, "--history", *options)
     for name in NAMES
     for options in ([], ["--diff"], ["--diff", "--raw"], ["--format", "json"])
-]
+] + [("manage.py", "show_script", name, "--watch") for name in NAMES]
 RUNS = [
     ("manage.py", "run_scripts", "--plan"),
     ("manage.py", "run_scripts", "--plan", "--no-retry", *NAMES[:4]),
