@@ -167,7 +167,7 @@ def unavailable_message(error: BaseException) -> str:
     """That the ledger cannot be used and why, in one line, with what helps."""
     if is_contention(error):
         return f"the ledger in database {alias()!r} is busy: {error_summary(error)}; try again"
-    hint = f" (after an upgrade: {_migrate_command()})" if _is_about_missing(error) else ""
+    hint = f" (after an upgrade: {migrate_command()})" if _is_about_missing(error) else ""
     return f"the ledger in database {alias()!r} cannot be used: {error_summary(error)}{hint}"
 
 
@@ -217,6 +217,16 @@ def _reconnect(error: Error, warn: Callable[[str], None], *, is_first: bool) -> 
     discard(connection())
 
 
+def own_schema() -> str:
+    """The schema that has to hold the ledger, where the connection is set to a tenant's; empty where it finds the tables.
+
+    Its search path may go on to another schema with a ledger, which would answer for one that is not there yet.
+    """
+    ledger = connection()
+    schema: str = getattr(ledger, "schema_name", None) or ""  # of django-tenants
+    return schema if schema and router.allow_migrate_model(ledger.alias, Script) else ""
+
+
 def table_names(using: str) -> set[str]:
     """The tables of a database (one query)."""
     with connections[using].cursor() as cursor:
@@ -225,8 +235,15 @@ def table_names(using: str) -> set[str]:
 
 def tables_exist() -> bool:
     """Whether all tables of the ledger exist (one query)."""
-    tables = (model._meta.db_table for model in (Script, ScriptVersion, ScriptRun))  # noqa: SLF001 - Django's documented Model API
-    return table_names(alias()).issuperset(tables)
+    tables = [model._meta.db_table for model in (Script, ScriptVersion, ScriptRun)]  # noqa: SLF001 - Django's documented Model API
+    if connection().vendor != "postgresql":
+        return table_names(alias()).issuperset(tables)
+    # Wherever the search path finds them: introspection may know one schema only.
+    schema, quote = own_schema(), connection().ops.quote_name
+    names = [f"{quote(schema)}.{quote(table)}" if schema else quote(table) for table in tables]
+    with connection().cursor() as cursor:
+        cursor.execute(f"SELECT {' AND '.join(['to_regclass(%s) IS NOT NULL'] * len(names))}", names)
+        return bool(cursor.fetchone()[0])
 
 
 def holds_ledger(using: str) -> bool:
@@ -251,7 +268,8 @@ def needs_tables(function: Callable[P, R]) -> Callable[P, R]:
         except (OperationalError, ProgrammingError) as error:
             if connection().needs_rollback or _has_tables_after(error):
                 raise
-            raise LedgerMissing(_missing_message()) from error
+            # In a transaction, it is most likely a migration that calls the command.
+            raise LedgerMissing(missing_message(in_migration=connection().in_atomic_block)) from error
 
     return wrapper
 
@@ -263,21 +281,70 @@ def _has_tables_after(error: DatabaseError) -> bool:
         raise error from None  # the whole database is unavailable; the first error says it best
 
 
-def _missing_message() -> str:
-    message = (
-        f"the tables of scripts_tracker do not exist in database {alias()!r};"
-        f" create them with: {_migrate_command()}"
-    )
-    if connection().in_atomic_block:  # most likely a data migration that calls the command
-        message += (
-            f'; a migration that calls a tracked command depends on ("scripts_tracker", "{NEWEST_MIGRATION}")'
-        )
-    return message
+def typed(command: str) -> str:
+    """What to type for a command that is about this ledger, with the tenant that it is about."""
+    schema = _tenant()
+    return f"manage.py tenant_command {command} --schema {schema}" if schema else f"manage.py {command}"
 
 
-def _migrate_command() -> str:
+def missing_message(*, in_migration: bool) -> str:
+    """That the tables of the ledger do not exist here, and what to type, in one line.
+
+    Args:
+        in_migration: whether a migration needs them, whose dependencies may have to be corrected.
+    """
+    text = f"the tables of scripts_tracker do not exist in {_here()}"
+    if not router.allow_migrate_model(alias(), Script):
+        return f"{text}, and a database router keeps them out of it; {_where_else()}"
+    text += f"; create them with: {migrate_command()}"
+    if in_migration:
+        text += f'; a migration that needs them must depend on ("scripts_tracker", "{NEWEST_MIGRATION}")'
+    return text
+
+
+def migrate_command() -> str:
+    """What creates or upgrades the tables of the ledger."""
+    if _has_schemas():
+        return "manage.py migrate_schemas scripts_tracker"
     option = "" if alias() == "default" else f" --database {alias()}"
     return f"manage.py migrate scripts_tracker{option}"
+
+
+def _has_schemas() -> bool:
+    """Whether django-tenants, or a package that works like it, chooses the schema of the connection."""
+    from django.core.management import get_commands
+
+    return bool(getattr(connection(), "schema_name", "")) and "tenant_command" in get_commands()
+
+
+def _tenant() -> str:
+    """The schema of the tenant that the connection is set to; empty in the shared schema, and without tenants."""
+    schema: str = getattr(connection(), "schema_name", None) or ""
+    return schema if _has_schemas() and schema != getattr(settings, "PUBLIC_SCHEMA_NAME", "public") else ""
+
+
+def _here() -> str:
+    schema = getattr(connection(), "schema_name", None) or _current_schema()
+    return f"schema {schema!r} of database {alias()!r}" if schema else f"database {alias()!r}"
+
+
+def _current_schema() -> str:
+    """The schema that the search path of PostgreSQL begins with, unless it is the usual one."""
+    if connection().vendor != "postgresql":
+        return ""
+    with connection().cursor() as cursor:
+        cursor.execute("SELECT current_schema()")
+        schema = cursor.fetchone()[0]
+    return schema if schema and schema != "public" else ""
+
+
+def _where_else() -> str:
+    """What to type where a router keeps the tables out of this schema or database."""
+    if not _has_schemas():
+        return "correct DATABASE_ROUTERS, or name another database in SCRIPTS_TRACKER['database']"
+    if _tenant():
+        return f"create them in the schema that it allows with: {migrate_command()}"
+    return "name a tenant: manage.py tenant_command COMMAND --schema NAME"
 
 
 def now() -> datetime:

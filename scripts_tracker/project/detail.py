@@ -11,6 +11,7 @@ from scripts_tracker.core.states import State, is_same_code
 from scripts_tracker.core.text import local_time
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import queries
+from scripts_tracker.ledger.database import typed
 from scripts_tracker.project import scan
 
 if TYPE_CHECKING:
@@ -144,9 +145,9 @@ def load_detail(project: ProjectStatus, script_id: ScriptId, *, limit: int = LAS
 def next_steps(detail: ScriptDetail) -> Mapping[str, str]:
     """The commands to type next, by their purpose; empty if there is nothing to do."""
     name, record = detail.status.id, detail.status.record
-    run = {"run it": f"manage.py run_scripts {name}"}
-    mark = f"manage.py check_scripts --mark-applied {name}"
-    diff = {"what changed": f"manage.py show_script {name} --diff"} if detail.has_diff else {}
+    run = {"run it": typed(f"run_scripts {name}")}
+    mark = typed(f"check_scripts --mark-applied {name}")
+    diff = {"what changed": typed(f"show_script {name} --diff")} if detail.has_diff else {}
     if record is not None and record.bytes_only:
         diff["if only its formatting changed"] = mark
     steps: Mapping[State, Mapping[str, str]] = {
@@ -161,10 +162,10 @@ def next_steps(detail: ScriptDetail) -> Mapping[str, str]:
         State.EDITED: diff,
         State.REVERTED: diff,
         State.MOVED: {"mark it under its new name": mark},
-        State.UNREADABLE: {**diff, "when it is fixed": f"manage.py check_scripts {name}"},
+        State.UNREADABLE: {**diff, "when it is fixed": typed(f"check_scripts {name}")},
     }
     if detail.status.definition is None and detail.status.state is not State.RUNNING:
-        return {"it needs no run any more": f"manage.py check_scripts --unmark {name}"}
+        return {"it needs no run any more": typed(f"check_scripts --unmark {name}")}
     return steps.get(detail.status.state, {})
 
 
@@ -262,4 +263,4 @@ def _adopted_by_checksum(status: ScriptStatus) -> str:
     )
     if status.definition is None or status.definition.fingerprint is None:
         return note
-    return f"{note} If only its formatting changed: manage.py check_scripts --mark-applied {status.id}"
+    return f"{note} If only its formatting changed: {typed(f'check_scripts --mark-applied {status.id}')}"

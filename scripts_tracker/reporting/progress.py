@@ -176,9 +176,11 @@ def _reasons(made: Plan, chosen: set[ScriptId]) -> Iterator[str]:
 def not_planned(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
     """The selected scripts that are not run: up to date, or skipped by --no-retry and not listed as blocked."""
     blocked = {status.id for status, _ in made.blocked}
+    from scripts_tracker.ledger.database import typed  # needs the models
+
     for status in choice.up_to_date:
         verb = "is up to date" if status.state is State.APPLIED else "will not run"
-        hint = "" if status.definition is None else f" To run it anyway: manage.py {status.id.name}"
+        hint = "" if status.definition is None else f" To run it anyway: {typed(status.id.name)}"
         yield escaped(f"{status.id} {verb} ({why(status)}).{hint}")
     for status in choice.skipped_by_no_retry:
         if status.id not in blocked:

@@ -37,7 +37,9 @@ def notice(report: Report, output: Output) -> str:
     if report.findings:
         count = len(report.findings)
         words = "1 problem was" if count == 1 else f"{count} problems were"
-        text = f"{words} found in the scripts; to see them: manage.py check_scripts"
+        from scripts_tracker.ledger.database import typed  # needs the models
+
+        text = f"{words} found in the scripts; to see them: {typed('check_scripts')}"
         lines.extend(map(output.style.WARNING, wrapped(text, "", output)))
     return "\n".join(lines)
 

@@ -130,7 +130,7 @@ def _what_to_run(missing: Missing, by_id: Statuses) -> str:
     """What to type, required scripts of the required ones first."""
     plan = planning.make_plan(missing.known, by_id)
     cycles = "".join(f" Circular requirement: {describe(cycle)}." for cycle in plan.cycles)
-    steps = [f"manage.py {status.id.name}" for status in plan.steps if status.state is not State.RUNNING]
+    steps = [database.typed(one.id.name) for one in plan.steps if one.state is not State.RUNNING]
     return cycles + missing.obstacles() + (f" Run first: {' && '.join(steps)}" if steps else "")
 
 
@@ -199,12 +199,12 @@ def _problem(required: Sequence[Required], app_label: str) -> str:
     """What is not applied, and what to type; empty where all is."""
     try:
         missing = find_missing(required, app_label, load_status().by_id)
-    except LedgerMissing as error:
-        return f'{error}; the migration must depend on ("scripts_tracker", "{database.NEWEST_MIGRATION}")'
+    except LedgerMissing:
+        return database.missing_message(in_migration=True)
     except Error as error:
         return (
             f"the ledger in database {database.alias()!r} cannot be read: {database.error_summary(error)}"
-            " (first: manage.py migrate scripts_tracker)"
+            f" (first: {database.migrate_command()})"
         )
     if not missing:
         return ""
@@ -212,8 +212,8 @@ def _problem(required: Sequence[Required], app_label: str) -> str:
     if len(missing.lines) > len(missing.known):
         advice += " Restore the file to run it, or remove the name from the migration."
     if scripts := missing.in_state(*(set(State) - {State.RUNNING, State.UNREADABLE})):
-        advice += f" Run first: manage.py run_scripts {scripts}"
-        advice += f" (or, to skip the run: manage.py check_scripts --mark-applied {scripts})"
+        advice += f" Run first: {database.typed(f'run_scripts {scripts}')}"
+        advice += f" (or, to skip the run: {database.typed(f'check_scripts --mark-applied {scripts}')})"
     return f"it requires {missing}.{advice}"
 
 

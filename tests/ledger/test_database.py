@@ -207,7 +207,7 @@ def test_missing_tables_are_reported_with_the_command_to_run(monkeypatch: pytest
     with pytest.raises(LedgerMissing) as error:
         ask(OperationalError("no such table"))
     assert "create them with: manage.py migrate scripts_tracker;" in str(error.value)
-    assert 'depends on ("scripts_tracker", "0005_run_tokens")' in str(error.value)
+    assert 'must depend on ("scripts_tracker", "0005_run_tokens")' in str(error.value)
 
 
 @pytest.mark.django_db
@@ -215,3 +215,24 @@ def test_the_error_of_a_missing_database_is_unchanged(monkeypatch: pytest.Monkey
     monkeypatch.setattr(database, "tables_exist", raising(OperationalError("second")))
     with pytest.raises(OperationalError, match="first"):
         ask(OperationalError("first"))
+
+
+class Refusing:
+    """A router that keeps the ledger out of every database."""
+
+    def allow_migrate(self, *_: Any, **hints: Any) -> bool:
+        return False
+
+
+@pytest.mark.django_db
+def test_where_a_router_keeps_the_tables_out_no_migration_is_recommended(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.DATABASE_ROUTERS = [f"{__name__}.Refusing"]
+    monkeypatch.setattr(database, "tables_exist", lambda: False)
+    with pytest.raises(LedgerMissing) as error:
+        ask(OperationalError("no such table"))
+    assert str(error.value) == (
+        "the tables of scripts_tracker do not exist in database 'default', and a database router keeps them out of it;"
+        " correct DATABASE_ROUTERS, or name another database in SCRIPTS_TRACKER['database']"
+    )
