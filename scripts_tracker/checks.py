@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from django.conf import global_settings, settings
+from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as CheckWarning
 
@@ -15,7 +15,7 @@ from scripts_tracker.core.escaping import escaped
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_OURS = ("SCRIPT", "COMMANDS_DIR", "COMMAND_DIR", "IGNORED_FILE", "IGNORED_CMD", "IGNORE_CMD", "GIT_STATUS")
+_SLIP = 2  # letters
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:
@@ -69,17 +69,25 @@ def _missing_folders() -> Iterator[CheckMessage]:
 
 
 def _misspelt() -> Iterator[CheckMessage]:
-    """Settings that look like one of ours; only a warning, as another app may own the name."""
+    """Settings that are a slip away from one of ours; only a warning, as another app may own the name."""
     for name in dir(settings):
-        if name in conf.TOP_LEVEL_NAMES or not any(part in name for part in _OURS):
-            continue
-        if hasattr(global_settings, name):
-            continue  # FORCE_SCRIPT_NAME is Django's
-        from scripts_tracker.core.names import nearest  # only for what is wrong already
-
-        if like := nearest(name, conf.TOP_LEVEL_NAMES):
+        like = "" if name in conf.TOP_LEVEL_NAMES else _meant_by(name)
+        if like:
             yield CheckWarning(
                 f"The setting {name} is not one of scripts_tracker's.",
                 hint=f"Did you mean {like}?",
                 id="scripts_tracker.W002",
             )
+
+
+def _meant_by(name: str) -> str:
+    """The setting of ours that a name is at most two letters away from; empty if there is none."""
+    letters = set(name)
+    for like in conf.TOP_LEVEL_NAMES:
+        # Cheaper than the distance, and false for nearly every name.
+        if abs(len(name) - len(like)) <= _SLIP and len(letters ^ set(like)) <= 2 * _SLIP:
+            from scripts_tracker.core.names import letters_between  # only for what looks like one
+
+            if letters_between(name, like) <= _SLIP:
+                return like
+    return ""

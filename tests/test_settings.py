@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from scripts_tracker import conf
+from scripts_tracker.checks import _meant_by
 from tests.conftest import ROOT, Project
 
 WRONG = {
@@ -52,7 +53,24 @@ WRONG = {
     "no folder at all": ("COMMANDS_DIRS = []", "W003", "delete the setting to track the apps"),
     "a misspelt setting": ("COMMAND_DIRS = []", "W002", "Did you mean COMMANDS_DIRS?"),
     "a misspelt dictionary": ("SCRIPT_TRACKER = {}", "W002", "Did you mean SCRIPTS_TRACKER?"),
+    "two letters in the wrong order": ("SCRPITS_TRACKER = {}", "W002", "Did you mean SCRIPTS_TRACKER?"),
+    "two wrong letters": ("IGNORE_FILE = ()", "W002", "Did you mean IGNORED_FILES?"),
 }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SCRIPTS_ROOT",
+        "TRANSCRIPT_TRACKER",
+        "SCRIPTS_TRACKERS_OF_ADS",
+        "FORCE_SCRIPT_NAME",
+        "COMMANDS",
+        "IGNORED",
+    ],
+)
+def test_a_setting_of_another_app_is_not_taken_for_a_slip(name: str) -> None:
+    assert _meant_by(name) == ""
 
 
 ABSURD = {

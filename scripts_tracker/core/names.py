@@ -27,6 +27,17 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return next(iter(close_matches(word, known)), "")
 
 
+def letters_between(one: str, other: str) -> int:
+    """How many letters have to be added, left out or exchanged to make one word of another (Levenshtein's distance)."""
+    above = list(range(len(other) + 1))
+    for number, letter in enumerate(one, start=1):
+        row = [number]
+        for column, each in enumerate(other):
+            row.append(min(above[column + 1] + 1, row[column] + 1, above[column] + (letter != each)))
+        above = row
+    return above[-1]
+
+
 def nearest_scripts(text: str, known: Iterable[ScriptId]) -> str:
     """The scripts whose full or short name is most like a misspelt one, as ``a.b or c.d``; empty if there is none."""
     by_short_name: dict[str, list[str]] = {}

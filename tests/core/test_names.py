@@ -60,3 +60,18 @@ def test_the_time_to_find_many_names_grows_with_them() -> None:
         lambda: names.resolve_all(short[0], few), lambda: names.resolve_all(short[1], many)
     )
     assert names.resolve_all(short[1], many) == tuple(many)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "letters"),
+    [
+        ("", "", 0),
+        ("", "ab", 2),
+        ("same", "same", 0),
+        ("sme", "same", 1),
+        ("saame", "same", 1),
+        ("smae", "same", 2),
+    ],
+)
+def test_letters_between_two_words(one: str, other: str, letters: int) -> None:
+    assert names.letters_between(one, other) == names.letters_between(other, one) == letters
