@@ -32,16 +32,15 @@ def _modules(value: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _options(
-    rerun: Rerun, atomic: object, tags: Iterable[str], unless: Iterable[str], watch: Iterable[str]
-) -> ScriptOptions:
+def _options(rerun: Rerun, atomic: object, watch: Iterable[str], **texts: Iterable[str]) -> ScriptOptions:
     from scripts_tracker.core.values import RERUN_VALUES, ScriptOptions  # not before a command is imported
 
     if rerun not in RERUN_VALUES:
         raise ValueError(f"@tracked_script: rerun must be one of {', '.join(RERUN_VALUES)}, not {rerun!r}")
     if not isinstance(atomic, bool):
         raise TypeError(f"@tracked_script: atomic must be True or False, not {atomic!r}")
-    return ScriptOptions(rerun, atomic, _strings("tags", tags), _strings("unless", unless), _modules(watch))
+    strings = {name: _strings(name, value) for name, value in texts.items()}
+    return ScriptOptions(rerun, atomic, watch=_modules(watch), **strings)
 
 
 @overload
@@ -56,6 +55,7 @@ def tracked_script(
     tags: Iterable[str] = (),
     unless: Iterable[str] = ("dry_run",),
     watch: Iterable[str] = (),
+    arguments: Iterable[str] = (),
 ) -> Callable[[Handle], Handle]: ...
 
 
@@ -68,6 +68,7 @@ def tracked_script(
     tags: Iterable[str] = (),
     unless: Iterable[str] = ("dry_run",),
     watch: Iterable[str] = (),
+    arguments: Iterable[str] = (),
 ) -> Handle | Callable[[Handle], Handle]:
     """Record every run of a command's ``handle()`` in the ledger.
 
@@ -78,6 +79,7 @@ def tracked_script(
         tags: names to choose scripts by.
         unless: names of options that make a run a dry run, which does not count as applied.
         watch: dotted names of modules of the project whose change counts as a change of the script.
+        arguments: what ``run_scripts`` passes to the command, as one would type it.
 
     Returns:
         The wrapped method, or a decorator where options were given.
@@ -85,7 +87,7 @@ def tracked_script(
     Raises:
         TypeError, ValueError: for an option of a wrong type or value.
     """
-    options = _options(rerun, atomic, tags, unless, watch)
+    options = _options(rerun, atomic, watch, tags=tags, unless=unless, arguments=arguments)
 
     def decorate(function: Handle) -> Handle:
         if not callable(function):

@@ -18,7 +18,12 @@ class Bare(BaseCommand):
 
 class WithOptions(BaseCommand):
     @tracked_script(
-        rerun="once", atomic=True, tags=("slow",), unless=("dry_run", "preview"), watch=("shop.pricing",)
+        rerun="once",
+        atomic=True,
+        tags=("slow",),
+        unless=("dry_run", "preview"),
+        watch=("shop.pricing",),
+        arguments=("--all",),
     )
     @required_preceding_script("shop.first", "second", builders)
     def handle(self, *args: Any, **options: Any) -> str | None:

@@ -117,6 +117,7 @@ def _rows(subject: Subject) -> Iterator[tuple[str, Any]]:
         yield "Rerun", options.rerun
         yield "Atomic", "yes, in one transaction" if options.atomic else ""
         yield "Watches", ", ".join(options.watch)
+        yield "Arguments", text.as_typed(options.arguments)
         yield "Dry run with", ", ".join(options.unless)
         yield "Fingerprint", str(definition.fingerprint or "")
 

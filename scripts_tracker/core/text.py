@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from scripts_tracker.core.escaping import escaped
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from scripts_tracker.core.values import Finding, Lease, RunRecord
@@ -35,6 +36,13 @@ def duration(seconds: float) -> str:
             rest = total % size // smaller
             return f"{total // size} {unit}" + (f" {rest} {small_unit}" if rest else "")
     return f"{total} s"
+
+
+def as_typed(arguments: Iterable[str]) -> str:
+    """Arguments as one types them in a shell, quoted where that is needed."""
+    import shlex  # few scripts have arguments
+
+    return " ".join(map(shlex.quote, arguments))
 
 
 def who(user: str, host: str) -> str:

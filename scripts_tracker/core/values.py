@@ -84,6 +84,7 @@ class ScriptOptions(NamedTuple):
     tags: tuple[str, ...] = ()
     unless: tuple[str, ...] = ("dry_run",)
     watch: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
 
 
 class Location(NamedTuple):

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from scripts_tracker.core.escaping import escaped
-from scripts_tracker.core.text import duration, local_time, who
+from scripts_tracker.core.text import as_typed, duration, local_time, who
 from scripts_tracker.core.values import ScriptOptions
 from scripts_tracker.project.detail import next_steps
 from scripts_tracker.reporting.report import tone, version_notes, why
@@ -92,6 +92,7 @@ def _options(definition: ScriptDefinition | None) -> str:
     shown += ["atomic=True"] if options.atomic else []
     shown += [f"tags: {', '.join(options.tags)}"] if options.tags else []
     shown += [f"watch: {', '.join(options.watch)}"] if options.watch else []
+    shown += [f"arguments: {as_typed(options.arguments)}"] if options.arguments else []
     if options.unless != ScriptOptions().unless:
         shown.append(f"unless: {', '.join(options.unless)}" if options.unless else "unless=()")
     return ", ".join(shown)

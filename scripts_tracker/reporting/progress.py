@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 
 from scripts_tracker.core.escaping import escaped, escaped_lines
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import describe_holder, describe_lease, duration, error_traceback
+from scripts_tracker.core.text import as_typed, describe_holder, describe_lease, duration, error_traceback
 from scripts_tracker.reporting.report import why
 
 if TYPE_CHECKING:
@@ -169,8 +169,11 @@ def _reasons(made: Plan, chosen: set[ScriptId]) -> Iterator[str]:
         reason = f"{status.state.value}, {why(status)}"
         if status.id not in chosen:
             reason += f"; required by {', '.join(map(str, requiring[status.id]))}"
-        after = ", ".join(map(str, required[status.id]))
-        yield reason + (f"; after {after}" if after else "")
+        if after := ", ".join(map(str, required[status.id])):
+            reason += f"; after {after}"
+        if status.definition and (arguments := status.definition.options.arguments):
+            reason += f"; arguments: {escaped(as_typed(arguments))}"
+        yield reason
 
 
 def not_planned(made: Plan, choice: Choice, output: Output) -> Iterator[str]:

@@ -17,7 +17,7 @@ from django.db import Error, close_old_connections
 from scripts_tracker import conf
 from scripts_tracker.core.events import Result, RunEvent, StepOutcome, Summary
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import describe_holder, error_text
+from scripts_tracker.core.text import as_typed, describe_holder, error_text
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import database, processes, queries
 from scripts_tracker.project import scan
@@ -208,7 +208,8 @@ class Runner:
         if not isinstance(command, BaseCommand):
             raise CommandError(f"{path}: Command is not a subclass of BaseCommand.")
         with running_as_planned(planned):
-            call_command(command, **_options_for(command, self._options))
+            arguments = status.definition.options.arguments if status.definition else ()
+            call_command(command, *arguments, **_options_for(command, self._options))
         if planned.run is None:
             raise CommandError(f"{path}: the tracked handle() was never called.")
 
@@ -219,7 +220,11 @@ class Runner:
             record_failure(planned.identity, planned, error, watch)
         text = _in_a_line(error)
         if is_unreached and isinstance(error, CommandError) and text.startswith(_WRONG_ARGUMENTS):
-            text = f"{text} (run_scripts passes no arguments; run it by hand: manage.py {status.id.name} ...)"
+            passed = as_typed(status.definition.options.arguments) if status.definition else ""
+            text = (
+                f"{text} (run_scripts passes {passed or 'no arguments'}; add what is missing to"
+                f" @tracked_script(arguments=...), or run it by hand: manage.py {status.id.name} ...)"
+            )
         if planned.is_recorded:
             text = f"{AFTER_SUCCESS}: {text}"
         return self._ended(status, StepOutcome.FAILED, text, error)

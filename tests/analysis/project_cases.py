@@ -90,6 +90,7 @@ def described(definition: ScriptDefinition) -> dict[str, Any]:
         "tags": list(options.tags),
         "unless": list(options.unless),
         "watch": list(options.watch),
+        "arguments": list(options.arguments),
         "watches": {
             one.module: "missing" if one.is_missing else "unreadable" if one.is_unreadable else "there"
             for one in definition.watches

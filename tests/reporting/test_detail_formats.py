@@ -209,6 +209,7 @@ def test_json_has_every_option_and_null_without_a_file() -> None:
         "tags": ["slow"],
         "unless": [],
         "watch": ["shop"],
+        "arguments": [],
     }
     gone = detail(None, record("a.x", "a"))
     assert json.loads(formats.renderer(SCRIPT_FORMATS, "json")(gone, PLAIN))["options"] is None
@@ -337,6 +338,7 @@ def test_json_is_the_contract_to_the_letter() -> None:
             "tags": [],
             "unless": ["dry_run"],
             "watch": [],
+            "arguments": [],
         },
         "required_by": ["b.y"],
         "problems": [],

@@ -90,7 +90,10 @@ def test_run_scripts_says_that_a_script_needs(jobs: Jobs, base: str, declaration
     assert jobs.outcomes() == ["a failed"]
 
 
-HINT = "(run_scripts passes no arguments; run it by hand: manage.py {} ...)"
+HINT = (
+    "(run_scripts passes no arguments; add what is missing to @tracked_script(arguments=...), or run it by hand:"
+    " manage.py {} ...)"
+)
 
 # What never runs its body.
 

@@ -19,7 +19,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
-from scripts_tracker import conf
+from scripts_tracker import conf, tracked_script
 from scripts_tracker.core import planning
 from scripts_tracker.core.events import Result, RunOptions, StepOutcome, Summary
 from scripts_tracker.core.states import statuses
@@ -717,3 +717,35 @@ def test_at_a_terminal_it_is_coloured_and_ctrl_c_has_no_traceback(shop: Project)
     assert "Traceback" not in said
     assert said.endswith("exit 130")
     assert shop.states() == {"shop.slow": "failed"}
+
+
+ARGUED = """
+    def add_arguments(self, parser):
+        parser.add_argument("country")
+        parser.add_argument("--since", required=True)
+"""
+
+
+def test_arguments_of_the_decorator_are_what_is_typed(jobs: Jobs) -> None:
+    given = '@tracked_script(arguments=("CH", "--since", "2024-01-01"))'
+    body = "self.stdout.write(options['country'] + options['since'])"
+    jobs.script("argued", body, decorators=given, attributes=ARGUED)
+    assert jobs.run(plan=True).out.splitlines()[1].endswith("; arguments: CH --since 2024-01-01")
+    assert "CH2024-01-01" in jobs.run().out
+    assert jobs.outcomes() == ["argued succeeded"]
+    assert "Options      arguments: CH --since 2024-01-01" in jobs.run("argued", command="show_script").out
+
+
+def test_a_missing_argument_is_named_with_what_was_passed(jobs: Jobs) -> None:
+    jobs.script("argued", decorators='@tracked_script(arguments=("CH",))', attributes=ARGUED)
+    result = jobs.run()
+    assert result.code == 1
+    assert (
+        "the following arguments are required: --since (run_scripts passes CH; add what is missing"
+        in result.out
+    )
+
+
+def test_arguments_are_strings() -> None:
+    with pytest.raises(TypeError, match="arguments takes a tuple of strings"):
+        tracked_script(arguments="--all")

@@ -35,13 +35,14 @@ if TYPE_CHECKING:
     Report = Callable[[str, Place, str, str, str], None]
     """Takes the path, place, code, message and hint of a finding."""
 
-OPTIONS: Final = ("rerun", "atomic", "tags", "unless", "watch")
+OPTIONS: Final = ("rerun", "atomic", "tags", "unless", "watch", "arguments")
 _EXAMPLES: Final = {
     "rerun": 'rerun="once"',
     "atomic": "atomic=True",
     "tags": 'tags=("deploy",)',
     "unless": 'unless=("dry_run",)',
     "watch": 'watch=("shop.pricing",)',
+    "arguments": 'arguments=("--since", "2024-01-01")',
 }
 
 
@@ -89,12 +90,18 @@ def _with_option(
             return options._replace(atomic=value)
     elif isinstance(value, tuple) and all(isinstance(item, str) for item in value):
         texts = tuple(item for item in value if isinstance(item, str))
-        if name == "watch" and all(texts):
-            return options._replace(watch=tuple(dict.fromkeys(texts)))
-        if name != "watch":
-            return options._replace(tags=texts) if name == "tags" else options._replace(unless=texts)
+        if name != "watch" or all(texts):
+            return _with_texts(options, name, texts)
     add(codes.INVALID_OPTION, f"{name} cannot be {value!r}", _advice(name, value))
     return options
+
+
+def _with_texts(options: ScriptOptions, name: str, texts: tuple[str, ...]) -> ScriptOptions:
+    if name == "watch":
+        return options._replace(watch=tuple(dict.fromkeys(texts)))
+    if name == "arguments":
+        return options._replace(arguments=texts)
+    return options._replace(tags=texts) if name == "tags" else options._replace(unless=texts)
 
 
 def _advice(name: str, value: Constant) -> str:

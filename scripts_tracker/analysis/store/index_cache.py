@@ -213,14 +213,14 @@ def _finding(data: Any) -> Finding:
 
 def _definition(data: Any) -> ScriptDefinition:
     script, location, fingerprint, digest, help_, options, requires, watches = data
-    rerun, atomic, tags, unless, watch = options
+    rerun, atomic, *texts = options
     return ScriptDefinition(
         ScriptId(*script),
         Location(*location),
         fingerprint and Fingerprint(*fingerprint),
         digest,
         help_,
-        ScriptOptions(rerun, atomic, tuple(tags), tuple(unless), tuple(watch)),
+        ScriptOptions(rerun, atomic, *map(tuple, texts)),
         tuple(map(_requirement, requires)),
         tuple(map(_module, watches)),
     )

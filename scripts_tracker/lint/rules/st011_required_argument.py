@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.facts.values import Ref, dotted
+from scripts_tracker.analysis.facts.values import TRACKED, Ref, dotted
 from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.lint import parsers
 from scripts_tracker.lint.base import TreeRule
@@ -35,8 +35,8 @@ class RequiredArgument(TreeRule):
     omitted, and for `required=True`. Django's LabelCommand, AppCommand and TemplateCommand bring such an argument.
 
     ## Why is this bad?
-    Scripts are run without arguments, both by `run_scripts` and by hand. The command stops with a usage message, in
-    every environment.
+    Scripts are run with the arguments of `@tracked_script(arguments=...)` only, so with none as a rule. The command
+    stops with a usage message, in every environment.
 
     ## Example
     ```python
@@ -51,22 +51,46 @@ class RequiredArgument(TreeRule):
         parser.add_argument("country", nargs="?", default="CH")
         parser.add_argument("--rate", type=int, default=8)
     ```
+    Or `@tracked_script(arguments=("CH", "--rate", "8"))`.
     """
 
     code = codes.REQUIRED_ARGUMENT
 
     def check(self, tree: Tree) -> Iterator[Violation]:
         """Yield the arguments that cannot be omitted."""
-        yield from _brought_by_django(tree)
+        if not _given(tree):
+            yield from _brought_by_django(tree)
         if "add_argument" not in tree.text:
             return
+        given = _given(tree)
         for method in tree.methods("add_arguments"):
             for function, call in parsers.all_calls(tree, method.node):
-                needed = _needed(tree, function, call)
+                needed = None if _is_given(call, given) else _needed(tree, function, call)
                 if needed is not None:
                     what, hint = needed
                     message = f"the command requires {what}, but scripts run without arguments"
                     yield Violation(tree.place(call.args[0], call), message, hint, method.where)
+
+
+def _given(tree: Tree) -> tuple[str, ...]:
+    """What ``@tracked_script(arguments=...)`` passes to the command, as far as it is written out."""
+    for method in tree.methods("handle"):
+        for decorator in tree.decorators(method.node, TRACKED):
+            call = decorator.decorator
+            value = keyword(call, "arguments") if isinstance(call, cst.Call) else None
+            if isinstance(value, cst.Tuple | cst.List):
+                texts = (string_value(one.value) for one in value.elements)
+                return tuple(text if isinstance(text, str) else "" for text in texts)
+    return ()
+
+
+def _is_given(call: cst.Call, given: tuple[str, ...]) -> bool:
+    """Whether the arguments of the script hold one; by its place, only roughly."""
+    names = parsers.names_of(call) or ()
+    options = [name for name in names if name.startswith("-")]
+    if options:
+        return any(text == name or text.startswith(f"{name}=") for name in options for text in given)
+    return any(not text.startswith("-") for text in given)
 
 
 def _brought_by_django(tree: Tree) -> Iterator[Violation]:
