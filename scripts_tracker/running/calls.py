@@ -38,6 +38,8 @@ class HandleCall(NamedTuple):
         """Make the call."""
         result = self.function(self.command, *self.args, **self.options)
         if isinstance(result, _NOT_RUN):
+            if not isinstance(result, AsyncGeneratorType):
+                result.close()  # or else Python warns of it when it is collected, whatever runs then
             raise CommandError(
                 f"handle() returned a {type(result).__name__.replace('_', ' ')}, which Django does not run."
             )

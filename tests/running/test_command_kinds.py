@@ -112,7 +112,6 @@ UNRUN = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize(("handle", "words"), UNRUN.values(), ids=UNRUN)
 def test_a_handle_is_refused_that_is(jobs: Jobs, handle: str, words: str) -> None:
     jobs.script("a")
