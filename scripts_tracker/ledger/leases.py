@@ -163,7 +163,7 @@ def _require_free_row(script_pk: int) -> None:
     """Raise Overtaken if a transaction has locked the row: the caller waits for it, and can say so to its user."""
     if database.connection().features.has_select_for_update_skip_locked:
         rows = database.scripts().select_for_update(skip_locked=True).filter(pk=script_pk)
-        if not rows.values_list("pk"):
+        if not statements.fetch(rows.values_list("pk")):
             raise Overtaken
 
 

@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import database
 from scripts_tracker.ledger.database import Collision, DatabaseEpoch, alias, needs_tables
-from scripts_tracker.ledger.statements import identity_of, lease_of
+from scripts_tracker.ledger.statements import fetch, identity_of, lease_of
 from scripts_tracker.ledger.writing import (
     batches,
     columns_of,
@@ -162,7 +162,7 @@ def _lock(seen: Seen, refused: Refused, *, leave_locked: bool) -> dict[ScriptId,
     rows = _locked_rows(by_identity)
     absent = {one: script_id for one, script_id in by_identity.items() if one not in rows}
     refused.update((script_id, "changed") for script_id in absent.values() if seen[script_id])
-    for identity in database.scripts().filter(identity__in=absent).values_list("identity", flat=True):
+    for (identity,) in fetch(database.scripts().filter(identity__in=absent).values_list("identity")):
         if not leave_locked:
             raise Collision(f"{absent[identity]} is locked by another transaction")
         refused[absent[identity]] = "locked"
@@ -197,7 +197,7 @@ def _locked_rows(identities: Iterable[str]) -> dict[str, _Row]:
     else:  # SQLite has one writer: become it before anything is read
         rows.update(identity=F("identity"))
     rows = rows.annotate(left=F("lease_expires") - DatabaseEpoch())
-    return {one: _Row(*row) for one, *row in rows.values_list("identity", "pk", "last_run", "left")}
+    return {one: _Row(*row) for one, *row in fetch(rows.values_list("identity", "pk", "last_run", "left"))}
 
 
 def _why_not(row: _Row, seen: RunRecord | None) -> Refusal | None:
@@ -228,7 +228,7 @@ def _add_scripts(rows: Mapping[ScriptId, Script]) -> dict[ScriptId, int]:
         return {}
     _add(rows.values())
     identities = {row.identity: script_id for script_id, row in rows.items()}
-    found = database.scripts().filter(identity__in=identities).values_list("identity", "pk")
+    found = fetch(database.scripts().filter(identity__in=identities).values_list("identity", "pk"))
     return {identities[identity]: pk for identity, pk in found}
 
 
@@ -237,7 +237,7 @@ def _known_versions(versions: Mapping[int, VersionFacts]) -> dict[int, tuple[int
     digests = {version.content_digest for version in versions.values()}
     rows = database.versions().filter(script__in=versions, content_digest__in=digests)
     rows = rows.annotate(lacks_source=Q(source__isnull=True))
-    known = rows.values_list("script", "content_digest", "pk", "algorithm", "lacks_source")
+    known = fetch(rows.values_list("script", "content_digest", "pk", "algorithm", "lacks_source"))
     return {
         script_pk: (pk, algorithm, lacks_source)
         for script_pk, digest, pk, algorithm, lacks_source in known

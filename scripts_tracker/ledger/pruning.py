@@ -22,7 +22,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Q
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import database
 from scripts_tracker.ledger.database import alias, needs_tables, retry
-from scripts_tracker.ledger.statements import script_id_of
+from scripts_tracker.ledger.statements import fetch, script_id_of
 from scripts_tracker.models import Script, ScriptRun
 
 if TYPE_CHECKING:
@@ -88,10 +88,10 @@ def prune(policy: Policy, chosen: Collection[ScriptId] | None, *, dry_run: bool 
 
 @needs_tables
 def _histories() -> list[_History]:
-    counted = database.runs().values_list("script").annotate(Count("pk"), Max("pk")).order_by()
+    counted = fetch(database.runs().values_list("script").annotate(Count("pk"), Max("pk")).order_by())
     counts = {script: rest for script, *rest in counted}
     scripts = database.scripts().filter(pk__in=database.runs().values("script"))
-    rows = scripts.order_by("app_label", "name").values_list("pk", "app_label", "name")
+    rows = fetch(scripts.order_by("app_label", "name").values_list("pk", "app_label", "name"))
     return [_History(pk, script_id_of(app, name), *counts[pk]) for pk, app, name in rows if pk in counts]
 
 
@@ -123,29 +123,30 @@ def _batches(history: _History, policy: Policy) -> Iterator[Sequence[tuple[int, 
         yield from (free[start : start + BATCH] for start in range(0, len(free), BATCH))
 
 
-def _page(rows: QuerySet[ScriptRun]) -> list[tuple[int, int | None]]:
+def _page(rows: QuerySet[ScriptRun]) -> list[tuple[Any, ...]]:
     """The oldest of these runs, with their versions."""
     page = rows.order_by("pk").values_list("pk", "version")[:PAGE]
-    return retry(lambda: list(page.all()), _PATIENCE)
+    return retry(lambda: fetch(page), _PATIENCE)
 
 
 def _is_past(history: _History, policy: Policy) -> Q:
     if not policy.keep:
         return Q(pk__lte=history.newest)
     newest = database.runs().filter(script=history.script_pk, pk__lte=history.newest).order_by("-pk")
-    oldest_kept = newest.values_list("pk", flat=True)[policy.keep - 1 : policy.keep]
-    return Q(pk__lt=next(iter(oldest_kept), 0))  # none if another process prunes at the same time
+    oldest_kept = fetch(newest.values_list("pk")[policy.keep - 1 : policy.keep])
+    return Q(
+        pk__lt=oldest_kept[0][0] if oldest_kept else 0
+    )  # none if another process prunes at the same time
 
 
 def _needed(script_pk: int) -> set[int]:
     """The runs that the ledger still needs; a run that it does not need will never be needed again."""
     runs = database.runs().filter(script=script_pk)
     applying = runs.filter(applies=True).values("version", "watched").annotate(newest=Max("pk")).order_by()
-    needed = set(applying.values_list("newest", flat=True))
-    needed.update(runs.filter(kind="unmark").order_by("-pk").values_list("pk", flat=True)[:1])
-    for held in database.scripts().filter(pk=script_pk).values_list("last_run", "applied_run"):
-        needed.update(pk for pk in held if pk)
-    return needed
+    last_unmark = runs.filter(kind="unmark").order_by("-pk").values_list("pk")[:1]
+    referred = database.scripts().filter(pk=script_pk).values_list("last_run", "applied_run")
+    needed = (applying.values_list("newest"), last_unmark, referred)
+    return {pk for rows in needed for row in fetch(rows) for pk in row if pk}
 
 
 def _delete(pks: list[int]) -> int:
@@ -165,9 +166,9 @@ def _delete(pks: list[int]) -> int:
 def _spare_versions(script_pk: int, doomed: Counter[int | None]) -> list[int]:
     """The versions with a source that no run names, except for doomed ones."""
     counts = database.runs().filter(script=script_pk).values_list("version").annotate(Count("pk")).order_by()
-    named = {version for version, count in counts if count > doomed[version]}
+    named = {version for version, count in fetch(counts) if count > doomed[version]}
     versions = database.versions().filter(script=script_pk, source__isnull=False)
-    return [pk for pk in versions.order_by("pk").values_list("pk", flat=True) if pk not in named]
+    return [pk for (pk,) in fetch(versions.order_by("pk").values_list("pk")) if pk not in named]
 
 
 def _drop_source(version_pk: int) -> int:

@@ -22,6 +22,7 @@ from scripts_tracker.ledger.statements import (
     RUN,
     SCRIPTS,
     columns,
+    fetch,
     identity_of,
     lease_of,
     moment,
@@ -146,7 +147,7 @@ def _stored_versions(condition: Exists, script_pks: Collection[int]) -> list[Sto
     rows = versions.values_list("pk", "script", "algorithm", "digest", "content_digest", "outdated")
     return [
         StoredVersion(pk, script, Fingerprint(algorithm, digest), content_digest, _bytes(source))
-        for pk, script, algorithm, digest, content_digest, source in rows
+        for pk, script, algorithm, digest, content_digest, source in fetch(rows)
     ]
 
 
@@ -155,14 +156,14 @@ def formerly_watched(script_pks: Collection[int]) -> list[tuple[int, tuple[Modul
     """Every version ever applied of at least these scripts, by key, with its watched modules then (one query)."""
     runs = database.runs().filter(applies=True, version__isnull=False).exclude(watched="")
     rows = _of_scripts(runs, script_pks).values_list("version", "watched").distinct()
-    return [(version, watches.from_text(watched)) for version, watched in rows]
+    return [(version, watches.from_text(watched)) for version, watched in fetch(rows)]
 
 
 @needs_tables
 def ever_marked(script_pks: Collection[int]) -> set[int]:
     """Which of at least these scripts were ever marked as applied or unmarked (one query)."""
     runs = database.runs().filter(kind__in=("mark", "unmark"))
-    return set(_of_scripts(runs, script_pks).values_list("script", flat=True).distinct())
+    return {script for (script,) in fetch(_of_scripts(runs, script_pks).values_list("script").distinct())}
 
 
 def _of_scripts(rows: QuerySet[M], script_pks: Collection[int]) -> QuerySet[M]:
@@ -184,8 +185,8 @@ def history_of(record: ScriptRecord, limit: int) -> Past:
     runs, older = runs_before(record, most=limit)
     rows = database.runs().filter(script=record.pk)
     attempts = rows.filter(kind__in=("run", "rehearsal")).order_by("-pk")
-    output, traceback = attempts.values_list("output", "traceback").first() or ("", "")
-    total = rows.count() if older else len(runs)
+    ((output, traceback),) = fetch(attempts.values_list("output", "traceback")[:1]) or [("", "")]
+    total = fetch(rows.values_list("script").annotate(Count("pk")))[0][1] if older else len(runs)
     return Past(runs, total, versions_of(record.pk), output, traceback)
 
 
@@ -205,7 +206,7 @@ def runs_before(
     """
     rows = database.runs().filter(script=record.pk).order_by("-pk")
     rows = rows if before is None else rows.filter(pk__lt=before)
-    found = tuple(_past_run(row, record) for row in rows.values_list(*_PAST_RUN)[: most + 1])
+    found = tuple(_past_run(row, record) for row in fetch(rows.values_list(*_PAST_RUN)[: most + 1]))
     return found[:most], found[most - 1].record.pk if len(found) > most else None
 
 
@@ -261,7 +262,7 @@ def versions_of(script_pk: int) -> tuple[PastVersion, ...]:
         first_at=Min("started_at"),
         last_at=Max("started_at"),
     ).order_by(F("last_at").desc())
-    return tuple(map(_past_version, counted[:MOST_VERSIONS]))
+    return tuple(map(_past_version, fetch(counted[:MOST_VERSIONS])))
 
 
 def _past_version(row: tuple[Any, ...]) -> PastVersion:
@@ -274,4 +275,4 @@ def _past_version(row: tuple[Any, ...]) -> PastVersion:
 def source_of(script_pk: int, content_digest: str) -> bytes | None:
     """The source of a version, None if it is not stored (one query)."""
     version = database.versions().filter(script=script_pk, content_digest=content_digest)
-    return _bytes(version.values_list("source", flat=True).first())
+    return next((_bytes(source) for (source,) in fetch(version.values_list("source"))), None)

@@ -10,6 +10,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connections, transaction
 from django.utils.dateparse import parse_datetime
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.models import QuerySet
 
 _QUOTED = re.compile(r'"(\w+)"')
 # What ``backslashreplace`` makes of a character that the database lacks.
@@ -106,6 +108,25 @@ def select(statement: str, *params: Any, place: Place | None = None) -> list[tup
     with _in_role(connection, place), connection.cursor() as cursor:
         cursor.execute(_sql(statement, connection, place), params)
         return list(cursor.fetchall())
+
+
+def fetch(rows: QuerySet[Any, Any]) -> list[tuple[Any, ...]]:
+    """The rows of a ``values_list()``, read with a cursor.
+
+    The ledger reads its tables only in this way and by ``select``: where the project caches queries, a cache answers in
+    place of the ORM (django-cachalot replaces methods of its compilers, django-cacheops those of its querysets), and an
+    old answer would be a wrong one.
+    """
+    connection = connections[rows.db]
+    compiler = rows.query.get_compiler(connection=connection)
+    try:
+        sql, params = compiler.as_sql()
+    except EmptyResultSet:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        found = cursor.fetchall()
+    return [*compiler.results_iter([found], tuple_expected=True)]
 
 
 def update(statement: str, *params: Any, place: Place) -> int:
