@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks import linting, running
+from benchmarks import growth, linting, running
 from benchmarks.measuring import BenchmarkError, Subject, own_memory_mib, run, side_by_side
 from benchmarks.rows import Overhead, Row
 from benchmarks.sites import ADMIN, EDITED, LARGER, forget_bytecode, forget_cache
@@ -244,6 +244,7 @@ GROUPS: Final[Mapping[str, Callable[[Bench], list[Row]]]] = {
     "lint-cold": lint_cold,
     "admin": admin,
     "run": running.one_command,
+    "growth": growth.growth,
 }
 """The groups of rows by name, in the order of the table."""
 

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 import yaml  # pre-commit brings it
 
 from tests.adoption.old_tracker import SOURCE, OldTracker, commit
-from tests.conftest import ENVIRONMENT, ROOT, Project, Result
+from tests.conftest import COMMAND, ENVIRONMENT, ROOT, Project, Result
 from tests.end_to_end.pages import PATH, blocks, plays, type_in
 from tests.waiting import PATIENCE, wait_for
 
@@ -113,7 +114,7 @@ def command_of(block: str) -> list[str]:
 
 @plays("deploying.md")
 def test_the_lint_reports_silent_changes_of_a_pull_request(typed: list[str], project: Project) -> None:
-    lint, _, _, _, _ = typed
+    lint, _, _, _, _, _ = typed
     (line,) = steps(lint)
     project.command("shop.fix_totals")
     commit(project.root, "released")
@@ -132,7 +133,7 @@ def test_the_lint_reports_silent_changes_of_a_pull_request(typed: list[str], pro
 
 @plays("deploying.md")
 def test_a_merge_request_gets_a_report_with_paths_from_the_top(typed: list[str], project: Project) -> None:
-    _, _, merge, _, _ = typed
+    _, _, merge, _, _, _ = typed
     (job,) = yaml.safe_load(merge).values()
     (line,) = (each for each in job["script"] if not each.startswith("pip install "))
     project.command("shop.fix_totals", body="input()")
@@ -146,7 +147,7 @@ def test_a_merge_request_gets_a_report_with_paths_from_the_top(typed: list[str],
 
 @plays("deploying.md")
 def test_the_gate_before_a_release_lists_what_is_new(typed: list[str], migrated: Project) -> None:
-    _, gate, _, _, _ = typed
+    _, gate, _, _, _, _ = typed
     (line,) = steps(gate)
     assert by_shell(migrated, line).code == 0
     migrated.command("shop.fix_totals")
@@ -158,7 +159,7 @@ def test_the_gate_before_a_release_lists_what_is_new(typed: list[str], migrated:
 def test_an_init_container_and_a_release_phase_migrate_and_run_the_scripts(
     typed: list[str], project: Project
 ) -> None:
-    _, _, _, pod, release = typed
+    _, _, _, pod, release, _ = typed
     for number, command in enumerate((command_of(pod), ["sh", "-c", yaml.safe_load(release)["release"]])):
         project.command(f"shop.script_{number}")
         result = project.run(*command, PATH=PATH)
@@ -167,6 +168,26 @@ def test_an_init_container_and_a_release_phase_migrate_and_run_the_scripts(
         assert "1 done, 0 failed, 0 blocked, 0 skipped." in result.out
     project.write("settings.py", "raise ValueError('migrate cannot run')\n")
     assert project.run(*command_of(pod), PATH=PATH).code == 1
+
+
+@plays("deploying.md")
+def test_after_a_build_of_the_image_the_first_check_of_a_new_database_parses_nothing(
+    typed: list[str], project: Project
+) -> None:
+    def libcst_modules(*arguments: str) -> int:
+        result = project.run(sys.executable, "-X", "importtime", "manage.py", *arguments)
+        assert "You have 2 new and 0 modified management scripts" in result.out
+        return len(re.findall(r"\| +libcst\b", result.err))
+
+    project.command("shop.fix_totals")
+    project.write("shop/base.py", COMMAND.format(name="", decorators="@tracked_script", body="pass"))
+    inherited = "from shop.base import Command as Base\nclass Command(Base):\n    help = 'Inherits'\n"
+    project.write("shop/management/commands/inherited.py", inherited)
+    (line,) = re.findall("^RUN (.*)", typed[-1], re.MULTILINE)
+    assert by_shell(project, line).code == 0
+    assert libcst_modules("migrate") == 0
+    assert libcst_modules("check_scripts") == 0
+    assert libcst_modules("check_scripts", "--no-cache") > 0
 
 
 def last_run(project: Project) -> dict[str, Any]:
@@ -180,7 +201,7 @@ def test_a_pod_that_is_evicted_leaves_a_record_of_its_interrupted_script(
     typed: list[str], migrated: Project
 ) -> None:
     """It gets the signal that the shell got its process for, which is process 1 of a container."""
-    _, _, _, pod, _ = typed
+    _, _, _, pod, _, _ = typed
     body = "import time; open('began', 'w').close(); time.sleep(600)"
     migrated.command("shop.fix_totals", body=body)
     env = {**ENVIRONMENT, **migrated.env, "PATH": PATH}
