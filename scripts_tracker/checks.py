@@ -20,7 +20,7 @@ _SLIP = 2  # letters
 
 def check_settings(**_: Any) -> list[CheckMessage]:
     """Everything wrong with the project's settings for scripts_tracker."""
-    return [*map(_harmless, [*_wrong_values(), *_missing_folders(), *_misspelt()])]
+    return [*map(_harmless, [*_wrong_values(), *_rare_heartbeat(), *_missing_folders(), *_misspelt()])]
 
 
 def check_scripts(**_: Any) -> list[CheckMessage]:
@@ -49,6 +49,18 @@ def _harmless(message: CheckMessage) -> CheckMessage:
 def _wrong_values() -> Iterator[CheckMessage]:
     for problem in conf.problems():
         yield Error(problem.message, hint=problem.hint, id="scripts_tracker.E001")
+
+
+def _rare_heartbeat() -> Iterator[CheckMessage]:
+    """A lease is renewed twice at least, whatever the setting says: one renewal may fail."""
+    lease, heartbeat = conf.tracker_settings().lease_seconds, conf.tracker_settings().heartbeat_seconds
+    if heartbeat is not None and heartbeat > lease / 2:
+        yield CheckWarning(
+            f'SCRIPTS_TRACKER["heartbeat_seconds"] is {heartbeat:.15g}, but a lease of {lease:.15g} s'
+            f" is renewed every {lease / 2:.15g} s at least.",
+            hint=f'Write "heartbeat_seconds": {lease / 4:.15g}, or a longer "lease_seconds".',
+            id="scripts_tracker.W004",
+        )
 
 
 def _missing_folders() -> Iterator[CheckMessage]:

@@ -208,7 +208,7 @@ def problems() -> Iterator[Problem]:
     if not isinstance(given, dict):
         yield Problem(
             "SCRIPTS_TRACKER",
-            f"SCRIPTS_TRACKER must be a dictionary, not {_shown(given)}.",
+            f"SCRIPTS_TRACKER must be a dictionary, not {shown(given)}.",
             'Write SCRIPTS_TRACKER = {"notify": True}, or leave it out.',
         )
         return
@@ -223,10 +223,20 @@ def problems() -> Iterator[Problem]:
 def _wrong(name: str, value: object, kind: Kind, example: str) -> Problem:
     reason = kind.reason(value)
     because = f": {reason}" if reason else ""
-    return Problem(name, f"{name} must be {kind.words}, not {_shown(value)}{because}.", f"Write {example}.")
+    return Problem(name, f"{name} must be {kind.words}, not {shown(value)}{because}.", f"Write {example}.")
 
 
-def _shown(value: object) -> str:
+def is_valid(key: str, value: object) -> bool:
+    """Whether a value is valid for a key of ``SCRIPTS_TRACKER``."""
+    return _KEYS[key].accepts(value)
+
+
+def words_for(key: str) -> str:
+    """The valid values for a key of ``SCRIPTS_TRACKER`` in words."""
+    return _KEYS[key].words
+
+
+def shown(value: object) -> str:
     """An invalid value in a message; Python refuses to print an integer of thousands of digits."""
     try:
         text = repr(value)
@@ -240,7 +250,7 @@ def _unknown(key: object) -> Problem:
 
     like = nearest(str(key), _KEYS)
     hint = f'Did you mean "{like}"?' if like else f"The keys are: {', '.join(sorted(_KEYS))}."
-    return Problem("SCRIPTS_TRACKER", f"SCRIPTS_TRACKER has an unknown key {_shown(key)}.", hint)
+    return Problem("SCRIPTS_TRACKER", f"SCRIPTS_TRACKER has an unknown key {shown(key)}.", hint)
 
 
 def is_under_test() -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from scripts_tracker import conf
-from scripts_tracker.checks import _meant_by
+from scripts_tracker.checks import _meant_by, check_settings
 from tests.conftest import ROOT, Project
 
 WRONG = {
@@ -50,6 +50,11 @@ WRONG = {
     "no tuple of prefixes": ("IGNORED_CMD_PREFIXES = [1]", "E001", "IGNORED_CMD_PREFIXES must be a tuple"),
     "no boolean": ("CHECK_SCRIPT_GIT_STATUS = 1", "E001", "CHECK_SCRIPT_GIT_STATUS must be True or False"),
     "a folder that does not exist": ('COMMANDS_DIRS = ["nowhere"]', "W001", "does not exist"),
+    "a heartbeat that comes too late": (
+        'SCRIPTS_TRACKER = {"heartbeat_seconds": 40}',
+        "W004",
+        'is 40, but a lease of 60 s is renewed every 30 s at least.\n\tHINT: Write "heartbeat_seconds": 15, or a longer',
+    ),
     "no folder at all": ("COMMANDS_DIRS = []", "W003", "delete the setting to track the apps"),
     "a misspelt setting": ("COMMAND_DIRS = []", "W002", "Did you mean COMMANDS_DIRS?"),
     "a misspelt dictionary": ("SCRIPT_TRACKER = {}", "W002", "Did you mean SCRIPTS_TRACKER?"),
@@ -130,6 +135,13 @@ def test_an_absurd_number_is_an_error_that_names_the_nearest_valid_one(
     assert conf.tracker_settings() == conf.TrackerSettings()
     settings.SCRIPTS_TRACKER = {key: eval(nearest)}  # noqa: S307 - a number that we have written
     assert not list(conf.problems())
+
+
+def test_a_heartbeat_twice_a_lease_is_often_enough(settings: Any) -> None:
+    settings.SCRIPTS_TRACKER = {"lease_seconds": 10, "heartbeat_seconds": 5}
+    assert not [one for one in check_settings() if one.id == "scripts_tracker.W004"]
+    settings.SCRIPTS_TRACKER = {"heartbeat_seconds": 5, "lease_seconds": 9.9}
+    assert [one.id for one in check_settings()] == ["scripts_tracker.W004"]
 
 
 @pytest.mark.parametrize(("key", "value"), [(key, value) for key in BOUNDS for value in BOUNDS[key]])

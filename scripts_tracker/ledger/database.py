@@ -150,7 +150,9 @@ def _is_about_missing(error: BaseException) -> bool:
     if vendor == "mysql":
         return bool({*error.args[:1]} & _MISSING_MYSQL_ERRORS)
     if vendor == "sqlite":
-        return any(text in str(error) for text in _MISSING_IN_SQLITE)
+        from scripts_tracker.core.text import error_text  # for errors alone
+
+        return any(text in error_text(error) for text in _MISSING_IN_SQLITE)
     return _sqlstate(error) in _MISSING_SQLSTATES
 
 

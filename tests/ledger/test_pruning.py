@@ -123,6 +123,8 @@ WRONG = {
     "more than a calendar holds": ({"older_than": "999999999"}, "got '999999999'."),
     "digits that are none of ours": ({"keep": "²"}, "got '²'."),
     "a flood of digits": ({"keep": "9" * 5000}, "--keep: expected a whole number"),
+    "more digits than Python prints": ({"keep": 10**5000}, "got a value of type int."),
+    "not a number": ({"older_than": float("nan")}, "got nan."),
     "a truth": ({"keep": True}, "got True."),
     "an empty text": ({"keep": ""}, "got ''."),
 }

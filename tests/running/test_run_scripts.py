@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
@@ -666,9 +667,38 @@ def test_a_script_that_closes_stdout_still_counts_as_run(shop: Project) -> None:
     assert shop.states() == {"shop.closes": "applied"}
 
 
-def test_a_wait_that_is_no_number_of_seconds_is_refused(project: Project) -> None:
+WRONG_WAITS = [
+    "nan",
+    "inf",
+    "-inf",
+    "1e400",
+    "-1",
+    "604801",
+    "",
+    "ten",
+    "9" * 5000,
+    float("nan"),
+    10**5000,
+    True,
+]
+
+
+@pytest.mark.parametrize(
+    "wait", WRONG_WAITS, ids=lambda wait: repr(wait)[:10] if wait != 10**5000 else "huge"
+)
+def test_a_wait_that_is_no_number_of_seconds_is_refused(wait: object) -> None:
+    with pytest.raises(CommandError) as caught:
+        call_command("run_scripts", wait=wait)
+    assert caught.value.returncode == 2
+    expected = "--wait: expected a number of seconds from 0 to 604800, got "
+    assert str(caught.value).startswith(expected)
+    assert len(str(caught.value)) < 200
+
+
+def test_a_wrong_wait_is_one_line(project: Project) -> None:
     result = project.manage("run_scripts", "--wait=nan", code=2)
-    assert "argument --wait: expected a number of seconds, got 'nan'" in result.err
+    expected = "expected a number of seconds from 0 to 604800, got 'nan'."
+    assert (result.out, result.err) == ("", f"CommandError: --wait: {expected}\n")
 
 
 def test_a_child_that_a_script_forks_neither_records_its_end_nor_goes_on_with_the_run(shop: Project) -> None:

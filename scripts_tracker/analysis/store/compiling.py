@@ -109,9 +109,9 @@ def worker_count(size: int) -> int:
 
 def cores() -> int:
     """How many cores this process may use: ``SCRIPTS_TRACKER_PROCESSES``, else what the system allows."""
-    wanted = os.environ.get("SCRIPTS_TRACKER_PROCESSES", "")
-    if wanted.isdecimal() and int(wanted):
-        return int(wanted)
+    with contextlib.suppress(KeyError, ValueError):
+        if (wanted := int(os.environ["SCRIPTS_TRACKER_PROCESSES"])) > 0:
+            return wanted
     found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with contextlib.suppress(OSError, ValueError):
         with open(_QUOTA, encoding="ascii") as file:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from scripts_tracker import conf
 from scripts_tracker.core import names
 from scripts_tracker.ledger import database, pruning, queries
 from scripts_tracker.ledger.processes import exit_code, signals_raise
@@ -86,7 +87,7 @@ def _whole(option: str, value: object, most: int) -> int:
     is_digits = isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _DIGITS
     number = int(value) if is_digits else value  # type: ignore[call-overload]  # mypy does not follow the flag
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= most:
-        raise not_started(f"{option}: expected a whole number from 0 to {most}, got {value!r}.")
+        raise not_started(f"{option}: expected a whole number from 0 to {most}, got {conf.shown(value)}.")
     return number
 
 

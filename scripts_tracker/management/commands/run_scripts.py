@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 import time
-from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
@@ -28,14 +27,6 @@ if TYPE_CHECKING:
     from scripts_tracker.core.events import RunEvent, Summary
     from scripts_tracker.core.planning import Choice, Plan
     from scripts_tracker.project.status import ProjectStatus
-
-
-def _seconds(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        seconds = float(text)
-        if 0 <= seconds < float("inf"):
-            return seconds
-    raise ArgumentTypeError(f"expected a number of seconds, got {text!r}")
 
 
 class Command(TrackerCommand):
@@ -64,7 +55,7 @@ class Command(TrackerCommand):
         waiting = (
             "wait so long for a script that another process runs; default: 600, or the setting wait_seconds"
         )
-        add("--wait", type=_seconds, metavar="SECONDS", help=waiting)
+        add("--wait", metavar="SECONDS", help=waiting)
         no_input = ("--no-input", "--noinput")
         add(*no_input, action="store_false", dest="interactive", help="do not prompt for input")
 
@@ -74,6 +65,7 @@ class Command(TrackerCommand):
             raise not_started(
                 'SCRIPTS_TRACKER["enabled"] is False here: no script was run, because runs are not recorded'
             )
+        options["wait"] = _seconds(options["wait"])
         overview = load_status()
         by_id = overview.by_id
         choice = planning.choose(by_id, options["names"], options["tags"], retries=options["retries"])
@@ -102,13 +94,12 @@ class Command(TrackerCommand):
         return 0
 
     def _options(self, options: dict[str, Any]) -> RunOptions:
-        wait = options["wait"]
         names = ("verbosity", "no_color", "force_color", "traceback")
         given = {name: options[name] for name in names if name in options}
         # The streams below our own wrappers: a script's own wrapper adds the line ends.
         given.update(stdout=self.stdout._out, stderr=self.stderr._out)  # noqa: SLF001 - Django's call_command takes plain streams
         return RunOptions(
-            conf.tracker_settings().wait_seconds if wait is None else wait,
+            options["wait"],
             options["continue_on_error"],
             options["interactive"],
             given,
@@ -140,6 +131,18 @@ class Command(TrackerCommand):
 
     def _say_lines(self, lines: Iterable[str]) -> None:
         _say(self.stdout, "\n".join(lines) + "\n")
+
+
+def _seconds(given: object) -> float:
+    """The seconds of ``--wait``; ``call_command()`` passes numbers, a command line passes text."""
+    if given is None:
+        return conf.tracker_settings().wait_seconds
+    seconds = given
+    with contextlib.suppress(ValueError):
+        seconds = float(given) if isinstance(given, str) else given
+    if not conf.is_valid("wait_seconds", seconds):
+        raise not_started(f"--wait: expected {conf.words_for('wait_seconds')}, got {conf.shown(given)}.")
+    return seconds  # type: ignore[return-value]  # it is a number, being valid
 
 
 def _say(stream: OutputWrapper, text: str) -> None:
