@@ -66,8 +66,12 @@ def call_of(function: Callable[..., Any], args: tuple[Any, ...], options: Mappin
     return HandleCall(function, command, args[1:], options)
 
 
+def _nothing() -> None:
+    pass
+
+
 class PlannedRun:
-    """One planned run of a command object; the attempt calls ``on_start`` and sets the last five.
+    """One planned run of a command object; the attempt calls ``on_start`` and ``on_end`` and sets what follows.
 
     Attributes:
         command: the object that will run; None until it is made.
@@ -75,11 +79,13 @@ class PlannedRun:
         last_run: key and outcome of the script's last run when it was planned. Where either has changed, another
             process was faster, or has ended what was running.
         on_start: called when the attempt is recorded, before ``handle()``.
+        on_end: called when ``handle()`` has ended, before the outcome is recorded.
         run: the key of the attempt's row; None where ``handle()`` was not reached.
         kind: run or rehearsal.
         reason: why a success does not count as applied; empty where it does.
         is_recorded: whether its success is recorded; an error after that does not undo it.
         failure: what the script has failed by.
+        interrupt: one that came when it had ended.
     """
 
     def __init__(
@@ -89,11 +95,13 @@ class PlannedRun:
         self.identity = identity
         self.last_run = last_run
         self.on_start = on_start
+        self.on_end: Callable[[], None] = _nothing
         self.run: int | None = None
         self.kind = ""
         self.reason = ""
         self.is_recorded = False
         self.failure: BaseException | None = None
+        self.interrupt: KeyboardInterrupt | None = None
 
 
 _planned: ContextVar[PlannedRun | None] = ContextVar("_planned", default=None)

@@ -153,6 +153,9 @@ class Attempt(NamedTuple):
             if not _is_good_exit(error):
                 raise
             return None, error
+        finally:
+            if self.planned is not None:
+                self.planned.on_end()
 
     def _check_transactions(self) -> None:
         """Raise CommandError if the script has left a transaction open: what is in it is not committed."""

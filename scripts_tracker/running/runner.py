@@ -23,6 +23,7 @@ from scripts_tracker.ledger import database, processes, queries
 from scripts_tracker.project import scan
 from scripts_tracker.project.scan import Identity
 from scripts_tracker.project.status import load_status
+from scripts_tracker.running import process_state
 from scripts_tracker.running.attempt import is_around, record_failure
 from scripts_tracker.running.calls import AFTER_SUCCESS, PlannedRun, running_as_planned
 from scripts_tracker.running.outcome import INTERRUPTED, Unrecorded
@@ -100,8 +101,7 @@ class Runner:
                     close_old_connections()  # a broken connection or open transaction must not reach the next script
                 result = self._step(status)
                 self._settle(result)
-                # The script itself may have swallowed a signal.
-                interrupt = _interrupt_behind(result.error) or processes.arrived()
+                interrupt = _interrupt_behind(result.error) or self._late_interrupt()
             except KeyboardInterrupt as error:
                 interrupt = error
                 self._settle(self._interrupted(status, error))
@@ -109,6 +109,11 @@ class Runner:
                 text = f"the ledger cannot be used: {database.error_summary(error)}"
                 self._settle(self._ended(status, StepOutcome.FAILED, text))
         return Summary(tuple(self._results.values()), interrupt)
+
+    def _late_interrupt(self) -> KeyboardInterrupt | None:
+        """The interrupt that the script has blocked or swallowed, or that came at its end."""
+        planned = self._planned
+        return planned.interrupt if planned and planned.interrupt else processes.arrived()
 
     def _ended(
         self, status: ScriptStatus, outcome: StepOutcome, text: str, error: BaseException | None = None
@@ -186,7 +191,7 @@ class Runner:
             lambda: self._send("started", status),
         )
         try:
-            self._call(status, planned)
+            self._call_and_put_back(status, planned)
         except (Held, Changed) as error:
             if planned.run is None:
                 raise
@@ -200,6 +205,20 @@ class Runner:
                 raise interrupt  # noqa: B904 - as a rule it is the error itself
             return self._failed(status, planned, error)
         return self._succeeded(status, planned)
+
+    def _call_and_put_back(self, status: ScriptStatus, planned: PlannedRun) -> None:
+        """Call the script; the state of the process is put back before its outcome is recorded, and when all is over."""
+        state = process_state.ProcessState()
+
+        def put_back() -> None:
+            planned.interrupt = state.restore(status.id) or planned.interrupt
+
+        planned.on_end = put_back
+        try:
+            process_state.call_with_own_context(self._call, status, planned)
+        finally:
+            put_back()
+            state.close()
 
     def _call(self, status: ScriptStatus, planned: PlannedRun) -> None:
         path = planned.identity.path
