@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 
+from scripts_tracker import conf
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import database
 
@@ -109,6 +110,19 @@ def put_back(levels: Mapping[str, Level], left: Mapping[str, str]) -> None:
             with contextlib.suppress(Exception):  # the connection may be gone
                 block.__exit__(DatabaseError, DatabaseError(), None)
         if not level.is_callers and (connection.alias in left or not _commits_by_itself(connection)):
+            database.discard(connection)
+
+
+def start_clean() -> None:
+    """Close this thread's connections, so that what follows has neither the settings nor a transaction of a script.
+
+    What the caller has open stays; and so does the connection of a test.
+    """
+    if conf.is_under_test():
+        close_old_connections()
+        return
+    for connection in connections.all(initialized_only=True):
+        if not _level(connection).is_callers:
             database.discard(connection)
 
 

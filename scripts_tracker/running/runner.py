@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error, close_old_connections
+from django.db import Error
 
 from scripts_tracker import conf
 from scripts_tracker.core.events import Result, RunEvent, StepOutcome, Summary
 from scripts_tracker.core.states import State
 from scripts_tracker.core.text import as_typed, describe_holder, error_text
 from scripts_tracker.exceptions import LedgerMissing
-from scripts_tracker.ledger import database, processes, queries
+from scripts_tracker.ledger import database, processes, queries, sessions
 from scripts_tracker.project import scan
 from scripts_tracker.project.scan import Identity
 from scripts_tracker.project.status import load_status
@@ -97,8 +97,8 @@ class Runner:
                 self._settle(obstacle)
                 continue
             try:
-                if not inside:
-                    close_old_connections()  # a broken connection or open transaction must not reach the next script
+                if not inside and number > 1:
+                    sessions.start_clean()
                 result = self._step(status)
                 self._settle(result)
                 interrupt = _interrupt_behind(result.error) or self._late_interrupt()
@@ -108,6 +108,8 @@ class Runner:
             except (Error, LedgerMissing) as error:
                 text = f"the ledger cannot be used: {database.error_summary(error)}"
                 self._settle(self._ended(status, StepOutcome.FAILED, text))
+        if not inside:
+            sessions.start_clean()  # migrate goes on after auto_run
         return Summary(tuple(self._results.values()), interrupt)
 
     def _late_interrupt(self) -> KeyboardInterrupt | None:
