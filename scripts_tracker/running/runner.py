@@ -179,10 +179,11 @@ class Runner:
                 if not self._wait(status, held, until):
                     return self._ended(status, StepOutcome.HELD, describe_holder(*self._holder))
             self._by_id = _ask_patiently(load_status, until - time.monotonic() if until else 0.0).by_id
-            if planned_status.id not in self._by_id:
+            now = self._by_id.get(planned_status.id)
+            if now is None or now.definition is None:
                 text = "its file or @tracked_script decorator was removed"
                 return Result(status, StepOutcome.FAILED, text=text)
-            status = self._by_id[planned_status.id]
+            status = now
 
     def _try(self, status: ScriptStatus) -> Result:
         run = status.last_run
@@ -299,7 +300,7 @@ def _done_elsewhere(before: ScriptStatus, now: ScriptStatus) -> Result | None:
     if now.state.satisfies and (now.state is not State.RECURRING or run.applies):
         return Result(now, StepOutcome.ELSEWHERE, text=where)
     if now.state is State.FAILED and not run.reason.startswith(INTERRUPTED):
-        text = f"failed in the meantime {where}: {' '.join(run.reason.split())}"
+        text = f"failed in the meantime {where}: {' '.join(run.reason.split())}".rstrip(": ")
         return Result(now, StepOutcome.FAILED, text=text)
     return None
 
