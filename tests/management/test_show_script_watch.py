@@ -11,6 +11,7 @@ from django.core.management import call_command
 
 from scripts_tracker.models import ScriptRun
 from scripts_tracker.project import following
+from tests.databases.fixtures import SERVERS
 from tests.jobs import Jobs
 from tests.running.shops import Shop
 from tests.waiting import wait_for
@@ -45,6 +46,18 @@ def test_the_output_appears_as_it_grows_and_the_exit_code_is_0_after_a_success(s
     assert watcher.out.splitlines()[-1].startswith("shop.slow: succeeded in ")
     assert "the end" in watcher.out
     assert watcher.err == ""
+
+
+@SERVERS
+@pytest.mark.parametrize("options", ["", "atomic=True"], ids=["plain", "atomic"])
+def test_what_a_script_prints_is_shown_with_its_next_sign_of_life(shop: Shop, options: str) -> None:
+    shop.script("shop.slow", "print('row 1'); hold('slow')", options=options)
+    shop.hold("slow", "slow")
+    watcher = watch(shop)
+    wait_for(lambda: "\nrow 1\n" in watcher.out, "the first row is shown")
+    assert shop.states() == {"shop.slow": "running"}
+    shop.go("slow")
+    assert watcher.wait() == 0, watcher.err
 
 
 def test_after_a_failure_the_exit_code_is_1(shop: Shop) -> None:

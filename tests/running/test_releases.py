@@ -11,6 +11,7 @@ import pytest
 
 from tests.databases.fixtures import KINDS, SERVERS
 from tests.running.shops import Shop
+from tests.waiting import wait_for
 
 WHY = "host web-1 is gone"
 RELEASE = ("check_scripts", "--release", "slow", "--reason", WHY)
@@ -139,6 +140,17 @@ def test_on_sqlite_an_open_transaction_keeps_a_release_off_and_the_run_ends_well
     shop.go("slow")
     assert holder.wait() == 0, holder.err
     assert shop.outcomes() == ["succeeded"]
+
+
+@SERVERS
+def test_a_process_that_still_lives_says_at_its_next_heartbeat_who_released_it(shop: Shop) -> None:
+    shop.script("shop.slow", "hold('slow')")
+    holder = shop.hold("slow", "slow")
+    assert shop.run(*RELEASE).code == 0
+    text = f"shop.slow is still running, but its run was {WHO}; a success will not be recorded."
+    wait_for(lambda: text in " ".join(holder.err.split()), "it says so")
+    shop.go("slow")
+    assert holder.wait() == 1
 
 
 @SERVERS
