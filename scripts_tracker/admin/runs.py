@@ -164,7 +164,7 @@ class ScriptRunAdmin(ReadOnlyAdmin):
         "arguments", lambda run: html.block("" if run.arguments == "{}" else run.arguments, "Arguments")
     )
     why = column("reason", lambda run: html.block(run.reason, "Reason"))
-    sign = column("sign of life", _sign)
+    sign = column("lease", _sign)
     printed = column(
         "output", lambda run: html.block(run.output, "Output", at_end=rows.outcome_now(run) == "running")
     )

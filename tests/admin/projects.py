@@ -110,7 +110,31 @@ def fill(project: Project) -> None:
     run(project, "count_again")
     project.command("stock.count_again")
     _unapplied(project)
+    project.command("shop.recount", decorators='@tracked_script(tags=("slow",))')
+    project.python(RUNNING)
 
+
+# A run of another host, with a sign of life a minute before its page is opened.
+RUNNING = """
+from django.utils import timezone
+from scripts_tracker.core.values import ScriptId
+from scripts_tracker.ledger.database import DatabaseEpoch
+from scripts_tracker.ledger.statements import identity_of
+from scripts_tracker.models import Script, ScriptRun
+script = Script.objects.create(
+    identity=identity_of(ScriptId("shop", "recount")), app_label="shop", name="recount",
+    path="shop/management/commands/recount.py",
+)
+run = ScriptRun.objects.create(
+    script=script, kind="run", outcome="running", started_at=timezone.now(), host="web-3", user="deploy", pid=4711,
+    output="".join(f"batch {number}: 1000 rows recounted\\n" for number in range(60)) + "  98 %",
+)
+script.last_run = run
+script.save()
+Script.objects.filter(pk=script.pk).update(
+    lease_renewed=DatabaseEpoch() - 60, lease_expires=DatabaseEpoch() + 36000
+)
+"""
 
 BROKEN = """\
 from scripts_tracker import tracked_script

@@ -604,14 +604,14 @@ def test_the_page_of_a_running_run_shows_its_output_and_is_loaded_again_until_it
     assert response["Refresh"] == "5"
     assert "row 1\nrow 2" in page
     assert "This page is loaded again every 5 seconds" in page
-    assert re.search(r"Sign of life:.*free in ", page, re.DOTALL)
+    assert re.search(r"Lease:.*free in ", page, re.DOTALL)
     still = ada.get(f"{path}?still=1")
     assert not still.has_header("Refresh")
     assert "this page does not change" in still.content.decode()
     ScriptRun.objects.filter(pk=run.pk).update(outcome="succeeded")
     ended = ada.get(path)
     assert not ended.has_header("Refresh")
-    for words in ("is loaded again", "does not change", "Sign of life"):
+    for words in ("is loaded again", "does not change", "Lease:"):
         assert words not in ended.content.decode()
 
 

@@ -25,7 +25,7 @@ PAGES = {
     "runs": "scripts_tracker/scriptrun/",
     "run": "scripts_tracker/scriptrun/10/change/",
     "running script": f"{LIST}shop.recount/change/",
-    "running": "scripts_tracker/scriptrun/11/change/?still=1",
+    "running": "scripts_tracker/scriptrun/12/change/?still=1",
     "release": f"{LIST}shop.recount/release/",
     "history": f"{LIST}shop.renumber_invoices/history/",
 }
@@ -52,6 +52,17 @@ def test_every_page_fits_and_axe_finds_nothing_serious(
         if one["impact"] in {"serious", "critical"}
     ]
     assert not serious, serious
+
+
+def test_the_page_of_a_running_run_is_loaded_again_and_shows_the_end_of_its_output_without_javascript(
+    look: Callable[..., Any], keep: Callable[[Any, str], None]
+) -> None:
+    page = look(PAGES["running"].partition("?")[0], java_script_enabled=False)
+    keep(page, "running-without-javascript")
+    shown = page.locator("pre.st-tail").bounding_box()
+    assert 100 < shown["height"] < 600
+    with page.expect_navigation():  # by the header Refresh
+        pass
 
 
 @pytest.mark.parametrize("name", ["list", "new", "reverted", "run"])
@@ -142,7 +153,7 @@ def test_states_have_other_colours_in_the_dark(look: Callable[..., Any]) -> None
         )
         for scheme in ("light", "dark")
     ]
-    assert len(set(colours[0])) == len(set(colours[1])) == 4
+    assert len(set(colours[0])) == len(set(colours[1])) == 5
     assert not set(colours[0]) & set(colours[1])
 
 
