@@ -422,7 +422,7 @@ def test_a_script_that_failed_and_is_gone_still_shows_its_runs(
     run.save()
     Script.objects.update(last_run=run)
     page = text_of(ada, f"{LIST}shop.gone/change/")
-    assert "Not tracked" in page
+    assert ">Failed</span>" in page
     assert "ValueError: no" in page
 
 

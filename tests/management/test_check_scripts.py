@@ -237,7 +237,7 @@ def test_an_ignored_script_is_not_gone_and_its_copy_has_not_moved(shop: Project)
     shop.settings('IGNORED_FILES = ("first.py",)')
     states = shop.states()
     assert (states["shop.first"], states["stock.copy"]) == ("missing", "new")
-    assert "no longer tracked: ignored, or without the decorator" in shop.manage("check_scripts", "--all").out
+    assert "its file is ignored by IGNORED_FILES" in shop.manage("check_scripts", "--all").out
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
