@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 import warnings
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.conf import settings
 
@@ -51,6 +51,8 @@ _ATTRIBUTES = (
     (threading, "excepthook"),
     (tempfile, "tempdir"),
     (os, "environ"),
+    (warnings, "showwarning"),
+    (warnings, "_showwarnmsg_impl"),
     (logging, "raiseExceptions"),
     (logging, "lastResort"),
     (logging, "_warnings_showwarning"),  # of captureWarnings()
@@ -95,17 +97,20 @@ class ProcessState:
         Returns:
             An interrupt that was blocked by the script or came meanwhile.
         """
-        failures: list[tuple[str, Exception]] = []
+        failures: list[tuple[str, BaseException]] = []
         interrupt: KeyboardInterrupt | None = None
         try:
             with processes.signals_held(), _all_blocked(self._mask):
                 for part, value in self._saved:
-                    try:
-                        part.restore(value)
-                    except Exception as error:  # noqa: BLE001 - nothing here may hide how the script ended
+                    error = _error_of(part, value)
+                    if isinstance(
+                        error, KeyboardInterrupt
+                    ):  # by way of another thread, which blocks no signals
+                        interrupt, error = error, _error_of(part, value)
+                    if error is not None:
                         failures.append((part.name, error))
-        except KeyboardInterrupt as error:
-            interrupt = error
+        except KeyboardInterrupt as blocked:
+            interrupt = blocked
         for name, reason in failures:
             text = "%s left %s changed, and it could not be put back for the scripts that follow: %s"
             logger.warning(text, script_id, name, reason)
@@ -118,6 +123,14 @@ class ProcessState:
                 if isinstance(file, KeptFile):
                     file.close()
         self._saved = []
+
+
+def _error_of(part: _Part, value: Any) -> BaseException | None:
+    try:
+        part.restore(value)
+    except BaseException as error:  # noqa: BLE001 - nothing here may hide how the script ended
+        return error
+    return None
 
 
 def call_with_own_context(function: Callable[..., T], *args: Any) -> T:
@@ -301,10 +314,10 @@ def _set_start_method(saved: str | None) -> None:
         sys.modules["multiprocessing"].set_start_method(saved, force=True)
 
 
-def _warnings() -> Any:
-    manager = warnings.catch_warnings()
-    manager.__enter__()
-    return manager
+def _set_warnings(saved: list[Any]) -> None:
+    if warnings.filters != saved:
+        warnings.resetwarnings()  # Python notes the change
+        cast("list[Any]", warnings.filters).extend(saved)
 
 
 # Logging and Django
@@ -424,7 +437,7 @@ _PARTS = (
     _Part("a limit of Python", _values, _set_values),
     _Part("the garbage collector", _collector, _set_collector),
     _Part("the start method of multiprocessing", _start_method, _set_start_method),
-    _Part("the warnings filters", _warnings, lambda manager: manager.__exit__(None, None, None)),
+    _Part("the warnings filters", lambda: list(warnings.filters), _set_warnings),
     _Part("logging", _loggers, _set_loggers),
     _Part("the settings", _settings, _set_settings),
 )

@@ -233,7 +233,11 @@ def test_on_the_command_line_it_ends_with_a_code_and_the_states_stay(migrated: P
     assert migrated.states() == before == {"shop.first": "applied"}
 
 
-INTERRUPTS = {"Ctrl-C": (KeyboardInterrupt(), 130), "SIGTERM": (Terminated("SIGTERM"), 143)}
+INTERRUPTS = {
+    "Ctrl-C": (KeyboardInterrupt(), 130),
+    "SIGTERM": (Terminated("SIGTERM"), 143),
+    "SIGHUP": (Terminated("SIGHUP"), 129),
+}
 
 
 @pytest.mark.django_db

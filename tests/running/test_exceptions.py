@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 import pytest
+from django.core.management import call_command
 
 from scripts_tracker.models import ScriptRun
-from tests.jobs import Jobs
+from tests.jobs import PACKAGE, Jobs
 from tests.running.shops import Shop
 
 ODD = "raise type('Odd', ({base},), {{'__module__': 'shop', {method!r}: {code}}})('boom')"
@@ -149,3 +151,30 @@ def test_the_next_run_says_so_of_a_process_that(shop: Shop, body: str, command: 
     shop.script("shop.ends", "effect('ends')")
     assert shop.run("run_scripts").code == 0
     assert shop.outcomes() == ["lost", "succeeded", "succeeded"]
+
+
+# Arguments of any size.
+
+LARGE = {
+    "many ids": {"ids": list(range(300_000))},
+    "a long text": {"text": "a token=b " * 2_000_000},
+    "many options": {f"option_{number}": number for number in range(2_000)},
+}
+
+
+@pytest.mark.parametrize("options", LARGE.values(), ids=LARGE)
+def test_arguments_are_bounded_as_a_whole(jobs: Jobs, options: dict[str, object]) -> None:
+    jobs.script("a", "assert len(options) > 1", attributes=f"stealth_options = {tuple(options)!r}")
+    jobs.run_alone("a", **options)
+    kept = ScriptRun.objects.get().arguments
+    assert 100 < len(kept) <= 10_000
+    assert "token=b" not in kept
+
+
+def test_positional_arguments_are_bounded_too(jobs: Jobs) -> None:
+    jobs.script(
+        "a", "pass", attributes="def add_arguments(self, parser): parser.add_argument('args', nargs='*')"
+    )
+    command = importlib.import_module(f"{PACKAGE}.a").Command()
+    call_command(command, *range(100_000))
+    assert 100 < len(ScriptRun.objects.get().arguments) <= 10_000

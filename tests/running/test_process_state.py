@@ -19,6 +19,7 @@ from scripts_tracker.running import process_state
 from tests.builders import script_id
 from tests.conftest import Project, Result, make_project
 from tests.jobs import Jobs
+from tests.running.test_run_scripts import at_terminal
 
 # Everything that is compared; every script of the project imports it, before anything is changed.
 LOOK = """\
@@ -327,6 +328,15 @@ def test_the_report_is_printed_after_a_script_that_closes_stdout(migrated: Proje
     assert "printed\n" in result.out
     assert result.out.endswith("1 done, 0 failed, 0 blocked, 0 skipped.\n")
     assert result.err == ""
+
+
+def test_the_next_script_meets_the_terminal_as_it_was(migrated: Project) -> None:
+    raw = "modes = termios.tcgetattr(0); modes[3] &= ~termios.ECHO; termios.tcsetattr(0, termios.TCSANOW, modes)"
+    migrated.command("shop.a", body=f"import termios; {raw}")
+    migrated.command(
+        "shop.b", body="import termios; print('echo:', bool(termios.tcgetattr(0)[3] & termios.ECHO))"
+    )
+    assert "echo: True" in at_terminal(migrated, "run_scripts")
 
 
 # What cannot be put back.
