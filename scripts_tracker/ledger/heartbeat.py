@@ -135,6 +135,10 @@ class _Heart:
         self._warn(logging.ERROR if left <= self._interval else logging.WARNING, text)
 
     def _report_loss(self) -> None:
+        """Say that the run is lost, unless it has just ended: its record is there before this thread is stopped."""
+        with contextlib.suppress(Error):
+            if leases.has_ended(self._run):
+                return
         why = self._why_gone()
         if not self._stop.is_set():
             text = f"{self._name} is still running, but {why}; a success will not be recorded."

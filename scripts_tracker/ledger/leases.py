@@ -252,6 +252,11 @@ def is_lost(run: OpenRun) -> bool:
     return _standing(run)[0] == "lost"
 
 
+def has_ended(run: OpenRun) -> bool:
+    """Whether the outcome of an attempt is recorded, which only its own process does."""
+    return _standing(run)[0] in {"succeeded", "failed"}
+
+
 @needs_tables
 def why_unrecorded(run: OpenRun) -> tuple[str, bool]:
     """Why an attempt cannot end or be renewed, as a clause, and whether its row is there.

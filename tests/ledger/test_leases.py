@@ -12,6 +12,7 @@ from scripts_tracker.core.values import Fingerprint
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.ledger import leases, processes
 from scripts_tracker.ledger.database import DatabaseEpoch
+from scripts_tracker.ledger.heartbeat import _Heart
 from scripts_tracker.ledger.leases import Entry, OpenRun
 from scripts_tracker.ledger.statements import Place
 from scripts_tracker.ledger.writing import RunFacts, VersionFacts
@@ -210,3 +211,13 @@ def test_on_sqlite_a_living_process_holds_the_script_past_its_lease(
     expire()
     entry = look()
     assert (entry.holder is not None) is (is_held and connection.vendor == "sqlite")
+
+
+@pytest.mark.parametrize("outcome", ["succeeded", "failed"])
+def test_a_heartbeat_between_the_record_of_an_end_and_its_own_end_warns_of_nothing(outcome: str) -> None:
+    warnings: list[str] = []
+    run = begin()
+    heart = _Heart(run, "shop.fix", lambda _, text: warnings.append(text), None)
+    end(run, outcome)
+    assert not heart._beat()
+    assert warnings == []
