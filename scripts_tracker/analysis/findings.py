@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.core.values import Finding, Location
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from scripts_tracker.core.values import Place
     from scripts_tracker.exceptions import UnreadableSource
+
+CYCLE_OF_LINKS: Final = "it is part of a cycle of links"
+"""The reason why a file or folder cannot be read."""
+_MOST_LINKS: Final = 200
 
 
 def in_script(finding: Finding, script: Location) -> Finding:
@@ -63,8 +67,20 @@ class Findings:
         """Add a finding at a place in a file."""
         self.add(self.location(path, place), code, message, hint)
 
+    def cycle_of_links(self, links: Sequence[str]) -> None:
+        """Add the finding that links lead to each other, or to folders that contain them."""
+        names = [self.shown(link) for link in links]
+        message = f"a cycle of links: {' -> '.join([*names, *names[:1]])}"
+        if len(links) == 1 and leads_around(links[0]):
+            message = "the link leads to a folder that contains it"
+        hint = "Delete the link, or correct where it leads."
+        self.report(links[0], (1, 1), codes.UNREADABLE_FILE, message, hint)
+
     def unreadable(self, path: str, error: UnreadableSource) -> None:
         """Add the finding that a file cannot be parsed."""
+        if error.reason == CYCLE_OF_LINKS:
+            self.cycle_of_links(links_in_cycle(path) or (path,))
+            return
         message = f"the file cannot be parsed: {error.reason}"
         import shlex  # a name may mean something to a shell
 
@@ -92,3 +108,31 @@ class Findings:
             shown = normal.replace(os.sep, "/")
             self._shown[path] = shown.encode("utf-8", "replace").decode("utf-8")
         return self._shown[path]
+
+
+def links_in_cycle(path: str) -> tuple[str, ...]:
+    """The links that lead to each other, if a path leads to one of them; the first command among them is the first."""
+    chain: list[str] = []
+    for _ in range(_MOST_LINKS):
+        try:
+            target = os.readlink(path)
+        except OSError:
+            path, below = os.path.dirname(path), path  # a folder on the way may be the link
+            if path == below:
+                break
+            continue
+        if path in chain:
+            cycle = chain[chain.index(path) :]
+            first = cycle.index(min(cycle, key=lambda link: (not link.endswith(".py"), link)))
+            return (*cycle[first:], *cycle[:first])
+        chain.append(path)
+        path = os.path.normpath(os.path.join(os.path.dirname(path), target))
+    return ()
+
+
+def leads_around(path: str) -> bool:
+    """Whether a path is a link to a folder that contains it."""
+    if not os.path.islink(path):
+        return False
+    around = os.path.join(os.path.realpath(path), "")
+    return os.path.join(os.path.realpath(os.path.dirname(path)), "").startswith(around)

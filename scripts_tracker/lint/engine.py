@@ -154,6 +154,7 @@ class Session(NamedTuple):
         modules: the absolute paths of Python files that may be scripts in the wrong place.
         paths: absolute files and folders; only what lies in them is reported. None for the whole project.
         since: a git revision to compare with; empty for none.
+        loops: links that lead to each other in a cycle, absolute.
     """
 
     request: Request
@@ -161,6 +162,7 @@ class Session(NamedTuple):
     modules: tuple[str, ...] = ()
     paths: tuple[str, ...] | None = None
     since: str = ""
+    loops: tuple[tuple[str, ...], ...] = ()
 
     def findings(self, cache: Cache | None = None) -> list[Finding]:
         """The findings to report, sorted, each once.
@@ -173,12 +175,18 @@ class Session(NamedTuple):
         """
         listing = listed(self.request)
         index = project_findings(self.request, cache, listing)
-        found = {*index.findings, *self._of_this_run(index, cache, listing.files)}
+        found = {*index.findings, *self._of_this_run(index, cache, listing.files), *self._cycles_of_links()}
         if cache is not None:
             cache.save()
         reported = [one for one in found if self.config.reports(one)]
         covered = {one for one in reported if self._covers(one.location.path)}
         return sorted(covered | self._left_behind(index, [one for one in reported if one not in covered]))
+
+    def _cycles_of_links(self) -> Findings:
+        findings = Findings(self.request.root)
+        for loop in self.loops:
+            findings.cycle_of_links(loop)
+        return findings
 
     def _left_behind(self, index: ProjectIndex, others: Sequence[Finding]) -> set[Finding]:
         """Findings in other files about scripts that get another name by the commit, in the files to report on."""
@@ -265,7 +273,7 @@ def session(root: str, config: Config, paths: Sequence[str] | None = None, since
     )
     asked = None if paths is None else tuple(paths)
     modules = tuple(path for path in walked.modules if asked is None or _lies_in(path, asked))
-    return Session(request, config, modules, asked, since)
+    return Session(request, config, modules, asked, since, tuple(walked.loops))
 
 
 def _lies_in(path: str, asked: Sequence[str]) -> bool:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import bisect
+import errno
 import fnmatch
+import itertools
 import os
 import re
+import stat
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from scripts_tracker.analysis.findings import links_in_cycle
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import CommandsDir
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 
 _SKIPPED: Final = frozenset({"node_modules", "__pycache__", "site-packages", "dist-packages"})
@@ -37,11 +43,13 @@ class Walked(NamedTuple):
         commands: the folders ``management/commands``.
         roots: the folders that Python imports from: with a ``manage.py``, and ``src``.
         modules: all Python files.
+        loops: links that lead to each other, or to folders that contain them, in the order in which they do.
     """
 
     commands: list[str]
     roots: list[str]
     modules: list[str]
+    loops: list[tuple[str, ...]]
 
 
 def walk(root: str, exclude: Collection[str] = ()) -> Walked:
@@ -51,7 +59,10 @@ def walk(root: str, exclude: Collection[str] = ()) -> Walked:
         root: the project root, absolute; links to folders are followed, each folder is looked at once.
         exclude: patterns of paths relative to the root that are left out.
     """
-    found = _Walk(root, exclude).found
+    walk = _Walk(root, exclude)
+    found = walk.found
+    found.loops.extend(_loops_of_folders(walk.linked))
+    found.loops[:] = sorted(set(found.loops))
     for paths in (found.commands, found.roots, found.modules):
         paths.sort()
     return found
@@ -59,7 +70,9 @@ def walk(root: str, exclude: Collection[str] = ()) -> Walked:
 
 class _Walk:
     def __init__(self, root: str, exclude: Collection[str]) -> None:
-        self.found = Walked([], [], [])
+        self.found = Walked([], [], [], [])
+        # The folder of each link to a folder, and where it leads, both without links.
+        self.linked: dict[str, tuple[str, str]] = {}
         self._root = root
         self._exclude = exclude
         # Links come last, so that what stands in the project by itself is known by its own path.
@@ -87,14 +100,67 @@ class _Walk:
             self.found.roots.append(folder)
         for entry in entries:
             if not (self._exclude and is_excluded(os.path.relpath(entry.path, self._root), self._exclude)):
+                if entry.is_symlink() and self._is_part_of_loop(entry):
+                    continue
                 if entry.name.endswith(".py"):
                     self.found.modules.append(entry.path)
                 elif _is_worth_entering(entry):
                     (self._links if entry.is_symlink() else self._folders).append(entry.path)
 
+    def _is_part_of_loop(self, link: os.DirEntry[str]) -> bool:
+        """Whether a link leads nowhere because links lead to each other; notes it, and where it leads if to a folder."""
+        try:
+            if stat.S_ISDIR(os.stat(link.path).st_mode) and _is_worth_entering(link):
+                self.linked[link.path] = (
+                    os.path.realpath(os.path.dirname(link.path)),
+                    os.path.realpath(link.path),
+                )
+        except OSError as error:
+            loop = links_in_cycle(link.path) if error.errno == errno.ELOOP else ()
+            self.found.loops.extend([loop] if loop and _has_worthy_name(link) else [])
+            return error.errno == errno.ELOOP
+        return False
+
+
+def _loops_of_folders(linked: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, ...]]:
+    """The links to folders by which a walk would come back to where it was, each once, by the shortest way back."""
+    places = sorted((os.path.join(folder, ""), link) for link, (folder, _) in linked.items())
+    reported: set[str] = set()
+    for start in sorted(linked):
+        if start not in reported:
+            way = _way_back(start, linked, places)
+            reported.update(way)
+            yield from [tuple(way)] if way else []
+
+
+def _way_back(
+    start: str, linked: Mapping[str, tuple[str, str]], places: Sequence[tuple[str, str]]
+) -> list[str]:
+    """The links from a link back to its own folder; ``places`` are the folders with their links, sorted."""
+    came_from, waiting = {start: ""}, deque([start])
+    while waiting:
+        link = waiting.popleft()
+        target = os.path.join(linked[link][1], "")
+        for folder, following in itertools.islice(places, bisect.bisect_left(places, (target, "")), None):
+            if not folder.startswith(target):
+                break
+            if following == start:
+                way = [link]
+                while came_from[way[-1]]:
+                    way.append(came_from[way[-1]])
+                return way[::-1]
+            if following not in came_from:
+                came_from[following] = link
+                waiting.append(following)
+    return []
+
+
+def _has_worthy_name(entry: os.DirEntry[str]) -> bool:
+    return not entry.name.startswith(".") and entry.name not in _SKIPPED
+
 
 def _is_worth_entering(entry: os.DirEntry[str]) -> bool:
-    if entry.name.startswith(".") or entry.name in _SKIPPED or not entry.is_dir():
+    if not _has_worthy_name(entry) or not entry.is_dir():
         return False
     return entry.name not in _BUILT or os.path.exists(os.path.join(entry.path, "__init__.py"))
 

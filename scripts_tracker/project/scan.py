@@ -6,8 +6,10 @@ The analysis is imported inside the functions, because a tracked command needs n
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
+import stat
 import sys
 from typing import TYPE_CHECKING
 
@@ -81,7 +83,15 @@ def commands_dirs() -> tuple[CommandsDir, ...]:
     if named is not None:
         return tuple(_named_folder(path) for path in named)
     folders = (folder_of(app) for app in apps.get_app_configs() if _is_of_the_project(app))
-    return tuple(folder for folder in folders if os.path.isdir(folder.path) or _is_zipped(folder.path))
+    return tuple(folder for folder in folders if _may_be_listed(folder.path) or _is_zipped(folder.path))
+
+
+def _may_be_listed(path: str) -> bool:
+    """Whether a path is a folder, or links that go in a cycle, which is worth a finding."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except OSError as error:
+        return error.errno == errno.ELOOP
 
 
 def _is_zipped(path: str) -> bool:
@@ -155,8 +165,8 @@ def lint() -> list[Finding]:
         tuple(sorted(conf.ignored_files())),
         conf.ignored_prefixes(),
     )
-    modules = layout.walk(root, settings.exclude).modules
-    return Session(request, settings, tuple(modules)).findings(cache(root))
+    walked = layout.walk(root, settings.exclude)
+    return Session(request, settings, tuple(walked.modules), loops=tuple(walked.loops)).findings(cache(root))
 
 
 def facts_of(source: bytes) -> FileFacts:

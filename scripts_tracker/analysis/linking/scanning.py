@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.findings import Findings
+from scripts_tracker.analysis.findings import CYCLE_OF_LINKS, Findings, leads_around
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.store import index_cache
 from scripts_tracker.analysis.store.cache import Cache
@@ -81,9 +81,14 @@ def _distinct(dirs: Sequence[CommandsDir]) -> list[CommandsDir]:
 def _files(
     folder: CommandsDir, ignored_files: Collection[str], ignored_prefixes: tuple[str, ...], findings: Findings
 ) -> list[CommandFile]:
+    if leads_around(folder.path):
+        findings.cycle_of_links([folder.path])
     try:
         files = reading.list_commands(folder, ignored_files, ignored_prefixes)
     except UnreadableSource as error:
+        if error.reason == CYCLE_OF_LINKS:
+            findings.unreadable(folder.path, error)
+            return []
         hint = "Create the folder, correct COMMANDS_DIRS in the settings, or remove the app."
         findings.add(findings.location(folder.path), codes.UNREADABLE_FILE, error.reason, hint)
         return []

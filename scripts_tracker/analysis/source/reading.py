@@ -11,6 +11,7 @@ import time
 from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES
 from typing import TYPE_CHECKING, Final
 
+from scripts_tracker.analysis.findings import CYCLE_OF_LINKS
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
 
@@ -34,13 +35,14 @@ _WIDE_MARKERS: Final = tuple(
 _FILE_REASONS: Final = {
     errno.ENOENT: "the file does not exist, or is a broken link",
     errno.ENOTDIR: "the file does not exist, or is a broken link",
-    errno.ELOOP: "the file is part of a cycle of links",
+    errno.ELOOP: CYCLE_OF_LINKS,
     errno.EACCES: "no permission to read the file",
     errno.EPERM: "no permission to read the file",
 }
 _FOLDER_REASONS: Final = {
     errno.ENOENT: "the folder of commands does not exist",
     errno.ENOTDIR: "the folder of commands is a file",
+    errno.ELOOP: CYCLE_OF_LINKS,
     errno.EACCES: "no permission to list the folder of commands",
     errno.EPERM: "no permission to list the folder of commands",
 }
