@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -32,6 +33,7 @@ class TrackerSettings(NamedTuple):
         wait_seconds: how long ``run_scripts`` waits for a script that another process runs.
         script_template: the file that ``start_script`` fills in, absolute or below BASE_DIR; None for ours.
         database: the alias of the ledger's database; None to ask the routers.
+        renamed_apps: the label that an app has now, by an earlier one: its scripts keep their history.
     """
 
     enabled: bool = True
@@ -46,6 +48,7 @@ class TrackerSettings(NamedTuple):
     wait_seconds: float = 600
     script_template: str | None = None
     database: str | None = None
+    renamed_apps: Mapping[str, str] = MappingProxyType({})
 
 
 class Problem(NamedTuple):
@@ -136,6 +139,13 @@ _KEYS: Mapping[str, Kind] = {
         lambda value: value is None or (isinstance(value, str) and value in settings.DATABASES),
         "an alias of DATABASES",
         '"default"',
+    ),
+    "renamed_apps": Kind(
+        lambda value: (
+            isinstance(value, dict) and all(isinstance(one, str) for pair in value.items() for one in pair)
+        ),
+        "a dictionary from the earlier label of each app to the one of now",
+        '{"orders": "sales"}',
     ),
 }
 _TOP_LEVEL: Mapping[str, Kind] = {

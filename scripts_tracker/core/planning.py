@@ -7,7 +7,7 @@ from graphlib import TopologicalSorter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from scripts_tracker.core import cycles, names, watches
+from scripts_tracker.core import cycles, names, renames, watches
 from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.states import State
 from scripts_tracker.core.tuples import NamedTuple
@@ -145,12 +145,18 @@ class Choice(NamedTuple):
         up_to_date: what was named although there is nothing to do.
         not_retried: every failed or lost script where those are not retried, with the reason.
         skipped_by_no_retry: those of ``not_retried`` that would have been chosen otherwise.
+        moved: what is not run because its code was applied under another name.
+        renamed: what has the history of a renamed app.
+        hint: what to do about an app that seems to be renamed; empty if none does.
     """
 
     chosen: tuple[ScriptStatus, ...]
     up_to_date: tuple[ScriptStatus, ...]
     not_retried: Mapping[ScriptId, str]
     skipped_by_no_retry: tuple[ScriptStatus, ...] = ()
+    moved: tuple[ScriptStatus, ...] = ()
+    renamed: tuple[ScriptStatus, ...] = ()
+    hint: str = ""
 
 
 _NOT_RETRIED = "its last attempt {}, and --no-retry skips it"
@@ -196,6 +202,9 @@ def choose(
         up_to_date=tuple(one for one in pool if wanted and one.id not in runnable),
         not_retried=not_retried,
         skipped_by_no_retry=tuple(one for one in pool if one.id in not_retried),
+        moved=tuple(one for one in pool if one.state is State.MOVED and not wanted),
+        renamed=tuple(one for one in pool if one.renamed_from is not None),
+        hint=renames.hint(pool),
     )
 
 

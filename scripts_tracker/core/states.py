@@ -64,7 +64,11 @@ class State(Enum):
 class ScriptStatus(NamedTuple):
     """A script and its state: its definition in a file, its record in the ledger, or both.
 
-    ``absence`` says why a script without a definition has none although its file is there; empty if the file is gone.
+    Attributes:
+        moved_from: an applied script with the same code whose file is gone.
+        absence: why a script without a definition has none although its file is there; empty if the file is gone.
+        renamed_from: its id before its app was renamed.
+        is_older: whether the file is an older version than the one applied last.
     """
 
     id: ScriptId
@@ -73,6 +77,8 @@ class ScriptStatus(NamedTuple):
     record: ScriptRecord | None
     moved_from: ScriptId | None = None
     absence: str = ""
+    renamed_from: ScriptId | None = None
+    is_older: bool = False
 
     @property
     def needs_action(self) -> bool:
@@ -195,7 +201,8 @@ def is_same_code(definition: ScriptDefinition, record: ScriptRecord) -> bool:
     """Whether the file is the version applied last, whatever became of the modules that it watches."""
     if record.applied is None:
         return False
-    return record.applied == definition.fingerprint or record.applied_content == definition.content_digest
+    is_same = record.applied == definition.fingerprint or record.applied_content == definition.content_digest
+    return is_same or record.is_equivalent
 
 
 def differs(definition: ScriptDefinition, record: ScriptRecord) -> bool:

@@ -242,6 +242,7 @@ class ScriptRecord(NamedTuple):
         lease: of the last run; None if that is not running.
         bytes_only: why only the bytes could be compared with what was applied; empty if the code was compared.
         applied_watched: the watched modules when it was applied.
+        is_equivalent: whether the file differs from what was applied in nothing that runs.
     """
 
     id: ScriptId
@@ -255,6 +256,7 @@ class ScriptRecord(NamedTuple):
     pk: int = 0
     bytes_only: str = ""
     applied_watched: tuple[ModuleVersion, ...] = ()
+    is_equivalent: bool = False
 
     @property
     def is_held(self) -> bool:

@@ -160,6 +160,36 @@ def formerly_watched(script_pks: Collection[int]) -> list[tuple[int, tuple[Modul
 
 
 @needs_tables
+def tried_versions(script_pks: Collection[int]) -> Mapping[int, set[str]]:
+    """The fingerprints of every version that was ever run of at least these scripts, by script (one query)."""
+    runs = database.runs().filter(version__isnull=False, kind="run")
+    rows = (
+        _of_scripts(runs, script_pks)
+        .values_list("script", "version__algorithm", "version__digest")
+        .distinct()
+    )
+    found: dict[int, set[str]] = {pk: set() for pk in script_pks}
+    for pk, algorithm, digest in rows:
+        found.setdefault(pk, set()).add(str(Fingerprint(algorithm, digest)))
+    return found
+
+
+@needs_tables
+def applied_revisions(script_pks: Collection[int]) -> Mapping[int, str]:
+    """The commit that was checked out when each of at least these scripts was applied last (one query)."""
+    applied = Case(
+        When(last_run__applies=True, then=F("last_run__git_revision")), default=F("applied_run__git_revision")
+    )
+    scripts = Script.objects.using(database.alias())
+    if len(script_pks) <= _MOST_PARAMETERS:
+        scripts = scripts.filter(pk__in=script_pks)
+    return {
+        pk: revision or ""
+        for pk, revision in scripts.annotate(revision=applied).values_list("pk", "revision")
+    }
+
+
+@needs_tables
 def ever_marked(script_pks: Collection[int]) -> set[int]:
     """Which of at least these scripts were ever marked as applied or unmarked (one query)."""
     runs = database.runs().filter(kind__in=("mark", "unmark"))

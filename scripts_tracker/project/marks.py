@@ -9,7 +9,7 @@ from scripts_tracker.core.states import State
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import marking
 from scripts_tracker.ledger.marking import Mark
-from scripts_tracker.project import scan, versions
+from scripts_tracker.project import lineage, scan, versions
 from scripts_tracker.project.versions import run_metadata
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ def mark_applied(
         also: as for ``marking.mark_applied``.
     """
     marks, refused = [], []
+    statuses = tuple(statuses)
+    lineage.carry_over(statuses)
     for status in statuses:
         why = why_not_to_mark(status)
         mark = _mark_of(status, cache) if not why else None
@@ -123,6 +125,8 @@ def unmark(
     """
     seen: dict[ScriptId, RunRecord | None] = {}
     refused = []
+    statuses = tuple(statuses)
+    lineage.carry_over(statuses)
     for status in statuses:
         why = why_not_to_unmark(status)
         if why:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from scripts_tracker import conf
 from scripts_tracker.core import states, watches
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ALGORITHM, Fingerprint
@@ -55,7 +57,9 @@ class ProjectStatus(NamedTuple):
     def unapplied(self) -> tuple[ScriptStatus, ...]:
         """The scripts with a file that were never applied here, nor under an earlier name."""
         return tuple(
-            one for one in self.statuses if one.definition and not one.moved_from and not one.is_applied
+            one
+            for one in self.statuses
+            if one.definition and one.state is not states.State.MOVED and not one.is_applied
         )
 
 
@@ -76,12 +80,42 @@ def _load_status(*, use_cache: bool) -> ProjectStatus:
     cache = scan.cache(None if use_cache else "", partial(_texts_in_ledger, records.values()))
     index = scan.scan(cache)
     definitions = {definition.id: definition for definition in index.definitions}
-    records = comparable(records, definitions, cache)
-    return ProjectStatus(_statuses(index, records), index.findings, cache)
+    records, earlier = _under_new_labels(records, definitions)
+    records = comparable(records, definitions, cache, earlier)
+    return ProjectStatus(_statuses(index, records, earlier), index.findings, cache)
 
 
-def _statuses(index: ProjectIndex, records: Records) -> tuple[ScriptStatus, ...]:
-    return states.statuses(index.definitions, records, lambda record: scan.absence(record.path))
+def _under_new_labels(
+    records: Records, definitions: Definitions
+) -> tuple[Records, Mapping[ScriptId, ScriptId]]:
+    if not conf.tracker_settings().renamed_apps:
+        return records, {}
+    from scripts_tracker.core import renames  # few projects have renamed an app
+    from scripts_tracker.project import lineage
+
+    return renames.carried_over(records, lineage.earlier_ids(definitions))
+
+
+def _statuses(
+    index: ProjectIndex, records: Records, earlier: Mapping[ScriptId, ScriptId]
+) -> tuple[ScriptStatus, ...]:
+    problems = {one.location.path for one in index.findings}
+
+    def absence(record: ScriptRecord) -> str | None:
+        reason = scan.absence(record.path)
+        return f"{reason}, see the problems below" if reason and record.path in problems else reason
+
+    found = states.statuses(index.definitions, records, absence)
+    if earlier:
+        found = tuple(one._replace(renamed_from=earlier.get(one.id)) for one in found)
+    if all(one.state not in _DOUBTFUL for one in found):
+        return found
+    from scripts_tracker.project import lineage  # for what git may know better
+
+    return lineage.verified(found, records)
+
+
+_DOUBTFUL = {states.State.MOVED, states.State.MODIFIED}
 
 
 def _texts_in_ledger(records: Iterable[ScriptRecord]) -> dict[str, str]:
@@ -95,16 +129,23 @@ def _texts_in_ledger(records: Iterable[ScriptRecord]) -> dict[str, str]:
     }
 
 
-def comparable(records: Records, definitions: Definitions, cache: Cache) -> Records:
+def comparable(
+    records: Records,
+    definitions: Definitions,
+    cache: Cache,
+    earlier: Mapping[ScriptId, ScriptId] = MappingProxyType({}),
+) -> Records:
     """The records with fingerprints of the current algorithm, and with the earlier versions where they matter.
 
     Args:
         records: what the ledger knows.
         definitions: what the files hold.
         cache: has the facts of the files, and takes those of stored sources.
+        earlier: the ids that scripts had before their apps were renamed.
     """
     fingerprinter = _Refingerprinter(cache)
     records = _with_current_fingerprints(records, definitions, fingerprinter)
+    records = _with_equivalents(records, definitions, cache, earlier)
     records = _with_history(records, definitions, fingerprinter)
     modules = _refingerprinted_modules(records, definitions)
     if fingerprinter.found or modules:
@@ -112,6 +153,24 @@ def comparable(records: Records, definitions: Definitions, cache: Cache) -> Reco
 
         writing.refingerprint(fingerprinter.found, modules)
     return records
+
+
+def _with_equivalents(
+    records: Records, definitions: Definitions, cache: Cache, earlier: Mapping[ScriptId, ScriptId]
+) -> Records:
+    """Note which files differ from what was applied in nothing that runs."""
+    differing = [
+        (definition, records[one])
+        for one, definition in definitions.items()
+        if one in records and states.differs(definition, records[one])
+    ]
+    if not differing:
+        return records
+    from scripts_tracker.project.equivalence import is_equivalent  # only if something was edited
+
+    same = [record for one, record in differing if is_equivalent(one, record, cache, earlier.get(one.id))]
+    cache.save()
+    return {**records, **{record.id: record._replace(is_equivalent=True) for record in same}}
 
 
 class _Refingerprinter:

@@ -150,6 +150,12 @@ def plan(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
         yield output.style.MIGRATE_HEADING(f"Blocked ({len(made.blocked)}):")
         yield from (escaped(f"  {status.id}: {'; '.join(reasons)}") for status, reasons in made.blocked)
     yield from not_planned(made, choice, output)
+    renamed = [status for status in choice.renamed if status.renamed_from is not None]
+    if renamed:
+        yield output.style.MIGRATE_HEADING(f"Renamed ({len(renamed)}):")
+        yield from (f"  {status.id}: has the history of {status.renamed_from}" for status in renamed)
+    if choice.hint:
+        yield output.style.WARNING(choice.hint)
 
 
 def _reasons(made: Plan, chosen: set[ScriptId]) -> Iterator[str]:
@@ -185,6 +191,9 @@ def not_planned(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
         verb = "is up to date" if status.state is State.APPLIED else "will not run"
         hint = "" if status.definition is None else f" To run it anyway: {typed(status.id.name)}"
         yield escaped(f"{status.id} {verb} ({why(status)}).{hint}")
+    for status in choice.moved:
+        mark = f"manage.py check_scripts --mark-applied {status.id}"
+        yield f"{status.id} is not run: {why(status)}. To mark it under its new name: {mark}"
     for status in choice.skipped_by_no_retry:
         if status.id not in blocked:
             yield output.style.WARNING(f"{status.id} skipped because of --no-retry: {why(status)}")

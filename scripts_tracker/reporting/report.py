@@ -113,10 +113,10 @@ def why(status: ScriptStatus) -> str:
         State.UNREADABLE: _unreadable(status),
         State.FAILED: f"the last run failed (started {started}){_error(run)}",
         State.LOST: f"the last run never ended (started {started}{sign and f'; {sign}'}){_error(run)}",
-        State.NEW: _new(run),
+        State.NEW: _new(run) + _as_deleted(status),
         State.MODIFIED: _modified(status, applied),
         State.EDITED: f'{_modified(status, applied)}, and rerun is "once"',
-        State.REVERTED: f"this version was applied earlier, and another one on {applied}",
+        State.REVERTED: f"{_EARLIER[status.is_older]} on {applied}",
         State.MOVED: f"the same code was applied as {status.moved_from}, whose file is gone",
         State.RUNNING: holder(status),
         State.RECURRING: f'applied on {applied}, and rerun is "always"',
@@ -124,6 +124,8 @@ def why(status: ScriptStatus) -> str:
         State.MISSING: f"applied on {applied}",
     }
     reason = words[status.state]
+    if status.renamed_from is not None:
+        reason += f", as {status.renamed_from}"
     if status.definition is None and status.record is not None:
         return f"{reason}, {status.absence or 'the file is gone'}"
     if status.state not in {State.MODIFIED, State.EDITED}:
@@ -141,6 +143,17 @@ def holder(status: ScriptStatus) -> str:
 def _error(run: RunRecord | None) -> str:
     lines = run.reason.splitlines() if run else []
     return f": {lines[0]}" if lines else ""
+
+
+_EARLIER = {
+    False: "this version was applied earlier, and another one",
+    True: "this version is older than the one that was applied",
+}
+
+
+def _as_deleted(status: ScriptStatus) -> str:
+    origin = status.moved_from
+    return f"; {origin}, which was deleted earlier, had the same code" if origin else ""
 
 
 def _new(run: RunRecord | None) -> str:

@@ -27,13 +27,15 @@ def check(report: Report, output: Output) -> str:
     if report.dependencies:
         lines.extend(_dependencies(report, output))
     lines.extend(problems(report.findings, output))
+    lines.extend(_renamed(report, output))
     lines.extend(_rest(report, output))
     return "\n".join(lines)
 
 
 def notice(report: Report, output: Output) -> str:
     """The notice after ``migrate``: what needs action, in the words that people grep for."""
-    lines = [*_head(report, output), *_sections(report.unapplied, output, _brief_note)]
+    named = tuple(one for one in report.statuses if one.needs_action or one.state is State.MOVED)
+    lines = [*_head(report, output), *_sections(named, output, _brief_note), *_renamed(report, output)]
     if report.findings:
         count = len(report.findings)
         words = "1 problem was" if count == 1 else f"{count} problems were"
@@ -104,6 +106,25 @@ def _dependencies(report: Report, output: Output) -> Iterator[str]:
         yield from (f"  {line}" for line in tree(report, output))
     else:
         yield "  No scripts to apply."
+
+
+def _renamed(report: Report, output: Output) -> Iterator[str]:
+    """The scripts with the history of another app, and a hint where an app seems to be renamed."""
+    pairs = Counter(
+        (one.renamed_from.app_label, one.id.app_label)
+        for one in report.statuses
+        if one.renamed_from is not None
+    )
+    for (old, new), count in sorted(pairs.items()):
+        scripts = "1 script" if count == 1 else f"{count} scripts"
+        yield from wrapped(f"{new} has the history of {old}: {scripts} (renamed_apps).", "", output)
+    if any(one.state is State.NEW for one in report.statuses) and any(
+        one.state is State.MISSING for one in report.statuses
+    ):
+        from scripts_tracker.core import renames  # seldom needed
+
+        hint = renames.hint(report.statuses)
+        yield from map(output.style.WARNING, wrapped(hint, "", output) if hint else ())
 
 
 def _rest(report: Report, output: Output) -> Iterator[str]:

@@ -88,6 +88,11 @@ def record_start(
         LedgerMissing, Error: the ledger cannot be used.
     """
     inside = database.is_in_transaction() or conf.is_under_test()
+    if conf.tracker_settings().renamed_apps:
+        from scripts_tracker.ledger import renaming  # few projects have renamed an app
+        from scripts_tracker.project import lineage
+
+        renaming.carry_over(lineage.earlier_ids([identity.id]))
     database.join_transaction()
     is_dry_run = any(call.options.get(name) for name in options.unless)
     reason = _DRY_RUN if is_dry_run else _why_not_applied(call, identity)
