@@ -7,6 +7,7 @@ import contextlib
 import gc
 import os
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
@@ -16,7 +17,7 @@ from scripts_tracker.lint import config as lint_config
 from scripts_tracker.lint.config import WrongUseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from typing import NoReturn
 
     from scripts_tracker.analysis.store.cache import Cache
@@ -190,6 +191,8 @@ def _fix(checks: Sequence[_Check]) -> None:
     """Apply all fixes; one fix may bring further findings to light, so there are several rounds."""
     from scripts_tracker.lint import fixing
 
+    before = [finding for one in checks for finding in one.findings]
+    rewritten: set[str] = set()
     for one in checks:
         for _ in range(_MOST_ROUNDS):
             changed, troubles = fixing.fix(one.root, one.findings)
@@ -197,7 +200,30 @@ def _fix(checks: Sequence[_Check]) -> None:
                 _complain(trouble)
             if not changed:
                 break
+            rewritten.update(each.location.path for each in one.findings if each.code in fixing.CHANGE_CODE)
             one.again()
+    if before:
+        _say_fixed(before, [finding for one in checks for finding in one.findings], rewritten)
+
+
+def _say_fixed(before: Sequence[Finding], after: Sequence[Finding], rewritten: Collection[str]) -> None:
+    """Say what was fixed, and what it means for environments that have applied the scripts."""
+    kept = Counter((one.location.path, one.code, one.message) for one in after)
+    gone = Counter((one.location.path, one.code, one.message) for one in before if one.fixable) - kept
+    text = f"Fixed {gone.total()} of {len(before)}."
+    changed = sorted(path for path, code, _ in gone if path in rewritten and code in _changing())
+    if changed:
+        text += (
+            f" The code changed of: {', '.join(dict.fromkeys(changed))}. Where these scripts were applied, they are modified and"
+            " run again; to prevent that, mark them: manage.py check_scripts --mark-applied NAME."
+        )
+    _complain(text)
+
+
+def _changing() -> Collection[str]:
+    from scripts_tracker.lint import fixing
+
+    return fixing.CHANGE_CODE
 
 
 def _sessions(options: argparse.Namespace) -> list[Session]:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.values import Finding
 
+CHANGE_CODE: Final = frozenset({codes.HANDLE_NOARGS, codes.REPEATED_DECORATOR})
+"""The rules whose fixes change what runs; those of the others change import paths and comments."""
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
 

@@ -118,6 +118,13 @@ class Repository:
         # Each is `:100644 100755 <old> <new> M`; a mode that starts otherwise is that of a link.
         return {name: head.split()[2] for head, name in pairs if name in names and head.startswith(":100")}
 
+    def renamed(self, commit: str) -> dict[str, tuple[str, str]]:
+        """The files that have another name than in a commit: the old name and what the commit has, by the new name."""
+        options = ("-M", "-z", "--ignore-submodules=all", "--diff-filter=R")
+        found = self._texts("diff-index", *options, commit)
+        rows = zip(found[::3], found[1::3], found[2::3], strict=True)
+        return {new: (old, head.split()[2]) for head, old, new in rows if head.startswith(":100")}
+
     def contents(self, blobs: Sequence[str]) -> Iterator[bytes]:
         """The bytes of some blobs, empty where git lacks them."""
         given = "".join(f"{blob}\n" for blob in blobs).encode()

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.findings import Findings
 from scripts_tracker.analysis.linking import modules
-from scripts_tracker.analysis.linking.scanning import analyse
+from scripts_tracker.analysis.linking.scanning import analyse, command_files
 from scripts_tracker.core.values import CommandsDir, Finding, ScriptDefinition
 from scripts_tracker.lint import git
 from scripts_tracker.lint.base import Rule, Run, RunRule
@@ -20,7 +21,7 @@ from scripts_tracker.lint.layout import Request
 from scripts_tracker.lint.rules import all_rules
 from scripts_tracker.lint.rules.st020_uncommitted_script import UncommittedScript
 from scripts_tracker.lint.rules.st021_silent_change import SilentChange
-from tests.analysis.project_cases import index_of
+from tests.analysis.project_cases import folders, index_of
 from tests.lint.rule_cases import expected, failing, files, parameters, passing
 
 COMMAND = """\
@@ -507,9 +508,13 @@ def _reported(repo: Repo, case: str) -> set[tuple[str, int, str]]:
         if path not in past:
             (repo.root / path).parent.mkdir(parents=True, exist_ok=True)
             (repo.root / path).write_text(text)
+    for path in past:
+        if path.removeprefix(f"{REVISION}/") not in files(case):
+            (repo.root / path.removeprefix(f"{REVISION}/")).unlink()
     repo.git("add", "-A")
     scripts = index_of(repo.root).definitions
-    run = run_of(repo.root, scripts, REVISION)
+    commands = command_files(folders(repo.root), Findings(str(repo.root)))
+    run = run_of(repo.root, scripts, REVISION)._replace(files=commands)
     found = [one for rule in OVER_GIT for one in rule.check(run)]
     return {(one.location.path, one.location.line, one.code) for one in found}
 

@@ -42,8 +42,7 @@ class LegacyImportPath(TreeRule):
     ```python
     from scripts_tracker import tracked_script
     ```
-    `--fix` replaces the path if only the two decorators are imported. This changes the code, so an applied script is
-    shown as modified. If it need not run again, type `manage.py check_scripts --mark-applied NAME`.
+    `--fix` replaces the path if only the two decorators are imported. A script that was applied stays applied.
     """
 
     code = codes.LEGACY_IMPORT_PATH
@@ -54,8 +53,7 @@ class LegacyImportPath(TreeRule):
             yield Violation(
                 tree.place(node),
                 f"{_old_path(node)} is an import path of django-scripts-tracker",
-                "Import tracked_script and required_preceding_script from scripts_tracker. If the script was"
-                " applied, mark it again: manage.py check_scripts --mark-applied NAME.",
+                "Import tracked_script and required_preceding_script from scripts_tracker. Applied scripts stay applied.",
                 fixable=_path_to_exchange(tree, node) is not None,
             )
 

@@ -10,18 +10,17 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.findings import Findings
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.source.reading import CommandFile
+from scripts_tracker.analysis.store.cache import Cache
 from scripts_tracker.core.git import GitUnavailable
-from scripts_tracker.core.values import CommandsDir, Finding, ScriptOptions
+from scripts_tracker.core.values import CommandsDir, Finding, ScriptDefinition, ScriptId, ScriptOptions
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.lint.base import RunRule
 from scripts_tracker.lint.config import WrongUseError
 from scripts_tracker.lint.git import Repository
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from scripts_tracker.analysis.store.cache import Cache
-    from scripts_tracker.core.values import ScriptDefinition
     from scripts_tracker.lint.base import Run
 
 _DECORATED_HERE: Final = re.compile(rb"@\s*(?:\w+\s*\.\s*)*tracked_script\b")
@@ -33,7 +32,8 @@ class SilentChange(RunRule):
     ## What it does
     With `--since REV`, compares the code of every script that is decorated in its own file with the code in that
     revision. Formatting, comments and line endings do not count. New scripts are skipped, and so are scripts with
-    `rerun` in their decorator. To check only a branch, use the commit where it began:
+    `rerun` in their decorator. Also reports a script that was renamed and edited, one that moved to another app, and one
+    that lost its decorator. A file that was only renamed is skipped. To check only a branch, use the commit where it began:
     `--since $(git merge-base main HEAD)`.
 
     ## Why is this bad?
@@ -63,23 +63,96 @@ class SilentChange(RunRule):
         Raises:
             WrongUseError: the revision is unknown, or git cannot answer.
         """
-        from scripts_tracker.analysis.linking.modules import FactsLoader
-        from scripts_tracker.analysis.store.cache import Cache
-
         root = run.request.root
         silent = [one for one in run.scripts if one.options.rerun == ScriptOptions().rerun]
         try:
             repository = Repository(root)
-            changed = _changed(repository, repository.named(silent), _commit(repository, run.since))
+            commit = _commit(repository, run.since)
+            changed = _changed(repository, repository.named(silent), commit)
+            renamed = _renamed(repository, repository.named(run.scripts), commit)
+            lost = _lost(repository, run, commit)
         except GitUnavailable as error:
             raise WrongUseError(f"cannot compare with {run.since!r}: {error}") from error
         cache = Cache()
-        FactsLoader(cache).load(
-            (script.location.path, old, reading.content_digest(old)) for script, old in changed
-        )
+        _load(cache, [(script.location.path, old) for script, old in changed])
+        _load(cache, [(script.location.path, old) for script, _, old in renamed])
+        _load(cache, [(file.path, old) for file, old in lost])
         for script, old in changed:
             if _differs(script, old, cache) and not _says_rerun(os.path.join(root, script.location.path)):
                 yield _finding(script, run.since)
+        for script, name, old in renamed:
+            yield from _renamed_finding(script, name, old, cache, run.since)
+        for file, old in lost:
+            yield from _lost_finding(file, old, cache, run)
+
+
+def _load(cache: Cache, sources: Sequence[tuple[str, bytes]]) -> None:
+    """Have the facts of earlier contents."""
+    from scripts_tracker.analysis.linking.modules import FactsLoader
+
+    FactsLoader(cache).load((path, old, reading.content_digest(old)) for path, old in sources)
+
+
+def _renamed(
+    repository: Repository, named: Mapping[str, ScriptDefinition], commit: str
+) -> list[tuple[ScriptDefinition, str, bytes]]:
+    """The scripts whose files have another name than in a commit, with that name and the bytes there."""
+    renamed = {new: one for new, one in repository.renamed(commit).items() if new in named}
+    contents = repository.contents([blob for _, blob in renamed.values()])
+    rows = zip(renamed.items(), contents, strict=True)
+    return [(named[new], old, source) for (new, (old, _)), source in rows if reading.has_marker(source)]
+
+
+def _renamed_finding(
+    script: ScriptDefinition, name: str, before: bytes, cache: Cache, since: str
+) -> Iterator[Finding]:
+    facts = cache.facts(reading.content_digest(before))
+    if facts is None or not _may_have_been_script(script, before, cache):
+        return
+    *folders, file = name.split("/")
+    label = folders[-3] if folders[-2:] == ["management", "commands"] and len(folders) > 2 else ""  # noqa: PLR2004 - app, management, commands
+    stem = file.removesuffix(".py")
+    is_edited = facts.fingerprint != str(script.fingerprint)
+    has_moved = bool(label) and label != os.path.dirname(script.location.path).split("/")[-3:][0]
+    if not (is_edited or has_moved):
+        return
+    change = " and ".join(
+        [*(["moved to another app"] if has_moved else ["renamed"]), *(["edited"] if is_edited else [])]
+    )
+    yield Finding(
+        script.location,
+        codes.SILENT_CHANGE,
+        f"{script.id} is {label}.{stem} of {since}, {change}",
+        "Every environment that applied it will run it as a new script. If it need not run there: check_scripts"
+        " --mark-applied, or the setting renamed_apps."
+        if is_edited
+        else "Environments where git cannot tell may run it again. Mark it there, or use the setting renamed_apps.",
+    )
+
+
+def _lost(repository: Repository, run: Run, commit: str) -> list[tuple[CommandFile, bytes]]:
+    """The commands that are no scripts now, with their bytes in a commit, if those may be one."""
+    known = {one.id for one in run.definitions}
+    files = [one for one in run.files if ScriptId(one.folder.app_label, one.name) not in known]
+    named = {
+        name: one for one in files if one.has_source and (name := repository.name_of(one.path)) is not None
+    }
+    blobs = repository.blobs(named, commit)
+    contents = repository.contents(list(blobs.values()))
+    return [(named[name], old) for name, old in zip(blobs, contents, strict=True) if reading.has_marker(old)]
+
+
+def _lost_finding(file: CommandFile, before: bytes, cache: Cache, run: Run) -> Iterator[Finding]:
+    script_id = ScriptId(file.folder.app_label, file.name)
+    location = Findings(run.request.root).location(file.path)
+    script = ScriptDefinition(script_id, location, None, "")
+    if cache.facts(reading.content_digest(before)) is not None and _was_script(script, before, cache):
+        yield Finding(
+            location,
+            codes.SILENT_CHANGE,
+            f"{script_id} was a tracked script in {run.since}, and is none now",
+            "Environments that have not applied it will never be told to. Decorate it again, or delete the file.",
+        )
 
 
 def _says_rerun(path: str) -> bool:
@@ -108,8 +181,18 @@ def _differs(script: ScriptDefinition, before: bytes, cache: Cache) -> bool:
     return _may_have_been_script(script, before, cache)
 
 
+def _was_script(script: ScriptDefinition, before: bytes, cache: Cache) -> bool:
+    """Whether a file was a tracked script by itself with other bytes."""
+    return _script_in(script, before, cache)[0]
+
+
 def _may_have_been_script(script: ScriptDefinition, before: bytes, cache: Cache) -> bool:
     """Whether a file was a tracked script with other bytes, by itself or by what the other files were then."""
+    return any(_script_in(script, before, cache))
+
+
+def _script_in(script: ScriptDefinition, before: bytes, cache: Cache) -> tuple[bool, bool]:
+    """Whether some bytes are a tracked script by themselves, and whether that depends on other files."""
     from scripts_tracker.analysis.linking.linker import Linker
     from scripts_tracker.analysis.linking.modules import Finder
 
@@ -122,7 +205,7 @@ def _may_have_been_script(script: ScriptDefinition, before: bytes, cache: Cache)
     )
     finder, findings = Finder((), os.devnull, ()), Findings("")
     found = Linker((), finder, cache, findings).script_in(file, before)
-    return found is not None or bool(finder.probes) or any(findings)
+    return found is not None, bool(finder.probes) or any(findings)
 
 
 def _commit(repository: Repository, since: str) -> str:
