@@ -90,7 +90,8 @@ def _load(cache: Cache, sources: Sequence[tuple[str, bytes]]) -> None:
     """Have the facts of earlier contents."""
     from scripts_tracker.analysis.linking.modules import FactsLoader
 
-    FactsLoader(cache).load((path, old, reading.content_digest(old)) for path, old in sources)
+    if sources:
+        FactsLoader(cache).load((path, old, reading.content_digest(old)) for path, old in sources)
 
 
 def _renamed(
