@@ -136,6 +136,7 @@ class ScriptDefinition(NamedTuple):
     """A tracked script as its file defines it.
 
     ``fingerprint`` is None if the file cannot be parsed; ``watches`` are the modules in ``options.watch`` as they are now.
+    ``help`` is empty if there is none, or if it is computed (``has_computed_help``).
     """
 
     id: ScriptId
@@ -146,6 +147,7 @@ class ScriptDefinition(NamedTuple):
     options: ScriptOptions = ScriptOptions()
     requires: tuple[Requirement, ...] = ()
     watches: tuple[ModuleVersion, ...] = ()
+    has_computed_help: bool = False
 
 
 class Finding(NamedTuple):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from scripts_tracker.analysis.store.cache import Cache
 from scripts_tracker.core.values import CommandsDir
 from scripts_tracker.lint.engine import project_findings
@@ -62,3 +64,18 @@ def test_lost_findings_are_computed_again(tmp_path: Path) -> None:
     (tmp_path / ".scripts_tracker_cache" / "facts").unlink()
     (tmp_path / "c/other.py").write_text(OWN + "# more\n")
     assert _linted(request, tmp_path).findings == before.findings
+
+
+COMPUTED = {
+    "a call": ("help = make()", "a help text that cannot be read"),
+    "an import that is not found": ("from elsewhere import help", "a help text that cannot be read"),
+    "an empty text": ('help = ""', "no help text"),
+    "nothing": ("", "no help text"),
+}
+
+
+@pytest.mark.parametrize(("line", "words"), COMPUTED.values(), ids=COMPUTED)
+def test_a_computed_help_text_is_not_called_missing(line: str, words: str, tmp_path: Path) -> None:
+    build(f"--- c/fix.py\n{OWN.replace('    help', f'    {line}  #', 1)}", tmp_path)
+    (finding,) = (one for one in _linted(_request(tmp_path, "c"), tmp_path).findings if one.code == "ST016")
+    assert finding.message.startswith(f"shop.fix has {words}")

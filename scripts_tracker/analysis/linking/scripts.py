@@ -182,12 +182,14 @@ class ScriptReader:
         if any(path != file.path for path, _ in mro):
             self.mros[identity] = mro
         options = self._options(uses)
+        text, is_computed = self._help(facts, command)
         return ScriptDefinition(
             id=identity,
             location=self._findings.location(file.path, place),
             fingerprint=Fingerprint.parse(facts.fingerprint) if facts.fingerprint else None,
             content_digest=digest,
-            help=self._help(facts, command),
+            help=text,
+            has_computed_help=is_computed,
             options=options,
             requires=self._requires(uses, file.folder.app_label),
             watches=self._watched(options.watch, uses, file.path) if options.watch else (),
@@ -214,19 +216,25 @@ class ScriptReader:
                 found.setdefault(target or text, Requirement(target, text, location))
         return tuple(found.values())
 
-    def _help(self, facts: FileFacts, command: FoundClass) -> str:
-        """The first ``help`` in the method resolution order, else the docstring of the class or of the module."""
-        own = self._hierarchy.facts(command).doc
+    def _help(self, facts: FileFacts, command: FoundClass) -> tuple[str, bool]:
+        """The first ``help`` in the method resolution order, else the docstring of the class or of the module.
+
+        Returns:
+            The text, and whether there is none because it is computed.
+        """
+        own, is_computed = self._hierarchy.facts(command).doc, False
         for one in self._hierarchy.mro(command):
             if isinstance(one, FoundClass) and (values := self._hierarchy.facts(one).help) is not None:
-                for entity in self._resolver.entities(values, one.module):
-                    text = self._text(entity)
-                    if text:
-                        return text
+                texts = [self._text(entity) for entity in self._resolver.entities(values, one.module)]
+                for text in filter(None, texts):
+                    return text, False
+                is_computed = None in texts
                 break
-        return _dedented(own or "") or _dedented(facts.doc or "")
+        text = _dedented(own or "") or _dedented(facts.doc or "")
+        return text, is_computed and not text
 
-    def _text(self, entity: object) -> str:
+    def _text(self, entity: object) -> str | None:
+        """The text that is bound to ``help``, empty if it is no text; None if it is computed."""
         for _ in range(10):
             if isinstance(entity, FoundValue) and isinstance(entity.value, Const):
                 return _dedented(entity.value.value) if isinstance(entity.value.value, str) else ""
@@ -235,7 +243,7 @@ class ScriptReader:
                 break
             values = self._hierarchy.facts(entity).help
             entity = next(iter(self._resolver.entities(values, entity.module)), None) if values else None
-        return ""
+        return None
 
 
 def _dedented(text: str) -> str:

@@ -212,7 +212,7 @@ def _finding(data: Any) -> Finding:
 
 
 def _definition(data: Any) -> ScriptDefinition:
-    script, location, fingerprint, digest, help_, options, requires, watches = data
+    script, location, fingerprint, digest, help_, options, requires, watches, is_computed = data
     rerun, atomic, *texts = options
     return ScriptDefinition(
         ScriptId(*script),
@@ -223,6 +223,7 @@ def _definition(data: Any) -> ScriptDefinition:
         ScriptOptions(rerun, atomic, *map(tuple, texts)),
         tuple(map(_requirement, requires)),
         tuple(map(_module, watches)),
+        is_computed,
     )
 
 

@@ -14,11 +14,16 @@ if TYPE_CHECKING:
     from scripts_tracker.lint.base import Project
 
 
+_MISSING = ("no help text", 'Add help = "..." to the Command class.')
+_COMPUTED = ("a help text that cannot be read without running the code", "Write the text as a literal.")
+
+
 class MissingHelp(ProjectRule):
     """A tracked script has no help text.
 
     ## What it does
-    Looks for `help` in the class and its base classes, and for a docstring of the class or the module.
+    Looks for `help` in the class and its base classes, and for a docstring of the class or the module. A help text that
+    is computed cannot be read, and is reported as such.
 
     ## Why is this bad?
     The notice after `migrate` shows the help text to people who have never seen the script and must decide whether
@@ -47,9 +52,5 @@ class MissingHelp(ProjectRule):
         """Yield the scripts without a help text."""
         for script in project.definitions.values():
             if not script.help:
-                yield Finding(
-                    script.location,
-                    self.code,
-                    f"{script.id} has no help text",
-                    'Add help = "..." to the Command class.',
-                )
+                what, hint = _COMPUTED if script.has_computed_help else _MISSING
+                yield Finding(script.location, self.code, f"{script.id} has {what}", hint)
