@@ -16,7 +16,7 @@ from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import database
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -124,6 +124,20 @@ def start_clean() -> None:
     for connection in connections.all(initialized_only=True):
         if not _level(connection).is_callers:
             database.discard(connection)
+
+
+@contextlib.contextmanager
+def same_tenants() -> Iterator[None]:
+    """Set each connection back to the tenant that it was set to before the block (django-tenants)."""
+    found: list[Any] = [one for one in connections.all(initialized_only=True) if hasattr(one, "set_tenant")]
+    before = {one.alias: (one.tenant, one.include_public_schema) for one in found}
+    try:
+        yield
+    finally:
+        for alias, (tenant, includes_public) in before.items():
+            connection: Any = connections[alias]
+            if connection.tenant is not tenant or connection.include_public_schema != includes_public:
+                connection.set_tenant(tenant, includes_public)
 
 
 def _commits_by_itself(connection: BaseDatabaseWrapper) -> bool:

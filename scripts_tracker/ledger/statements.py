@@ -18,7 +18,7 @@ from scripts_tracker.core import watches
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Fingerprint, Lease, RunRecord, ScriptId
 from scripts_tracker.ledger import processes
-from scripts_tracker.ledger.database import alias, epoch_sql
+from scripts_tracker.ledger.database import alias, epoch_sql, own_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -102,7 +102,7 @@ def select(statement: str, *params: Any, place: Place | None = None) -> list[tup
         statement: names in double quotes are quoted as the database needs it; ``{now}`` is its clock, ``{place}`` the
             columns of ``Place``.
         params: the values of ``%s``.
-        place: where the tables are; None for where the connection looks by itself.
+        place: where the tables are; None for where the connection looks by itself, or in the schema of its tenant.
     """
     connection = connections[alias()]
     with _in_role(connection, place), connection.cursor() as cursor:
@@ -151,7 +151,8 @@ def update(statement: str, *params: Any, place: Place) -> int:
 
 def _sql(statement: str, connection: BaseDatabaseWrapper, place: Place | None) -> str:
     quote = connection.ops.quote_name
-    prefix = f"{_quoted(connection, place.schema)}." if place and place.schema else ""
+    schema = place.schema if place else own_schema()
+    prefix = f"{_quoted(connection, schema)}." if schema else ""
     statement = statement.replace("{now}", epoch_sql(connection))
     statement = statement.replace("{place}", _PLACES.get(connection.vendor, "'', '', ''"))
 

@@ -155,8 +155,8 @@ def next_steps(detail: ScriptDetail) -> Mapping[str, str]:
         State.FAILED: {**run, "fixed by hand": mark},
         State.LOST: {**run, "its work is done": mark},
         State.RUNNING: {
-            "follow it": f"manage.py show_script {name} --watch",
-            "its process is dead": f'manage.py check_scripts --release {name} --reason "..."',
+            "follow it": typed(f"show_script {name} --watch"),
+            "its process is dead": typed(f'check_scripts --release {name} --reason "..."'),
         },
         State.MODIFIED: {**diff, **run},
         State.EDITED: diff,

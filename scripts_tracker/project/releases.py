@@ -31,7 +31,7 @@ def why_not_to_release(status: ScriptStatus) -> str:
     if run is None or run.outcome != "running":
         return f"it is not running (state: {status.state.value})"
     if status.record is None or not status.record.is_held:
-        return f"its lease has run out already; to run it again: manage.py run_scripts {status.id}"
+        return f"its lease has run out already; to run it again: {database.typed(f'run_scripts {status.id}')}"
     return ""
 
 
@@ -75,4 +75,4 @@ def _release(status: ScriptStatus, facts: RunFacts, also: Also) -> str:
 
 def next_step(done: Iterable[ScriptId]) -> str:
     """What to type after a release."""
-    return f"To run again: manage.py run_scripts {' '.join(map(str, done))}"
+    return f"To run again: {database.typed('run_scripts ' + ' '.join(map(str, done)))}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.text import describe_lease, describe_start
+from scripts_tracker.ledger.database import typed
 from scripts_tracker.project.following import added
 from scripts_tracker.reporting.detail_text import outcome_style, outcome_words
 from scripts_tracker.reporting.terminal import wrapped
@@ -83,7 +84,7 @@ class Follower:
             yield _ONE_WRITER
         hidden = now.output.count("\n") - _FIRST_LINES
         if hidden > 0:
-            yield f"({hidden} earlier lines: manage.py show_script {self._script_id} --format json)"
+            yield f"({hidden} earlier lines: {typed(f'show_script {self._script_id} --format json')})"
 
     def _draw(self, now: RunNow) -> list[str]:
         """At a terminal: the line that is not complete yet, and the sign of life."""
@@ -110,4 +111,4 @@ class Follower:
         lines = [outcome_style(now.run, self._output)(line) for line in lines]
         if outcome == "succeeded":
             return lines
-        return [*lines, f"To see why: manage.py show_script {self._script_id}"]
+        return [*lines, f"To see why: {typed(f'show_script {self._script_id}')}"]

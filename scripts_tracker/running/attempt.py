@@ -26,10 +26,10 @@ from scripts_tracker.running.start import record_start, warn, warn_if_unseen
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scripts_tracker.core.values import Required, RunRecord, ScriptId
+    from scripts_tracker.core.values import Required, ScriptId
     from scripts_tracker.project.scan import Identity
     from scripts_tracker.running.calls import AskToAbort, PlannedRun
-    from scripts_tracker.running.start import Start
+    from scripts_tracker.running.start import Held, Start
 
 logger = logging.getLogger("scripts_tracker")
 
@@ -37,8 +37,8 @@ logger = logging.getLogger("scripts_tracker")
 _recording: ContextVar[frozenset[int]] = ContextVar("_recording", default=frozenset())
 # The requirements that were checked already, by command object.
 _checked: ContextVar[frozenset[tuple[int, Required]]] = ContextVar("_checked", default=frozenset())
-# The attempts that this call is a part of.
-_around: ContextVar[frozenset[int]] = ContextVar("_around", default=frozenset())
+# The attempts that this call is a part of, by the schema of the ledger and the key.
+_around: ContextVar[frozenset[tuple[str, int]]] = ContextVar("_around", default=frozenset())
 
 
 def run_tracked(call: HandleCall, options: ScriptOptions, ask: AskToAbort) -> Any:
@@ -96,9 +96,9 @@ def record_failure(
         Attempt(call, identity.id, start, planned=planned).fail(error)
 
 
-def is_around(run: RunRecord | None) -> bool:
-    """Whether this call is a part of that attempt, so that waiting for its end would last for ever."""
-    return run is not None and run.pk in _around.get()
+def is_around(held: Held) -> bool:
+    """Whether this call is a part of the attempt that holds a script, so that waiting for its end would last for ever."""
+    return held.run is not None and (held.schema, held.run.pk) in _around.get()
 
 
 def _start(
@@ -127,7 +127,7 @@ def _perform(
     is_by_hand = getattr(call.command, "_called_from_command_line", False)
     with (
         processes.signals_raise(ends_process=True) if is_by_hand else contextlib.nullcontext(),
-        _set(_around, _around.get() | {start.run.pk}),
+        _set(_around, _around.get() | {(start.run.place.schema, start.run.pk)}),
         _captured(call.command) as output,
         contextlib.ExitStack() as stack,
     ):

@@ -173,7 +173,7 @@ class Runner:
             except Changed:
                 pass
             except Held as held:
-                if is_around(held.run):
+                if is_around(held):
                     return self._ended(status, StepOutcome.FAILED, "this script started the current run")
                 until = until or time.monotonic() + self._options.wait
                 if not self._wait(status, held, until):
@@ -229,7 +229,7 @@ class Runner:
         planned.command = command
         if not isinstance(command, BaseCommand):
             raise CommandError(f"{path}: Command is not a subclass of BaseCommand.")
-        with running_as_planned(planned):
+        with running_as_planned(planned), sessions.same_tenants():
             arguments = status.definition.options.arguments if status.definition else ()
             call_command(command, *arguments, **_options_for(command, self._options))
         if planned.run is None:
@@ -245,7 +245,7 @@ class Runner:
             passed = as_typed(status.definition.options.arguments) if status.definition else ""
             text = (
                 f"{text} (run_scripts passes {passed or 'no arguments'}; add what is missing to"
-                f" @tracked_script(arguments=...), or run it by hand: manage.py {status.id.name} ...)"
+                f" @tracked_script(arguments=...), or run it by hand: {database.typed(f'{status.id.name} ...')})"
             )
         if planned.is_recorded:
             text = f"{AFTER_SUCCESS}: {text}"

@@ -41,9 +41,9 @@ class Held(CommandError):
     def __init__(self, script_id: ScriptId, entry: Entry) -> None:
         from scripts_tracker.core.text import describe_holder  # seldom needed
 
-        self.run, self.lease = entry.holder, entry.lease
+        self.run, self.lease, self.schema = entry.holder, entry.lease, entry.place.schema
         held = describe_holder(self.run, self.lease)
-        follow = f" To follow it: manage.py show_script {script_id} --watch" if self.run else ""
+        follow = f" To follow it: {database.typed(f'show_script {script_id} --watch')}" if self.run else ""
         super().__init__(f"{script_id} was not run: {held}. Wait until that ends.{follow}")
 
 

@@ -16,7 +16,9 @@ import yaml  # pre-commit brings it
 
 from tests.adoption.old_tracker import SOURCE, OldTracker, commit
 from tests.conftest import COMMAND, ENVIRONMENT, ROOT, Project, Result
+from tests.databases.fixtures import HostedProject
 from tests.end_to_end.pages import PATH, blocks, plays, type_in
+from tests.running.tenants import Layouts
 from tests.waiting import PATIENCE, wait_for
 
 
@@ -238,3 +240,50 @@ def test_after_an_upgrade_nothing_runs_before_the_command_of_the_page(
     assert line.removeprefix("python ") in stopped.err
     assert by_shell(migrated, line).code == 0
     assert migrated.manage("fix_totals").out == "done\n"
+
+
+# tenants.md
+
+RENAMED = (
+    "UPDATE customers_client SET schema_name = '{}' WHERE schema_name = '{}'",
+    "ALTER SCHEMA {1} RENAME TO {0}",
+)
+
+
+def with_tenants(layouts: Layouts, root: Path, layout: str) -> HostedProject:
+    """A project with the tenants of the page."""
+    project = layouts.make(root, layout)
+    for schema, name in (("t1", "acme"), ("t2", "zoo")):
+        for statement in RENAMED:
+            project.execute(statement.format(name, schema))
+    return project
+
+
+@plays("tenants.md")
+@pytest.mark.parametrize("layout", ["tenant", "shared", "both"])
+def test_in_each_layout_scripts_run_as_often_as_the_page_says(
+    typed: list[str], layouts: Layouts, layout: str, tmp_path: Path
+) -> None:
+    deployed, one, new, shared, both = typed
+    project = with_tenants(layouts, tmp_path / "a project", layout)
+    try:
+        path = project.command("shop.fix_totals", body="pass")
+        path.write_text(path.read_text().replace("Does fix_totals", "Recompute order totals"))
+        if layout == "tenant":
+            type_in(project, deployed)
+            type_in(project, one)
+            project.command("shop.later")
+            type_in(project, new)
+        elif layout == "shared":
+            (loop,) = [
+                block.text for block in blocks(ROOT / "docs" / "tenants.md") if "for tenant in" in block.text
+            ]
+            head, _, _ = path.read_text().partition("class Command")
+            path.write_text(head + loop)
+            type_in(project, shared)
+        else:
+            for name, tag in (("fix_totals", "per-tenant"), ("once", "once")):
+                project.command(f"shop.{name}", decorators=f"@tracked_script(tags=({tag!r},))")
+            type_in(project, both)
+    finally:
+        project.kind.drop(project.database)

@@ -248,7 +248,7 @@ def test_missing_tables_of_the_shared_ledger_are_created_by_migrating_all_schema
     assert tenants.run_in("t1", "run_scripts").code == 0
 
 
-@ONLY_IN_TENANTS
+@PER_TENANT
 def test_a_tenant_whose_ledger_is_not_migrated_does_not_use_the_one_of_the_public_schema(
     tenants: TenantShop,
 ) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts_tracker.core import names
 from scripts_tracker.ledger import queries
+from scripts_tracker.ledger.database import typed
 from scripts_tracker.ledger.processes import exit_code
 from scripts_tracker.management.base import TrackerCommand, not_started, put
 from scripts_tracker.project import detail
@@ -88,4 +89,4 @@ def _not_running(status: ScriptStatus) -> str:
     purpose, command = (
         ("run it", "run_scripts") if status.state.needs_action else ("see its last run", "show_script")
     )
-    return f"{status.id} is not running: {why(status)}. To {purpose}: manage.py {command} {status.id}"
+    return f"{status.id} is not running: {why(status)}. To {purpose}: {typed(f'{command} {status.id}')}"
