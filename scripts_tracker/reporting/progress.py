@@ -79,15 +79,20 @@ class Progress:
     def _waiting(self, event: RunEvent) -> str:
         if self._output.width is not None:
             self._is_drawn = True
-            # What changes comes first: the terminal may have no room for the rest.
-            words = (describe_lease(event.lease), describe_holder(event.holder))
-            line = f"{self._head(event)}: waiting {clock(event.seconds)}: {'; '.join(filter(None, words))}"
-            return f"\r\x1b[K{line[: self._output.width - 1]}"
+            return f"\r\x1b[K{self._drawn_wait(event)[: self._output.width - 1]}"
         text = f"{self._head(event)}: waiting: {describe_holder(event.holder, event.lease)}"
         if self._reminded_at is not None and event.seconds < self._reminded_at + _REMIND:
             return ""
         self._reminded_at = event.seconds
         return f"{text}\n"
+
+    def _drawn_wait(self, event: RunEvent) -> str:
+        """What changes comes first: the terminal may have no room for the rest."""
+        sign = describe_lease(event.lease)
+        line = f"{self._head(event)}: waiting {clock(event.seconds)}: {sign}"
+        if sign and self._output.width is not None and len(line) >= self._output.width:
+            return f"{event.status.id}: waiting: {sign}"
+        return f"{line}{sign and '; '}{describe_holder(event.holder)}"
 
 
 def _outcome(result: Result, output: Output) -> str:

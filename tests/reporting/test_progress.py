@@ -119,6 +119,8 @@ def test_a_wait_says_when_the_holder_gave_a_sign_of_life_first_where_the_termina
     wide = said(wait, output=TERMINAL._replace(width=100)).removeprefix(ERASE)
     assert wide.startswith(f"[ 2/10 0:05] shop.fix: waiting 0:04: {sign}; runn")
     assert len(wide) == 99
+    narrow = said(wait, output=TERMINAL._replace(width=60)).removeprefix(ERASE)
+    assert narrow == "shop.fix: waiting: last sign of life 41 s ago, free in 19 s if none follows"[:59]
 
 
 def test_the_line_of_a_wait_is_erased_at_its_end() -> None:
