@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.core.escaping import escaped
@@ -28,6 +29,15 @@ _REMIND = 60.0
 _GONE = "the ledger no longer has this run."
 _ONE_WRITER = "SQLite stores the output when the script ends."
 _GAP = "(more was printed in between than the ledger keeps)"
+
+
+def _fitting(line: str, columns: int) -> str:
+    """As much of a line as a terminal shows in so many columns: a wide character takes two."""
+    for place, each in enumerate(line):
+        columns -= 2 if unicodedata.east_asian_width(each) in "WF" else 1
+        if columns < 0:
+            return line[:place]
+    return line
 
 
 class Follower:
@@ -93,7 +103,7 @@ class Follower:
             return []
         rest = escaped(now.output[now.output.rfind("\n") + 1 :])
         lines = [*([rest] if rest else []), describe_lease(now.lease)]
-        return [line[: width - 1] for line in lines]
+        return [_fitting(line, width - 1) for line in lines]
 
     def _reminder(self, now: RunNow) -> list[str]:
         """Without a terminal: the sign of life once a minute."""

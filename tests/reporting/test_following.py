@@ -63,6 +63,11 @@ def test_at_a_terminal_nothing_that_is_drawn_over_wraps() -> None:
     assert [len(line) for line in written.splitlines()[-2:]] == [29, 29]
 
 
+def test_a_wide_character_takes_two_columns() -> None:
+    (written,) = followed(look("\u6570" * 300), output=TERMINAL._replace(width=30))
+    assert written.splitlines()[-2] == "\u6570" * 14
+
+
 def test_the_first_look_shows_the_last_lines_and_how_many_came_before() -> None:
     (written,) = followed(look("".join(f"{number}\n" for number in range(50))))
     lines = written.splitlines()
