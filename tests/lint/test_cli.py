@@ -559,3 +559,20 @@ def test_no_comment_is_added_to_a_file_that_cannot_be_parsed(lint: Lint, tmp_pat
     build(BROKEN + "def (\n", tmp_path)
     assert lint("--add-noqa").out == "Added comments to 0 files.\n"
     assert (tmp_path / FIX).read_text() == BROKEN + "def (\n"
+
+
+def test_fix_says_how_much_it_fixed(lint: Lint, tmp_path: Path) -> None:
+    build(CLEAN, tmp_path)
+    assert "Fixed" not in lint("--fix").err
+    build(OLD, tmp_path)
+    done = lint("--fix")
+    assert "Fixed 1 of 1." in done.err
+    assert "modified" not in done.err, "applied scripts stay applied"
+
+
+def test_fix_says_which_scripts_run_other_code_now(lint: Lint, tmp_path: Path) -> None:
+    build(CLEAN.replace("    @tracked_script\n", "    @tracked_script\n    @tracked_script\n"), tmp_path)
+    done = lint("--fix")
+    assert "Fixed 1 of 1." in done.err
+    assert f"The code changed of: {FIX}." in done.err
+    assert "--mark-applied" in done.err

@@ -62,6 +62,7 @@ class Linker:
         self._findings = findings
         self._reader = ScriptReader(files, finder, self._loader, findings)
         self._digests: dict[str, str] = {}
+        self._without_source: list[CommandFile] = []
         self._linked: dict[str, LinkedFile] = {}
         self._mros: dict[ScriptId, tuple[tuple[str, str], ...]] = {}
         self._known = Inputs()
@@ -156,6 +157,7 @@ class Linker:
     def _read(self, file: CommandFile) -> ScriptDefinition | _Pending | None:
         """Read a file. Nothing is kept of one that cannot be a script, as most cannot."""
         if not file.has_source:
+            self._without_source.append(file)
             return self._unreadable(file, "", 1, 1)
         try:
             source = reading.read_bytes(file.path)
@@ -172,7 +174,7 @@ class Linker:
 
     def _report_without_source(self) -> None:
         """One finding for all commands without source: there are none, or as many as commands."""
-        files = [file for file in self._files if not file.has_source and not file.ignored]
+        files = self._without_source
         if files:
             names = [f"{file.folder.app_label}.{file.name}" for file in files]
             shown = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")

@@ -29,9 +29,10 @@ _CLASS: Final = re.compile(rb"class\b")
 _CLASS_HEAD: Final = re.compile(rb"class[ \t]+\w+[ \t]*(?:\(([\w., \t\n]*)\))?[ \t]*:")
 _DECORATOR: Final = re.compile(rb"@[ \t]*([A-Za-z_]\w*(?:\.\w+)*)[ \t]*[\n(#]")
 _DYNAMIC_IMPORT: Final = re.compile(rb"import(?:_module|[ \t]*\(?\s*\*)")
-# These names without being bound: before a word other than `in`, before a call or an attribute.
+# These names without being bound: before a word other than `in`, before a call or an attribute. A quotation mark behind
+# them may be that of globals()["Command"].
 _BOUND_COMMAND: Final = re.compile(
-    rb"Command\b(?![ \t]*(?:[(.'\"]|(?!in\b)\w))(?<!class Command)(?<!super\(Command)"
+    rb"Command\b(?![ \t]*(?:[(.]|(?!in\b)\w))(?<!class Command)(?<!super\(Command)"
 )
 _QUOTED_NAMES: Final = tuple(
     f"{quote}{name}{quote}".encode() for quote in "\"'" for name in (COMMAND, *HANDLES)
@@ -40,7 +41,7 @@ _QUOTED_NAMES: Final = tuple(
 _ARGUMENT: Final = rb"(?<![\w.\"'])(?!True\b|False\b|None\b)[A-Za-z_]\w*[ \t]*(?=[.,)(\[])"
 _PLAIN_COMMAND: Final = rb"(?m)^[ \t]*(?:class[ \t]+)?Command\b[ \t]*[:(=]"
 _MAKES_CLASSES: Final = r"__init_subclass__|\(\s*type\b"
-_BOUND_HANDLE: Final = re.compile(rb"handle(?:_noargs)?\b(?![ \t]*(?:[(.'\"]|(?!in\b)\w))")
+_BOUND_HANDLE: Final = re.compile(rb"handle(?:_noargs)?\b(?![ \t]*(?:[(.]|(?!in\b)\w))")
 _BUILT_IN: Final = frozenset({b"object", b"property", b"staticmethod", b"classmethod"}) | {
     name.encode() for name in dir(builtins) if name.endswith(("Exception", "Error"))
 }
@@ -88,7 +89,7 @@ def _binds_plainly(source: bytes) -> bool:
     for match in _BOUND_COMMAND.finditer(source):
         if source[match.start() - 1] not in _WORD or not match.start():
             return False
-    return _BOUND_HANDLE.search(source) is None and not _quotes_name(source)
+    return _BOUND_HANDLE.search(source) is None
 
 
 def _quotes_name(source: bytes) -> bool:

@@ -89,7 +89,8 @@ class Trails:
         """The uses of our decorators on a method, wherever the method comes from."""
         for decoration in method.decorations:
             yield from self.uses(decoration, home)
-        yield from self._on(method.inner, home, _NOTHING, 0)
+        if method.inner:
+            yield from self._on(method.inner, home, _NOTHING, 0)
 
     def classes(self, values: Values, home: Module, depth: int = 0) -> list[Entity]:
         """What some values refer to, with the classes that functions make of them."""
