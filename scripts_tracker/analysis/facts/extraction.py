@@ -16,6 +16,7 @@ from scripts_tracker.analysis.facts.values import (
     COMMAND,
     HANDLES,
     HOOKS,
+    INSIDE,
     LOCAL_CLASS,
     OPAQUE,
     OURS,
@@ -119,7 +120,7 @@ class Extraction:
             classes=tuple(classes),
             misplaced_uses=tuple(sorted([*uses, *patches], key=lambda use: use.place)),
             functions=self.functions.facts(),
-            imports=tuple(self._our_imports()),
+            imports=(*self._our_imports(), *_our_attributes(classes)),
         )
 
     def _exported(self, name: str) -> Values:
@@ -386,6 +387,21 @@ class _MethodReader:
         values = self._evaluator.values(owner, self._module, END)
         known = tuple(one for one in values if isinstance(one, Ref) and not one.path.startswith(UNBOUND))
         return SuperCall(name, known) if known else None
+
+
+def _our_attributes(classes: Sequence[ClassFacts]) -> Iterator[OurImport]:
+    """The attributes of our package that decorate a class or ``handle()`` and are none of our decorators."""
+    for cls in classes:
+        methods = [method for several in cls.methods.values() for method in several]
+        for decoration in (*cls.decorations, *(one for method in methods for one in method.decorations)):
+            paths = [value.path for value in decoration.values if isinstance(value, Ref)]
+            for path in paths:
+                is_ours = path.startswith(_PACKAGES) and INSIDE not in path
+                if is_ours and last_name(path) not in (TRACKED, REQUIRED):
+                    yield OurImport(path, decoration.place, is_used=True)
+
+
+_PACKAGES: Final = tuple(OURS)
 
 
 def _known(values: Values) -> Values:

@@ -229,7 +229,7 @@ class ClassFacts(NamedTuple):
 
 
 class OurImport(NamedTuple):
-    """A name that is imported from our package.
+    """A name that is imported from our package, or an attribute of it that decorates.
 
     Attributes:
         path: as in a Ref.
@@ -253,7 +253,7 @@ class FileFacts(NamedTuple):
         classes: its classes, by number; those at module level first.
         misplaced_uses: uses of what may be our decorator on anything but a ``handle()``.
         functions: the functions that may lead to our decorators, by number.
-        imports: what the module imports from our package, if no tracked ``handle()`` uses it.
+        imports: what the module takes from our package, except the decorators of a ``handle()``.
     """
 
     fingerprint: str | None

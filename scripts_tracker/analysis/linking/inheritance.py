@@ -50,6 +50,7 @@ class Hierarchy:
         self._trails = trails
         self._mros: dict[Class, Mro] = {}
         self._patched: dict[FoundClass, dict[str, list[Implementation]]] = {}
+        self._plain: dict[Mro, bool] = {}
 
     def facts(self, one: FoundClass) -> ClassFacts:
         """The facts of a class."""
@@ -100,7 +101,8 @@ class Hierarchy:
             if found is None:
                 continue
             position, owner = found
-            chain.implementations.extend(self._patches(owner).get(name, []))
+            if not self._is_plain(mro):
+                chain.implementations.extend(self._patches(owner).get(name, []))
             own = self.facts(owner).methods.get(name)
             if own is None:
                 todo.append((mro, position + 1, name))
@@ -110,13 +112,17 @@ class Hierarchy:
                 todo.extend(step for step in reversed(steps) if step is not None)
         return chain
 
+    def _is_plain(self, mro: Mro) -> bool:
+        """Whether all classes are what their bodies say."""
+        if mro not in self._plain:
+            classes = [self.facts(one) for one in mro if isinstance(one, FoundClass)]
+            self._plain[mro] = all(not (one.decorations or one.hooks or one.metaclass) for one in classes)
+        return self._plain[mro]
+
     def _patches(self, one: FoundClass) -> Mapping[str, list[Implementation]]:
         """What decorators, metaclasses and hooks make of the methods of a class, the outermost first."""
         if one not in self._patched:
             found = self._patched[one] = {}
-            classes = [self.facts(each) for each in self.mro(one) if isinstance(each, FoundClass)]
-            if not any(each.decorations or each.hooks or each.metaclass for each in classes):
-                return found
             for function in self._makers(one):
                 for module, name, method, needs_own in self._trails.patches(function):
                     if not needs_own or name in self.facts(one).methods:
@@ -157,7 +163,7 @@ class Hierarchy:
             if isinstance(one, Unknown):
                 if one.path.startswith("django.core.management."):
                     return None
-            elif name in self.facts(one).methods or name in self._patches(one):
+            elif name in self.facts(one).methods or (not self._is_plain(mro) and name in self._patches(one)):
                 return position, one
         return None
 

@@ -94,7 +94,11 @@ class Trails:
 
     def classes(self, values: Values, home: Module, depth: int = 0) -> list[Entity]:
         """What some values refer to, with the classes that functions make of them."""
-        return self.expanded(self._resolver.entities(values, home), depth)
+        entities = self._resolver.entities(values, home)
+        for entity in entities:
+            if type(entity) is FoundValue:
+                return self.expanded(entities, depth)
+        return entities
 
     def expanded(self, entities: Iterable[Entity], depth: int = 0) -> list[Entity]:
         """Some entities, with the classes that functions make in place of their calls."""

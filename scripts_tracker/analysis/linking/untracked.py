@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.facts.values import COMMAND, INSIDE, OURS, REQUIRED, TRACKED, Ref, dotted
+from scripts_tracker.analysis.facts.values import COMMAND, OURS, REQUIRED, TRACKED, Ref, dotted
 from scripts_tracker.analysis.linking.resolving import OUR_MODULES, FoundClass, OurUse
 from scripts_tracker.core.names import nearest
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import Place
 
 _NAMES: Final = (TRACKED, REQUIRED)
-_PACKAGES: Final = tuple(OURS)
 _DECORATE: Final = "Write @tracked_script above `def handle(` of the Command class or of a base class."
 
 
@@ -76,13 +75,8 @@ class Untracked:
 
     def misspelt(self, facts: FileFacts, home: Module) -> None:
         """Report names that our package does not have."""
-        named = [(one.path, one.place) for one in facts.imports]
-        for cls in facts.classes:
-            for decoration in _decorations(cls):
-                paths = [one.path for one in decoration.values if isinstance(one, Ref)]
-                ours = [path for path in paths if path.startswith(_PACKAGES) and INSIDE not in path]
-                named += [(path, decoration.place) for path in ours]
-        for path, place in named:
+        for one in facts.imports:
+            path, place = one.path, one.place
             owner, _, name = dotted(path).rpartition(".")
             package, _, module = owner.partition(".")
             if package not in OURS or module not in OUR_MODULES or _exists(module, name):
@@ -174,11 +168,6 @@ class Untracked:
 
 def _place(use: OurUse, facts: FileFacts, home: Module) -> Place:
     return use.place if use.home == home else facts.command or (1, 1)
-
-
-def _decorations(cls: ClassFacts) -> Iterator[Decoration]:
-    yield from cls.decorations
-    yield from _on_handle(cls)
 
 
 def _on_handle(cls: ClassFacts) -> Iterator[Decoration]:

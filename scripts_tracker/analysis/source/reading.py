@@ -97,8 +97,8 @@ def list_commands(
         ]
     others = {entry for entry in entries if not entry.endswith(_SUFFIX)}
     compiled = _without_source(others, entries)
-    for entry in (*(one for one in entries if one not in others), *compiled):
-        name = entry.removesuffix(_SUFFIX) if entry not in compiled else entry.partition(".")[0]
+    for entry in entries:
+        name = entry.partition(".")[0] if entry in compiled else entry.removesuffix(_SUFFIX)
         # The rules of pkgutil.iter_modules() and of django.core.management.find_commands().
         if name == entry or not name or name.startswith("_") or "." in name:
             continue
@@ -110,7 +110,7 @@ def list_commands(
     return tuple(sorted(found, key=lambda one: one.name))
 
 
-def _without_source(others: Collection[str], entries: Collection[str]) -> list[str]:
+def _without_source(others: Collection[str], entries: Collection[str]) -> frozenset[str]:
     """The files that Python can import without a source."""
     found: dict[str, str] = {}
     for entry in sorted(others):
@@ -118,7 +118,7 @@ def _without_source(others: Collection[str], entries: Collection[str]) -> list[s
             name = entry.partition(".")[0]
             if f"{name}{_SUFFIX}" not in entries:
                 found.setdefault(name, entry)
-    return list(found.values())
+    return frozenset(found.values())
 
 
 def is_zipped(path: str) -> bool:
@@ -219,7 +219,7 @@ def content_digest(source: bytes) -> str:
 
 def mentions_us(source: bytes) -> bool:
     """Whether a command may have to do with us: it mentions ``tracked_script``, perhaps misspelt, or our package."""
-    return has_marker(source) or PACKAGE in source
+    return MARKER in source or PACKAGE in source or has_marker(source)
 
 
 def has_marker(source: bytes) -> bool:
