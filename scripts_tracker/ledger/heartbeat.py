@@ -12,7 +12,8 @@ from django.db import Error
 
 from scripts_tracker import conf
 from scripts_tracker.exceptions import LedgerMissing, Unrenewable
-from scripts_tracker.ledger import database, leases
+from scripts_tracker.ledger import database, leases, statements, writing
+from scripts_tracker.ledger.leases import OF_RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,10 +22,26 @@ if TYPE_CHECKING:
 
     Warn = Callable[[int, str], None]
 
+_RENEW: Final = f"""UPDATE "scripts_tracker_script" SET "lease_expires" = {{now}} + %s, "lease_renewed" = {{now}}
+WHERE "id" = %s AND "last_run_id" = %s
+AND EXISTS (SELECT 1 FROM "scripts_tracker_scriptrun" WHERE {OF_RUN})"""  # noqa: S608 - our own names
 # How long the first heartbeat may take: as long as a pool of connections waits by default.
 _PATIENCE: Final = 30.0
 # How long a heartbeat is repeated while another process is in its way.
 _CONTENTION: Final = 1.0
+
+
+def may_keep_output(run: OpenRun, *, is_atomic: bool) -> bool:
+    """Whether the output may be stored while a script runs.
+
+    A transaction with a snapshot of its beginning (REPEATABLE READ, SERIALIZABLE) could not end the run: it cannot
+    change a row that another transaction has changed since.
+    """
+    if not is_atomic:
+        return True
+    level = getattr(database.connection(), "isolation_level", None)
+    is_read_committed = getattr(level, "name", level) in {"READ_COMMITTED", "read committed"}
+    return is_read_committed and run.place.isolation in {"", "read committed"}
 
 
 @contextlib.contextmanager
@@ -96,7 +113,7 @@ class _Heart:
 
     def _renew(self) -> bool:
         began = time.monotonic()
-        if not database.retry(lambda: leases.renew(self._run), _CONTENTION):
+        if not database.retry(lambda: _renew(self._run), _CONTENTION):
             return False
         self._renewed_at = began
         return True
@@ -119,7 +136,7 @@ class _Heart:
 
     def _keep_output(self) -> None:
         if self._output is not None and (output := self._output()) != self._kept:
-            leases.keep_output(self._run, output)
+            _keep_output(self._run, output)
             self._kept = output
 
     def _report(self, trouble: str) -> None:
@@ -161,3 +178,15 @@ def _advice() -> str:
         "While a script runs, a second connection renews its lease: let the account have one more connection"
         " that can update the tables of scripts_tracker."
     )
+
+
+def _renew(run: OpenRun) -> bool:
+    """Renew the lease of an attempt; False if it does not hold the script any more."""
+    seconds = conf.tracker_settings().lease_seconds
+    keys = (run.script_pk, run.pk, run.pk, run.token, "running")
+    return statements.update(_RENEW, seconds, *keys, place=run.place) > 0
+
+
+def _keep_output(run: OpenRun, output: str) -> None:
+    """Store what a running attempt has printed so far: a killed process keeps its last words."""
+    writing.in_its_characters(lambda escape: leases.update_run(run, "running", output=escape(output)), output)

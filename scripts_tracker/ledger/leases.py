@@ -42,10 +42,8 @@ _LOOK_UP: Final = f"""SELECT {{place}}, {columns("s", "id", "applied_run_id")}, 
 FROM (SELECT COUNT(*) AS "none" FROM "scripts_tracker_script" WHERE 1 = 0) p
 LEFT JOIN "scripts_tracker_script" s ON s."identity" = %s {LAST_RUN}
 LEFT JOIN "scripts_tracker_scriptversion" v ON v."script_id" = s."id" AND v."content_digest" = %s"""  # noqa: S608 - our own names
-_OF_RUN: Final = '"id" = %s AND "token" = %s AND "outcome" = %s'
-_RENEW: Final = f"""UPDATE "scripts_tracker_script" SET "lease_expires" = {{now}} + %s, "lease_renewed" = {{now}}
-WHERE "id" = %s AND "last_run_id" = %s
-AND EXISTS (SELECT 1 FROM "scripts_tracker_scriptrun" WHERE {_OF_RUN})"""  # noqa: S608 - our own names
+OF_RUN: Final = '"id" = %s AND "token" = %s AND "outcome" = %s'
+"""A run that has this outcome; without the token, a row of the same key in another schema would do."""
 # Outcome and reason of a run, and the kind of the script's last run.
 _STANDING: Final = """SELECT r."outcome", r."reason", l."kind" FROM "scripts_tracker_scriptrun" r
 LEFT JOIN "scripts_tracker_script" s ON s."id" = r."script_id"
@@ -221,23 +219,23 @@ def end(
 
     def write(escape: Escape) -> bool:
         texts = {"output": escape(output), "traceback": escape(traceback), "ended_at": ended_at}
-        if _update(run, "running", outcome=outcome, applies=applies, reason=escape(reason), **texts):
+        if update_run(run, "running", outcome=outcome, applies=applies, reason=escape(reason), **texts):
             return True
         now, why_lost, last_kind = _standing(run)
         if now == outcome:
             return True  # a first try succeeded, and its answer was lost with the connection
         if now == "lost":
             by_default = _DECIDED if last_kind in {"mark", "unmark"} else TAKEN_OVER
-            _update(run, "lost", reason=why_lost or by_default, **texts)
+            update_run(run, "lost", reason=why_lost or by_default, **texts)
         return False
 
     return writing.in_its_characters(write, output, traceback, reason)
 
 
-def _update(run: OpenRun, outcome: str, /, **values: Any) -> bool:
+def update_run(run: OpenRun, outcome: str, /, **values: Any) -> bool:
     """Change the row of an attempt if it has this outcome; gives whether it has."""
     settings = ", ".join(f'"{name}" = %s' for name in values)
-    statement = f'UPDATE "scripts_tracker_scriptrun" SET {settings} WHERE {_OF_RUN}'  # noqa: S608 - our own names
+    statement = f'UPDATE "scripts_tracker_scriptrun" SET {settings} WHERE {OF_RUN}'  # noqa: S608 - our own names
     return statements.update(statement, *values.values(), run.pk, run.token, outcome, place=run.place) > 0
 
 
@@ -287,7 +285,7 @@ def add(run: OpenRun, *, output: str, traceback: str, reason: str) -> bool:
             return False
         texts = {"output": escape(output), "traceback": escape(traceback)}
         # A reason that is there says why the success does not count.
-        return _update(run, outcome, reason=kept or escape(reason), **texts)
+        return update_run(run, outcome, reason=kept or escape(reason), **texts)
 
     return writing.in_its_characters(write, output, traceback, reason)
 
@@ -300,28 +298,3 @@ def needs_heartbeat() -> bool:
     """
     is_sqlite = database.connection().vendor == "sqlite"
     return not (is_sqlite or conf.is_under_test() or database.is_in_transaction())
-
-
-def renew(run: OpenRun) -> bool:
-    """Renew the lease of an attempt; False if it does not hold the script any more."""
-    seconds = conf.tracker_settings().lease_seconds
-    keys = (run.script_pk, run.pk, run.pk, run.token, "running")
-    return statements.update(_RENEW, seconds, *keys, place=run.place) > 0
-
-
-def may_keep_output(run: OpenRun, *, is_atomic: bool) -> bool:
-    """Whether the output may be stored while a script runs.
-
-    A transaction with a snapshot of its beginning (REPEATABLE READ, SERIALIZABLE) could not end the run: it cannot
-    change a row that another transaction has changed since.
-    """
-    if not is_atomic:
-        return True
-    level = getattr(database.connection(), "isolation_level", None)
-    is_read_committed = getattr(level, "name", level) in {"READ_COMMITTED", "read committed"}
-    return is_read_committed and run.place.isolation in {"", "read committed"}
-
-
-def keep_output(run: OpenRun, output: str) -> None:
-    """Store what a running attempt has printed so far: a killed process keeps its last words."""
-    writing.in_its_characters(lambda escape: _update(run, "running", output=escape(output)), output)

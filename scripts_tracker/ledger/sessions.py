@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 
 from scripts_tracker import conf
-from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import database
 
 if TYPE_CHECKING:
@@ -20,29 +19,14 @@ if TYPE_CHECKING:
 
     from django.db.backends.base.base import BaseDatabaseWrapper
 
+    Level = tuple[int, bool, bool]
+    """What was open on a connection before a script: how many blocks of ``transaction.atomic()``, whether autocommit was
+    off, whether a transaction was begun that Django does not know. If any is true, the caller ends it himself."""
+
 # PostgreSQL's driver: no transaction, one statement at work, no connection.
 _STATUS = {0: "", 1: "a statement is not finished", 4: ""}
 # MySQL and MariaDB: the characteristics of a transaction cannot be set inside it; rows of a cursor are unread.
 _INSIDE, _OUT_OF_SYNC = 1568, 2014
-
-
-class Level(NamedTuple):
-    """What was open on a connection before a script.
-
-    Attributes:
-        blocks: how many blocks of ``transaction.atomic()``.
-        autocommit: whether each statement was committed by itself.
-        is_begun: whether a transaction was open that Django does not know.
-    """
-
-    blocks: int
-    autocommit: bool
-    is_begun: bool = False
-
-    @property
-    def is_callers(self) -> bool:
-        """Whether the caller has a transaction open here, and ends it himself."""
-        return bool(self.blocks) or not self.autocommit or self.is_begun
 
 
 def levels() -> Mapping[str, Level]:
@@ -52,21 +36,24 @@ def levels() -> Mapping[str, Level]:
 
 def inside(levels: Mapping[str, Level], *aliases: str) -> Mapping[str, Level]:
     """The same after a block of ``transaction.atomic()`` was entered on these."""
-    deeper = {alias: levels.get(alias) or _fresh(connections[alias]) for alias in aliases}
-    return {**levels, **{alias: level._replace(blocks=level.blocks + 1) for alias, level in deeper.items()}}
+    deeper = dict(levels)
+    for alias in aliases:
+        blocks, is_off, is_begun = levels.get(alias) or _fresh(connections[alias])
+        deeper[alias] = (blocks + 1, is_off, is_begun)
+    return deeper
 
 
 def _level(connection: BaseDatabaseWrapper) -> Level:
     if connection.connection is None:
         return _fresh(connection)
-    level = Level(len(connection.atomic_blocks), connection.autocommit)
+    level = len(connection.atomic_blocks), not connection.autocommit
     # What began an attempt has just committed on the connection of the ledger.
-    asks = not level.is_callers and connection.alias != database.alias()
-    return level._replace(is_begun=asks and bool(_open_on_server(connection)))
+    asks = not any(level) and connection.alias != database.alias()
+    return (*level, asks and bool(_open_on_server(connection)))
 
 
 def _fresh(connection: BaseDatabaseWrapper) -> Level:
-    return Level(0, connection.settings_dict["AUTOCOMMIT"])
+    return 0, not connection.settings_dict["AUTOCOMMIT"], False
 
 
 def left_open(levels: Mapping[str, Level]) -> Mapping[str, str]:
@@ -79,9 +66,9 @@ def left_open(levels: Mapping[str, Level]) -> Mapping[str, str]:
 
 
 def _left_open(connection: BaseDatabaseWrapper, level: Level) -> str:
-    if len(connection.atomic_blocks) > level.blocks:
+    if len(connection.atomic_blocks) > level[0]:
         return "transaction.atomic() was entered and not left"
-    if level.is_callers or connection.connection is None:
+    if any(level) or connection.connection is None:
         return ""
     how = _open_on_server(connection)
     return "set_autocommit(False)" if how and not connection.autocommit else how
@@ -106,10 +93,10 @@ def put_back(levels: Mapping[str, Level], left: Mapping[str, str]) -> None:
     """
     for connection in connections.all(initialized_only=True):
         level = levels.get(connection.alias) or _fresh(connection)
-        for block in reversed(connection.atomic_blocks[level.blocks :]):
+        for block in reversed(connection.atomic_blocks[level[0] :]):
             with contextlib.suppress(Exception):  # the connection may be gone
                 block.__exit__(DatabaseError, DatabaseError(), None)
-        if not level.is_callers and (connection.alias in left or not _commits_by_itself(connection)):
+        if not any(level) and (connection.alias in left or not _commits_by_itself(connection)):
             database.discard(connection)
 
 
@@ -122,7 +109,7 @@ def start_clean() -> None:
         close_old_connections()
         return
     for connection in connections.all(initialized_only=True):
-        if not _level(connection).is_callers:
+        if not any(_level(connection)):
             database.discard(connection)
 
 

@@ -139,10 +139,10 @@ def _perform(
 
 def _start_heartbeat(attempt: Attempt, stack: contextlib.ExitStack) -> None:
     """Renew the lease until the stack is left; without a first heartbeat the run is refused, and has failed."""
-    from scripts_tracker.ledger.heartbeat import heartbeat  # not on SQLite
+    from scripts_tracker.ledger.heartbeat import heartbeat, may_keep_output  # not on SQLite
 
     run, name = attempt.start.run, str(attempt.script_id)
-    output = attempt.output if leases.may_keep_output(run, is_atomic=attempt.is_atomic) else None
+    output = attempt.output if may_keep_output(run, is_atomic=attempt.is_atomic) else None
     try:
         stack.enter_context(heartbeat(run, name, functools.partial(_warn, attempt.call), output))
     except Unrenewable as error:
