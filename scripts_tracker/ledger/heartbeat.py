@@ -108,7 +108,7 @@ class _Heart:
         """Renew the lease for the first time; gives what is wrong, None if nothing is."""
         try:
             return None if self._renew() else self._why_gone()
-        except Error as error:
+        except Exception as error:  # noqa: BLE001 - a pool may raise its own errors
             return database.error_summary(error).rstrip(".")
 
     def _renew(self) -> bool:
@@ -125,7 +125,7 @@ class _Heart:
                 self._report_loss()
                 return False
             self._keep_output()
-        except Error as error:
+        except Exception as error:  # noqa: BLE001 - without a word the lease would run out
             self._report(database.error_summary(error))
             database.discard(database.connection())  # the next heartbeat opens a new one
         else:

@@ -8,20 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.databases.fixtures import SERVERS, HostedProject
+from tests.databases.fixtures import SERVERS
 from tests.databases.kinds import MariaDB, PostgreSQL
 from tests.running.shops import Shop
 from tests.waiting import wait_for
 from tests.warm.client import Process
 
 ON_SERVERS = pytest.mark.parametrize("kind_name", ["postgresql", "mariadb", "pgbouncer"])
-
-
-@pytest.fixture
-def shop(hosted: HostedProject) -> Iterator[Shop]:
-    """A shop on each kind of database in turn; its processes end before its database goes."""
-    with contextlib.ExitStack() as processes:
-        yield Shop(hosted, processes)
 
 
 def renewed(shop: Shop, schema: str = "") -> float:
