@@ -17,6 +17,7 @@ from scripts_tracker.ledger.statements import Place
 from scripts_tracker.ledger.writing import RunFacts, VersionFacts
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 from tests.builders import script_id
+from tests.running.shops import Shop
 
 pytestmark = pytest.mark.django_db
 
@@ -199,3 +200,45 @@ def test_with_autocommit_off_a_decision_ends_with_the_transaction_of_the_caller(
         connection.rollback()
         transaction.set_autocommit(True)
     assert rows() == before
+
+
+LOCKED = """
+import os, django
+os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+django.setup()
+from django.db import transaction
+from scripts_tracker.models import Script
+from shop.doing import hold
+with transaction.atomic():
+    Script.objects.filter(name="held").update(path="elsewhere.py")
+    hold("lock")
+"""
+DECIDED = {
+    "marking": (("--mark-applied", "held", "free"), "Marked as applied (1):"),
+    "unmarking": (("--unmark", "held", "free"), "Unmarked (1):"),
+}
+
+
+@pytest.mark.parametrize(("decision", "heading"), DECIDED.values(), ids=DECIDED)
+def test_what_another_transaction_has_locked_is_left_out_with_a_line(
+    shop: Shop, decision: tuple[str, ...], heading: str
+) -> None:
+    shop.script("shop.held", "pass")
+    shop.script("shop.free", "pass")
+    assert shop.run("run_scripts").code == 0
+    if decision[0] == "--mark-applied":
+        assert shop.run("check_scripts", "--unmark", "held", "free").code == 0
+    is_sqlite = shop.project.kind.engine == "sqlite"
+    if is_sqlite:
+        shop.project.settings("DATABASES['default']['OPTIONS'] = {'timeout': 0.1}")
+    holder = shop.hold("lock", "-c", LOCKED)
+    decided = shop.run("check_scripts", *decision)
+    shop.go("lock")
+    assert holder.wait() == 0, holder.err
+    if is_sqlite:  # one transaction locks everything
+        busy = "CommandError: the ledger in database 'default' is busy: database is locked; try again\n"
+        assert (decided.code, decided.out, decided.err) == (2, "", busy)
+    else:
+        why = "CommandError: shop.held skipped: it is locked by another transaction; wait until that ends\n"
+        assert (decided.code, decided.out, decided.err) == (1, f"{heading}\n  shop.free\n", why)
+    assert shop.run("check_scripts", *decision[:2]).code == 0
