@@ -22,7 +22,7 @@ full: $(VENV)/.full
 	  tests/analysis/fingerprint/test_fingerprint_properties.py tests/analysis/source/test_limits.py tests/analysis/diff tests/analysis/hostile \
 	  tests/end_to_end/test_hostile_project.py tests/end_to_end/test_nothing_is_imported.py tests/end_to_end/test_build.py tests/reporting/test_charts.py
 	# These wait more than they work.
-	$(LONG) -m pytest -q -n 8 --dist worksteal $(addprefix tests/running/test_,$(addsuffix .py,\
+	$(LONG) -m pytest -q -n 8 --dist worksteal tests/admin/test_admin_races.py $(addprefix tests/running/test_,$(addsuffix .py,\
 	  races mixed_races sigkill takeovers held_scripts wrong_clocks lost_connections))
 
 lint: $(VENV)/.dev
