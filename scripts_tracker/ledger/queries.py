@@ -169,7 +169,7 @@ def tried_versions(script_pks: Collection[int]) -> Mapping[int, set[str]]:
         .distinct()
     )
     found: dict[int, set[str]] = {pk: set() for pk in script_pks}
-    for pk, algorithm, digest in rows:
+    for pk, algorithm, digest in fetch(rows):
         found.setdefault(pk, set()).add(str(Fingerprint(algorithm, digest)))
     return found
 
@@ -185,7 +185,7 @@ def applied_revisions(script_pks: Collection[int]) -> Mapping[int, str]:
         scripts = scripts.filter(pk__in=script_pks)
     return {
         pk: revision or ""
-        for pk, revision in scripts.annotate(revision=applied).values_list("pk", "revision")
+        for pk, revision in fetch(scripts.annotate(revision=applied).values_list("pk", "revision"))
     }
 
 
