@@ -57,6 +57,8 @@ class Untracked:
 
     def misplaced(self, facts: FileFacts, home: Module) -> bool:
         """Report the decorators that do nothing; True if there are any."""
+        if not facts.misplaced_uses:
+            return False
         found = False
         followed = [self._resolver.function_facts(one) for one in self._trails.followed if one.module == home]
         for use in facts.misplaced_uses:

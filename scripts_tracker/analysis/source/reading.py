@@ -8,7 +8,6 @@ import hashlib
 import os
 import stat
 import time
-from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.findings import CYCLE_OF_LINKS
@@ -28,7 +27,7 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_ATTEMPTS: Final = 3
 """How often a file is read that changes while it is being read."""
 _SUFFIX: Final = ".py"
-_COMPILED: Final = (*BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES)
+_COMPILED: Final = (".pyc", ".so", ".pyd")
 _WIDE_MARKERS: Final = tuple(
     MARKER.decode().encode(name) for name in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 )
@@ -112,12 +111,17 @@ def list_commands(
 
 def _without_source(others: Collection[str], entries: Collection[str]) -> frozenset[str]:
     """The files that Python can import without a source."""
+    candidates = [entry for entry in others if entry.endswith(_COMPILED)]
+    if not candidates:
+        return frozenset()
+    from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES  # seldom needed
+
     found: dict[str, str] = {}
-    for entry in sorted(others):
-        if entry.endswith(_COMPILED):
-            name = entry.partition(".")[0]
-            if f"{name}{_SUFFIX}" not in entries:
-                found.setdefault(name, entry)
+    for entry in sorted(candidates):
+        name, _, suffix = entry.partition(".")
+        is_importable = f".{suffix}" in (*BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES)
+        if is_importable and f"{name}{_SUFFIX}" not in entries:
+            found.setdefault(name, entry)
     return frozenset(found.values())
 
 
