@@ -201,4 +201,7 @@ def _ask_to_abort(options: Mapping[str, Any], warning: str, question: str) -> bo
 
 def _is_terminal(stream: Any) -> bool:
     """Whether a person is at the stream; not if the process has started without it, or has closed it."""
-    return stream is not None and not stream.closed and stream.isatty()
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):
+        return False

@@ -56,12 +56,12 @@ def call_of(function: Callable[..., Any], args: tuple[Any, ...], options: Mappin
         args, options = (options.get("self"),), {key: options[key] for key in options if key != "self"}
     command = args[0]
     # A TyperCommand calls its subcommands past handle().
-    is_part = function.__name__ != "handle" and hasattr(type(command), "typer_app")
+    is_part = getattr(function, "__name__", "handle") != "handle" and hasattr(type(command), "typer_app")
     if is_part or not hasattr(command, "handle"):
-        where = f"{function.__module__}.{function.__qualname__}()"
+        where = f"{function.__module__}.{getattr(function, '__qualname__', function)}()"
         raise CommandError(
-            f"@tracked_script is on {where}, which is not the handle() of a Command class: move it to one."
-            " See docs/commands.md."
+            f"@tracked_script is on {where}, which is not the handle() of a Command class."
+            " Call the function from the handle() of one, and put the decorator there."
         )
     return HandleCall(function, command, args[1:], options)
 
