@@ -44,11 +44,17 @@ _FLAG = r"""
     (?: password | passwd | passphrase | passcode | pwd | token | secret | (?:api|access|account|auth|secret)[_-]?key )
   | -{1,2} (?:store|key)pass
 """
+# After "password is": letters and digits, as no word of a sentence has them; not a date, an algorithm or a factor.
+_LIKE_A_PASSWORD = rf"""
+    (?= {_QUOTE}? (?! \d{{4}}-\d | 2fa | (?:aes|argon|base|hmac|md|oauth|rsa|sha|utf)[_-]?\d )
+        (?= [^\s"'<>()\[\],;]{{0,60}}\d ) (?= [^\s"'<>()\[\],;]{{0,60}}[a-z] ) [^\s"'<>()\[\],;]{{6}} )
+"""
 _NAMED = rf"""
     # JSON and code: the value may stand on the next line, in parentheses, or in an item of its own.
     (?: {_SURE} (?: (?: {_QUOTE} \s{{0,99}} : | {_QUOTE}?\]?[ ]?= ) \s{{0,99}} \(? \s{{0,99}} (?={_PREFIX}{_QUOTE})
           | {_QUOTE}?[ \t]*:(?!:)=? | {_EQUALS} | >(?=[^\s<])
           | {_QUOTE} \s{{0,99}} , \s{{0,99}} {_QUOTE}value{_QUOTE} \s{{0,99}} : (?=[ \t]*{_QUOTE})
+          | [ ] (?: (?:is|was)(?:[ ]now)? | (?:re)?set[ ]to | changed[ ]to ) [ ]?:? [ ] {_LIKE_A_PASSWORD}
           | [ \t]+ (?=[a-z/+=]{{0,100}}\d) (?=[\d/+=]{{0,100}}[a-z]) (?=[a-z0-9/+=]{{32,255}}(?![\w./-])) )
       | {_PERHAPS} (?: {_EQUALS} | {_QUOTE} \s{{0,99}} : (?=\s{{0,99}}["']) \s{{0,99}} )
       | (?:password|identified[ ]by) [ \t]+ (?=')
