@@ -15,7 +15,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from benchmarks.linting import LINT
+from benchmarks.linting import lint
 from benchmarks.measuring import BenchmarkError, Subject, run
 from benchmarks.projects import Shape, edit, generate
 from benchmarks.sites import CACHE, forget_cache
@@ -35,7 +35,7 @@ class Case(NamedTuple):
     """One situation.
 
     Attributes:
-        arguments: what Python runs, in the project's folder.
+        arguments: what Python runs, in the project's folder; empty for the lint, whose entry point the tree names.
         edited: how many scripts are edited after the last check.
         has_index: whether the remembered index may be used.
         is_cold: whether nothing is known at all.
@@ -50,16 +50,31 @@ class Case(NamedTuple):
 _CHECK: Final = ("manage.py", "check_scripts")
 CASES: Final = {
     "floor": Case(("manage.py", "diffsettings")),
+    "untracked": Case(("manage.py", "untracked_no_op")),
+    "tracked": Case(("manage.py", "tracked_no_op")),
     "nothing-new": Case(_CHECK),
     "edited-1": Case(_CHECK, edited=1),
     "edited-3": Case(_CHECK, edited=3),
     "no-index": Case(_CHECK, has_index=False),
     "cold": Case((*_CHECK, "--no-cache"), is_cold=True),
-    "lint": Case(LINT),
-    "lint-edited-1": Case(LINT, edited=1),
-    "lint-no-index": Case(LINT, has_index=False),
+    "lint": Case(()),
+    "lint-edited-1": Case((), edited=1),
+    "lint-no-index": Case((), has_index=False),
 }
 """By name."""
+
+
+_NO_OP: Final = """\
+from django.core.management.base import BaseCommand
+from scripts_tracker import tracked_script
+
+
+class Command(BaseCommand):
+    help = "Does nothing"
+    {decorator}
+    def handle(self, *args, **options):
+        pass
+"""
 
 
 class Count(NamedTuple):
@@ -82,6 +97,7 @@ class Site:
         self._tool, self._shape = tool, shape
         self._unseen, self._applied = os.path.join(folder, "unseen"), os.path.join(folder, "applied")
         self._planned: list[Command] = generate(self._unseen, shape)
+        _add_no_ops(os.path.join(self._unseen, os.path.dirname(self._planned[0].path)))
         run(tool.manage(self._unseen, "migrate"))
         shutil.copytree(self._unseen, self._applied)
         run(tool.manage(self._applied, "check_scripts", "--mark-all-applied"))
@@ -91,7 +107,8 @@ class Site:
         case = CASES[name]
         root = os.path.join(os.path.dirname(self._applied), name)
         shutil.copytree(self._unseen if case.is_cold else self._applied, root)
-        subject = Subject([self._tool.python, *case.arguments], root, self._env())
+        arguments = case.arguments or lint(self._tool.path)
+        subject = Subject([self._tool.python, *arguments], root, self._env())
         if not case.is_cold:
             time.sleep(_SETTLED_SECONDS)
             run(subject)
@@ -127,6 +144,13 @@ class Site:
                     os.unlink(os.path.join(root, CACHE, entry))
 
         return restore
+
+
+def _add_no_ops(folder: str) -> None:
+    """What a tracked command costs beside the same one without the decorator."""
+    for name, decorator in (("untracked_no_op", ""), ("tracked_no_op", "@tracked_script")):
+        with open(os.path.join(folder, f"{name}.py"), "w", encoding="utf-8") as file:
+            file.write(_NO_OP.format(decorator=decorator))
 
 
 def _instructions(subject: Subject) -> int:

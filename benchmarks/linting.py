@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.measuring import Subject, run, side_by_side
+from benchmarks.measuring import BenchmarkError, Subject, run, side_by_side
 from benchmarks.rows import Row
 
 if TYPE_CHECKING:
@@ -14,14 +15,25 @@ if TYPE_CHECKING:
 
 GROUP: Final = "lint"
 _HOOK_SECONDS: Final = 0.1
-# As the console script does it. Generated commands have the imports of both trackers, which may not end the run.
-LINT: Final = (
-    "-c",
-    "from scripts_tracker.lint.cli import process; process()",
-    "--ignore",
-    "ST015",
-)
+_ENTRY_POINT: Final = re.compile(r'^scripts-tracker-lint = "([\w.]+):(\w+)"$', re.MULTILINE)
+_HERE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _LOADED: Final = "import sys; from scripts_tracker.lint.cli import main; main(['--ignore', 'ST015']); print(sum(name.startswith('libcst') for name in sys.modules))"
+
+
+def lint(tree: str = "") -> tuple[str, ...]:
+    """What Python runs to lint, as the console script of a checkout does it.
+
+    Generated commands have the imports of both trackers, which may not end the run.
+
+    Args:
+        tree: the checkout; this one by default.
+    """
+    with open(os.path.join(tree or _HERE, "pyproject.toml"), encoding="utf-8") as file:
+        found = _ENTRY_POINT.search(file.read())
+    if found is None:
+        raise BenchmarkError(f"the pyproject.toml of {tree} names no scripts-tracker-lint")
+    module, function = found.groups()
+    return "-c", f"import sys; from {module} import {function}; sys.exit({function}())", "--ignore", "ST015"
 
 
 def hook(bench: Bench) -> list[Row]:
@@ -37,20 +49,20 @@ def hook(bench: Bench) -> list[Row]:
         with open(script, "w", encoding="utf-8") as file:
             file.write(f"{source}\n\ndef added_{next(counter)}():\n    return 1\n")
 
-    python = [tool.python]
-    run(Subject([*python, *LINT], root, tool.env()))
+    python, arguments = [tool.python], lint()
+    run(Subject([*python, *arguments], root, tool.env()))
     subjects = {
         "import": Subject([*python, "-c", "import libcst"], root, tool.env()),
         "python": Subject([*python, "-c", "pass"], root, tool.env()),
-        "unchanged": Subject([*python, *LINT, "manage.py"], root, tool.env()),
-        "whole": Subject([*python, *LINT], root, tool.env()),
+        "unchanged": Subject([*python, *arguments, "manage.py"], root, tool.env()),
+        "whole": Subject([*python, *arguments], root, tool.env()),
     }
     warm = side_by_side(subjects, bench.rounds)
     _, loaded = run(Subject([*python, "-c", _LOADED], root, tool.env()))
     edited = side_by_side(
         {
             "import": subjects["import"],
-            "edited": Subject([*python, *LINT, script], root, tool.env(), before=edit),
+            "edited": Subject([*python, *arguments, script], root, tool.env(), before=edit),
         },
         bench.rounds,
     )

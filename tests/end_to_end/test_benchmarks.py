@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import projects, sites, table, tools
+from benchmarks import linting, projects, sites, table, tools
+from benchmarks.measuring import BenchmarkError
 from benchmarks.rows import Row
 from tests.conftest import ROOT, Project
 
@@ -90,3 +91,14 @@ def test_a_history_is_as_long_as_it_was_asked_for(migrated: Project) -> None:
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("SELECT COUNT(*) FROM scripts_tracker_scriptrun").fetchone() == (500,)
     assert Counter(migrated.states().values()) == {"applied": 2}
+
+
+def test_the_lint_of_another_checkout_is_run_by_its_own_entry_point(tmp_path: Path) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.write_text('[project.scripts]\nscripts-tracker-lint = "scripts_tracker.cli:main"\n')
+    _, code, *_ = linting.lint(str(tmp_path))
+    assert "from scripts_tracker.cli import main; sys.exit(main())" in code
+    assert "from scripts_tracker.lint.cli import process;" in linting.lint()[1]
+    file.write_text("[project]\n")
+    with pytest.raises(BenchmarkError, match="names no scripts-tracker-lint"):
+        linting.lint(str(tmp_path))

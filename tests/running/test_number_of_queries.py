@@ -1,0 +1,82 @@
+"""How many statements a run adds to those of its script, in a process of its own, beside the heartbeat's."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.databases.fixtures import HostedProject
+
+MOST = 8
+
+# Every statement on this thread's connection, with what Django sends through a cursor to mark a savepoint.
+COUNT = """
+import json
+from django.core.management import call_command
+from django.db import connection
+
+found = []
+
+def count(execute, sql, *others):
+    found.append(sql)
+    return execute(sql, *others)
+
+with connection.cursor() as cursor:
+    cursor.execute("SELECT 1")  # what Django asks of a new connection
+
+for _ in range(2):
+    with connection.execute_wrapper(count):
+        call_command("fix")
+    print(json.dumps(found))
+    found.clear()
+"""
+
+
+def statements(project: HostedProject) -> list[list[str]]:
+    """Those of two runs, one after the other."""
+    return [json.loads(line) for line in project.python(COUNT).out.splitlines() if line.startswith("[")]
+
+
+def never_seen(project: HostedProject) -> None:
+    pass
+
+
+def modified(project: HostedProject) -> None:
+    project.manage("fix")
+    path = project.path("shop.fix")
+    path.write_text(path.read_text().replace("done", "done again"))
+
+
+def failed(project: HostedProject) -> None:
+    project.execute("UPDATE effect SET name = 'broken'")
+    project.manage("fix", code=1)
+    project.execute("UPDATE effect SET name = 'whole'")
+
+
+def lost(project: HostedProject) -> None:
+    project.manage("fix")
+    project.execute("UPDATE scripts_tracker_scriptrun SET outcome = 'running', pid = NULL, process = ''")
+    project.execute("UPDATE scripts_tracker_script SET lease_expires = 0")
+
+
+BODY = """\
+from django.db import connection
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name FROM effect")
+            assert cursor.fetchone() == ("whole",)
+        self.stdout.write("done")"""
+
+
+@pytest.mark.parametrize("before", [never_seen, modified, failed, lost], ids=lambda before: before.__name__)
+@pytest.mark.parametrize("options", ["", "atomic=True"], ids=["plain", "atomic"])
+def test_a_run_adds_at_most_eight_statements(hosted: HostedProject, before: object, options: str) -> None:
+    assert callable(before)
+    hosted.execute("CREATE TABLE effect (name varchar(100))")
+    hosted.execute("INSERT INTO effect VALUES ('whole')")
+    hosted.command("shop.fix", decorators=f"@tracked_script({options})", body=BODY)
+    before(hosted)
+    for run in statements(hosted):
+        own = [sql for sql in run if "FROM effect" in sql]
+        assert len(own) == 1
+        assert len(run) - len(own) <= MOST, "\n".join(run)
