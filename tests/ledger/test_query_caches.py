@@ -88,7 +88,8 @@ def test_nothing_is_read_where_a_cache_could_answer(
     for name in ("first", "second"):
         jobs.script(name)
     do(jobs)
-    assert [sql for sql in orm_reads if "scripts_tracker_" in sql] == []
+    found = [sql for sql in orm_reads if "scripts_tracker_" in sql]
+    assert found == [], "read these with statements.fetch()"
 
 
 def test_a_row_is_read_as_the_orm_would_have_it(jobs: Jobs) -> None:
