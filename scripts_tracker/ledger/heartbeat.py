@@ -83,9 +83,9 @@ class _Heart:
         """Wait for the first heartbeat; raises Unrenewable if it fails."""
         self._thread.start()
         if not self._has_begun.wait(_PATIENCE):
-            self._refusal = f"no answer within {_PATIENCE:g} seconds"
+            self._refusal = f"no answer within {_PATIENCE:g} seconds. {_advice()}"
         if self._refusal is not None:
-            raise Unrenewable(f"{self._refusal}. {_advice()}")
+            raise Unrenewable(self._refusal)
 
     def stop(self) -> None:
         """End the thread, which closes its connection; one that still waits for its first connection is left to itself."""
@@ -107,9 +107,9 @@ class _Heart:
     def _first(self) -> str | None:
         """Renew the lease for the first time; gives what is wrong, None if nothing is."""
         try:
-            return None if self._renew() else self._why_gone()
+            return None if self._renew() else f"{self._why_gone()}."
         except Exception as error:  # noqa: BLE001 - a pool may raise its own errors
-            return database.error_summary(error).rstrip(".")
+            return f"{database.error_summary(error).rstrip('.')}. {_advice()}"
 
     def _renew(self) -> bool:
         began = time.monotonic()

@@ -221,3 +221,12 @@ def test_a_heartbeat_between_the_record_of_an_end_and_its_own_end_warns_of_nothi
     end(run, outcome)
     assert not heart._beat()
     assert warnings == []
+
+
+def test_a_run_that_was_released_before_its_first_heartbeat_is_refused_without_advice_on_connections() -> (
+    None
+):
+    run = begin()
+    heart = _Heart(run, "shop.fix", lambda *_: None, None)
+    ScriptRun.objects.update(outcome="lost", reason="released by ada: the host is gone")
+    assert heart._first() == "its run was released by ada: the host is gone."

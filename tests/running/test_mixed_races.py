@@ -82,8 +82,9 @@ REFUSALS = (
     # Of a script that is held, by hand; of all scripts, while some wait for their adoption.
     rf"Held: {NAME} was not run: (running since .*|locked by another transaction)\. Wait until that ends\..*",
     r"CommandError: Nothing was run: django-scripts-tracker ran scripts here before\. .*",
-    # What a person released while it ran.
-    rf".*{NAME} (finished|succeeded|ended)?.*released.*",
+    # What a person released while it ran, or before its work began.
+    rf".*{NAME} (finished|was not run|is still running)\b.* its run was released by .*",
+    r"CommandError: Some scripts did not run: \d+ failed(, \d+ skipped)?\.",
     # Decisions.
     rf"(CommandError: )?{NAME} skipped: already applied",
     rf"(CommandError: )?{NAME} skipped: it is running; wait until it ends",
@@ -150,7 +151,7 @@ def wrong_lines(racers: list[dict[str, Any]]) -> list[str]:
     for command, code, out, err in (each for racer in racers for each in racer["commands"]):
         lines = [line for line in err.splitlines() if line.strip()]
         if command[0] == "run_scripts" and code == 1:
-            lines += [line for line in out.splitlines() if "FAILED" in line]
+            lines += [line for line in out.splitlines() if ": failed after" in line]
         wrong = [line for line in lines if not any(re.fullmatch(one, line) for one in REFUSALS)]
         waits = code == 2 and "To adopt its records" in err
         if wrong or not (code in {0, 1} or waits) or (code and not lines):
