@@ -143,8 +143,10 @@ class Extraction:
         decorating = {root_name(one.decorator) for one in self._methods.decorators}
         for name, bindings in self.scope.names.items():
             for binding in bindings:
+                if type(binding.node) not in _IMPORTS:
+                    continue
                 value = binding.values[0] if binding.values else None
-                if not isinstance(binding.node, cst.ImportFrom | cst.Import) or not isinstance(value, Ref):
+                if not isinstance(value, Ref):
                     continue
                 if dotted(value.path).partition(".")[0] not in OURS:
                     continue
@@ -402,6 +404,7 @@ def _our_attributes(classes: Sequence[ClassFacts]) -> Iterator[OurImport]:
 
 
 _PACKAGES: Final = tuple(OURS)
+_IMPORTS: Final = frozenset({cst.Import, cst.ImportFrom})
 
 
 def _known(values: Values) -> Values:

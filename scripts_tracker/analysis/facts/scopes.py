@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 
 from scripts_tracker.analysis.facts.values import INSIDE, LOCAL_CLASS, OPAQUE, STAR, Ref, Values
+from scripts_tracker.analysis.source.trees import descendants
 from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
@@ -140,13 +141,16 @@ def read_scope(
 def _bind_in_passing(scope: Scope, node: cst.CSTNode, point: Point) -> None:
     """Bind what ``:=`` binds in a statement, without the statements inside it."""
     before = Point(point.order - 0.5, point.path)
-    stack = [node]
-    while stack:
-        for child in stack.pop().children:
-            if isinstance(child, cst.NamedExpr):
-                _assign(scope, child.target, Binding(before, node, child.value))
-            if not isinstance(child, cst.BaseSuite | cst.Lambda | cst.Else | cst.If):
-                stack.append(child)
+    if type(node) is cst.FunctionDef or type(node) is cst.ClassDef:
+        return
+    for child in descendants(node, enter=lambda one: one is node or type(one) not in _WITH_STATEMENTS):
+        if type(child) is cst.NamedExpr:
+            _assign(scope, child.target, Binding(before, node, child.value))
+
+
+_WITH_STATEMENTS: Final = frozenset(
+    {cst.IndentedBlock, cst.SimpleStatementSuite, cst.Lambda, cst.Else, cst.If, cst.FunctionDef, cst.ClassDef}
+)
 
 
 # The most frequent statements. Looking up the class avoids isinstance(), which is slow for nodes: they have ABCMeta.

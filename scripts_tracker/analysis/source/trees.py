@@ -21,6 +21,8 @@ _LAYOUT: Final = frozenset(
     | {"comma", "semicolon", "dot", "equal", "colon", "operator"}
     | {"lpar", "rpar", "lbracket", "rbracket", "lbrace", "rbrace"}
 )
+_INSIDE: Final = frozenset(("", *" \t\r#)]}"))
+"""How a line may begin that does not end a class at module level."""
 _LINES: Final = frozenset({cst.SimpleStatementLine, cst.Decorator})
 _LEAVES: Final = frozenset({str, bool, type(None), cst.MaybeSentinel})
 _SUITES: Final = ("body", "orelse", "handlers", "finalbody", "cases", "decorators")
@@ -138,6 +140,8 @@ class Positions:
         margin = len(header) - len(header.lstrip(_INDENTATION))
         for number in range(line, len(lines)):
             text = lines[number]
+            if not margin and text[:1] in _INSIDE:
+                continue
             bare = text.lstrip(_INDENTATION)
             if bare.strip() and len(text) - len(bare) <= margin and bare[0] not in "#)]}":
                 return number
