@@ -88,6 +88,12 @@ class Findings:
         hint = f"Fix the file; `python -m py_compile {shown}` shows the error."
         self.report(path, (error.line, error.column), codes.UNREADABLE_FILE, message, hint)
 
+    def followed_by_bytes(self, path: str, reason: str, place: Place) -> None:
+        """Add the finding that a statement cannot be parsed, so that the script is followed by its bytes."""
+        message = f"this is followed byte by byte, as libcst cannot parse what Python can: {reason}"
+        hint = "Write the statement another way; until then, a change of the layout counts as a change of the code."
+        self.report(path, place, codes.UNREADABLE_FILE, message, hint)
+
     @contextmanager
     def recorded(self) -> Iterator[set[Finding]]:
         """The findings that are added meanwhile, those included that were added before."""

@@ -93,8 +93,10 @@ def _now(path: str) -> bytes | None:
 def _rule_edits(source: bytes, wanted: Collection[Finding]) -> Iterator[Edit]:
     places = {(one.code, (one.cause.line, one.cause.column)) for one in wanted}
     rules = [rule for rule in tree_rules() if rule.code in {code for code, _ in places}]
-    if rules:
-        tree = Tree(Extraction(parse(source)))
+    parsed = parse(source) if rules else None
+    # Places in a rewritten text are not those in the file.
+    if parsed is not None and not parsed.is_rewritten:
+        tree = Tree(Extraction(parsed))
         for rule in rules:
             fixable = (violation for violation in rule.check(tree) if violation.fixable)
             # A rule has an edit for each fixable violation; those that a comment hides are not in ``wanted``.

@@ -9,7 +9,7 @@ from django.apps import apps
 from scripts_tracker import conf
 from scripts_tracker.core import renames
 from scripts_tracker.core.git import GitUnavailable
-from scripts_tracker.core.states import State
+from scripts_tracker.core.states import State, is_same_code
 from scripts_tracker.ledger import queries
 from scripts_tracker.project import git
 
@@ -78,7 +78,11 @@ def _holds(folder: str, revision: str, path: str) -> bool:
 
 def _older(modified: Sequence[ScriptStatus]) -> set[ScriptId]:
     """The scripts whose file is an older version than the one that was applied, as git or the ledger can tell."""
-    records = {status.record.pk: status for status in modified if status.record is not None}
+    records = {
+        status.record.pk: status
+        for status in modified
+        if status.record and status.definition and not is_same_code(status.definition, status.record)
+    }
     if not records:
         return set()
     tried = queries.tried_versions(records)

@@ -201,6 +201,8 @@ class _Refingerprinter:
             return version.fingerprint, problem or "its stored source has no Command"
 
         fingerprint = Fingerprint.parse(facts.fingerprint)
+        if fingerprint == version.fingerprint:  # by the bytes, then as now
+            return fingerprint, "not all of it can be parsed"
         self.found[version.pk] = fingerprint, facts.to_text()
         return fingerprint, problem
 

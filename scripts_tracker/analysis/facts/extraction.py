@@ -42,6 +42,7 @@ from scripts_tracker.analysis.fingerprint import fingerprint_parsed
 from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.analysis.source.parsing import collector_paused, parse
 from scripts_tracker.analysis.source.trees import Positions, called, descendants
+from scripts_tracker.core.values import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,7 +83,7 @@ class Extraction:
     """
 
     def __init__(self, parsed: ParsedSource) -> None:
-        self.module, self.text = parsed
+        self.module, self.text = parsed.module, parsed.text
         self.scope = read_scope(self.module.body, has_walrus=":=" in self.text)
         self.positions = Positions(self.module, self.text)
         self.evaluator = Evaluator(self.positions)
@@ -111,8 +112,9 @@ class Extraction:
             scopes=[self.scope, *self._class_scopes],
         )
         uses = misplaced.read(names)
+        unread = self._parsed.unread
         return FileFacts(
-            fingerprint=str(fingerprint_parsed(self._parsed)) if bindings else None,
+            fingerprint=self._fingerprint() if bindings else None,
             command=self._command_place(bindings),
             doc=self._doc and cleaned(self._doc),
             names=names,
@@ -121,6 +123,14 @@ class Extraction:
             misplaced_uses=tuple(sorted([*uses, *patches], key=lambda use: use.place)),
             functions=self.functions.facts(),
             imports=(*self._our_imports(), *_our_attributes(classes)),
+            unread=unread and (unread.error.reason, (unread.error.line, unread.error.column)),
+        )
+
+    def _fingerprint(self) -> str:
+        """Of the code; of the bytes where not all of the code can be read."""
+        unread = self._parsed.unread
+        return str(
+            Fingerprint.of_bytes(unread.content_digest) if unread else fingerprint_parsed(self._parsed)
         )
 
     def _exported(self, name: str) -> Values:

@@ -54,7 +54,7 @@ class MisplacedUses:
         decorators: Sequence[cst.Decorator],
         scopes: Sequence[Scope],
     ) -> None:
-        self._root, self._text = parsed
+        self._root, self._text = parsed.module, parsed.text
         self._evaluator = evaluator
         self._positions = positions
         self._consumed = consumed

@@ -254,6 +254,7 @@ class FileFacts(NamedTuple):
         misplaced_uses: uses of what may be our decorator on anything but a ``handle()``.
         functions: the functions that may lead to our decorators, by number.
         imports: what the module takes from our package, except the decorators of a ``handle()``.
+        unread: why a statement was left out of all this, and where it is; the fingerprint is that of the bytes then.
     """
 
     fingerprint: str | None
@@ -265,6 +266,7 @@ class FileFacts(NamedTuple):
     misplaced_uses: tuple[Decoration, ...] = ()
     functions: tuple[FunctionFacts, ...] = ()
     imports: tuple[OurImport, ...] = ()
+    unread: tuple[str, Place] | None = None
 
     def to_text(self) -> str:
         """The facts as JSON, after the version of the analysis and the algorithm of the fingerprint."""
@@ -288,9 +290,15 @@ class FileFacts(NamedTuple):
                 _each(_decoration, data["misplaced_uses"]),
                 _each(_function, data["functions"]),
                 _each(_our_import, data["imports"]),
+                _optional(_unread, data["unread"]),
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"these facts are malformed: {error!r}") from error
+
+
+def _unread(data: object) -> tuple[str, Place]:
+    reason, where = items(data)
+    return text(reason), place(where)
 
 
 def _class(data: object) -> ClassFacts:

@@ -46,8 +46,21 @@ def fingerprint(source: bytes) -> Fingerprint:
         return fingerprint_parsed(parse(source))
 
 
+def fingerprint_or_bytes(source: bytes) -> Fingerprint:
+    """As ``fingerprint``; of the bytes where Python reads the source, and libcst does not read all of it."""
+    with collector_paused():
+        parsed = parse(source)
+        return (
+            Fingerprint.of_bytes(parsed.unread.content_digest)
+            if parsed.unread
+            else fingerprint_parsed(parsed)
+        )
+
+
 def fingerprint_parsed(parsed: ParsedSource) -> Fingerprint:
     """The fingerprint of a source that is already parsed; raises UnreadableSource as ``fingerprint`` does."""
+    if parsed.unread is not None:
+        raise parsed.unread.error
     try:
         text = _stream(parsed.module)
     except InvalidLiteralError as error:

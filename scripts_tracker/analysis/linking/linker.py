@@ -192,12 +192,15 @@ class Linker:
     def _script(self, one: _Pending) -> ScriptDefinition | None:
         try:
             facts = self._loader.facts(one.file.path)
-            return self._reader.read(one.file, facts, _home(one.file), one.digest)
+            definition = self._reader.read(one.file, facts, _home(one.file), one.digest)
         except UnreadableSource as error:
             self._findings.unreadable(one.file.path, error)
             return self._unreadable(one.file, one.digest, error.line, error.column)
         except HiddenBaseError:
             return self._unreadable(one.file, one.digest, 1, 1)
+        if definition is not None and facts.unread is not None:
+            self._findings.followed_by_bytes(one.file.path, *facts.unread)
+        return definition
 
     def _unreadable(self, file: CommandFile, digest: str, line: int, column: int) -> ScriptDefinition:
         return ScriptDefinition(

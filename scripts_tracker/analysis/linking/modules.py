@@ -226,9 +226,9 @@ class FactsLoader:
         known = self._cache.text(FINGERPRINT, digest)
         if not known:
             # This brings libcst, which a check needs only where a watched module is new.
-            from scripts_tracker.analysis.fingerprint import fingerprint
+            from scripts_tracker.analysis.fingerprint import fingerprint_or_bytes
 
-            known = str(fingerprint(self.source(path)))
+            known = str(fingerprint_or_bytes(self.source(path)))
             self._cache.put_text(FINGERPRINT, digest, known)
         return known
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import gc
+import hashlib
 import io
 import os
 import queue
@@ -26,11 +27,27 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import Place
 
 
+class Unread(NamedTuple):
+    """What is left out of a tree: the error at the first such statement, and the digest of all bytes of the file."""
+
+    error: UnreadableSource
+    content_digest: str
+
+
 class ParsedSource(NamedTuple):
-    """A parsed file: the tree, and the text it was parsed from (decoded, no BOM, LF line endings)."""
+    """A parsed file.
+
+    Attributes:
+        module: its tree.
+        text: what it was parsed from: decoded, no BOM, LF line endings.
+        is_rewritten: whether the file itself is spelt in a way that libcst does not read; the text has the same lines.
+        unread: what is left out because no spelling of it can be read.
+    """
 
     module: cst.Module
     text: str
+    is_rewritten: bool = False
+    unread: Unread | None = None
 
 
 def parse(source: bytes) -> ParsedSource:
@@ -47,7 +64,36 @@ def parse(source: bytes) -> ParsedSource:
     """
     text = decode(source)
     limits.check(text)
-    return ParsedSource(_parse(text), text)
+    try:
+        return ParsedSource(_parse(text), text)
+    except UnreadableSource as error:
+        found = _parse_otherwise(text, error, hashlib.sha256(source).hexdigest())
+        if found is None:
+            raise
+        return found
+
+
+def _parse_otherwise(text: str, error: UnreadableSource, content_digest: str) -> ParsedSource | None:
+    """The same source in another spelling; else what can be read of it. None where CPython refuses it as well."""
+    from scripts_tracker.analysis.source import leaving_out, rewriting  # seldom needed
+
+    text = rewriting.rewritten(text) or text
+    if _reads(text):
+        return ParsedSource(_parse(text), text, is_rewritten=True)
+    part = leaving_out.without_unread(text, _reads)
+    if part is None or not _reads(part[0]):
+        return None
+    unread = Unread(UnreadableSource(error.reason, *part[1]), content_digest)
+    return ParsedSource(_parse(part[0]), part[0], is_rewritten=True, unread=unread)
+
+
+def _reads(text: str) -> bool:
+    try:
+        limits.check(text)
+        _parse(text)
+    except UnreadableSource:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -101,19 +147,32 @@ def source_encoding(source: bytes) -> str:
     """The encoding that source declares; raises UnreadableSource where it is unknown or no encoding of text."""
     try:
         encoding, _lines = tokenize.detect_encoding(io.BytesIO(source).readline)
-        info = codecs.lookup(encoding)
+        _check_codec(encoding, source)
     except (SyntaxError, LookupError, UnicodeError, ValueError) as error:
         line = _cookie_line(source)
         try:
             source.split(b"\n", 2)[line - 1].decode()
         except UnicodeDecodeError as wrong:
             raise _undecodable(source, "utf-8", wrong) from error
+        with contextlib.suppress(LookupError):  # Python 3.14 does not know an encoding of bytes by its name
+            _check_codec(_declared(source, line), source)
         reason = "the declared encoding is unknown or contradicts the byte order mark"
         raise UnreadableSource(reason, line) from error
+    return encoding
+
+
+def _check_codec(encoding: str, source: bytes) -> None:
+    """Refuse a codec that is known, but not for source; raises LookupError for one that is unknown."""
+    info = codecs.lookup(encoding)
     if not getattr(info, "_is_text_encoding", True) or info.name in _NO_SOURCE_CODECS:
         reason = f"the declared encoding {encoding} is not an encoding for source code"
         raise UnreadableSource(reason, _cookie_line(source))
-    return encoding
+
+
+def _declared(source: bytes, line: int) -> str:
+    """The encoding that a line declares; empty, which is none, if it does not."""
+    found = tokenize.cookie_re.match(source.split(b"\n", 2)[line - 1].decode())
+    return found[1] if found else ""
 
 
 def _cookie_line(source: bytes) -> int:

@@ -12,7 +12,8 @@ class UnreadableFile(AnalysisRule):
     ## What it does
     Reports files that may hold a tracked script but cannot be read, decoded or parsed, and folders of commands that
     cannot be listed. A file that never mentions `tracked_script` is skipped, unless it is binary. Links that lead to
-    each other in a cycle, or to a folder that contains them, are one finding.
+    each other in a cycle, or to a folder that contains them, are one finding. A statement that Python can parse and
+    libcst cannot, such as `(x): int = 1`, is reported as well: the script is followed byte by byte.
 
     ## Why is this bad?
     The tracker cannot see whether such a file is a tracked script, or whether it has changed since it ran.
@@ -36,6 +37,7 @@ class UnreadableFile(AnalysisRule):
     decided_by = (
         "scripts_tracker.analysis.findings.Findings.unreadable",
         "scripts_tracker.analysis.findings.Findings.cycle_of_links",
+        "scripts_tracker.analysis.findings.Findings.followed_by_bytes",
         "scripts_tracker.analysis.linking.scanning._files",
         "scripts_tracker.analysis.linking.linker.Linker._report_without_source",
     )
