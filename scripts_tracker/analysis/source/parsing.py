@@ -67,10 +67,18 @@ def parse(source: bytes) -> ParsedSource:
     try:
         return ParsedSource(_parse(text), text)
     except UnreadableSource as error:
+        if not isinstance(error.__cause__, _REFUSALS) or len(text) > _MOST_OTHERWISE:
+            raise
         found = _parse_otherwise(text, error, hashlib.sha256(source).hexdigest())
         if found is None:
             raise
         return found
+
+
+# Characters of a source that may be read in another way: it is read several times for that.
+_MOST_OTHERWISE: Final = 200_000
+# What libcst raises for source that it does not know.
+_REFUSALS: Final = (cst.ParserSyntaxError, getattr(cst, "CSTLogicError", cst.CSTValidationError))
 
 
 def _parse_otherwise(text: str, error: UnreadableSource, content_digest: str) -> ParsedSource | None:
@@ -113,6 +121,7 @@ def collector_paused() -> Iterator[None]:
 _NO_SOURCE_CODECS: Final = frozenset(
     {"unicode-escape", "raw-unicode-escape", "idna", "punycode", "undefined", "utf-7"}
 )
+_COOKIE: Final = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.ASCII)
 _NUL: Final = "source code cannot contain NUL bytes"
 _WIDE_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -171,7 +180,7 @@ def _check_codec(encoding: str, source: bytes) -> None:
 
 def _declared(source: bytes, line: int) -> str:
     """The encoding that a line declares; empty, which is none, if it does not."""
-    found = tokenize.cookie_re.match(source.split(b"\n", 2)[line - 1].decode())
+    found = _COOKIE.match(source.split(b"\n", 2)[line - 1].decode())
     return found[1] if found else ""
 
 
