@@ -66,7 +66,7 @@ CASES: Final = {
 
 _NO_OP: Final = """\
 from django.core.management.base import BaseCommand
-from scripts_tracker import tracked_script
+{import_line}
 
 
 class Command(BaseCommand):
@@ -148,9 +148,10 @@ class Site:
 
 def _add_no_ops(folder: str) -> None:
     """What a tracked command costs beside the same one without the decorator."""
-    for name, decorator in (("untracked_no_op", ""), ("tracked_no_op", "@tracked_script")):
+    tracked = {"import_line": "from scripts_tracker import tracked_script", "decorator": "@tracked_script"}
+    for name, lines in (("untracked_no_op", dict.fromkeys(tracked, "")), ("tracked_no_op", tracked)):
         with open(os.path.join(folder, f"{name}.py"), "w", encoding="utf-8") as file:
-            file.write(_NO_OP.format(decorator=decorator))
+            file.write(_NO_OP.format(**lines))
 
 
 def _instructions(subject: Subject) -> int:
