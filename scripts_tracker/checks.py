@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SLIP = 2  # letters
+_STARTS = frozenset(name[:3] for name in conf.TOP_LEVEL_NAMES)
+_ENDS = frozenset(name[-3:] for name in conf.TOP_LEVEL_NAMES)
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:
@@ -83,8 +85,8 @@ def _missing_folders() -> Iterator[CheckMessage]:
 def _misspelt() -> Iterator[CheckMessage]:
     """Settings that are a slip away from one of ours; only a warning, as another app may own the name."""
     for name in dir(settings):
-        like = "" if name in conf.TOP_LEVEL_NAMES else _meant_by(name)
-        if like:
+        # Most names look like none of ours at both ends, and this runs at every start of manage.py.
+        if (name[:3] in _STARTS or name[-3:] in _ENDS) and (like := _meant_by(name)):
             yield CheckWarning(
                 f"The setting {name} is not one of scripts_tracker's.",
                 hint=f"Did you mean {like}?",
@@ -93,13 +95,10 @@ def _misspelt() -> Iterator[CheckMessage]:
 
 
 def _meant_by(name: str) -> str:
-    """The setting of ours that a name is at most two letters away from; empty if there is none."""
-    letters = set(name)
-    for like in conf.TOP_LEVEL_NAMES:
-        # Cheaper than the distance, and false for nearly every name.
-        if abs(len(name) - len(like)) <= _SLIP and len(letters ^ set(like)) <= 2 * _SLIP:
-            from scripts_tracker.core.names import letters_between  # only for what looks like one
+    """The setting of ours that a name is one or two letters away from; empty if there is none."""
+    if name in conf.TOP_LEVEL_NAMES:
+        return ""
+    from scripts_tracker.core.names import letters_between  # only for what looks like one
 
-            if letters_between(name, like) <= _SLIP:
-                return like
-    return ""
+    near = (like for like in conf.TOP_LEVEL_NAMES if letters_between(name, like) <= _SLIP)
+    return next(near, "")
