@@ -232,8 +232,13 @@ def test_after_an_upgrade_nothing_runs_before_the_command_of_the_page(
 ) -> None:
     assert not typed
     text = (ROOT / "docs" / "upgrading.md").read_text()
-    (line,) = [words for words in re.findall(r"`([^`]+)`", text) if "manage.py" in words]
+    line, back = [words for words in re.findall(r"`([^`]+)`", text) if "manage.py" in words]
     migrated.command("shop.fix_totals")
+    migrated.command("shop.first")
+    assert migrated.manage("first").out == "done\n"
+    assert by_shell(migrated, back).code == 0
+    assert by_shell(migrated, line).code == 0
+    assert migrated.states() == {"shop.first": "applied", "shop.fix_totals": "new"}
     migrated.migrate("scripts_tracker", "0003")
     stopped = migrated.manage("fix_totals", code=1)
     assert "done" not in stopped.out

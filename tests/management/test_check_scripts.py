@@ -16,7 +16,8 @@ def shop(migrated: Project) -> Project:
     migrated.command(
         "stock.third", decorators='@tracked_script\n    @required_preceding_script("shop.second")'
     )
-    migrated.command("shop.ordinary", decorators="")
+    ordinary = "from django.core.management.base import BaseCommand\nclass Command(BaseCommand): ...\n"
+    migrated.write("shop/management/commands/ordinary.py", ordinary)
     return migrated
 
 

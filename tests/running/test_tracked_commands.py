@@ -200,7 +200,7 @@ def test_a_running_script_is_running_refused_elsewhere_and_lost_after_a_kill(sho
         time.sleep(1.5)  # past the lease: the process is still there to be seen
         assert shop.states() == {"shop.slow": "running"}
         refused = shop.manage("slow", code=1)
-        assert f"process {process.pid}. Wait until that ends." in refused.err
+        assert f"process {process.pid}; its process is alive. Wait until that ends." in refused.err
         refused = shop.manage("check_scripts", "--mark-applied", "slow", code=1)
         assert "it is running" in refused.err
     finally:

@@ -124,7 +124,13 @@ def test_commands_are_those_that_django_offers(tmp_path: Path) -> None:
     (tmp_path / "package" / "__init__.py").touch()
     for name in ("notes.txt", "compiled.pyc", ".py", "upper.PY", "backup.py~"):
         (tmp_path / name).touch()
-    assert _names(tmp_path) == [("Z", False), ("a", False), ("b", False), ("is-odd", False)]
+    assert _names(tmp_path) == [
+        ("Z", False),
+        ("a", False),
+        ("b", False),
+        ("compiled", False),
+        ("is-odd", False),
+    ]
 
 
 def test_commands_are_those_that_pkgutil_lists(tmp_path: Path) -> None:
