@@ -15,7 +15,7 @@ import pytest
 import yaml  # pre-commit brings it
 
 from tests.adoption.old_tracker import SOURCE, OldTracker, commit
-from tests.conftest import COMMAND, ENVIRONMENT, ROOT, Project, Result
+from tests.conftest import COMMAND, ENVIRONMENT, MATRIX, ROOT, Project, Result
 from tests.databases.fixtures import HostedProject
 from tests.end_to_end.pages import PATH, blocks, plays, type_in
 from tests.running.tenants import Layouts
@@ -265,7 +265,9 @@ def with_tenants(layouts: Layouts, root: Path, layout: str) -> HostedProject:
 
 
 @plays("tenants.md")
-@pytest.mark.parametrize("layout", ["tenant", "shared", "both"])
+@pytest.mark.parametrize(
+    "layout", ["tenant", *(pytest.param(one, marks=MATRIX) for one in ("shared", "both"))]
+)
 def test_in_each_layout_scripts_run_as_often_as_the_page_says(
     typed: list[str], layouts: Layouts, layout: str, tmp_path: Path
 ) -> None:

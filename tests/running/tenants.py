@@ -11,7 +11,7 @@ import django
 import pytest
 from packaging.requirements import Requirement
 
-from tests.conftest import Project, make_project
+from tests.conftest import MATRIX, Project, make_project
 from tests.databases import kinds
 from tests.databases.fixtures import HostedProject, Hosts
 from tests.databases.servers import absent
@@ -188,7 +188,7 @@ def layouts(hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> Layouts:
     return Layouts(hosts, tmp_path_factory.mktemp("tenants"))
 
 
-@pytest.fixture(params=LEDGERS)
+@pytest.fixture(params=[pytest.param(one, marks=MATRIX if one != "tenant" else ()) for one in LEDGERS])
 def layout(request: pytest.FixtureRequest) -> str:
     """In which lists of django-tenants the ledger is."""
     name: str = request.param

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 
 from scripts_tracker.models import ScriptRun
 from scripts_tracker.project.status import load_status
-from tests.conftest import Project
+from tests.conftest import MATRIX, Project
 from tests.jobs import PACKAGE, Jobs
 
 
@@ -179,6 +179,7 @@ def test_run_scripts_runs_a_typer_command_by(jobs: Jobs, source: str) -> None:
 
 
 @needs_typer
+@MATRIX
 @pytest.mark.parametrize("source", TYPED.values(), ids=TYPED)
 def test_by_call_command_a_typer_command_is_recorded_by(jobs: Jobs, source: str) -> None:
     jobs.write("typed", f"{TYPER}{source}\n")

@@ -1,6 +1,6 @@
 """Source that CPython reads and libcst does not, without the statements that libcst does not read.
 
-What is left tells what a command is and requires, not what it does: such a source is followed by its bytes.
+What is left shows what a command is and requires, not what it does: such a source is followed by its bytes.
 """
 
 from __future__ import annotations

@@ -195,7 +195,9 @@ LARGE = {
     "a long number": Hostile(lambda: _after("x = 0x" + "f" * 900_000 + "\n")),
     "a number that CPython refuses": Hostile(lambda: _after("x = " + "9" * 5000 + "\n"), HERE, "4300"),
     "a long name": Hostile(lambda: _after("a" * 900_000 + " = 1\n")),
-    "a long help": Hostile(lambda: _after("class Command:\n    help = '" + "a\\n" * 200_000 + "'\n")),
+    "a long help": Hostile(
+        lambda: _after("class Command(Command):\n    help = '" + "a\\n" * 200_000 + "'\n")
+    ),
 }
 
 EMPTY = {

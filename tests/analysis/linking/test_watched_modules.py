@@ -138,7 +138,7 @@ def test_each_module_is_fingerprinted_once_whoever_watches_it(
         seen.append(source)
         return fingerprint_of(source)
 
-    monkeypatch.setattr(fingerprint, "fingerprint", counting)
+    monkeypatch.setattr(fingerprint, "fingerprint_or_bytes", counting)
     script(shop, "three", '"shop.pricing"')
     index_of(shop)
     assert sorted(seen) == [b"", PRICING.encode()]
