@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
+from django.conf import global_settings, settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as CheckWarning
 
@@ -96,9 +96,11 @@ def _misspelt() -> Iterator[CheckMessage]:
 
 def _meant_by(name: str) -> str:
     """The setting of ours that a name is one or two letters away from; empty if there is none."""
-    if name in conf.TOP_LEVEL_NAMES:
+    if name in conf.TOP_LEVEL_NAMES or hasattr(global_settings, name):
         return ""
     from scripts_tracker.core.names import letters_between  # only for what looks like one
 
-    near = (like for like in conf.TOP_LEVEL_NAMES if letters_between(name, like) <= _SLIP)
-    return next(near, "")
+    for like in conf.TOP_LEVEL_NAMES:
+        if abs(len(name) - len(like)) <= _SLIP and letters_between(name, like) <= _SLIP:
+            return like
+    return ""
