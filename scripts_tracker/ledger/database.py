@@ -7,7 +7,7 @@ import functools
 import random
 import time
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import (
@@ -20,7 +20,6 @@ from django.db import (
     router,
     transaction,
 )
-from django.db.models import FloatField, Func
 
 from scripts_tracker import conf
 from scripts_tracker.exceptions import LedgerMissing
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import QuerySet
-    from django.db.models.sql.compiler import SQLCompiler
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -369,14 +367,3 @@ _EPOCHS = {
 def epoch_sql(connection: BaseDatabaseWrapper) -> str:
     """The database's clock in seconds since 1970, as SQL."""
     return _EPOCHS.get(connection.vendor, "EXTRACT(EPOCH FROM CURRENT_TIMESTAMP)")
-
-
-class DatabaseEpoch(Func):
-    """The database's clock in seconds since 1970, as an expression."""
-
-    output_field = FloatField()
-    arity = 0
-
-    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any) -> Any:  # type: ignore[override]  # the template is ours
-        """The clock of this kind of database."""
-        return super().as_sql(compiler, connection, template=epoch_sql(connection), **extra)

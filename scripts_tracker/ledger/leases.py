@@ -15,14 +15,13 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 
 from scripts_tracker import conf
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Fingerprint, RunRecord
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.ledger import database, statements, writing
-from scripts_tracker.ledger.database import DatabaseEpoch, alias, needs_tables
+from scripts_tracker.ledger.database import alias, needs_tables
 from scripts_tracker.ledger.statements import LAST_RUN, LEASE, RUN, Place, columns, lease_of, run_record
 from scripts_tracker.models import ScriptVersion
 
@@ -42,6 +41,8 @@ _LOOK_UP: Final = f"""SELECT {{place}}, {columns("s", "id", "applied_run_id")}, 
 FROM (SELECT COUNT(*) AS "none" FROM "scripts_tracker_script" WHERE 1 = 0) p
 LEFT JOIN "scripts_tracker_script" s ON s."identity" = %s {LAST_RUN}
 LEFT JOIN "scripts_tracker_scriptversion" v ON v."script_id" = s."id" AND v."content_digest" = %s"""  # noqa: S608 - our own names
+_TAKE: Final = """UPDATE "scripts_tracker_script" SET "lease_expires" = {now} + %s, "lease_renewed" = {now},
+"last_run_id" = %s, "applied_run_id" = %s, "path" = %s WHERE "id" = %s"""
 OF_RUN: Final = '"id" = %s AND "token" = %s AND "outcome" = %s'
 """A run that has this outcome; without the token, a row of the same key in another schema would do."""
 # Outcome and reason of a run, and the kind of the script's last run.
@@ -188,13 +189,12 @@ def _version_pk(script_pk: int, known: KnownVersion | None, version: VersionFact
 
 def _take(entry: Entry, script_pk: int, run_pk: int, path: str) -> None:
     seen = entry.last_run
-    last_run = Q(last_run=seen.pk) if seen else Q(last_run__isnull=True)
+    free = '"last_run_id" = %s' if seen else '"last_run_id" IS NULL'
     if seen and seen.outcome == "running":
-        last_run &= Q(lease_expires__lte=DatabaseEpoch())
-    now = DatabaseEpoch()
-    lease = {"lease_expires": now + conf.tracker_settings().lease_seconds, "lease_renewed": now}
-    free = database.scripts().filter(last_run, pk=script_pk)
-    if not free.update(last_run=run_pk, applied_run=entry.applied_run, path=path, **lease):
+        free += ' AND "lease_expires" <= {now}'
+    values = [conf.tracker_settings().lease_seconds, run_pk, entry.applied_run, path, script_pk]
+    values += [seen.pk] if seen else []
+    if not statements.update(f"{_TAKE} AND {free}", *values, place=entry.place):
         raise Overtaken
 
 

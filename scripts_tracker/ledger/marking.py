@@ -15,7 +15,8 @@ from django.db.models import F, Q
 
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import database
-from scripts_tracker.ledger.database import Collision, DatabaseEpoch, alias, needs_tables
+from scripts_tracker.ledger.clock import DatabaseEpoch
+from scripts_tracker.ledger.database import Collision, alias, needs_tables
 from scripts_tracker.ledger.statements import fetch, identity_of, lease_of
 from scripts_tracker.ledger.writing import (
     batches,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from scripts_tracker.ledger.database import DatabaseEpoch, alias, needs_tables
+from scripts_tracker.ledger.clock import DatabaseEpoch
+from scripts_tracker.ledger.database import alias, needs_tables
 from scripts_tracker.models import Script
 
 if TYPE_CHECKING:

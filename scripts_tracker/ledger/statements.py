@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 _QUOTED = re.compile(r'"(\w+)"')
-# What ``backslashreplace`` makes of a character that the database lacks.
-_ESCAPE = re.compile(r"\\(?:x([89a-f][0-9a-f])|u([0-9a-f]{4})|U([0-9a-f]{8}))")
+# What ``backslashreplace`` makes of a character that the database lacks. Few names have one, and compiling takes a while.
+_ESCAPE: Final = r"\\(?:x([89a-f][0-9a-f])|u([0-9a-f]{4})|U([0-9a-f]{8}))"
 
 RUN: Final = (
     *("id", "kind", "outcome", "version__algorithm", "version__digest", "version__content_digest"),
@@ -89,7 +89,7 @@ def script_id_of(app_label: str, name: str) -> ScriptId:
     """The script of a row, whose label and name are escaped if the database lacks their characters."""
     if "\\" in name or "\\" in app_label:
         app_label, name = (
-            _ESCAPE.sub(lambda code: chr(int("".join(filter(None, code.groups())), 16)), one)
+            re.sub(_ESCAPE, lambda code: chr(int("".join(filter(None, code.groups())), 16)), one)
             for one in (app_label, name)
         )
     return ScriptId(app_label, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError, DataError, Error, transaction
 
@@ -16,11 +16,13 @@ from scripts_tracker.models import Script, ScriptRun
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from typing import Literal, TypeVar
 
     from scripts_tracker.core.values import Fingerprint, ScriptId
 
     T = TypeVar("T")
     Escape = Callable[[str], str]
+    Kind = Literal["run", "rehearsal", "mark", "unmark", "release"]
 
 logger = logging.getLogger("scripts_tracker")
 
@@ -29,8 +31,6 @@ _BATCH = 100
 _CHARACTER_ERRORS = frozenset({1300, 1366, 1977, 3988})
 # How long the name of a person or a machine may be.
 _LONGEST_NAME = 255
-
-Kind = Literal["run", "rehearsal", "mark", "unmark", "release"]
 
 
 class VersionFacts(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
@@ -19,6 +19,7 @@ from scripts_tracker.running.calls import AFTER_SUCCESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import TypeVar
 
     from django.dispatch import Signal
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from scripts_tracker.running.calls import HandleCall, PlannedRun
     from scripts_tracker.running.start import Start
 
-R = TypeVar("R")
+    R = TypeVar("R")
+
 
 logger = logging.getLogger("scripts_tracker")
 

@@ -118,7 +118,7 @@ def fill(project: Project) -> None:
 RUNNING = """
 from django.utils import timezone
 from scripts_tracker.core.values import ScriptId
-from scripts_tracker.ledger.database import DatabaseEpoch
+from scripts_tracker.ledger.clock import DatabaseEpoch
 from scripts_tracker.ledger.statements import identity_of
 from scripts_tracker.models import Script, ScriptRun
 script = Script.objects.create(

@@ -11,7 +11,7 @@ from tests.databases.fixtures import HostedProject
 
 ASK = """
 from django.db import connection
-from scripts_tracker.ledger.database import DatabaseEpoch
+from scripts_tracker.ledger.clock import DatabaseEpoch
 from scripts_tracker.models import Script
 Script.objects.create(identity="shop.one", app_label="shop", name="one")
 def now():

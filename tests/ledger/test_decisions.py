@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from scripts_tracker.core.values import Fingerprint, RunRecord, ScriptId
 from scripts_tracker.ledger import leases, marking, queries
-from scripts_tracker.ledger.database import DatabaseEpoch
+from scripts_tracker.ledger.clock import DatabaseEpoch
 from scripts_tracker.ledger.leases import OpenRun
 from scripts_tracker.ledger.marking import Mark
 from scripts_tracker.ledger.statements import Place

@@ -11,7 +11,7 @@ from django.db import connection
 from scripts_tracker.core.values import Fingerprint
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.ledger import leases, processes
-from scripts_tracker.ledger.database import DatabaseEpoch
+from scripts_tracker.ledger.clock import DatabaseEpoch
 from scripts_tracker.ledger.heartbeat import _Heart
 from scripts_tracker.ledger.leases import Entry, OpenRun
 from scripts_tracker.ledger.statements import Place

@@ -12,7 +12,7 @@ from django.db.models import Count
 from django.db.models.sql.compiler import SQLCompiler
 
 from scripts_tracker.ledger import database, queries, statements
-from scripts_tracker.ledger.database import DatabaseEpoch
+from scripts_tracker.ledger.clock import DatabaseEpoch
 from scripts_tracker.models import Script
 from scripts_tracker.project import following
 from tests.builders import script_id

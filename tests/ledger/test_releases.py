@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scripts_tracker.ledger import leases, releasing
-from scripts_tracker.ledger.database import DatabaseEpoch
+from scripts_tracker.ledger.clock import DatabaseEpoch
 from scripts_tracker.ledger.leases import OpenRun
 from scripts_tracker.ledger.writing import RunFacts
 from scripts_tracker.models import Script, ScriptRun
