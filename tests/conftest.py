@@ -25,9 +25,11 @@ from tests.warm.client import Warm
 
 pytest_plugins = ["tests.databases.fixtures", "tests.jobs", "tests.running.shops", "tests.running.tenants"]
 
-# A shell starts what runs in the background with Ctrl-C ignored, and everything below would inherit that.
+# A shell starts what runs in the background with Ctrl-C ignored, nohup with SIGHUP, and everything below would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "fixtures" / "demo"
