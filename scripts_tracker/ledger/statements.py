@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import QuerySet
 
-_QUOTED = re.compile(r'"(\w+)"')
+_QUOTED: Final = r'"(\w+)"'
 # What ``backslashreplace`` makes of a character that the database lacks. Few names have one, and compiling takes a while.
 _ESCAPE: Final = r"\\(?:x([89a-f][0-9a-f])|u([0-9a-f]{4})|U([0-9a-f]{8}))"
 
@@ -155,11 +155,13 @@ def _sql(statement: str, connection: BaseDatabaseWrapper, place: Place | None) -
     prefix = f"{_quoted(connection, schema)}." if schema else ""
     statement = statement.replace("{now}", epoch_sql(connection))
     statement = statement.replace("{place}", _PLACES.get(connection.vendor, "'', '', ''"))
+    if not prefix and quote("") == '""':
+        return statement  # as it is, without a regular expression
 
     def name(match: re.Match[str]) -> str:
         return f"{prefix if match[1].startswith('scripts_tracker_') else ''}{quote(match[1])}"
 
-    return _QUOTED.sub(name, statement)
+    return re.sub(_QUOTED, name, statement)
 
 
 def _quoted(connection: BaseDatabaseWrapper, name: str) -> str:

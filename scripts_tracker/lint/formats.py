@@ -210,19 +210,25 @@ def _driver(rules: Mapping[str, Rule]) -> dict[str, Any]:
 
     try:
         version = {"version": metadata.version("scripts-tracker")}
+        urls = metadata.metadata("scripts-tracker").get_all("Project-URL") or []
     except metadata.PackageNotFoundError:
-        version = {}
-    return {"name": "scripts-tracker-lint", **version, "rules": [_rule(one) for one in rules.values()]}
+        version, urls = {}, []
+    pages = dict(one.split(", ", 1) for one in urls).get("Documentation", "")
+    described = [_rule(one, pages.rstrip("/")) for one in rules.values()]
+    return {"name": "scripts-tracker-lint", **version, "rules": described}
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
+def _rule(rule: Rule, pages: str) -> dict[str, Any]:
+    """A rule with its documentation, and where that is on the web, if the package names a site."""
     from scripts_tracker.lint import explaining
     from scripts_tracker.lint.rules import name_of
 
-    doc = explaining.doc_of(rule)
+    doc, name = explaining.doc_of(rule), name_of(rule)
+    uri = {"helpUri": f"{pages}/rules.html#{rule.code.lower()}-{name}"} if pages else {}
     return {
         "id": rule.code,
-        "name": name_of(rule),
+        "name": name,
+        **uri,
         "shortDescription": {"text": explaining.summary_of(rule)},
         "fullDescription": {"text": explaining.reason_of(rule)},
         "help": {"text": doc, "markdown": doc},

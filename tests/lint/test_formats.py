@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from email.message import Message
 from importlib import metadata
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -293,3 +294,15 @@ def test_hostile_text_is_harmless_in_every_new_format() -> None:
     assert "^[[2J" in shown
     assert shown.splitlines()[0].endswith("^M^J100% <U+202E>gnorw")
     assert gitlab(EVIL)[0]["location"]["path"] == EVIL.location.path
+
+
+def test_sarif_says_where_a_rule_is_explained_if_the_package_names_a_site(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "helpUri" not in sarif()["runs"][0]["tool"]["driver"]["rules"][3]
+    about = Message()
+    about["Project-URL"] = "Source, https://example.org/source"
+    about["Project-URL"] = "Documentation, https://example.org/docs/"
+    monkeypatch.setattr(metadata, "metadata", lambda _: about)
+    rule = sarif()["runs"][0]["tool"]["driver"]["rules"][3]
+    assert rule["helpUri"] == "https://example.org/docs/rules.html#st003-unknown-requirement"
