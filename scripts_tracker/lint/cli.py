@@ -93,6 +93,8 @@ class _Parser(argparse.ArgumentParser):
     """Repeats a wrong argument in a harmless form: it may be the name of a file."""
 
     def error(self, message: str) -> NoReturn:
+        if sys.stderr is None:  # argparse of Python 3.10 writes to it nevertheless
+            raise SystemExit(WRONG_USE)
         super().error(escaped(message))
 
 
