@@ -96,10 +96,10 @@ def checked_codes(chosen: Iterable[str], origin: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def folder_of_project(start: str) -> str | None:
-    """The nearest folder with a pyproject.toml, from a folder upwards; None where there is none."""
+def folder_of_project(start: str, name: str = FILE) -> str | None:
+    """The nearest folder with a pyproject.toml, or another file, from a folder upwards; None where there is none."""
     folder = os.path.abspath(start)
-    while not os.path.isfile(os.path.join(folder, FILE)):
+    while not os.path.isfile(os.path.join(folder, name)):
         parent = os.path.dirname(folder)
         if parent == folder:
             return None

@@ -31,7 +31,7 @@ def projects(paths: Sequence[str], root: str | None) -> list[Project]:
     """The projects that some paths lie in.
 
     A path belongs to the nearest folder whose pyproject.toml has a table of ours; else to the project of the current
-    folder, where it lies in that; else to the nearest folder with a pyproject.toml.
+    folder, where it lies in that; else to the nearest folder with a pyproject.toml, or else with a manage.py.
 
     Args:
         paths: files and folders, as they were typed; none for the project of the current folder.
@@ -45,7 +45,7 @@ def projects(paths: Sequence[str], root: str | None) -> list[Project]:
         raise WrongUseError(f"--root: no such folder: {root}")
     given = None if root is None else os.path.abspath(root)
     if not existing:
-        return [Project(given or config.folder_of_project(os.getcwd()) or os.getcwd())]
+        return [Project(given or _around(os.getcwd()) or os.getcwd())]
     found: dict[str, list[str]] = {}
     for path, absolute in existing:
         owner = given or _root_of(absolute)
@@ -63,9 +63,14 @@ def _existing(path: str) -> str:
 def _root_of(path: str) -> str:
     folder = path if os.path.isdir(path) else os.path.dirname(path)
     here = os.getcwd()
-    around = config.folder_of_project(here)
+    around = _around(here)
     usual = around if around is not None and _lies_in(path, around) else None
-    return config.configured_folder(folder) or usual or config.folder_of_project(folder) or around or here
+    return config.configured_folder(folder) or usual or _around(folder) or around or here
+
+
+def _around(folder: str) -> str | None:
+    """The nearest folder with a pyproject.toml, or else with a manage.py; None where there is none."""
+    return config.folder_of_project(folder) or config.folder_of_project(folder, "manage.py")
 
 
 def _within(path: str, absolute: str, root: str) -> list[str]:

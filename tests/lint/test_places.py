@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts_tracker.lint.places import ends
-from tests.lint.conftest import BROKEN, FIX, OLD, Lint
+from tests.lint.conftest import BROKEN, CLEAN, FIX, OLD, Lint
 from tests.lint.rule_cases import build
 
 if TYPE_CHECKING:
@@ -86,6 +86,19 @@ def test_a_project_without_a_table_of_ours_belongs_to_the_one_around_it(lint: Li
     (backend.parent / "pyproject.toml").write_text("")
     found = lint(str(backend / FIX), "--format", "json", "--ignore", "ST020").found
     assert found == [(f"backend/{FIX}", 6, "ST003")]
+
+
+def test_without_pyproject_the_project_is_where_manage_py_is(
+    lint: Lint, backend: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (backend / "pyproject.toml").unlink()
+    (backend / "manage.py").touch()
+    needed = BROKEN.replace("gone", "stock.first")
+    build(f"--- {FIX}\n{needed}--- stock/management/commands/first.py\n{CLEAN}", backend)
+    monkeypatch.chdir(backend / "shop")
+    assert lint("--format", "json", "--ignore", "ST020").found == []
+    monkeypatch.chdir(backend.parent)
+    assert lint(str(backend / FIX), "--format", "json", "--ignore", "ST020").found == []
 
 
 def test_a_diff_applies_where_one_stands(lint: Lint, backend: Path, monkeypatch: pytest.MonkeyPatch) -> None:
