@@ -147,7 +147,6 @@ UNFINISHED = {
 
 # What CPython takes and libcst 1.9 does not is still a script: a finding, never silence.
 ONLY_CPYTHON = {
-    "a target in parentheses with an annotation": _after("(x): int = 1\n", 0, ""),
     "a starred base after a keyword": _after("class A(a=1, *b): pass\n"),
     "a backslash alone at the start of a block": _after("if a:\n    \\\n    b\n"),
     "a raw f-string over lines": _after('x = rf"a\\\nb"\n'),
