@@ -37,6 +37,7 @@ bench: $(VENV)/.demo
 
 # A recent pip, for dependency groups.
 $(VENV)/.pip:
+	@test ! -f $(VENV) || rm $(VENV)  # tox leaves a file of this name that points to an environment of its own
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	@touch $@
