@@ -155,15 +155,20 @@ def comparable(
     return records
 
 
-def _with_equivalents(
-    records: Records, definitions: Definitions, cache: Cache, earlier: Mapping[ScriptId, ScriptId]
-) -> Records:
-    """Note which files differ from what was applied in nothing that runs."""
-    differing = [
+def _differing(records: Records, definitions: Definitions) -> list[tuple[ScriptDefinition, ScriptRecord]]:
+    """The scripts that differ from what was applied last."""
+    return [
         (definition, records[one])
         for one, definition in definitions.items()
         if one in records and states.differs(definition, records[one])
     ]
+
+
+def _with_equivalents(
+    records: Records, definitions: Definitions, cache: Cache, earlier: Mapping[ScriptId, ScriptId]
+) -> Records:
+    """Note which files differ from what was applied in nothing that runs."""
+    differing = _differing(records, definitions)
     if not differing:
         return records
     from scripts_tracker.project.equivalence import is_equivalent  # only if something was edited
@@ -299,11 +304,7 @@ def _refingerprinted_modules(records: Records, definitions: Definitions) -> list
 
 def _with_history(records: Records, definitions: Definitions, fingerprinter: _Refingerprinter) -> Records:
     """Fill in what was ever applied, of scripts that differ from what was applied last."""
-    differing = [
-        (definition, records[one])
-        for one, definition in definitions.items()
-        if one in records and states.differs(definition, records[one])
-    ]
+    differing = _differing(records, definitions)
     if not differing:
         return records
     versions, watched = defaultdict(list), defaultdict(list)
