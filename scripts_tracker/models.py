@@ -29,9 +29,13 @@ class Script(models.Model):
     lease_expires = models.FloatField(default=0)
     # When the lease was taken or renewed last, by the same clock: the last sign of life.
     lease_renewed = models.FloatField(default=0, db_default=0)
+    # The walk of a batched script that has begun and is not over; a check asks for walks only where one is open.
+    walk = models.ForeignKey("ScriptWalk", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
-        permissions: ClassVar = [("decide_script", "Can mark scripts as applied, unmark and release them")]
+        permissions: ClassVar = [
+            ("decide_script", "Can mark scripts as applied, unmark, release, pause, resume and cancel them")
+        ]
 
     def __str__(self) -> str:
         from scripts_tracker.core.escaping import visible  # only the admin shows rows
@@ -65,13 +69,16 @@ class ScriptRun(models.Model):
     """One attempt or one mark of a script; rows are added and ended, never rewritten.
 
     Attributes:
-        kind: run, rehearsal, mark, unmark or release.
+        kind: run or rehearsal; of a decision: mark, unmark, release, pause, resume, cancel or restart.
         outcome: running, then finally succeeded, failed or lost.
         applies: whether its version counts as applied by it, until the script is unmarked.
         process: identifies the process beyond its number, if the system can.
         reason: the reason for a decision, what failed in a line, why a success does not count, or who released a lost run.
         watched: JSON of the watched modules: their fingerprints and the digests of their bytes.
         token: random; an attempt finds its row by it beside the key, as another schema may have a row of the same key.
+        walk: what a worker of a batched script works on, or a decision is about.
+        lease_expires: when the lease of such a worker runs out, by the database's clock; other runs have that of the script.
+        waiting: what such a worker waits for, empty while it works.
     """
 
     script = models.ForeignKey(Script, on_delete=models.CASCADE, related_name="runs")
@@ -94,6 +101,92 @@ class ScriptRun(models.Model):
     reason = models.TextField(default="", blank=True)
     watched = models.TextField(default="", blank=True)
     token = models.CharField(max_length=32, default="", db_default="", blank=True)
+    walk = models.ForeignKey(
+        "ScriptWalk", null=True, blank=True, on_delete=models.SET_NULL, related_name="runs"
+    )
+    lease_expires = models.FloatField(default=0, db_default=0)
+    waiting = models.CharField(max_length=255, default="", db_default="", blank=True)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.outcome} {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class ScriptWalk(models.Model):
+    """One way of a batched script through the keys of its table, by one version of the code.
+
+    Attributes:
+        version: the file that it was begun with, or that a person has accepted since.
+        watched: JSON of the watched modules then, as that of a run.
+        outcome: open, then finally succeeded, cancelled or restarted.
+        database: the alias of the table.
+        key: the kind of its key: integer, uuid or other.
+        hold: the decision to pause or to cancel it, while that is in force.
+        finisher: the worker that does what follows the last batch.
+        token: random, as that of a run.
+    """
+
+    script = models.ForeignKey(Script, on_delete=models.CASCADE, related_name="walks")
+    version = models.ForeignKey(
+        ScriptVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    watched = models.TextField(default="", blank=True)
+    outcome = models.CharField(max_length=16)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    database = models.CharField(max_length=255)
+    table = models.CharField(max_length=255)
+    key = models.CharField(max_length=16)
+    hold = models.ForeignKey(ScriptRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    finisher = models.ForeignKey(
+        ScriptRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    token = models.CharField(max_length=32)
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.outcome} {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class ScriptRange(models.Model):
+    """A part of the key space of a walk, which one worker at a time goes through.
+
+    Keys are JSON lists of texts, one for each column of the key; empty where there is none.
+
+    Attributes:
+        number: its place in the walk, from 0.
+        lower: the key that it begins after.
+        upper: its last key.
+        cursor: the last key whose batch is committed.
+        outcome: open, done or parked.
+        worker: who has it, or had it last: see ``ledger.walks``.
+        token: random; a batch is committed only by the worker that has the range.
+        keys: how many keys were walked.
+        rows: how many rows ``process()`` says it has changed; keys where it says nothing.
+        batches: how many batches were committed.
+        batch_size: of the next batch.
+        keys_per_second, rows_per_second: of the last batches.
+        reason: why it is parked, with the row that fails, or what interrupted it.
+    """
+
+    walk = models.ForeignKey(ScriptWalk, on_delete=models.CASCADE, related_name="ranges")
+    number = models.PositiveIntegerField()
+    lower = models.TextField(default="", blank=True)
+    upper = models.TextField(default="", blank=True)
+    cursor = models.TextField(default="", blank=True)
+    outcome = models.CharField(max_length=16)
+    worker = models.ForeignKey(ScriptRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    token = models.CharField(max_length=32, default="", blank=True)
+    keys = models.BigIntegerField(default=0)
+    rows = models.BigIntegerField(default=0)
+    batches = models.BigIntegerField(default=0)
+    batch_size = models.PositiveIntegerField(default=0)
+    keys_per_second = models.FloatField(default=0)
+    rows_per_second = models.FloatField(default=0)
+    reason = models.TextField(default="", blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["walk", "number"], name="scripts_tracker_range_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"range {self.number} {self.outcome}"

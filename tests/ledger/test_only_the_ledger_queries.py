@@ -25,6 +25,7 @@ OF_QUERYSETS = {
 WORDS = MANAGERS | RAW_SQL | OF_QUERYSETS
 # Tables of others, never the ledger's.
 ALLOWED = {
+    "core/progress.py: cursor": "the last key that was walked",
     "adoption/legacy_table.py: cursor": "the table of django-scripts-tracker",
     "running/requirements.py: _base_manager": "whether the project's tables hold a row",
     "running/requirements.py: using": "as above",

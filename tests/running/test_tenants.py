@@ -146,7 +146,7 @@ from django.db import migrations
 from scripts_tracker.operations import RequireScripts
 
 class Migration(migrations.Migration):
-    dependencies = [("scripts_tracker", "0005_run_tokens")]
+    dependencies = [("scripts_tracker", "0006_walks")]
     operations = [RequireScripts("shop.fix")]
 """
 MODEL = """\
