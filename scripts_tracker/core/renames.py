@@ -29,9 +29,18 @@ def origins(
         renamed: the label of now for each earlier label of an app.
         installed: the labels of all apps; an earlier label that is one of them means another app.
     """
-    for old, new in renamed.items():
-        if old not in installed:
-            yield from ((ScriptId(old, one.name), one) for one in wanted if one.app_label == new)
+    for old in renamed:
+        label = _label_of_now(old, renamed, installed)
+        yield from ((ScriptId(old, one.name), one) for one in wanted if one.app_label == label)
+
+
+def _label_of_now(old: str, renamed: Mapping[str, str], installed: Collection[str]) -> str:
+    """The label of an app after all of its renames; empty if it still has the old one, or if they lead back to it."""
+    label, seen = old, set[str]()
+    while label in renamed and label not in installed and label not in seen:
+        seen.add(label)
+        label = renamed[label]
+    return "" if label in seen or label == old else label
 
 
 def carried_over(

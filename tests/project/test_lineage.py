@@ -13,6 +13,7 @@ from tests.builders import definition, record, run, script_id
 
 if TYPE_CHECKING:
     from tests.conftest import Project
+    from tests.databases.fixtures import HostedProject
 
 
 @pytest.fixture
@@ -221,6 +222,24 @@ def test_scripts_of_other_names_are_no_renamed_app() -> None:
     assert renames.hint(statuses(found, gone)) == ""
 
 
+CHAINS = {
+    "nothing": ({}, set(), []),
+    "one rename": ({"a": "c"}, {"c"}, ["a"]),
+    "two renames": ({"b": "c", "a": "b"}, {"c"}, ["b", "a"]),
+    "an app of the name before is installed": ({"a": "b", "b": "c"}, {"b", "c"}, []),
+    "renames that lead back": ({"a": "b", "b": "a"}, {"c"}, []),
+    "an app of its own name": ({"c": "c"}, set(), []),
+}
+
+
+@pytest.mark.parametrize(("renamed", "installed", "expected"), CHAINS.values(), ids=CHAINS)
+def test_an_app_that_was_renamed_twice_keeps_the_history_of_both(
+    renamed: dict[str, str], installed: set[str], expected: list[str]
+) -> None:
+    found = renames.origins([script_id("c.fix")], renamed, installed)
+    assert list(found) == [(script_id(f"{label}.fix"), script_id("c.fix")) for label in expected]
+
+
 def test_a_script_with_a_record_of_its_own_is_not_carried_over() -> None:
     old, new = record("orders.fix", "a"), record("sales.fix", last_run=run("failed"))
     pairs = [(old.id, new.id), (script_id("orders.other"), script_id("sales.other"))]
@@ -232,3 +251,24 @@ def test_a_renamed_script_that_was_edited_too_is_modified(renamed: Project) -> N
     file = renamed.root / "sales/management/commands/one.py"
     file.write_text(file.read_text().replace("__name__", "__file__"))
     assert renamed.states()["sales.one"] == "modified"
+
+
+def test_the_rows_of_a_renamed_app_are_carried_over_on_every_database(hosted: HostedProject) -> None:
+    for name in ("one", "two", "own"):
+        hosted.command(f"shop.{name}")
+        hosted.manage(name)
+    rename(hosted)
+    hosted.manage("own")
+    hosted.settings(RENAMED)
+    assert set(hosted.states().values()) == {"applied", "missing"}
+    hosted.manage("one")
+    hosted.manage("own")
+    hosted.manage("check_scripts", "--unmark", "sales.two")
+    rows = hosted.execute("SELECT app_label, name FROM scripts_tracker_script ORDER BY app_label, name")
+    assert [tuple(row) for row in rows] == [
+        ("sales", "one"),
+        ("sales", "own"),
+        ("sales", "two"),
+        ("shop", "own"),
+    ]
+    assert hosted.states()["sales.two"] == "new"
