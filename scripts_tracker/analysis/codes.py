@@ -7,7 +7,7 @@ from typing import Final
 UNREADABLE_FILE: Final = "ST000"
 """A file or folder cannot be read or analysed."""
 MISPLACED_DECORATOR: Final = "ST001"
-"""``@tracked_script`` decorates something else than the ``handle()`` of a Command class."""
+"""``@tracked_script`` decorates something else than the ``handle()`` of a Command class, or ``process()`` of a batched one."""
 EMPTY_REQUIREMENT: Final = "ST002"
 """``@required_preceding_script`` names no script: no arguments, or no call."""
 UNKNOWN_REQUIREMENT: Final = "ST003"

@@ -136,7 +136,8 @@ class ScriptDefinition(NamedTuple):
     """A tracked script as its file defines it.
 
     ``fingerprint`` is None if the file cannot be parsed; ``watches`` are the modules in ``options.watch`` as they are now.
-    ``help`` is empty if there is none, or if it is computed (``has_computed_help``).
+    ``help`` is empty if there is none, or if it is computed (``has_computed_help``). ``is_batched`` is true for a
+    BatchedCommand, whose ``process()`` is tracked in place of ``handle()``.
     """
 
     id: ScriptId
@@ -148,6 +149,7 @@ class ScriptDefinition(NamedTuple):
     requires: tuple[Requirement, ...] = ()
     watches: tuple[ModuleVersion, ...] = ()
     has_computed_help: bool = False
+    is_batched: bool = False
 
 
 class Finding(NamedTuple):

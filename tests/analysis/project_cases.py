@@ -99,4 +99,5 @@ def described(definition: ScriptDefinition) -> dict[str, Any]:
         "line": definition.location.line,
         "requires": [str(one.target) if one.target else f"? {one.text}" for one in definition.requires],
         "readable": definition.fingerprint is not None,
+        "is_batched": definition.is_batched,
     }

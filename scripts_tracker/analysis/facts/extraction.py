@@ -13,13 +13,16 @@ from scripts_tracker.analysis.facts.functions import FunctionReader, may_lead
 from scripts_tracker.analysis.facts.misplaced import MisplacedUses, root_name
 from scripts_tracker.analysis.facts.scopes import END, Binding, Point, Scope, read_scope
 from scripts_tracker.analysis.facts.values import (
+    BATCHES,
     COMMAND,
     HANDLES,
     HOOKS,
     INSIDE,
     LOCAL_CLASS,
+    METHODS,
     OPAQUE,
     OURS,
+    PROCESS,
     REQUIRED,
     TRACKED,
     UNBOUND,
@@ -149,7 +152,7 @@ class Extraction:
         return (*(one for one in values if not isinstance(one, Opaque)), Made(parts)) if parts else values
 
     def _our_imports(self) -> Iterator[OurImport]:
-        """What is imported from our package and decorates no ``handle()`` by that name."""
+        """What is imported from our package and decorates none of METHODS by that name."""
         decorating = {root_name(one.decorator) for one in self._methods.decorators}
         for name, bindings in self.scope.names.items():
             for binding in bindings:
@@ -200,7 +203,12 @@ class Extraction:
             decorations=tuple(self.functions.decorations(node.decorators, around, binding.point)),
             metaclass=traced(metaclass.value, around, binding.point) if metaclass else (),
             hooks=dict(self._hooks(scope)),
+            has_batches=BATCHES in scope.names or self._patches_batches,
         )
+
+    @cached_property
+    def _patches_batches(self) -> bool:
+        return any(attribute.attr.value == BATCHES for attribute, _ in self.scope.patches)
 
     def _hooks(self, scope: Scope) -> Iterator[tuple[str, int]]:
         for name in HOOKS:
@@ -231,7 +239,7 @@ class Extraction:
         misplaced: list[Decoration] = []
         for attribute, binding in self.scope.patches:
             name = attribute.attr.value
-            if name not in HANDLES:
+            if name not in METHODS:
                 continue
             for value in self.evaluator.values(attribute, self.scope, binding.point):
                 if not isinstance(value, Ref):
@@ -273,14 +281,23 @@ def _docstring(body: Sequence[cst.CSTNode]) -> str | None:
     return text if isinstance(text, str) else None
 
 
-_CALLS_A_HANDLE: Final = re.compile(r"\.\s*handle(?:_noargs)?\b")
+_CALLS: Final = {
+    HANDLES: re.compile(r"\.\s*handle(?:_noargs)?\b"),
+    (PROCESS,): re.compile(r"\.\s*process\b"),
+}
+"""What the text of a file contains if a method of some names is called in it."""
+
+
+def _kin(name: str) -> tuple[str, ...]:
+    """The names of the methods that stand in for each other."""
+    return HANDLES if name in HANDLES else (name,)
 
 
 class _MethodReader:
     """Reads the methods of one module.
 
     Attributes:
-        consumed: the ids of the expressions that decorate a ``handle()``.
+        consumed: the ids of the expressions that decorate one of METHODS.
         decorators: the decorators among them, each once.
     """
 
@@ -291,12 +308,13 @@ class _MethodReader:
         self._functions = extraction.functions
         self._positions = extraction.positions
         self._module = extraction.scope
-        self._calls_a_handle = _CALLS_A_HANDLE.search(extraction.text) is not None
+        self._text = extraction.text
+        self._is_called: dict[tuple[str, ...], bool] = {}
 
     def methods(self, scope: Scope) -> dict[str, tuple[MethodFacts, ...]]:
-        """The definitions of each of HANDLES in a class body; several where branches disagree."""
+        """The definitions of each of METHODS in a class body; several where branches disagree."""
         found = {}
-        for name in HANDLES:
+        for name in METHODS:
             bindings, _ = scope.lookup(name, END)
             own = [binding for binding in bindings if binding.sure]
             if own:
@@ -309,12 +327,12 @@ class _MethodReader:
 
     def _bound(self, binding: Binding, scope: Scope, name: str) -> MethodFacts:
         if isinstance(binding.node, cst.FunctionDef):
-            return self._defined(binding.node, scope, binding.point)
+            return self._defined(binding.node, scope, binding.point, name)
         if binding.expression is not None:
             return self._assigned(binding, scope, name, None)
         return MethodFacts(inner=_known(binding.values or ()))
 
-    def _defined(self, node: cst.FunctionDef, scope: Scope, at: Point) -> MethodFacts:
+    def _defined(self, node: cst.FunctionDef, scope: Scope, at: Point, name: str) -> MethodFacts:
         if not any(decorator in self.decorators for decorator in node.decorators):
             self.decorators.extend(node.decorators)
         decorations = []
@@ -322,7 +340,7 @@ class _MethodReader:
             self.consumed.update(map(id, called(decorator.decorator)))
             values = self._functions.values(decorator.decorator, scope, at)
             decorations.append(Decoration(values, self._positions.place(decorator)))
-        return MethodFacts(tuple(decorations), self._super_calls(node))
+        return MethodFacts(tuple(decorations), self._super_calls(node, _kin(name)))
 
     def _assigned(self, binding: Binding, scope: Scope, name: str, target: Ref | None) -> MethodFacts:
         """Unwraps ``one(two(handle))`` down to the function."""
@@ -345,7 +363,7 @@ class _MethodReader:
                 if not bindings:
                     break
                 if isinstance(bindings[0].node, cst.FunctionDef):
-                    own = self._defined(bindings[0].node, scope, bindings[0].point)
+                    own = self._defined(bindings[0].node, scope, bindings[0].point, name)
                     return MethodFacts((*decorations, *own.decorations), own.super_calls)
                 node, at = bindings[0].expression, bindings[0].point
             else:
@@ -373,19 +391,21 @@ class _MethodReader:
         self, node: cst.Attribute, scope: Scope, at: Point, name: str, target: Ref | None
     ) -> tuple[SuperCall, ...]:
         """The method of a class that an attribute names."""
-        if node.attr.value not in HANDLES:
+        if node.attr.value not in METHODS:
             return ()
         if target in self._evaluator.values(node, scope, at):
             return (SuperCall(name),)
         return (SuperCall(node.attr.value, self._evaluator.values(node.value, scope, at)),)
 
-    def _super_calls(self, function: cst.FunctionDef) -> tuple[SuperCall, ...]:
+    def _super_calls(self, function: cst.FunctionDef, names: tuple[str, ...]) -> tuple[SuperCall, ...]:
         """The calls of ``super().handle()`` and ``Base.handle()`` in a method, nested functions included."""
-        if not self._calls_a_handle:
+        if names not in self._is_called:
+            self._is_called[names] = _CALLS[names].search(self._text) is not None
+        if not self._is_called[names]:
             return ()
         found = set()
         for node in descendants(function.body, enter=lambda node: not isinstance(node, cst.ClassDef)):
-            if isinstance(node, cst.Attribute) and node.attr.value in HANDLES:
+            if isinstance(node, cst.Attribute) and node.attr.value in names:
                 found.add(self._super_call(node))
         # The tree is walked in no particular order, and facts have to be the same every time.
         return tuple(sorted((call for call in found if call is not None), key=repr))
@@ -402,7 +422,7 @@ class _MethodReader:
 
 
 def _our_attributes(classes: Sequence[ClassFacts]) -> Iterator[OurImport]:
-    """The attributes of our package that decorate a class or ``handle()`` and are none of our decorators."""
+    """The attributes of our package that decorate a class or one of METHODS and are none of our decorators."""
     for cls in classes:
         methods = [method for several in cls.methods.values() for method in several]
         for decoration in (*cls.decorations, *(one for method in methods for one in method.decorations)):

@@ -1,4 +1,4 @@
-"""What the functions of one file make of a class or of a ``handle()``: decorators, factories of classes, hooks.
+"""What the functions of one file make of a class or of one of its METHODS: decorators, factories of classes, hooks.
 
 Only functions that may lead to our decorators have facts, because most are none of these.
 """
@@ -12,9 +12,9 @@ import libcst as cst
 from scripts_tracker.analysis.facts.evaluation import MAX_DEPTH, is_foreign
 from scripts_tracker.analysis.facts.scopes import END, START, Binding, Point, Scope, read_scope, statements
 from scripts_tracker.analysis.facts.values import (
-    HANDLES,
     LOCAL_CLASS,
     LOCAL_FUNCTION,
+    METHODS,
     PARAMETER,
     TRACKED,
     UNBOUND,
@@ -101,7 +101,7 @@ class FunctionReader:
             waiting = left
 
     def hook(self, node: cst.FunctionDef, scope: Scope) -> int | None:
-        """The number of a method that makes something of the ``handle()`` of a class; None for any other."""
+        """The number of a method that makes something of the METHODS of a class; None for any other."""
         if all(_patched_name(one) is None for one, _path in statements(node.body.body)):
             return None
         self._todo.append(_Numbered(node, node.name.value, self._count, scope))
@@ -308,13 +308,13 @@ def _assignments(node: cst.CSTNode) -> Iterator[tuple[str, cst.BaseExpression]]:
     if isinstance(node, cst.Assign):
         for target in node.targets:
             name = _target(target.target)
-            if name in HANDLES:
+            if name in METHODS:
                 yield name, node.value
     elif isinstance(node, cst.Expr) and isinstance(node.value, cst.Call):
         call = node.value
         if isinstance(call.func, cst.Name) and call.func.value == "setattr" and len(call.args) == 3:  # noqa: PLR2004 - owner, name, value
             text = string_value(call.args[1].value)
-            if text in HANDLES:
+            if text in METHODS:
                 yield str(text), call.args[2].value
 
 
@@ -329,7 +329,7 @@ def _target(node: cst.BaseExpression) -> str:
 
 
 class _Patches:
-    """Finds what a function assigns to ``handle``, unless that depends on something unknown."""
+    """Finds what a function assigns to one of METHODS, unless that depends on something unknown."""
 
     def __init__(self, reader: FunctionReader, scope: Scope) -> None:
         self._reader = reader
@@ -354,9 +354,9 @@ class _Patches:
 
 def _mentions_handle(test: cst.BaseExpression) -> bool:
     for node in descendants(test):
-        if isinstance(node, cst.Name) and node.value in HANDLES:
+        if isinstance(node, cst.Name) and node.value in METHODS:
             return True
-        if isinstance(node, cst.SimpleString) and string_value(node) in HANDLES:
+        if isinstance(node, cst.SimpleString) and string_value(node) in METHODS:
             return True
     return False
 

@@ -1,4 +1,4 @@
-"""Uses of what may be our decorator on anything but a ``handle()``."""
+"""Uses of what may be our decorator on anything but one of METHODS; which of these a command runs, linking decides."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _DECORATOR_LINE: Final = re.compile(r"^[ \t\f]*@", re.MULTILINE)
 
 
 class MisplacedUses:
-    """Finds decorators, calls and arguments that may be our decorator and decorate no ``handle()``.
+    """Finds decorators, calls and arguments that may be our decorator and decorate none of METHODS.
 
     Args:
         parsed: the file.
         evaluator: says what its names stand for.
         positions: where its nodes are.
-        consumed: the ids of the expressions that decorate a ``handle()``.
-        decorators: the decorators of every ``handle()``.
+        consumed: the ids of the expressions that decorate one of METHODS.
+        decorators: the decorators of all METHODS.
         scopes: the names of the module and of its classes.
     """
 
@@ -81,7 +81,7 @@ class MisplacedUses:
         return [Decoration(found[place], place) for place in sorted(found)]
 
     def _all_accounted_for(self, exported: Mapping[str, Values]) -> bool:
-        """Whether our decorator's names occur only in imports and in decorators of a ``handle()``: no walk needed."""
+        """Whether our decorator's names occur only in imports and in decorators of METHODS: no walk needed."""
         names = {TRACKED}
         for name, values in exported.items():
             if any(_may_be_ours(value, decorates=False) for value in values):

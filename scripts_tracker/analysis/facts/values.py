@@ -21,6 +21,14 @@ COMMAND: Final = "Command"
 """The class that Django looks for in the file of a command."""
 HANDLES: Final = ("handle", "handle_noargs")
 """The methods in which Django runs a command."""
+PROCESS: Final = "process"
+"""The method in which a batched command works on one batch."""
+BATCHES: Final = "batches"
+"""The method in which a batched command says what to work on."""
+METHODS: Final = (*HANDLES, PROCESS)
+"""The methods that our decorators can track: PROCESS in a batched command, HANDLES in any other."""
+BATCHED: Final = "scripts_tracker.batches.BatchedCommand"
+"""The base class of batched commands, by its path, as it is never imported here."""
 TRACKED: Final = "tracked_script"
 REQUIRED: Final = "required_preceding_script"
 HOOKS: Final = ("__init_subclass__", "__new__", "__init__", "__call__", "__prepare__")
@@ -146,7 +154,7 @@ class SuperCall(NamedTuple):
 
 
 class MethodFacts(NamedTuple):
-    """One definition of ``handle()`` or ``handle_noargs()``, or what a function returns.
+    """One definition of one of METHODS, or what a function returns.
 
     Attributes:
         decorations: its decorators, outermost first.
@@ -167,7 +175,7 @@ class Parameter(NamedTuple):
 
 
 class Patch(NamedTuple):
-    """An assignment to the ``handle`` of a class in a function.
+    """An assignment to one of METHODS of a class in a function.
 
     Attributes:
         name: of the method.
@@ -188,7 +196,7 @@ class FunctionFacts(NamedTuple):
         params: its parameters, in order.
         decorations: its own decorators, outermost first.
         returns: what it may return.
-        patches: what it makes of the ``handle()`` of a class.
+        patches: what it makes of the METHODS of a class.
         parts: the names that its result may be made of.
     """
 
@@ -209,11 +217,12 @@ class ClassFacts(NamedTuple):
         bases: for each base class what it may be.
         help: what ``help`` is in the class body; None where it is not bound there.
         doc: its docstring.
-        methods: for each of HANDLES that the class binds, its definitions (several where branches disagree).
+        methods: for each of METHODS that the class binds, its definitions (several where branches disagree).
         end: its last line.
         decorations: its own decorators, outermost first.
         metaclass: empty where none is given.
         hooks: the number of the function for each of HOOKS that may make another class of it.
+        has_batches: whether the class binds BATCHES.
     """
 
     name: str
@@ -226,6 +235,7 @@ class ClassFacts(NamedTuple):
     decorations: tuple[Decoration, ...] = ()
     metaclass: Values = ()
     hooks: Mapping[str, int] = MappingProxyType({})
+    has_batches: bool = False
 
 
 class OurImport(NamedTuple):
@@ -251,9 +261,9 @@ class FileFacts(NamedTuple):
         names: what each name of the module is once it has been executed.
         stars: the modules of its star imports, the last first.
         classes: its classes, by number; those at module level first.
-        misplaced_uses: uses of what may be our decorator on anything but a ``handle()``.
+        misplaced_uses: uses of what may be our decorator on anything but one of METHODS.
         functions: the functions that may lead to our decorators, by number.
-        imports: what the module takes from our package, except the decorators of a ``handle()``.
+        imports: what the module takes from our package, except the decorators of METHODS.
         unread: why a statement was left out of all this, and where it is; the fingerprint is that of the bytes then.
     """
 
@@ -302,7 +312,7 @@ def _unread(data: object) -> tuple[str, Place]:
 
 
 def _class(data: object) -> ClassFacts:
-    name, where, bases, help_, doc, methods, end, decorations, metaclass, hooks = items(data)
+    name, where, bases, help_, doc, methods, end, decorations, metaclass, hooks, has_batches = items(data)
     return ClassFacts(
         text(name),
         place(where),
@@ -314,6 +324,7 @@ def _class(data: object) -> ClassFacts:
         _each(_decoration, decorations) if decorations else (),
         _values(metaclass) if metaclass else (),
         {hook: number(one) for hook, one in hooks.items()} if hooks else {},
+        bool(has_batches),
     )
 
 

@@ -1,10 +1,13 @@
-"""The method resolution order of a command, and the ``handle()`` methods that it runs."""
+"""The method resolution order of a command, and the methods that it runs: ``handle()``, or ``process()`` in batches."""
 
 from __future__ import annotations
 
+import builtins
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from scripts_tracker.analysis.facts.values import BATCHED, HANDLES, PROCESS
 from scripts_tracker.analysis.linking.resolving import Broken, FoundClass, FoundFunction, Unknown
 from scripts_tracker.core.tuples import NamedTuple
 
@@ -24,14 +27,14 @@ Mro = tuple[Class, ...]
 
 
 class Implementation(NamedTuple):
-    """One ``handle()`` that a call reaches, and the module that defines it."""
+    """One method that a call reaches, and the module that defines it."""
 
     module: Module
     method: MethodFacts
 
 
 class Chain(NamedTuple):
-    """The methods that a call of ``handle()`` reaches, and the broken files that may contain more."""
+    """The methods that a call reaches, and the broken files that may contain more."""
 
     implementations: list[Implementation]
     broken: list[Broken]
@@ -78,6 +81,25 @@ class Hierarchy:
             self._mros[current] = (current, *_merge(known, bases))
             stack.pop()
         return self._mros[start]
+
+    def is_batched(self, one: FoundClass) -> bool:
+        """Whether a class reaches BatchedCommand."""
+        return any(type(each) is Unknown and each.path == BATCHED for each in self.mro(one))
+
+    def tracked_methods(self, one: FoundClass) -> tuple[str, ...]:
+        """The methods of a command that our decorators can track."""
+        return (PROCESS,) if self.is_batched(one) else HANDLES
+
+    def lacks_batches(self, one: FoundClass) -> bool:
+        """Whether it is certain that a batched command has no ``batches()`` of its own."""
+        mro = self.mro(one)
+        classes = [self.facts(each) for each in mro if isinstance(each, FoundClass)]
+        others = [each for each in mro if not isinstance(each, FoundClass)]
+        return (
+            self._is_plain(mro)
+            and all(isinstance(each, Unknown) and _is_foreign(each.path) for each in others)
+            and not any(each.has_batches for each in classes)
+        )
 
     def _bases(self, one: FoundClass) -> list[Class]:
         found: list[Class] = []
@@ -161,7 +183,7 @@ class Hierarchy:
                 chain.broken.append(one)
                 return None
             if isinstance(one, Unknown):
-                if one.path.startswith("django.core.management."):
+                if one.path == BATCHED or one.path.startswith("django.core.management."):
                     return None
             elif name in self.facts(one).methods or (not self._is_plain(mro) and name in self._patches(one)):
                 return position, one
@@ -181,12 +203,21 @@ class Hierarchy:
         return None
 
 
+def _is_foreign(path: str) -> bool:
+    """Whether an unknown class is ours, Django's or Python's, and so has no ``batches()`` that works."""
+    first, _, rest = path.partition(".")
+    if not rest:
+        return hasattr(builtins, first)
+    return path == BATCHED or first == "django" or first in sys.stdlib_module_names
+
+
 def _likeliest(entities: list[Entity]) -> Class | None:
-    """The first class that can be read, if there are several (``try: import ... except ImportError``)."""
+    """The likeliest class, if there are several (``try: import ... except ImportError``): ours, or one that can be read."""
     classes = [one for one in entities if isinstance(one, FoundClass) and not one.attributes]
     broken = [one for one in entities if isinstance(one, Broken)]
     unknown = [one for one in entities if isinstance(one, Unknown)]
-    ranked: list[Class] = [*classes, *broken, *unknown]
+    ours = [one for one in unknown if one.path == BATCHED]
+    ranked: list[Class] = [*ours, *classes, *broken, *unknown]
     return ranked[0] if ranked else None
 
 

@@ -275,7 +275,7 @@ def _checked(
         findings.update([in_script(finding, script.location)])
     elif each.target not in definitions:
         message = f"required command {each.target} is not tracked, so its state is unknown"
-        hint = "Add @tracked_script to its handle(), or remove it from the ignored files."
+        hint = "Add @tracked_script to it, or remove it from the ignored files."
         finding = Finding(each.location, codes.UNTRACKED_REQUIREMENT, message, hint)
         findings.update([in_script(finding, script.location)])
         return each._replace(target=None)

@@ -1,7 +1,7 @@
 """Whether a file without the marker may hold a tracked script, by regular expressions, because parsing is slow.
 
-Only what decides about ``handle()`` is followed: base classes, decorators, and what ``Command`` or ``handle`` is bound
-to. In case of doubt the answer is yes.
+Only what decides about ``handle()`` and ``process()`` is followed: base classes, decorators, and what ``Command`` or
+one of these is bound to. In case of doubt the answer is yes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from scripts_tracker.analysis.facts.values import COMMAND, HANDLES, INSIDE, STAR
+from scripts_tracker.analysis.facts.values import BATCHED, COMMAND, INSIDE, METHODS, PROCESS, STAR
 from scripts_tracker.analysis.source.reading import REQUIREMENT_MARKER, has_marker
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
@@ -35,13 +35,18 @@ _BOUND_COMMAND: Final = re.compile(
     rb"Command\b(?![ \t]*(?:[(.]|(?!in\b)\w))(?<!class Command)(?<!super\(Command)"
 )
 _QUOTED_NAMES: Final = tuple(
-    f"{quote}{name}{quote}".encode() for quote in "\"'" for name in (COMMAND, *HANDLES)
+    f"{quote}{name}{quote}".encode() for quote in "\"'" for name in (COMMAND, *METHODS)
 )
 # The next three are compiled where they are needed, which is seldom.
 _ARGUMENT: Final = rb"(?<![\w.\"'])(?!True\b|False\b|None\b)[A-Za-z_]\w*[ \t]*(?=[.,)(\[])"
 _PLAIN_COMMAND: Final = rb"(?m)^[ \t]*(?:class[ \t]+)?Command\b[ \t]*[:(=]"
 _MAKES_CLASSES: Final = r"__init_subclass__|\(\s*type\b"
 _BOUND_HANDLE: Final = re.compile(rb"handle(?:_noargs)?\b(?![ \t]*(?:[(.]|(?!in\b)\w))")
+# Other methods often have a variable of this name.
+_PROCESS: Final = PROCESS.encode()
+_BOUND_PROCESS: Final = rb"(?m)^(?:[ ]{1,4}|\t)process[ \t]*(?::[^=\n]*)?=(?!=)"
+_BATCHED: Final = BATCHED.rpartition(".")[2].encode()
+"""What a base class of tracked scripts may mention in place of the marker."""
 _BUILT_IN: Final = frozenset({b"object", b"property", b"staticmethod", b"classmethod"}) | {
     name.encode() for name in dir(builtins) if name.endswith(("Exception", "Error"))
 }
@@ -85,15 +90,17 @@ def origins(source: bytes) -> frozenset[str] | None:
 
 
 def _binds_plainly(source: bytes) -> bool:
-    """Whether only a class statement binds ``Command``, and only functions ``handle``."""
+    """Whether only a class statement binds ``Command``, and only functions ``handle`` and ``process``."""
     for match in _BOUND_COMMAND.finditer(source):
         if source[match.start() - 1] not in _WORD or not match.start():
             return False
-    return _BOUND_HANDLE.search(source) is None
+    return _BOUND_HANDLE.search(source) is None and not (
+        _PROCESS in source and re.search(_BOUND_PROCESS, source)
+    )
 
 
 def _quotes_name(source: bytes) -> bool:
-    """Whether ``Command`` or ``handle`` may be bound by a text: ``globals()["Command"]``."""
+    """Whether ``Command`` or a method may be bound by a text: ``globals()["Command"]``."""
     return any(name in source for name in _QUOTED_NAMES)
 
 
@@ -286,7 +293,7 @@ class Prefilter:
                 source = self._loader.source(current.path)
             except UnreadableSource:
                 return True  # the linker will report the file
-            if has_marker(source) or (requirements and REQUIREMENT_MARKER in source):
+            if has_marker(source) or _BATCHED in source or (requirements and REQUIREMENT_MARKER in source):
                 return True
             stack.extend(self._next(current, self._outline(current.path, source), wanted))
         # No file that was seen on the way has the marker.
@@ -357,7 +364,7 @@ def outline_of(source: bytes) -> Outline:
         text = _COMMENT.sub("", text)
     if "\\\n" in text:
         text = _CONTINUED.sub(" ", text)
-    heads = {COMMAND, *HANDLES}
+    heads = {COMMAND, *METHODS}
     for part in (*_class_heads(text), *_TEXT_DECORATOR.findall(text)):
         heads.update(_names(part))
     assigned: dict[str, set[str]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from scripts_tracker.analysis.facts.values import (
+    BATCHED,
     INSIDE,
     LOCAL_CLASS,
     LOCAL_FUNCTION,
@@ -187,6 +188,8 @@ class Resolver:
         ours = _our_decorator(absolute)
         if ours is not None:
             return [ours], []
+        if absolute.startswith(_BATCHES) and dotted(absolute) == BATCHED:
+            return [Unknown(BATCHED)], []
         start = self._start(absolute)
         if start is None:
             return ([] if STAR in absolute else [Unknown(dotted(absolute))]), []
@@ -254,6 +257,9 @@ class Resolver:
         stars = self._loader.facts(module.path).stars
         bare = name.lstrip(STAR)
         return [(".".join([f"{star}{INSIDE}{STAR}{bare}", *rest]), module) for star in stars]
+
+
+_BATCHES: Final = BATCHED.partition(".")[0]
 
 
 def _our_decorator(path: str) -> OurDecorator | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.facts.values import COMMAND, HANDLES, REQUIRED, TRACKED, Const
+from scripts_tracker.analysis.facts.values import COMMAND, REQUIRED, TRACKED, Const
 from scripts_tracker.analysis.linking.arguments import (
     RequirementReader,
     WatchReader,
@@ -99,7 +99,7 @@ class ScriptReader:
             found += uses
             broken += hidden
             if any(use.name == TRACKED for use in uses):
-                self._untracked.misplaced(facts, home)
+                self._untracked.misplaced(facts, home, commands)
                 return self._definition(file, facts, digest, command=command, uses=uses)
         self._untracked.explain(facts, home, commands, found)
         hidden = [one for one in broken if self._prefilter.leads_to_marker(one.module, "")]
@@ -128,10 +128,10 @@ class ScriptReader:
                 return True
             if isinstance(one, FoundClass) and (self._decorates(one) or self._trails.end_of(one)):
                 return True
-        return False
+        return self._hierarchy.is_batched(entity)
 
     def _decorates(self, one: FoundClass) -> bool:
-        """Whether a class has a ``handle()`` with a decorator that is or may be ours."""
+        """Whether a class has a method with a decorator that is or may be ours."""
         return any(
             self._trails.uses(decoration, one.module)
             for methods in self._hierarchy.facts(one).methods.values()
@@ -140,10 +140,10 @@ class ScriptReader:
         )
 
     def _uses(self, command: FoundClass) -> tuple[list[OurUse], list[Broken]]:
-        """The uses of our decorators on the methods in which Django runs the command."""
+        """The uses of our decorators on the methods that they can track."""
         uses: list[OurUse] = []
         broken: list[Broken] = []
-        for method in HANDLES:
+        for method in self._hierarchy.tracked_methods(command):
             chain = self._hierarchy.chain(command, method)
             broken += chain.broken
             for implementation in chain.implementations:
@@ -181,7 +181,7 @@ class ScriptReader:
         )
         if any(path != file.path for path, _ in mro):
             self.mros[identity] = mro
-        options = self._options(uses)
+        options, is_batched = self._options(uses), self._hierarchy.is_batched(command)
         text, is_computed = self._help(facts, command)
         return ScriptDefinition(
             id=identity,
@@ -193,6 +193,7 @@ class ScriptReader:
             options=options,
             requires=self._requires(uses, file.folder.app_label),
             watches=self._watched(options.watch, uses, file.path) if options.watch else (),
+            is_batched=is_batched,
         )
 
     def _options(self, uses: list[OurUse]) -> ScriptOptions:

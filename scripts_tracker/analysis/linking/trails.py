@@ -114,7 +114,7 @@ class Trails:
         return () if any(isinstance(one, FoundClass) for one in entities) else values
 
     def misuse(self, one: FoundClass) -> End | None:
-        """A use of ``tracked_script`` in a class on anything but its ``handle()``."""
+        """A use of ``tracked_script`` in a class on anything but one of METHODS."""
         facts = self._resolver.class_facts(one)
         return self._use_within(one.module, facts.place[0], facts.end)
 
@@ -133,7 +133,7 @@ class Trails:
                             yield one
 
     def patches(self, function: FoundFunction) -> Iterator[tuple[Module, str, MethodFacts, bool]]:
-        """What a class decorator or a hook makes of a ``handle()``: its module, name, method, and whether that must be the class's own."""
+        """What a class decorator or a hook makes of a method: its module, name, method, and whether that must be the class's own."""
         for patch in self._resolver.function_facts(function).patches:
             yield function.module, patch.name, patch.method, patch.needs_own
 
@@ -308,20 +308,20 @@ class Trails:
                 return End(entity.module, function.place)
             return self._use_within(entity.module, function.place[0], function.end)
         if isinstance(entity, FoundClass):
-            return self._on_handle(entity) or self.misuse(entity)
+            return self._on_method(entity) or self.misuse(entity)
         if not isinstance(entity, FoundModule):
             return None
         facts = self._resolver.facts(entity.module)
         classes = [FoundClass(entity.module, number) for number in range(len(facts.classes) if facts else 0)]
-        handles = filter(None, map(self._on_handle, classes))
-        return next(handles, None) or self._use_within(entity.module, 1, sys.maxsize)
+        uses = filter(None, map(self._on_method, classes))
+        return next(uses, None) or self._use_within(entity.module, 1, sys.maxsize)
 
     def _names_ours(self, values: Values, home: Module) -> bool:
         starts = self._starts(values, home)
         return any(isinstance(one, OurDecorator) and one.name == TRACKED for one in starts)
 
-    def _on_handle(self, one: FoundClass) -> End | None:
-        """The use of our decorator on the ``handle()`` of a class."""
+    def _on_method(self, one: FoundClass) -> End | None:
+        """The use of our decorator on one of METHODS of a class."""
         for methods in self._resolver.class_facts(one).methods.values():
             for method in methods:
                 for use in self.method_uses(method, one.module):

@@ -5,12 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.facts.values import COMMAND, OURS, REQUIRED, TRACKED, Ref, dotted
+from scripts_tracker.analysis.facts.values import (
+    BATCHED,
+    COMMAND,
+    HANDLES,
+    OURS,
+    PROCESS,
+    REQUIRED,
+    TRACKED,
+    Ref,
+    dotted,
+)
 from scripts_tracker.analysis.linking.resolving import OUR_MODULES, FoundClass, OurUse
 from scripts_tracker.core.names import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from scripts_tracker.analysis.facts.values import ClassFacts, Decoration, FileFacts
     from scripts_tracker.analysis.findings import Findings
@@ -21,7 +31,9 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import Place
 
 _NAMES: Final = (TRACKED, REQUIRED)
-_DECORATE: Final = "Write @tracked_script above `def handle(` of the Command class or of a base class."
+_BATCHES: Final = "batches"
+_BASE: Final = BATCHED.rpartition(".")[2]
+_IMPORT_BASE: Final = f"Write `from scripts_tracker.{_BATCHES} import {_BASE}`."
 
 
 class Untracked:
@@ -49,17 +61,18 @@ class Untracked:
             facts: of the file.
             home: its module.
             commands: the classes that may be its command.
-            uses: of our decorators on the ``handle()`` of the command.
+            uses: of our decorators on the methods of the command.
         """
-        is_told = self.misplaced(facts, home) or self._replaced(facts, home, commands)
+        is_told = self.misplaced(facts, home, commands) or self._replaced(facts, home, commands)
         if not (is_told or self._hidden(facts, home, commands)) and facts.command is not None:
-            self._unused(facts, home, uses)
+            self._unused(facts, home, commands, uses)
 
-    def misplaced(self, facts: FileFacts, home: Module) -> bool:
+    def misplaced(self, facts: FileFacts, home: Module, commands: Sequence[FoundClass]) -> bool:
         """Report the decorators that do nothing; True if there are any."""
+        found = self._on_other_methods(facts, home, commands)
         if not facts.misplaced_uses:
-            return False
-        found = False
+            return found
+        method = self._method(commands)
         followed = [self._resolver.function_facts(one) for one in self._trails.followed if one.module == home]
         for use in facts.misplaced_uses:
             if any(one.place[0] <= use.place[0] <= one.end for one in followed):
@@ -70,10 +83,62 @@ class Untracked:
                     home.file,
                     use.place,
                     codes.MISPLACED_DECORATOR,
-                    "@tracked_script is not on the handle() of a Command class",
-                    "Move @tracked_script to the line above `def handle(` in the Command class.",
+                    f"@tracked_script is not on the {method}() of a Command class",
+                    f"Move @tracked_script to the line above `def {method}(` in the Command class.",
                 )
         return found
+
+    def _on_other_methods(self, facts: FileFacts, home: Module, commands: Sequence[FoundClass]) -> bool:
+        """Report decorators on ``handle()`` of batched commands, and on ``process()`` of others; True if there are any."""
+        found = False
+        for one, is_batched in self._kinds(facts, home, commands):
+            names = HANDLES if is_batched else (PROCESS,)
+            for method, decoration in _decorations(self._hierarchy.facts(one), names):
+                uses = self._trails.uses(decoration, one.module)
+                name = next((use.name for use in uses if isinstance(use, OurUse)), "")
+                if name:
+                    found = True
+                    self._report_other_method(name, method, decoration, home, one)
+        return found
+
+    def _kinds(
+        self, facts: FileFacts, home: Module, commands: Sequence[FoundClass]
+    ) -> Iterator[tuple[FoundClass, bool]]:
+        """The classes of the commands of a file, and others in it with a decorated ``process()``: whether it runs that."""
+        seen: set[FoundClass] = set()
+        for command in commands:
+            is_batched = self._hierarchy.is_batched(command)
+            for one in self._hierarchy.mro(command):
+                if isinstance(one, FoundClass):
+                    seen.add(one)
+                    yield one, is_batched
+        inner = {use.place for use in facts.misplaced_uses}
+        for number, cls in enumerate(facts.classes):
+            one = FoundClass(home, number)
+            places = [decoration.place for _, decoration in _decorations(cls, (PROCESS,))]
+            if places and one not in seen and inner.isdisjoint(places):
+                yield one, self._hierarchy.is_batched(one)
+
+    def _report_other_method(
+        self, name: str, method: str, decoration: Decoration, home: Module, one: FoundClass
+    ) -> None:
+        if method == PROCESS:
+            message = f"@{name} is on process(), but the command does not inherit from {_BASE}"
+            hint = "Move it to the line above `def handle(`."
+            if self._hierarchy.facts(one).has_batches:
+                hint = f"Inherit from {BATCHED}, or m{hint[1:]}"
+        else:
+            message = f"@{name} is on {method}() of a {_BASE}, which works in process()"
+            hint = "Move it to the line above `def process(`."
+        place, is_here = decoration.place, one.module == home
+        if not is_here:
+            message += f" (inherited from {self._findings.shown(one.module.file)}:{place[0]})"
+            place = self._command_place(home)
+        self._findings.report(home.file, place, codes.MISPLACED_DECORATOR, message, hint)
+
+    def _command_place(self, home: Module) -> Place:
+        facts = self._resolver.facts(home)
+        return (facts and facts.command) or (1, 1)
 
     def misspelt(self, facts: FileFacts, home: Module) -> None:
         """Report names that our package does not have."""
@@ -81,10 +146,12 @@ class Untracked:
             path, place = one.path, one.place
             owner, _, name = dotted(path).rpartition(".")
             package, _, module = owner.partition(".")
-            if package not in OURS or module not in OUR_MODULES or _exists(module, name):
+            if package not in OURS or _exists(module, name):
                 continue
             near = nearest(name, _NAMES)
             hint = f"Did you mean {near}?" if near else f"The decorators are {' and '.join(_NAMES)}."
+            if nearest(name, (_BASE,)):
+                hint = _IMPORT_BASE
             message = f"{owner} has no {name}, so this file cannot be imported"
             self._findings.report(home.file, place, codes.MISSPELT_DECORATOR, message, hint)
 
@@ -98,14 +165,14 @@ class Untracked:
         for number, cls in enumerate(facts.classes):
             if cls.name != COMMAND or FoundClass(home, number) in used:
                 continue
-            for decoration in _on_handle(cls):
+            for method, decoration in _decorations(cls, cls.methods):
                 if self._tracks(decoration, home):
                     self._findings.report(
                         home.file,
                         decoration.place,
                         codes.MISPLACED_DECORATOR,
                         "@tracked_script is in a class Command that is not the command of this file",
-                        "Keep one class Command in the file, and decorate its handle().",
+                        f"Keep one class Command in the file, and decorate its {method}().",
                     )
                     return True
         return False
@@ -123,7 +190,7 @@ class Untracked:
                 codes.HIDDEN_DECORATOR,
                 f"{what}{origin} leads to @tracked_script in {line}, but the way there cannot be followed, so the"
                 " script is not tracked",
-                _DECORATE,
+                self._advice(commands),
             )
             return True
         return False
@@ -131,10 +198,11 @@ class Untracked:
     def _ways(
         self, facts: FileFacts, home: Module, commands: Sequence[FoundClass]
     ) -> Iterator[tuple[str, End | None, Module, Place]]:
-        """What decides about the handle() of a command, where that leads to our decorator, and where it is."""
+        """What decides about the methods of a command, where that leads to our decorator, and where it is."""
         end, place = self._trails.end, facts.command or (1, 1)
         made = tuple(one for one in facts.names.get(COMMAND, ()) if not commands or not isinstance(one, Ref))
         yield COMMAND, end(made, home), home, place
+        names = dict.fromkeys(name for one in commands for name in self._hierarchy.tracked_methods(one))
         for one in dict.fromkeys(each for command in commands for each in self._hierarchy.mro(command)):
             if not isinstance(one, FoundClass):
                 continue
@@ -144,26 +212,42 @@ class Untracked:
             for base in cls.bases:
                 yield "the base class", end(self._trails.unmade(base, module), module), module, cls.place
             yield "the metaclass", end(cls.metaclass, module), module, cls.place
-            for decoration in _on_handle(cls):
+            for _, decoration in _decorations(cls, names):
                 yield "the decorator", end(decoration.values, module), module, decoration.place
-            for method in (each for several in cls.methods.values() for each in several):
-                yield "handle()", end(method.inner, module), module, cls.place
+            for name in names:
+                for method in cls.methods.get(name, ()):
+                    yield f"{name}()", end(method.inner, module), module, cls.place
             yield f"the class {cls.name}", self._trails.misuse(one), module, cls.place
 
-    def _unused(self, facts: FileFacts, home: Module, uses: Sequence[OurUse]) -> None:
+    def _advice(self, commands: Sequence[FoundClass]) -> str:
+        """What to decorate."""
+        return f"Write @tracked_script above `def {self._method(commands)}(` of the Command class or of a base class."
+
+    def _method(self, commands: Sequence[FoundClass]) -> str:
+        return PROCESS if any(map(self._hierarchy.is_batched, commands)) else HANDLES[0]
+
+    def _unused(
+        self, facts: FileFacts, home: Module, commands: Sequence[FoundClass], uses: Sequence[OurUse]
+    ) -> None:
         """Report a command that has to do with our package, but not with tracked_script."""
         for use in uses:
             if use.name == REQUIRED:
                 message = "@required_preceding_script is on a command that is not tracked"
+                place = _place(use, facts, home)
                 self._findings.report(
-                    home.file, _place(use, facts, home), codes.UNTRACKED_COMMAND, message, _DECORATE
+                    home.file, place, codes.UNTRACKED_COMMAND, message, self._advice(commands)
                 )
                 return
+        if any(map(self._hierarchy.is_batched, commands)):
+            message = f"the command inherits from {_BASE} and is not tracked"
+            place = facts.command or (1, 1)
+            self._findings.report(home.file, place, codes.UNTRACKED_COMMAND, message, self._advice(commands))
+            return
         for one in facts.imports:
             package, _, name = dotted(one.path).partition(".")
             if not one.is_used and (name in OUR_MODULES or name.rpartition(".")[2] in _NAMES):
                 message = f"{name.rpartition('.')[2] or package} is imported and not used, and the command is not tracked"
-                hint = f"{_DECORATE[:-1]}, or remove the import."
+                hint = f"{self._advice(commands)[:-1]}, or remove the import."
                 self._findings.report(home.file, one.place, codes.UNTRACKED_COMMAND, message, hint)
                 return
 
@@ -172,15 +256,19 @@ def _place(use: OurUse, facts: FileFacts, home: Module) -> Place:
     return use.place if use.home == home else facts.command or (1, 1)
 
 
-def _on_handle(cls: ClassFacts) -> Iterator[Decoration]:
-    for methods in cls.methods.values():
-        for method in methods:
-            yield from method.decorations
+def _decorations(cls: ClassFacts, names: Iterable[str]) -> Iterator[tuple[str, Decoration]]:
+    """The decorators of some methods of a class, each with the name of the method."""
+    for name in names:
+        for method in cls.methods.get(name, ()):
+            for decoration in method.decorations:
+                yield name, decoration
 
 
 def _exists(module: str, name: str) -> bool:
-    """Whether one of the modules with our decorators has a name."""
-    if name in _NAMES or name.startswith("__"):
+    """Whether one of our modules may have a name."""
+    if module == _BATCHES:
+        return name == _BASE or not nearest(name, (_BASE,))
+    if module not in OUR_MODULES or name in (*_NAMES, _BATCHES) or name.startswith("__"):
         return True
     if module:
         return False

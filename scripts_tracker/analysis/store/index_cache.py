@@ -212,7 +212,7 @@ def _finding(data: Any) -> Finding:
 
 
 def _definition(data: Any) -> ScriptDefinition:
-    script, location, fingerprint, digest, help_, options, requires, watches, is_computed = data
+    script, location, fingerprint, digest, help_, options, requires, watches, is_computed, is_batched = data
     rerun, atomic, *texts = options
     return ScriptDefinition(
         ScriptId(*script),
@@ -224,6 +224,7 @@ def _definition(data: Any) -> ScriptDefinition:
         tuple(map(_requirement, requires)),
         tuple(map(_module, watches)),
         is_computed,
+        is_batched,
     )
 
 
