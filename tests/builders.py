@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
+from scripts_tracker.core.progress import RangeRecord, WalkRecord, WorkerRecord
+from scripts_tracker.core.states import ScriptRecord
 from scripts_tracker.core.values import (
     Fingerprint,
     Lease,
@@ -15,7 +17,6 @@ from scripts_tracker.core.values import (
     ScriptDefinition,
     ScriptId,
     ScriptOptions,
-    ScriptRecord,
 )
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
@@ -49,6 +50,7 @@ def definition(
     *,
     requires: tuple[str, ...] = (),
     watches: tuple[str, ...] = (),
+    is_batched: bool = False,
     **options: Any,
 ) -> ScriptDefinition:
     """A script's file; ``code`` is the letter of its fingerprint, None for an unreadable one."""
@@ -62,6 +64,7 @@ def definition(
         options=ScriptOptions(**options, watch=tuple(one.partition("=")[0] for one in watches)),
         requires=tuple(Requirement(script_id(name), name, location) for name in requires),
         watches=tuple(map(module, watches)),
+        is_batched=is_batched,
     )
 
 
@@ -78,6 +81,7 @@ def record(
     last_run: RunRecord | None = None,
     lease_live: bool = False,
     watched: tuple[str, ...] = (),
+    walk: WalkRecord | None = None,
 ) -> ScriptRecord:
     """A script's row; the letters of the fingerprints applied last, and before with what it watches as it is now."""
     return ScriptRecord(
@@ -92,4 +96,39 @@ def record(
         if last_run and last_run.outcome == "running"
         else None,
         applied_watched=tuple(map(module, watched)),
+        walk_pk=walk.pk if walk else 0,
+        walk=walk,
     )
+
+
+def key_range(number: int, cursor: int | None, outcome: str = "open", **facts: Any) -> RangeRecord:
+    """A range of a hundred integer keys, walked up to ``cursor``."""
+    lower, upper = number * 100, number * 100 + 100
+    last = None if cursor is None else (str(cursor),)
+    return RangeRecord(number + 1, number, (str(lower),), (str(upper),), last, outcome, **facts)
+
+
+def worker(pk: int, outcome: str = "running", *, live: bool = True, waiting: str = "") -> WorkerRecord:
+    return WorkerRecord(run(outcome)._replace(pk=pk, ended_at=None), is_live=live, waiting=waiting)
+
+
+def walk(code: str = "a", *, hold: str = "", watched: tuple[str, ...] = (), **facts: Any) -> WalkRecord:
+    """A walk over the keys to 100, which is at 43 %; ``hold`` is the kind of a decision of anna's."""
+    decision = run("succeeded", kind=hold)._replace(user="anna", reason="the disk is full", pk=9)
+    found = WalkRecord(
+        pk=7,
+        script_pk=1,
+        token="t" * 32,
+        version=fingerprint(code),
+        content_digest=f"content of {code}",
+        watched=tuple(map(module, watched)),
+        outcome="open",
+        started_at=NOON,
+        ended_at=None,
+        database="default",
+        table="shop_order",
+        key="integer",
+        hold=decision if hold else None,
+        ranges=(key_range(0, 43, keys=40, rows=30, batches=4, batch_size=10),),
+    )
+    return found._replace(**facts)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from scripts_tracker.core.history import PastRun, PastVersion
-    from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import ScriptDefinition, ScriptRecord
+    from scripts_tracker.core.states import ScriptRecord, ScriptStatus
+    from scripts_tracker.core.values import ScriptDefinition
     from scripts_tracker.project.status import ProjectStatus
     from scripts_tracker.reporting.graph import Node
 

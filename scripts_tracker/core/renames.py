@@ -11,8 +11,7 @@ from scripts_tracker.core.values import ScriptId
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import ScriptRecord
+    from scripts_tracker.core.states import ScriptRecord, ScriptStatus
 
 _FEWEST: Final = 2
 """One script of the same name in two apps is no sign that an app was renamed."""

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from scripts_tracker.core import watches
 from scripts_tracker.core.tuples import NamedTuple
-from scripts_tracker.core.values import Fingerprint, ScriptRecord
+from scripts_tracker.core.values import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
 
+    from scripts_tracker.core.progress import Progress, WalkRecord
     from scripts_tracker.core.values import (
+        Lease,
         ModuleVersion,
         Requirement,
         RunRecord,
@@ -50,6 +53,7 @@ class State(Enum):
     EDITED = ("edited", "Edited", "e", "shown")
     REVERTED = ("reverted", "Reverted", "r", "shown")
     MOVED = ("moved", "Moved", ">", "shown")
+    PAUSED = ("paused", "Paused", "=", "shown")
     RUNNING = ("running", "Running", "*", "shown")
     RECURRING = ("recurring", "Recurring", "@", "none")
     APPLIED = ("applied", "Applied", "x", "none")
@@ -58,7 +62,43 @@ class State(Enum):
     @property
     def satisfies(self) -> bool:
         """Whether the scripts that require one in this state can run."""
-        return not self.needs_action and self is not State.RUNNING
+        return not self.needs_action and self not in {State.PAUSED, State.RUNNING}
+
+
+class ScriptRecord(NamedTuple):
+    """A copy of what the ledger knows of one script.
+
+    Attributes:
+        applied: the fingerprint applied last.
+        applied_before: every fingerprint ever applied with the watched modules as they are now, and the digests of the
+            bytes; read only if the file differs from what was applied last.
+        lease: of the last run; None if that is not running.
+        bytes_only: why only the bytes could be compared with what was applied; empty if the code was compared.
+        applied_watched: the watched modules when it was applied.
+        is_equivalent: whether the file differs from what was applied in nothing that runs.
+        walk_pk: the walk of a batched script that is open; 0 without one.
+        walk: that walk.
+    """
+
+    id: ScriptId
+    path: str
+    applied: Fingerprint | None = None
+    applied_content: str | None = None
+    applied_at: datetime | None = None
+    applied_before: frozenset[Fingerprint] = frozenset()
+    last_run: RunRecord | None = None
+    lease: Lease | None = None
+    pk: int = 0
+    bytes_only: str = ""
+    applied_watched: tuple[ModuleVersion, ...] = ()
+    is_equivalent: bool = False
+    walk_pk: int = 0
+    walk: WalkRecord | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a process holds the script now, or works on its ranges."""
+        return bool(self.lease and self.lease.is_live) or bool(self.walk and self.walk.live)
 
 
 class ScriptStatus(NamedTuple):
@@ -118,6 +158,27 @@ class ScriptStatus(NamedTuple):
         return self.record.last_run if self.record else None
 
     @property
+    def walk(self) -> WalkRecord | None:
+        """The way of a batched script through its table that has begun and is not over."""
+        walk = self.record.walk if self.record else None
+        return None if walk is None or is_given_up(self.definition, walk) else walk
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far that is; None without one."""
+        walk = self.walk
+        if walk is None:
+            return None
+        from scripts_tracker.core.progress import progress_of  # only for batched scripts that have begun
+
+        return progress_of(walk)
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether it is a batched script, by its file, or where that is gone, by what it has begun."""
+        return self.definition.is_batched if self.definition else self.walk is not None
+
+    @property
     def is_applied(self) -> bool:
         """Whether a version of the script was applied here, and is not unmarked."""
         return self.record is not None and self.record.applied is not None
@@ -157,6 +218,12 @@ class Case(NamedTuple):
         return not self.record.applied_before.isdisjoint(versions)
 
     @property
+    def walk(self) -> WalkRecord | None:
+        """The walk that is open, if it can go on."""
+        walk = self.record.walk
+        return None if walk is None or is_given_up(self.definition, walk) else walk
+
+    @property
     def last_attempt_failed(self) -> bool:
         """Whether the last attempt failed, with file and watched modules as they are now."""
         definition, run = self.definition, self.record.last_run
@@ -172,16 +239,17 @@ class Case(NamedTuple):
     @property
     def never_ended(self) -> bool:
         """Whether the last attempt has no recorded end: its row says running, or lost."""
-        run = self.record.last_run
-        return run is not None and run.outcome in {"running", "lost"}
+        run, walk = self.record.last_run, self.record.walk
+        return run is not None and run.outcome in {"running", "lost"} and (walk is None or walk is self.walk)
 
 
 # The first row that holds decides.
 DECISIONS: Sequence[tuple[State, Callable[[Case], bool]]] = (
     (State.UNREADABLE, lambda case: case.is_unreadable),
+    (State.PAUSED, lambda case: is_paused(case.walk)),
     (State.RUNNING, lambda case: case.record.is_held),
-    (State.LOST, lambda case: case.never_ended),
-    (State.FAILED, lambda case: case.last_attempt_failed),
+    (State.LOST, lambda case: case.never_ended and not is_cancelled(case.walk)),
+    (State.FAILED, lambda case: case.walk is not None or case.last_attempt_failed),
     (State.MOVED, lambda case: not case.is_applied and case.moved_from is not None),
     (State.NEW, lambda case: not case.is_applied),
     (State.RECURRING, lambda case: case.definition.options.rerun == "always"),
@@ -195,6 +263,28 @@ DECISIONS: Sequence[tuple[State, Callable[[Case], bool]]] = (
 def decide(case: Case) -> State:
     """The state of a script that has a file."""
     return next(state for state, holds in DECISIONS if holds(case))
+
+
+def is_paused(walk: WalkRecord | None) -> bool:
+    """Whether a person has paused a walk."""
+    return walk is not None and walk.hold is not None and walk.hold.kind == "pause"
+
+
+def is_cancelled(walk: WalkRecord | None) -> bool:
+    """Whether a person has cancelled a walk."""
+    return walk is not None and walk.hold is not None and walk.hold.kind == "cancel"
+
+
+def began_with(definition: ScriptDefinition, walk: WalkRecord) -> bool:
+    """Whether file and watched modules are those that a walk was begun with."""
+    has_same_code = walk.version is not None and walk.version == definition.fingerprint
+    is_same = has_same_code or walk.content_digest == definition.content_digest
+    return is_same and not watches.changed(definition.watches, walk.watched)
+
+
+def is_given_up(definition: ScriptDefinition | None, walk: WalkRecord) -> bool:
+    """Whether a walk was cancelled, and the code has changed since: the next run begins another one."""
+    return is_cancelled(walk) and definition is not None and not began_with(definition, walk)
 
 
 def is_same_code(definition: ScriptDefinition, record: ScriptRecord) -> bool:
@@ -264,10 +354,14 @@ def statuses(
 def state_without_file(record: ScriptRecord) -> State | None:
     """The state of a script that has no file; None for one of which nothing is left to say."""
     run = record.last_run
+    if is_paused(record.walk):
+        return State.PAUSED
     if record.is_held:
         return State.RUNNING
-    if run is not None and run.outcome in {"running", "lost"}:
+    if run is not None and run.outcome in {"running", "lost"} and not is_cancelled(record.walk):
         return State.LOST
+    if record.walk is not None:
+        return State.FAILED
     if run is not None and run.outcome == "failed" and run.kind == "run":
         return State.FAILED
     return State.MISSING if record.applied is not None else None

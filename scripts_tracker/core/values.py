@@ -196,7 +196,7 @@ class RunRecord(NamedTuple):
     """A copy of one row of the run history: an attempt, or a decision without a run.
 
     Attributes:
-        kind: run, rehearsal, mark, unmark or release.
+        kind: run or rehearsal; of a decision: mark, unmark, release, pause, resume, cancel or restart.
         outcome: running, succeeded, failed or lost.
         version: the fingerprint of the file when it began.
         process: distinguishes processes with the same ``pid``.
@@ -234,38 +234,6 @@ class Lease(NamedTuple):
     is_live: bool
     ago: float | None
     left: float | None
-
-
-class ScriptRecord(NamedTuple):
-    """A copy of what the ledger knows of one script.
-
-    Attributes:
-        applied: the fingerprint applied last.
-        applied_before: every fingerprint ever applied with the watched modules as they are now, and the digests of the
-            bytes; read only if the file differs from what was applied last.
-        lease: of the last run; None if that is not running.
-        bytes_only: why only the bytes could be compared with what was applied; empty if the code was compared.
-        applied_watched: the watched modules when it was applied.
-        is_equivalent: whether the file differs from what was applied in nothing that runs.
-    """
-
-    id: ScriptId
-    path: str
-    applied: Fingerprint | None = None
-    applied_content: str | None = None
-    applied_at: datetime | None = None
-    applied_before: frozenset[Fingerprint] = frozenset()
-    last_run: RunRecord | None = None
-    lease: Lease | None = None
-    pk: int = 0
-    bytes_only: str = ""
-    applied_watched: tuple[ModuleVersion, ...] = ()
-    is_equivalent: bool = False
-
-    @property
-    def is_held(self) -> bool:
-        """Whether a process holds the script now."""
-        return self.lease is not None and self.lease.is_live
 
 
 class StoredVersion(NamedTuple):

@@ -8,11 +8,11 @@ from django.db.models import Case, Count, Exists, F, Max, Min, OuterRef, Q, When
 
 from scripts_tracker.core import watches
 from scripts_tracker.core.history import Past, PastRun, PastVersion, RunNow
+from scripts_tracker.core.states import ScriptRecord
 from scripts_tracker.core.values import (
     ALGORITHM,
     Fingerprint,
     RunRecord,
-    ScriptRecord,
     StoredVersion,
 )
 from scripts_tracker.ledger import database, processes, statements
@@ -54,7 +54,7 @@ ON o."id" = s."applied_run_id" AND (s."last_run_id" IS NULL OR o."id" <> s."last
 LEFT JOIN "scripts_tracker_scriptversion" ov ON ov."id" = o."version_id"
 """
 _VERSION: Final = RUN[3:6]
-_RECORDS: Final = f"""SELECT {columns("s", "id", "app_label", "name", "path")}, {LEASE},
+_RECORDS: Final = f"""SELECT {columns("s", "id", "app_label", "name", "path", "walk_id")}, {LEASE},
 {columns("l", *RUN)}, {columns("o", *_VERSION, "started_at", "ended_at", "watched")} {_SCRIPTS}"""
 # The facts of one version come over the wire once.
 _FACTS: Final = f"""SELECT {columns("lv", "algorithm", "content_digest", "facts")},
@@ -67,24 +67,30 @@ LEFT JOIN "scripts_tracker_scriptversion" lv ON lv."id" = l."version_id" WHERE l
 
 @needs_tables
 def records() -> Mapping[ScriptId, ScriptRecord]:
-    """Every script with its applied and its last run (one query)."""
+    """Every script with its applied and its last run (one query; one more for all walks that are open)."""
     return _records(_RECORDS)
 
 
 @needs_tables
 def record_of(script_id: ScriptId) -> ScriptRecord | None:
-    """One script with its applied and its last run, None if the ledger does not know it (one query)."""
+    """One script with its applied and its last run, None if the ledger does not know it (queries as for ``records``)."""
     return _records(f'{_RECORDS} WHERE s."identity" = %s', identity_of(script_id)).get(script_id)
 
 
 def _records(statement: str, *params: str) -> Mapping[ScriptId, ScriptRecord]:
     zone = database.connection().timezone
-    records = (_record(row, zone) for row in statements.select(statement, *params))
+    records = [_record(row, zone) for row in statements.select(statement, *params)]
+    open_walks = [record.walk_pk for record in records if record.walk_pk]
+    if open_walks:
+        from scripts_tracker.ledger.walk_queries import walks  # only for batched scripts that have begun
+
+        found = walks(open_walks)
+        records = [one._replace(walk=found.get(one.walk_pk)) if one.walk_pk else one for one in records]
     return {record.id: record for record in records}
 
 
 def _record(row: tuple[Any, ...], zone: tzinfo | None) -> ScriptRecord:
-    pk, app_label, name, path, ago, left, *columns = row
+    pk, app_label, name, path, walk_pk, ago, left, *columns = row
     run = run_record(columns[: len(RUN)], zone)
     if run is not None and run.applies:
         applied, content_digest, watched = run.version, run.content_digest, run.watched
@@ -103,6 +109,7 @@ def _record(row: tuple[Any, ...], zone: tzinfo | None) -> ScriptRecord:
         lease=lease_of(run, ago, left),
         pk=pk,
         applied_watched=watched,
+        walk_pk=walk_pk or 0,
     )
 
 
@@ -126,9 +133,10 @@ def watched_fingerprints(records: Iterable[ScriptRecord]) -> Mapping[str, str]:
 
 @needs_tables
 def current_versions(script_pks: Collection[int]) -> list[StoredVersion]:
-    """The applied and the last version of at least these scripts, as they are now (one query)."""
+    """The applied and the last version of at least these scripts, and that of a walk, as they are now (one query)."""
     scripts = Script.objects.filter(pk=OuterRef("script"))
-    is_current = Q(applied_run__version=OuterRef("pk")) | Q(last_run__version=OuterRef("pk"))
+    version = OuterRef("pk")
+    is_current = Q(applied_run__version=version) | Q(last_run__version=version) | Q(walk__version=version)
     return _stored_versions(Exists(scripts.filter(is_current)), script_pks)
 
 
@@ -243,8 +251,15 @@ def runs_before(
 def _past_run(row: tuple[Any, ...], record: ScriptRecord) -> PastRun:
     *values, arguments, git_revision = row
     run = cast("RunRecord", run_record(values, None))
-    holds = record.is_held and record.last_run is not None and record.last_run.pk == run.pk
-    return PastRun(run, outcome_of(run, holds=holds), arguments, git_revision)
+    return PastRun(run, _past_outcome(run, record), arguments, git_revision)
+
+
+def _past_outcome(run: RunRecord, record: ScriptRecord) -> str:
+    """The outcome of a script's run as of now."""
+    holders = {one.run.pk for one in record.walk.live} if record.walk else set()
+    if record.lease is not None and record.lease.is_live and record.last_run is not None:
+        holders.add(record.last_run.pk)
+    return outcome_of(run, holds=run.pk in holders)
 
 
 @needs_tables
@@ -274,7 +289,7 @@ def outcome_of(run: RunRecord | ScriptRun, *, holds: bool) -> str:
 
 def last_outcome(record: ScriptRecord) -> str:
     """The outcome of a script's last run as of now; empty without one."""
-    return outcome_of(record.last_run, holds=record.is_held) if record.last_run else ""
+    return _past_outcome(record.last_run, record) if record.last_run else ""
 
 
 @needs_tables

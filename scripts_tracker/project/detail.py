@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from scripts_tracker.core import watches
+from scripts_tracker.core import states, watches
 from scripts_tracker.core.history import Past, PastVersion
 from scripts_tracker.core.states import State, is_same_code
 from scripts_tracker.core.text import local_time
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import Finding, Fingerprint, ModuleVersion, ScriptId, ScriptRecord
+    from scripts_tracker.core.states import ScriptRecord, ScriptStatus
+    from scripts_tracker.core.values import Finding, Fingerprint, ModuleVersion, ScriptId
     from scripts_tracker.project.status import ProjectStatus
 
 LAST_RUNS = 5
@@ -166,7 +166,28 @@ def next_steps(detail: ScriptDetail) -> Mapping[str, str]:
     }
     if detail.status.definition is None and detail.status.state is not State.RUNNING:
         return {"it needs no run any more": typed(f"check_scripts --unmark {name}")}
-    return steps.get(detail.status.state, {})
+    found = steps.get(detail.status.state, {})
+    return _steps_of_walk(detail.status, found) if detail.status.walk or detail.status.is_batched else found
+
+
+def _steps_of_walk(status: ScriptStatus, others: Mapping[str, str]) -> Mapping[str, str]:
+    """The same for a batched script, which can be paused, resumed and cancelled where it has begun."""
+    walk, name = status.walk, status.id
+    resume, pause = typed(f"resume_script {name}"), typed(f'pause_script {name} --reason "..."')
+    if walk is None or status.state is State.UNREADABLE:
+        accept = {"go on from where it was cancelled": f"{resume} --accept-code"}
+        return {**others, **(accept if status.record and status.record.walk else {})}
+    cancel = {"give it up": typed(f'cancel_script {name} --reason "..."')}
+    if status.state is State.PAUSED:
+        return {"go on": resume, **cancel}
+    if status.state is State.RUNNING:
+        return {**others, "pause it": pause, **cancel}
+    restart = {"begin anew": f"{resume} --restart"}
+    if states.is_cancelled(walk):
+        return {"go on": resume, **restart}
+    if status.definition is not None and not states.began_with(status.definition, walk):
+        return {"go on with the code of now": f"{resume} --accept-code", **restart, **cancel}
+    return {**others, **restart, **cancel}
 
 
 def with_comparison(detail: ScriptDetail, *, raw: bool = False) -> ScriptDetail:

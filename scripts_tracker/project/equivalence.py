@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from scripts_tracker.analysis.store.cache import Cache
-    from scripts_tracker.core.values import ScriptDefinition, ScriptId, ScriptRecord
+    from scripts_tracker.core.states import ScriptRecord
+    from scripts_tracker.core.values import ScriptDefinition, ScriptId
 
 _NAMES: Final = ("tracked_script", "required_preceding_script")
 _PATH: Final = r"(?:django_)?scripts_tracker(?:\.(?:core_tracker|dependency_tracker|decorators))?"

@@ -16,8 +16,8 @@ from scripts_tracker.project import git
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import ScriptId, ScriptRecord
+    from scripts_tracker.core.states import ScriptRecord, ScriptStatus
+    from scripts_tracker.core.values import ScriptId
 
 
 def earlier_ids(wanted: Iterable[ScriptId]) -> list[tuple[ScriptId, ScriptId]]:

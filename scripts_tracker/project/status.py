@@ -25,14 +25,13 @@ if TYPE_CHECKING:
 
     from scripts_tracker.analysis.facts.values import FileFacts
     from scripts_tracker.analysis.store.cache import Cache
-    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.core.states import ScriptRecord, ScriptStatus
     from scripts_tracker.core.values import (
         Finding,
         ModuleVersion,
         ProjectIndex,
         ScriptDefinition,
         ScriptId,
-        ScriptRecord,
         StoredVersion,
     )
 
@@ -238,13 +237,18 @@ def _failed_version(record: ScriptRecord) -> Fingerprint | None:
     return run.version if run is not None and run.outcome == "failed" else None
 
 
+def _begun_version(record: ScriptRecord) -> Fingerprint | None:
+    """The version that a walk was begun with."""
+    return record.walk.version if record.walk is not None else None
+
+
 def _with_current_fingerprints(
     records: Records, definitions: Definitions, fingerprinter: _Refingerprinter
 ) -> Records:
     outdated = [
         record
         for record in records.values()
-        if _is_outdated(record.applied) or _is_outdated(_failed_version(record))
+        if any(map(_is_outdated, (record.applied, _failed_version(record), _begun_version(record))))
     ]
     if not outdated:
         return records
@@ -276,6 +280,10 @@ def _with_current_fingerprint(
     failed = versions.get((record.pk, run.content_digest)) if run is not None else None
     if run is not None and failed is not None and _is_outdated(_failed_version(record)):
         record = record._replace(last_run=run._replace(version=fingerprinter.fingerprint(failed)[0]))
+    walk = record.walk
+    begun = versions.get((record.pk, walk.content_digest)) if walk is not None else None
+    if walk is not None and begun is not None and _is_outdated(walk.version):
+        record = record._replace(walk=walk._replace(version=fingerprinter.fingerprint(begun)[0]))
     return record
 
 

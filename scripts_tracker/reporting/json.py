@@ -76,6 +76,7 @@ def _status(status: ScriptStatus) -> dict[str, Any]:
         "watches": [one.module for one in status.watches],
         "changed_modules": list(status.changed_modules),
         "lease": _lease(record.lease) if record and record.lease else None,
+        "progress": progress._asdict() if (progress := status.progress) else None,
     }
 
 

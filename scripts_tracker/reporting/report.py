@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from scripts_tracker.core.history import PastVersion
-    from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import Finding, RunRecord, ScriptDefinition, ScriptId, ScriptRecord
+    from scripts_tracker.core.states import ScriptRecord, ScriptStatus
+    from scripts_tracker.core.values import Finding, RunRecord, ScriptDefinition, ScriptId
 
 # Of ``check_scripts --check``, a contract; the highest that applies.
 EXIT_CODES: Mapping[State, int] = {
@@ -113,17 +113,18 @@ def why(status: ScriptStatus) -> str:
         State.UNREADABLE: _unreadable(status),
         State.FAILED: f"the last run failed (started {started}){_error(run)}",
         State.LOST: f"the last run never ended (started {started}{sign and f'; {sign}'}){_error(run)}",
-        State.NEW: _new(run) + _as_deleted(status),
-        State.MODIFIED: _modified(status, applied),
+        State.NEW: _new(run) + _as_deleted(status) + _given_up(status),
+        State.MODIFIED: _modified(status, applied) + _given_up(status),
         State.EDITED: f'{_modified(status, applied)}, and rerun is "once"',
         State.REVERTED: f"{_EARLIER[status.is_older]} on {applied}",
         State.MOVED: f"the same code was applied as {status.moved_from}, whose file is gone",
+        State.PAUSED: "paused by a person",
         State.RUNNING: holder(status),
         State.RECURRING: f'applied on {applied}, and rerun is "always"',
         State.APPLIED: f"applied on {applied}",
         State.MISSING: f"applied on {applied}",
     }
-    reason = words[status.state]
+    reason = _of_walk(status) or words[status.state]
     if status.renamed_from is not None:
         reason += f", as {status.renamed_from}"
     if status.definition is None and status.record is not None:
@@ -135,8 +136,30 @@ def why(status: ScriptStatus) -> str:
     return escaped(f"{reason}; only the bytes could be compared: {by_bytes}" if by_bytes else reason)
 
 
+def _of_walk(status: ScriptStatus) -> str:
+    """Why a batched script that has begun is in its state; empty for others."""
+    if status.walk is None or status.state is State.UNREADABLE:
+        return ""
+    from scripts_tracker.core import stops  # few scripts are batched
+
+    if status.state is State.RUNNING:
+        return f"{stops.at_work(status)}; {holder(status)}"
+    return stops.why_stopped(status)
+
+
+def _given_up(status: ScriptStatus) -> str:
+    if status.record is None or status.record.walk is None:
+        return ""
+    from scripts_tracker.core import stops  # as above
+
+    return f"; {one}" if (one := stops.given_up(status)) else ""
+
+
 def holder(status: ScriptStatus) -> str:
-    """Who holds a running script, as half a sentence."""
+    """Who holds a running script, as half a sentence; of several workers, the one that joined last."""
+    live = status.walk.live if status.walk else ()
+    if live:
+        return describe_holder(live[-1].run)
     return describe_holder(status.last_run, status.record.lease if status.record else None)
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from scripts_tracker.core.states import State, differs, statuses
-from scripts_tracker.core.values import Fingerprint, ScriptDefinition, ScriptRecord
-from tests.builders import definition, fingerprint, record, run, script_id
+from scripts_tracker.core.states import ScriptRecord, State, differs, statuses
+from scripts_tracker.core.values import Fingerprint, ScriptDefinition
+from tests.builders import definition, fingerprint, record, run, script_id, walk, worker
 
 ONCE: dict[str, Any] = {"rerun": "once"}
 ALWAYS: dict[str, Any] = {"rerun": "always"}
@@ -242,6 +242,116 @@ def test_state(found: ScriptDefinition | None, kept: ScriptRecord | None, expect
     assert [status.state.value for status in result] == ([expected] if expected else [])
 
 
+AT_WORK, ENDED = (worker(4),), (worker(4, "failed", live=False),)
+CUT_OFF = (worker(4, live=False),)
+KILLED: dict[str, Any] = {"last_run": run("running")}
+
+WALKS: dict[str, tuple[ScriptDefinition | None, ScriptRecord, str | None]] = {
+    "a file that cannot be parsed is unreadable, even if paused": (
+        definition("shop.x", None),
+        record("shop.x", walk=walk(hold="pause")),
+        "unreadable",
+    ),
+    "a paused one without a file is paused": (None, record("shop.x", walk=walk(hold="pause")), "paused"),
+    "one at work without a file is running": (None, record("shop.x", walk=walk(workers=AT_WORK)), "running"),
+    "one that stopped, and whose file is gone, is failed": (None, record("shop.x", walk=walk()), "failed"),
+    "one whose worker was killed, and whose file is gone, is lost": (
+        None,
+        record("shop.x", walk=walk(workers=CUT_OFF), **KILLED),
+        "lost",
+    ),
+    "a cancelled one whose file is gone is failed": (
+        None,
+        record("shop.x", walk=walk(hold="cancel"), **KILLED),
+        "failed",
+    ),
+    "one that waits for its next run is failed": (
+        definition("shop.x"),
+        record("shop.x", walk=walk()),
+        "failed",
+    ),
+    "one that was begun with other code is failed": (
+        definition("shop.x", "b"),
+        record("shop.x", walk=walk()),
+        "failed",
+    ),
+    "one that was applied before, and begun again with other code, is failed": (
+        definition("shop.x", "b"),
+        record("shop.x", "b", walk=walk()),
+        "failed",
+    ),
+    "other code while workers of the earlier one are at work is running": (
+        definition("shop.x", "b"),
+        record("shop.x", walk=walk(workers=AT_WORK)),
+        "running",
+    ),
+    "a worker at its last batch leaves a paused one paused": (
+        definition("shop.x"),
+        record("shop.x", walk=walk(hold="pause", workers=AT_WORK)),
+        "paused",
+    ),
+    "a paused one with other code stays paused": (
+        definition("shop.x", "b"),
+        record("shop.x", walk=walk(hold="pause")),
+        "paused",
+    ),
+    "a worker at its last batch keeps a cancelled one running": (
+        definition("shop.x"),
+        record("shop.x", walk=walk(hold="cancel", workers=AT_WORK)),
+        "running",
+    ),
+    "a cancelled one is failed": (definition("shop.x"), record("shop.x", walk=walk(hold="cancel")), "failed"),
+    "a cancelled one whose worker was killed is failed": (
+        definition("shop.x"),
+        record("shop.x", walk=walk(hold="cancel", workers=CUT_OFF), **KILLED),
+        "failed",
+    ),
+    "a cancelled one with other code is new": (
+        definition("shop.x", "b"),
+        record("shop.x", walk=walk(hold="cancel", workers=CUT_OFF), **KILLED),
+        "new",
+    ),
+    "a cancelled one with other code, applied before, is modified": (
+        definition("shop.x", "c"),
+        record("shop.x", "b", last_run=run("failed"), walk=walk(hold="cancel")),
+        "modified",
+    ),
+    "the last worker ended, another is at work": (
+        definition("shop.x"),
+        record("shop.x", last_run=run("succeeded"), walk=walk(workers=(*AT_WORK, *ENDED))),
+        "running",
+    ),
+    "a killed worker is lost": (
+        definition("shop.x"),
+        record("shop.x", walk=walk(workers=CUT_OFF), **KILLED),
+        "lost",
+    ),
+    "a script to run always that was applied before goes on": (
+        definition("shop.x", **ALWAYS),
+        record("shop.x", "a", walk=walk()),
+        "failed",
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "kept", "expected"), WALKS.values(), ids=WALKS)
+def test_the_state_of_a_batched_script_that_has_begun(
+    found: ScriptDefinition | None, kept: ScriptRecord, expected: str | None
+) -> None:
+    (status,) = statuses([found] if found else [], {kept.id: kept})
+    assert status.state.value == expected
+    assert (status.progress is None) is (expected in {"new", "modified"})
+    assert status.is_shown
+
+
+@pytest.mark.parametrize("code", ["a", "z"])
+def test_formatting_and_watched_modules_decide_whether_a_walk_goes_on(code: str) -> None:
+    found = definition("shop.x", watches=("shop.p=a",))._replace(fingerprint=fingerprint(code))
+    for module, expected in {"shop.p=a": "failed", "shop.p=b": "new", "shop.q=a": "new"}.items():
+        kept = record("shop.x", walk=walk(hold="cancel", watched=(module,)))
+        assert [one.state.value for one in statuses([found], {kept.id: kept})] == [expected]
+
+
 def test_the_same_code_under_a_new_name_is_moved_and_the_old_name_missing() -> None:
     old = record("shop.old", "a")
     result = statuses([definition("stock.new", "a")], {old.id: old})
@@ -268,7 +378,7 @@ def test_the_contract_of_who_needs_action() -> None:
     needy = {state.value for state in State if state.needs_action}
     assert needy == {"new", "modified", "failed", "lost", "unreadable"}
     shown = {state.value for state in State if state.shown and not state.needs_action}
-    assert shown == {"edited", "reverted", "moved", "running"}
+    assert shown == {"edited", "reverted", "moved", "paused", "running"}
     satisfying = {state.value for state in State if state.satisfies}
     assert satisfying == {"applied", "recurring", "edited", "reverted", "moved", "missing"}
 

@@ -13,8 +13,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from scripts_tracker.core.history import Past
-from scripts_tracker.core.states import ScriptStatus, State
-from scripts_tracker.core.values import Lease, ScriptId, ScriptRecord
+from scripts_tracker.core.states import ScriptRecord, ScriptStatus, State
+from scripts_tracker.core.values import Lease, ScriptId
 from scripts_tracker.ledger import processes, queries
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 from scripts_tracker.project import detail

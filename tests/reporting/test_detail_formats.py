@@ -8,9 +8,9 @@ import pytest
 from django.core.management.color import make_style, no_style
 
 from scripts_tracker.core.history import Past, PastRun, PastVersion
-from scripts_tracker.core.states import State, statuses
+from scripts_tracker.core.states import ScriptRecord, State, statuses
 from scripts_tracker.core.text import duration
-from scripts_tracker.core.values import Finding, Location, ScriptDefinition, ScriptRecord
+from scripts_tracker.core.values import Finding, Location, ScriptDefinition
 from scripts_tracker.project.detail import Comparison, ScriptDetail, next_steps
 from scripts_tracker.reporting import formats
 from scripts_tracker.reporting.formats import SCRIPT_FORMATS

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.core.management.color import make_style, no_style
 
-from scripts_tracker.core.states import State, statuses
-from scripts_tracker.core.values import Finding, Location, ScriptDefinition, ScriptRecord
+from scripts_tracker.core.states import ScriptRecord, State, statuses
+from scripts_tracker.core.values import Finding, Location, ScriptDefinition
 from scripts_tracker.reporting import formats
 from scripts_tracker.reporting.formats import CHECK_FORMATS
 from scripts_tracker.reporting.report import EXIT_CODES, Report
@@ -360,6 +360,7 @@ def test_json_is_the_contract_to_the_letter() -> None:
                 "watches": ["a.helper"],
                 "changed_modules": ["a.helper"],
                 "lease": None,
+                "progress": None,
             }
         ],
         "problems": [

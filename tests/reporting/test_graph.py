@@ -193,7 +193,7 @@ TONES = {
     "trouble": {State.FAILED, State.LOST, State.UNREADABLE},
     "action": {State.NEW, State.MODIFIED},
     "busy": {State.RUNNING},
-    "odd": {State.EDITED, State.REVERTED, State.MOVED, State.MISSING},
+    "odd": {State.PAUSED, State.EDITED, State.REVERTED, State.MOVED, State.MISSING},
     "done": {State.APPLIED, State.RECURRING},
 }
 
