@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from scripts_tracker.analysis import codes
@@ -16,7 +17,7 @@ from scripts_tracker.lint import RULES_VERSION, layout
 from scripts_tracker.lint.layout import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from scripts_tracker.analysis.linking.linker import Linker
     from scripts_tracker.analysis.source.reading import CommandFile
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import Finding, ProjectIndex, ScriptDefinition
     from scripts_tracker.lint.base import Run, RunRule
     from scripts_tracker.lint.config import Config
+    from scripts_tracker.lint.reach import Calls, KnownReaches
     from scripts_tracker.lint.values import Violation
     from scripts_tracker.lint.violations import KnownViolations
 
@@ -114,9 +116,35 @@ class _RuleFindings:
     def by_files(self) -> Iterator[Finding]:
         """What the rules over trees find."""
         for script in self.scripts:
+            may_run = self._runs_of(script)
             for code, violation in self._violations.of(script.content_digest).violations:
-                yield self._finding(script.location.path, code, violation)
-            yield from self._inherited(script)
+                if may_run(violation):
+                    yield self._finding(script.location.path, code, violation)
+            yield from self._inherited(script, may_run)
+
+    def _runs_of(self, script: ScriptDefinition) -> Callable[[Violation], bool]:
+        """Whether a call in a class of a script is made, if other files decide about that."""
+        mro = self._linker.mro(script.id)
+
+        @cache
+        def calls() -> Calls:
+            # Few prompts are in a command of several files; this imports libcst.
+            from scripts_tracker.lint.reach import Calls
+
+            return Calls(mro, self._reaches)
+
+        def may_run(one: Violation) -> bool:
+            if not mro or one.unless is None or one.where is None:
+                return True
+            return calls().may_run(one.where, one.unless)
+
+        return may_run
+
+    @cached_property
+    def _reaches(self) -> KnownReaches:
+        from scripts_tracker.lint.reach import KnownReaches
+
+        return KnownReaches(self._violations.cache, self._linker.digest_of)
 
     def by_project(self) -> Iterator[Finding]:
         """What the rules over all files find."""
@@ -128,14 +156,15 @@ class _RuleFindings:
         for rule in project_rules():
             yield from rule.check(project)
 
-    def _inherited(self, script: ScriptDefinition) -> Iterator[Finding]:
+    def _inherited(self, script: ScriptDefinition, may_run: Callable[[Violation], bool]) -> Iterator[Finding]:
         """What is wrong in the methods that a script inherits from classes in other files of the project."""
         overridden: set[str] = set()
         for path, name in self._linker.mro(script.id):
             file, shown = self._violations.of(self._linker.digest_of(path)), self._findings.shown(path)
             if shown not in {script.location.path, path}:
                 for code, one in file.violations:
-                    if one.where and one.where.owner == name and one.where.method not in overridden:
+                    is_here = one.where and one.where.owner == name and one.where.method not in overridden
+                    if is_here and may_run(one):
                         yield in_script(self._finding(shown, code, one), script.location)
             overridden |= file.overrides.get(name, frozenset())
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.facts.values import Value, Values
     from scripts_tracker.core.values import Place
 
+_ADDS: Final = "add_arguments"
+_CHANGES: Final = (".nargs", ".required", "._actions")
 _BARE: Final = frozenset(
     {"django.core.management.base.BaseCommand", "django.core.management.BaseCommand", f"{UNBOUND}object"}
 )
@@ -147,6 +149,18 @@ def _is_bare(values: Values) -> bool:
         path for one in values for path in ((one.path, dotted(one.path)) if isinstance(one, Ref) else ())
     }
     return len(values) == 1 and not _BARE.isdisjoint(paths)
+
+
+def _changes_arguments(one: Class) -> bool:
+    """Whether a class has ``action.nargs = "?"`` where a parser is made, or ``parser._actions``."""
+    methods = (one.methods[name] for name in (_ADDS, "create_parser") if name in one.methods)
+    return any(map(_changes_argument, (node for method in methods for node in descendants(method.body))))
+
+
+def _changes_argument(node: cst.CSTNode) -> bool:
+    if isinstance(node, cst.AssignTarget | cst.AnnAssign):
+        return isinstance(node.target, cst.Attribute) and node.target.attr.value in {"nargs", "required"}
+    return isinstance(node, cst.Attribute) and node.attr.value == "_actions"
 
 
 def calls_super(method: cst.FunctionDef) -> bool:
@@ -356,8 +370,14 @@ class Tree:
                     is_first = False
 
     def overrides(self, one: Class) -> Iterator[str]:
-        """The methods of a class that do not call that of a base class."""
-        return (name for name, node in one.methods.items() if not self._calls_super(node))
+        """The methods of a class that do not call that of a base class, or that undo what it does."""
+        yield from (name for name, node in one.methods.items() if not self._calls_super(node))
+        if self.changes_arguments(one):
+            yield _ADDS
+
+    def changes_arguments(self, one: Class) -> bool:
+        """Whether a class changes arguments after they were added; for most the text of the file is enough."""
+        return any(word in self.text for word in _CHANGES) and _changes_arguments(one)
 
     def _calls_super(self, method: cst.FunctionDef) -> bool:
         """Whether a method calls the one of a base class; for most the text of the file is enough."""

@@ -29,6 +29,8 @@ class Violation(NamedTuple):
         hint: what to do about it.
         where: the class and method around it; None outside of classes.
         fixable: whether ``--fix`` can repair it.
+        unless: the attributes of the command that make it right if they are made of options in another file; None if
+            it is wrong even in a method that never runs.
     """
 
     place: Place
@@ -36,6 +38,7 @@ class Violation(NamedTuple):
     hint: str
     where: Where | None = None
     fixable: bool = False
+    unless: tuple[str, ...] | None = None
 
 
 class Noqa(NamedTuple):

@@ -54,9 +54,11 @@ def read(content: str) -> FileViolations:
         raise ValueError(f"these violations are malformed: {error!r}") from error
 
 
-def _violation(there: object, message: object, hint: object, where: object, fixable: object) -> Violation:
+def _violation(there: object, message: object, hint: object, *others: object) -> Violation:
+    where, fixable, unless = others
     method = None if where is None else Where(*map(text, items(where)))
-    return Violation(place(there), text(message), text(hint), method, bool(fixable))
+    attributes = None if unless is None else tuple(map(text, items(unless)))
+    return Violation(place(there), text(message), text(hint), method, bool(fixable), attributes)
 
 
 class KnownViolations:
@@ -64,20 +66,23 @@ class KnownViolations:
 
     Args:
         cache: keeps them.
+
+    Attributes:
+        cache: the same.
     """
 
     def __init__(self, cache: Cache) -> None:
-        self._cache = cache
+        self.cache = cache
         # By text: most files have no violations.
         self._read: dict[str, FileViolations] = {}
 
     def has(self, digest: str) -> bool:
         """Whether the current rules have checked the bytes with this digest."""
-        return bool(self._cache.text(QUESTION.kind, digest))
+        return bool(self.cache.text(QUESTION.kind, digest))
 
     def of(self, digest: str) -> FileViolations:
         """The violations in the bytes with this digest; none if they were not checked."""
-        content = self._cache.text(QUESTION.kind, digest)
+        content = self.cache.text(QUESTION.kind, digest)
         if content not in self._read:
             try:
                 self._read[content] = read(content)

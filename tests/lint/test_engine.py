@@ -29,7 +29,7 @@ class Base(BaseCommand):
 
     @tracked_script
     def handle(self, *args, **options):
-        pass
+        self.ask()
 """
 INHERITS = "from shop.base import Base as Command  # tracked_script\n"
 OWN = BASE.replace("Base(", "Command(").replace('input("Sure? ")', "pass")

@@ -58,6 +58,8 @@ class RequiredArgument(TreeRule):
 
     def check(self, tree: Tree) -> Iterator[Violation]:
         """Yield the arguments that cannot be omitted."""
+        if any(tree.changes_arguments(one) for lineage in tree.lineages for one in lineage.classes):
+            return
         if not _given(tree):
             yield from _brought_by_django(tree)
         if "add_argument" not in tree.text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from scripts_tracker.lint.file import Tree, Use
+    from scripts_tracker.lint.guards import Run
 
 _PROMPTS = frozenset(
     {"builtins.input", "getpass.getpass", "prompt_toolkit.prompt", "inquirer.prompt"}
@@ -51,6 +52,7 @@ _CONSUMERS = frozenset(
     }
     | {"copyfileobj", "loads"}
 )
+_READS: Final = "this reads standard input, which a deploy does not have"
 # Each of these names contains one of these words.
 _WORDS = (
     *("input", "getpass", "breakpoint", "set_trace", "stdin", "confirm", "prompt", "pause", "getchar"),
@@ -64,7 +66,7 @@ class InteractivePrompt(TreeRule):
     ## What it does
     Reports calls of `input()`, `getpass.getpass()`, `click.confirm()` and similar, whatever reads `sys.stdin`, and
     leftover debugger calls: `breakpoint()`, `pdb.set_trace()`, `code.interact()`. A prompt that depends on an option,
-    such as `--interactive`, or on `isatty()` is fine.
+    such as `--interactive`, or on `isatty()` is fine, also if the option is read in a base class in another file.
 
     ## Why is this bad?
     Scripts run during deploys, without a terminal: the deploy hangs, or the script fails.
@@ -95,17 +97,30 @@ class InteractivePrompt(TreeRule):
         if not any(word in text for word in _WORDS):
             return
         guards: Guards | None = None
-        for call, use in tree.calls:
-            name = tree.origin(call.func, use) if isinstance(call.func, cst.Name | cst.Attribute) else ""
-            shown = name.removeprefix("builtins.")
-            if name in _DEBUGGERS:
-                message = f"{shown}() stops the script in a debugger"
-                yield Violation(tree.place(call), message, "Remove the call.", use.where)
-            elif name in _PROMPTS or _reads_stdin(tree, call, use, name):
-                guards = guards or Guards(tree)
-                if not guards.is_behind(call):
-                    yield _violation(tree, call, use, shown, waits=name in _PROMPTS)
-        yield from _loops(tree)
+        for node, violation in (*_calls(tree), *_loops(tree)):
+            if violation.unless is None:
+                yield violation
+                continue
+            guards = guards or Guards(tree)
+            if not guards.is_behind(node):
+                yield violation._replace(unless=guards.attributes(node))
+
+
+def _calls(tree: Tree) -> Iterator[tuple[Run, Violation]]:
+    """The calls of prompts and debuggers, and those that read standard input."""
+    for call, use in tree.calls:
+        name = tree.origin(call.func, use) if isinstance(call.func, cst.Name | cst.Attribute) else ""
+        shown = name.removeprefix("builtins.")
+        if name in _DEBUGGERS:
+            message = f"{shown}() stops the script in a debugger"
+            yield call, Violation(tree.place(call), message, "Remove the call.", use.where)
+        elif name in _PROMPTS:
+            message = f"{shown}() waits for input at a terminal, which a deploy does not have"
+            hint = "Use an option with a default, or a setting."
+            yield call, Violation(tree.place(call), message, hint, use.where, unless=())
+        elif _reads_stdin(tree, call, use, name):
+            hint = "Use an option with a default, or a setting."
+            yield call, Violation(tree.place(call), _READS, hint, use.where, unless=())
 
 
 def _reads_stdin(tree: Tree, call: cst.Call, use: Use, name: str) -> bool:
@@ -116,20 +131,14 @@ def _reads_stdin(tree: Tree, call: cst.Call, use: Use, name: str) -> bool:
     return consumer in _CONSUMERS and any(tree.origin(arg.value, use) == _STDIN for arg in call.args)
 
 
-def _violation(tree: Tree, call: cst.Call, use: Use, name: str, *, waits: bool) -> Violation:
-    what = f"{name}() waits for input at a terminal" if waits else "this reads standard input"
-    hint = "Use an option with a default, or a setting."
-    return Violation(tree.place(call), f"{what}, which a deploy does not have", hint, use.where)
-
-
-def _loops(tree: Tree) -> Iterator[Violation]:
+def _loops(tree: Tree) -> Iterator[tuple[Run, Violation]]:
     """The loops over the lines of standard input."""
-    if _STDIN not in tree.text:
+    if "stdin" not in tree.text:
         return
-    for one in tree.classes:
-        for name, method in one.methods.items():
-            for node in descendants(method):
-                if isinstance(node, cst.For) and tree.origin(node.iter) == _STDIN:
-                    message = "this reads standard input, which a deploy does not have"
-                    hint = "Read a file, or use an option with a default."
-                    yield Violation(tree.place(node.iter), message, hint, Where(one.name, name))
+    methods = [(Where(one.name, name), node) for one in tree.classes for name, node in one.methods.items()]
+    functions = [(None, node) for node in tree.scope.functions]
+    for where, function in (*methods, *functions):
+        for node in descendants(function):
+            if isinstance(node, cst.For | cst.CompFor) and tree.origin(node.iter) == _STDIN:
+                hint = "Read a file, or use an option with a default."
+                yield node, Violation(tree.place(node.iter), _READS, hint, where, unless=())
