@@ -22,7 +22,8 @@ _ENDS = frozenset(name[-3:] for name in conf.TOP_LEVEL_NAMES)
 
 def check_settings(**_: Any) -> list[CheckMessage]:
     """Everything wrong with the project's settings for scripts_tracker."""
-    return [*map(_harmless, [*_wrong_values(), *_rare_heartbeat(), *_missing_folders(), *_misspelt()])]
+    found = [*_wrong_values(), *_rare_heartbeat(), *_missing_folders(), *_misspelt()]
+    return [*map(_harmless, [*found, *_wrong_throttles(), *_unusable_queue()])]
 
 
 def check_scripts(**_: Any) -> list[CheckMessage]:
@@ -92,6 +93,36 @@ def _misspelt() -> Iterator[CheckMessage]:
                 hint=f"Did you mean {like}?",
                 id="scripts_tracker.W002",
             )
+
+
+def _wrong_throttles() -> Iterator[CheckMessage]:
+    """Throttles that lead nowhere: every batched script would wait for ever."""
+    given = conf.tracker_settings().throttle
+    if not given:
+        return
+    from scripts_tracker.running import throttling  # only for a project with throttles
+
+    for throttle in given:
+        try:
+            problem = str(getattr(throttling.load(throttle), "problem", ""))
+        except throttling.UnknownThrottle as error:
+            problem = str(error)
+        if problem:
+            yield Error(
+                f'SCRIPTS_TRACKER["throttle"]: {problem}.',
+                hint="Correct the entry; until then every batched script waits.",
+                id="scripts_tracker.E003",
+            )
+
+
+def _unusable_queue() -> Iterator[CheckMessage]:
+    if conf.queue_settings() is None:
+        return
+    from scripts_tracker.running import queue  # only for a project with a queue
+
+    problem = queue.problem()
+    if problem is not None:
+        yield Error(problem.message, hint=problem.hint, id="scripts_tracker.E004")
 
 
 def _meant_by(name: str) -> str:

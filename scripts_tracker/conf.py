@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
@@ -14,7 +14,7 @@ from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 class TrackerSettings(NamedTuple):
@@ -34,6 +34,8 @@ class TrackerSettings(NamedTuple):
         script_template: the file that ``start_script`` fills in, absolute or below BASE_DIR; None for ours.
         database: the alias of the ledger's database; None to ask the routers.
         renamed_apps: the label that an app has now, by an earlier one: its scripts keep their history.
+        throttle: what batched scripts ask between two batches: dotted names or callables (``scripts_tracker.throttles``).
+        queue: the backend of django.tasks that ``run_scripts --enqueue`` uses; None for no queue.
     """
 
     enabled: bool = True
@@ -49,6 +51,22 @@ class TrackerSettings(NamedTuple):
     script_template: str | None = None
     database: str | None = None
     renamed_apps: Mapping[str, str] = MappingProxyType({})
+    throttle: Sequence[str | Callable[..., object]] = ()
+    queue: Mapping[str, Any] | None = None
+
+
+class QueueSettings(NamedTuple):
+    """``SCRIPTS_TRACKER["queue"]``: a field for each key, with its default.
+
+    Attributes:
+        backend: the alias in ``TASKS``.
+        queue_name: the queue of that backend.
+        slice_seconds: how long a job works on a batched script before it makes room for others.
+    """
+
+    backend: str = "default"
+    queue_name: str = "default"
+    slice_seconds: float = 600
 
 
 class Problem(NamedTuple):
@@ -114,6 +132,42 @@ def _are(kinds: type | tuple[type, ...]) -> Callable[[object], bool]:
     return accepts
 
 
+def _is_throttle(item: object) -> bool:
+    return callable(item) or (
+        isinstance(item, str) and "." in item and all(part.isidentifier() for part in item.split("."))
+    )
+
+
+def _throttle_error(value: object) -> str:
+    if not isinstance(value, list | tuple):
+        return ""
+    wrong = next((item for item in value if not _is_throttle(item)), None)
+    if isinstance(wrong, str) and "(" in wrong:
+        return f"{shown(wrong)} is a call in quotes; import the function into the settings, and call it there"
+    return f"{shown(wrong)} is neither callable nor a dotted name"
+
+
+_QUEUE_KEYS: Mapping[str, Kind] = {
+    "backend": Kind(lambda value: isinstance(value, str) and bool(value), "an alias of TASKS", '"default"'),
+    "queue_name": Kind(lambda value: isinstance(value, str) and bool(value), "a name", '"default"'),
+    "slice_seconds": _number(1.0, 86400.0, "a number of seconds", "600"),
+}
+
+
+def _queue_error(value: object) -> str:
+    """What is wrong in a dictionary; empty for one without a fault, and for what is none."""
+    for key, item in value.items() if isinstance(value, dict) else ():
+        if key not in _QUEUE_KEYS:
+            from scripts_tracker.core.names import nearest  # only if a key is misspelt
+
+            like = nearest(str(key), _QUEUE_KEYS)
+            known = f'did you mean "{like}"?' if like else f"the keys are {', '.join(_QUEUE_KEYS)}"
+            return f"unknown key {shown(key)}; {known}"
+        if not _QUEUE_KEYS[key].accepts(item):
+            return f'"{key}" must be {_QUEUE_KEYS[key].words}, not {shown(item)}'
+    return ""
+
+
 _BOOL = Kind(lambda value: isinstance(value, bool), "True or False", "True")
 _WEEK = 7 * 86400.0
 _KEYS: Mapping[str, Kind] = {
@@ -147,6 +201,18 @@ _KEYS: Mapping[str, Kind] = {
         "a dictionary from the earlier label of each app to the one of now",
         '{"orders": "sales"}',
     ),
+    "throttle": Kind(
+        lambda value: isinstance(value, list | tuple) and all(map(_is_throttle, value)),
+        "a list of dotted names or callables",
+        '["scripts_tracker.throttles.replica_lag"]',
+        _throttle_error,
+    ),
+    "queue": Kind(
+        lambda value: value is None or (isinstance(value, dict) and not _queue_error(value)),
+        "a dictionary, or None",
+        '{"backend": "default", "queue_name": "default", "slice_seconds": 600}',
+        _queue_error,
+    ),
 }
 _TOP_LEVEL: Mapping[str, Kind] = {
     "COMMANDS_DIRS": Kind(_are((str, os.PathLike)), "a list of folders", '["shop/management/commands"]'),
@@ -167,6 +233,12 @@ def tracker_settings() -> TrackerSettings:
         return TrackerSettings()
     usable = {key: value for key, value in given.items() if key in _KEYS and _KEYS[key].accepts(value)}
     return TrackerSettings(**usable)
+
+
+def queue_settings() -> QueueSettings | None:
+    """``SCRIPTS_TRACKER["queue"]`` as it is now; None where the project sets none."""
+    given = tracker_settings().queue
+    return None if given is None else QueueSettings(**given)
 
 
 def _top_level(name: str, default: object) -> object:

@@ -40,6 +40,56 @@ WRONG = {
         "must be a regular expression, not ['x']",
     ),
     "an alias that does not exist": ('SCRIPTS_TRACKER = {"database": "x"}', "E001", "an alias of DATABASES"),
+    "a throttle that is no list": (
+        'SCRIPTS_TRACKER = {"throttle": "scripts_tracker.throttles.replica_lag"}',
+        "E001",
+        'Write "throttle": ["scripts_tracker.throttles.replica_lag"].',
+    ),
+    "a throttle that is no name": (
+        'SCRIPTS_TRACKER = {"throttle": [3]}',
+        "E001",
+        "3 is neither callable nor a dotted name",
+    ),
+    "a throttle that is a call in quotes": (
+        """SCRIPTS_TRACKER = {"throttle": ["scripts_tracker.throttles.window('22:00-06:00')"]}""",
+        "E001",
+        "is a call in quotes; import the function into the settings, and call it there",
+    ),
+    "a throttle that is not there": (
+        'SCRIPTS_TRACKER = {"throttle": ["shop.ops.quiet"]}',
+        "E003",
+        "the throttle shop.ops.quiet cannot be imported: ModuleNotFoundError: No module named 'shop.ops'.",
+    ),
+    "a malformed window": (
+        'from scripts_tracker.throttles import window\nSCRIPTS_TRACKER = {"throttle": [window("22-06")]}',
+        "E003",
+        "'22-06' is no window such as '22:00-06:00' or 'mon-fri 22:00-06:00'.",
+    ),
+    "a queue that is no dictionary": (
+        'SCRIPTS_TRACKER = {"queue": "default"}',
+        "E001",
+        'Write "queue": {"backend"',
+    ),
+    "an unknown key of the queue": (
+        'SCRIPTS_TRACKER = {"queue": {"que_name": "x"}}',
+        "E001",
+        """unknown key 'que_name'; did you mean "queue_name"?""",
+    ),
+    "a slice that is none": (
+        'SCRIPTS_TRACKER = {"queue": {"slice_seconds": 0}}',
+        "E001",
+        '"slice_seconds" must be a number of seconds from 1 to 86400, not 0',
+    ),
+    "a backend that TASKS does not have": (
+        'SCRIPTS_TRACKER = {"queue": {"backend": "slow"}}',
+        "E004",
+        "names the backend 'slow', which TASKS does not have.\n\tHINT: Write one of: 'default'.",
+    ),
+    "a queue that the backend does not have": (
+        'SCRIPTS_TRACKER = {"queue": {"queue_name": "slow"}}',
+        "E004",
+        "names the queue 'slow', which TASKS['default'] does not have.",
+    ),
     "no dictionary": ("SCRIPTS_TRACKER = True", "E001", "SCRIPTS_TRACKER must be a dictionary, not True"),
     "no list of folders": (
         'COMMANDS_DIRS = "shop/management/commands"',

@@ -53,6 +53,20 @@ class ScriptId(NamedTuple):
         return f"{self.app_label}.{self.name}"
 
 
+class Work(NamedTuple):
+    """What a batched script is about to change, as a throttle is told.
+
+    Attributes:
+        script: its id.
+        database: the alias of the database that has the rows.
+        table: the name of their table.
+    """
+
+    script: ScriptId
+    database: str
+    table: str
+
+
 class Fingerprint(NamedTuple):
     """A digest of what a script does, with its algorithm; ``str()`` is ``st1:<64 hex>``."""
 

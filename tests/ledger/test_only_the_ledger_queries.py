@@ -27,11 +27,16 @@ WORDS = MANAGERS | RAW_SQL | OF_QUERYSETS
 ALLOWED = {
     "core/progress.py: cursor": "the last key that was walked",
     "adoption/legacy_table.py: cursor": "the table of django-scripts-tracker",
+    "running/queue.py: objects": "the jobs of django-tasks-db",
+    "running/queue.py: filter": "as above",
+    "running/queue.py: values_list": "as above",
+    "running/queue.py: using": "of a task",
     "running/requirements.py: _base_manager": "whether the project's tables hold a row",
     "running/requirements.py: using": "as above",
     "testing.py: _base_manager": "the project's rows before and after a script",
     "testing.py: using": "as above",
     "testing.py: values_list": "as above",
+    "throttles.py: cursor": "the statistics of the project's databases",
 }
 # The admin registers models and asks whether one is registered.
 MODELS_AT_RUN_TIME = {"admin/__init__.py", "admin/base.py"}
