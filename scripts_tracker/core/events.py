@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from scripts_tracker.core.progress import Progress
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import Lease, RunRecord
+
+
+EXIT_STOPPED: Final = 75
+"""The exit code of a run that has stopped before its end and that the next run continues: EX_TEMPFAIL of sysexits(3)."""
 
 
 class StepOutcome(Enum):
@@ -34,6 +39,7 @@ class StepOutcome(Enum):
     UNCOUNTED = ("uncounted", "was run, but not marked as applied", "done")
     FAILED = ("failed", "failed", "failed")
     HELD = ("held", "is still run by another process", "failed")
+    STOPPED = ("stopped", "is not finished", "stopped")
     BLOCKED = ("blocked", "is blocked", "blocked")
     SKIPPED = ("skipped", "was skipped", "skipped")
 
@@ -57,12 +63,16 @@ class RunEvent(NamedTuple):
     """An event of step ``number`` of ``total``.
 
     Attributes:
-        kind: started, waiting, or the value of the ``StepOutcome``.
+        kind: started, waiting, progress, printed, or the value of the ``StepOutcome``.
         status: the script.
         seconds: how long that has taken so far.
         holder: while waiting, the attempt that holds the script; None if only its lock is seen.
         lease: how it holds the script.
         result: at the end of the step.
+        progress: how far a batched script is.
+        line: a line that a worker has printed, without its end, or a notice about it.
+        is_error: whether that belongs on stderr.
+        worker: the number of that worker.
     """
 
     kind: str
@@ -73,6 +83,10 @@ class RunEvent(NamedTuple):
     holder: RunRecord | None = None
     lease: Lease | None = None
     result: Result | None = None
+    progress: Progress | None = None
+    line: str = ""
+    is_error: bool = False
+    worker: int = 0
 
 
 class Summary(NamedTuple):
@@ -90,6 +104,24 @@ class Summary(NamedTuple):
         """Whether every script ran."""
         return len(self.counted("done")) == len(self.results)
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether scripts have stopped before their end, and nothing else keeps the others from being done."""
+        stopped = {result.status.id for result in self.counted("stopped")}
+        behind = set(stopped)
+        for result in self.counted("blocked"):
+            required = {one.target for one in result.status.requires}
+            if required & behind:
+                behind.add(result.status.id)
+        return bool(stopped) and len(behind) + len(self.counted("done")) == len(self.results)
+
+
+class WorkerStart(NamedTuple):
+    """How to start a worker: its command line but for the script, and what its environment has beyond our own."""
+
+    arguments: tuple[str, ...]
+    env: Mapping[str, str] = MappingProxyType({})
+
 
 class RunOptions(NamedTuple):
     """How to carry out a plan.
@@ -99,9 +131,15 @@ class RunOptions(NamedTuple):
         continue_on_error: whether to run the scripts that do not require a failed one.
         interactive: whether scripts may prompt for input.
         given: options for every command: verbosity, colours, streams.
+        workers: how many processes share a batched script.
+        seconds: the time after which to begin nothing more; None for no limit.
+        start: how to start these processes; None where this process does all by itself, or is one of them.
     """
 
     wait: float
     continue_on_error: bool = False
     interactive: bool = True
     given: Mapping[str, Any] = MappingProxyType({})
+    workers: int = 1
+    seconds: float | None = None
+    start: WorkerStart | None = None

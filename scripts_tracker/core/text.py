@@ -38,6 +38,19 @@ def duration(seconds: float) -> str:
     return f"{total} s"
 
 
+def parsed_duration(text: str) -> float | None:
+    """The seconds of ``90s``, ``30m``, ``2h30m`` or ``1d12h``; None for anything else, and for no time at all."""
+    import re  # seldom needed
+
+    number = r"(\d{1,9}(?:\.\d{1,9})?)"
+    found = re.fullmatch("".join(f"(?:{number}{unit})?" for unit in "dhms"), text.strip(), re.ASCII)
+    if found is None:
+        return None
+    sizes = (86400, 3600, 60, 1)
+    parts = zip(found.groups(), sizes, strict=True)
+    return sum(float(part) * size for part, size in parts if part) or None
+
+
 def as_typed(arguments: Iterable[str]) -> str:
     """Arguments as one types them in a shell, quoted where that is needed."""
     import shlex  # few scripts have arguments

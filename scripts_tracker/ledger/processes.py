@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from types import FrameType
     from typing import NoReturn
@@ -177,6 +177,33 @@ def signals_held() -> Iterator[None]:
         yield
     finally:
         _holds.pop()
+
+
+@contextlib.contextmanager
+def signals_collected() -> Iterator[Callable[[], list[signal.Signals]]]:
+    """Let no Ctrl-C, SIGTERM or SIGHUP interrupt the block; gives a function that returns those since its last call."""
+    interrupts: list[signal.Signals] = []
+    seen = len(_arrived)
+    is_ours = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+
+    def new() -> list[signal.Signals]:
+        nonlocal seen
+        found, seen = _arrived[seen:], len(_arrived)
+        while interrupts:
+            found.append(interrupts.pop())
+        return found
+
+    with signals_held():
+        if is_ours:
+            signal.signal(signal.SIGINT, lambda number, _frame: interrupts.append(signal.Signals(number)))
+        try:
+            yield new
+        finally:
+            if is_ours:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextlib.contextmanager

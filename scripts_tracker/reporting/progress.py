@@ -61,11 +61,19 @@ class Progress:
         """What to write at an event; empty for nothing."""
         if event.kind == "waiting":
             return self._waiting(event)
+        if event.kind == "printed":
+            return self._printed(event)
         start = "\r\x1b[K" if self._is_drawn else ""
         self._reminded_at, self._is_drawn = None, False
         if event.kind in {"skipped", "blocked"}:
             return start  # these are in the summary
         return f"{start}{self._line(event)}\n"
+
+    def _printed(self, event: RunEvent) -> str:
+        """A line of a worker, above the line of the progress."""
+        start = "\r\x1b[K" if self._is_drawn else ""
+        self._is_drawn = False
+        return f"{start}{event.status.id.name} [{event.worker}]: {event.line}\n"
 
     def _head(self, event: RunEvent) -> str:
         width = len(str(event.total))
@@ -103,6 +111,7 @@ def _outcome(result: Result, output: Output) -> str:
         "uncounted": (style.WARNING, f"ran in {seconds} ({text}: not marked as applied)"),
         "failed": (style.ERROR, f"failed after {seconds}: {text}"),
         "held": (style.ERROR, f"not run: {text}"),
+        "stopped": (style.WARNING, f"stopped after {seconds}: {text}" if result.seconds else text),
     }
     paint, line = lines[result.outcome.value]
     return paint(line)
@@ -125,8 +134,11 @@ def traceback_of(result: Result) -> str:
 
 def summary(done: Summary, output: Output) -> Iterator[str]:
     """How the run ended: the counts, then every script that did not run well."""
-    counts = {name: done.counted(name) for name in ("done", "failed", "blocked", "skipped")}
-    style = output.style.SUCCESS if done.is_good else output.style.ERROR
+    counts = {name: done.counted(name) for name in ("done", "failed", "stopped", "blocked", "skipped")}
+    if not counts["stopped"]:
+        del counts["stopped"]  # only batched scripts and --for stop
+    styles = output.style
+    style = styles.SUCCESS if done.is_good else styles.WARNING if done.is_unfinished else styles.ERROR
     yield style(", ".join(f"{len(results)} {name}" for name, results in counts.items()) + ".")
     yield from failures(done, output)
     for text in dict.fromkeys(result.text for result in counts["skipped"]):
@@ -136,8 +148,8 @@ def summary(done: Summary, output: Output) -> Iterator[str]:
 
 
 def failures(done: Summary, output: Output) -> Iterator[str]:
-    """The scripts that failed and those that could not run, a line each."""
-    for name in ("failed", "blocked"):
+    """The scripts that failed, have stopped or could not run, a line each."""
+    for name in ("failed", "stopped", "blocked"):
         results = done.counted(name)
         if results:
             yield output.style.MIGRATE_HEADING(f"{name.capitalize()} ({len(results)}):")

@@ -45,6 +45,7 @@ _SHORTEST_PAUSE, _FIRST_LIMIT, _LAST_LIMIT = 0.3, 0.5, 5.0
 _LONGEST = 2000  # characters of an error that a line shows
 _LEAST_PATIENCE = 5.0
 _INTERRUPTED = "the run was interrupted"
+TIME_IS_OVER = "the time of --for is over"
 # How the errors of parsers begin: Django's and the one of django-typer.
 _WRONG_ARGUMENTS = ("Error: ", "Missing parameter")
 # What keeps a command from prompting: by the name of the option, or of the variable that it sets.
@@ -79,6 +80,8 @@ class Runner:
         self._first_failure: Result | None = None
         self._number = 0
         self._began = 0.0
+        seconds = options.seconds
+        self._until = None if seconds is None else time.monotonic() + seconds
         self._planned: PlannedRun | None = None
         # Who holds the script that the current step waits for, as of the last look.
         self._holder: tuple[RunRecord | None, Lease | None] = (None, None)
@@ -155,11 +158,16 @@ class Runner:
                 return Result(status, StepOutcome.BLOCKED, text=text)
         if is_interrupted:
             return Result(status, StepOutcome.SKIPPED, text=_INTERRUPTED)
+        if self._is_time_over():
+            return Result(status, StepOutcome.STOPPED, text=f"not started: {TIME_IS_OVER}")
         first = self._first_failure
         if first is None or self._options.continue_on_error:
             return None
         text = f"{first.status.id} {first.outcome.phrase} (use --continue-on-error to keep going)"
         return Result(status, StepOutcome.SKIPPED, text=text)
+
+    def _is_time_over(self) -> bool:
+        return self._until is not None and time.monotonic() >= self._until
 
     def _step(self, planned_status: ScriptStatus) -> Result:
         """Run a script as soon as it is free; look at it again whenever another process had it."""
@@ -176,8 +184,13 @@ class Runner:
                 if is_around(held):
                     return self._ended(status, StepOutcome.FAILED, "this script started the current run")
                 until = until or time.monotonic() + self._options.wait
-                if not self._wait(status, held, until):
-                    return self._ended(status, StepOutcome.HELD, describe_holder(*self._holder))
+                if not self._wait(status, held, until if self._until is None else min(until, self._until)):
+                    text = describe_holder(*self._holder)
+                    if self._is_time_over():
+                        return self._ended(
+                            status, StepOutcome.STOPPED, f"not started: {TIME_IS_OVER}; {text}"
+                        )
+                    return self._ended(status, StepOutcome.HELD, text)
             self._by_id = _ask_patiently(load_status, until - time.monotonic() if until else 0.0).by_id
             now = self._by_id.get(planned_status.id)
             if now is None or now.definition is None:

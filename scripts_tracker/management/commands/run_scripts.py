@@ -12,7 +12,8 @@ from django.core.management.base import CommandError
 
 from scripts_tracker import conf
 from scripts_tracker.core import planning
-from scripts_tracker.core.events import RunOptions
+from scripts_tracker.core.events import EXIT_STOPPED, RunOptions
+from scripts_tracker.core.text import parsed_duration
 from scripts_tracker.ledger.processes import exit_code, signals_raise
 from scripts_tracker.management.base import TrackerCommand, add_names, not_started, put
 from scripts_tracker.project.status import load_status
@@ -56,6 +57,8 @@ class Command(TrackerCommand):
             "wait so long for a script that another process runs; default: 600, or the setting wait_seconds"
         )
         add("--wait", metavar="SECONDS", help=waiting)
+        limit = f"begin nothing more after this time, such as 30m or 2h30m; exit with {EXIT_STOPPED} if something is left"
+        add("--for", dest="duration", metavar="DURATION", help=limit)
         no_input = ("--no-input", "--noinput")
         add(*no_input, action="store_false", dest="interactive", help="do not prompt for input")
 
@@ -66,6 +69,7 @@ class Command(TrackerCommand):
                 'SCRIPTS_TRACKER["enabled"] is False here: no script was run, because runs are not recorded'
             )
         options["wait"] = _seconds(options["wait"])
+        options["duration"] = _duration(options["duration"])
         overview = load_status()
         by_id = overview.by_id
         choice = planning.choose(by_id, options["names"], options["tags"], retries=options["retries"])
@@ -90,7 +94,7 @@ class Command(TrackerCommand):
         if summary.interrupt is not None:
             return exit_code(summary.interrupt)
         if not summary.is_good:
-            self._fail(summary, is_quiet=is_quiet, only_failures=bool(options.get("only_failures")))
+            return self._fail(summary, is_quiet=is_quiet, only_failures=bool(options.get("only_failures")))
         return 0
 
     def _options(self, options: dict[str, Any]) -> RunOptions:
@@ -103,6 +107,7 @@ class Command(TrackerCommand):
             options["continue_on_error"],
             options["interactive"],
             given,
+            seconds=options["duration"],
         )
 
     def _reporter(self, *, is_quiet: bool) -> Callable[[RunEvent], None]:
@@ -113,21 +118,29 @@ class Command(TrackerCommand):
         def report(event: RunEvent) -> None:
             if event.result and (trace := progress.traceback_of(event.result)):
                 _say(self.stderr, f"{trace}\n")
+            if event.kind == "printed":
+                _say(self.stderr if event.is_error else self.stdout, lines.text(event))
+                return
             if not is_quiet and (text := lines.text(event)):
                 _say(self.stdout, text)
 
         return report
 
-    def _fail(self, summary: Summary, *, is_quiet: bool, only_failures: bool) -> None:
-        counts = {name: len(summary.counted(name)) for name in ("failed", "blocked", "skipped")}
+    def _fail(self, summary: Summary, *, is_quiet: bool, only_failures: bool) -> int:
+        counts = {name: len(summary.counted(name)) for name in ("failed", "stopped", "blocked", "skipped")}
         found = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         lines = [f"Some scripts did not run: {found}."]
+        if summary.is_unfinished:
+            lines = [f"Not finished: {found}. Run the same command again to go on."]
         if is_quiet:
             lines += progress.failures(summary, terminal.output_for(self.stderr, no_color=True))
         text = "\n".join(lines)
+        if summary.is_unfinished and not only_failures:
+            raise CommandError(text, returncode=EXIT_STOPPED)
         if counts["failed"] or not only_failures:
             raise CommandError(text)
         _say(self.stderr, f"{text}\n")
+        return 0
 
     def _say_lines(self, lines: Iterable[str]) -> None:
         _say(self.stdout, "\n".join(lines) + "\n")
@@ -143,6 +156,16 @@ def _seconds(given: object) -> float:
     if not conf.is_valid("wait_seconds", seconds):
         raise not_started(f"--wait: expected {conf.words_for('wait_seconds')}, got {conf.shown(given)}.")
     return seconds  # type: ignore[return-value]  # it is a number, being valid
+
+
+def _duration(given: object) -> float | None:
+    """The seconds of ``--for``; ``call_command()`` may pass them as a number, too."""
+    seconds = parsed_duration(given) if isinstance(given, str) else given
+    if given is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        raise not_started(f"--for: expected a duration such as 90s, 30m or 2h30m, got {conf.shown(given)}.")
+    return seconds
 
 
 def _say(stream: OutputWrapper, text: str) -> None:
