@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.values import Required, Rerun, ScriptOptions
 
+# What the decorators go on in a batched script.
+_PROCESS = "process"
+
 Handle = TypeVar("Handle", bound="Callable[..., Any]")
 
 
@@ -93,8 +96,12 @@ def tracked_script(
         if not callable(function):
             raise TypeError(f"@tracked_script goes on a command's handle(), not on {function!r}")
 
+        is_process = getattr(function, "__name__", "") == _PROCESS
+
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
+            if is_process and _is_batched(args):
+                return function(*args, **kwargs)
             running = _running()
             if running is None:
                 return function(*args, **kwargs)
@@ -102,6 +109,7 @@ def tracked_script(
             return running.attempt.run_tracked(call, options, functools.partial(_ask_to_abort, kwargs))
 
         wrapper._is_tracked_script = True  # type: ignore[attr-defined]  # noqa: SLF001 - as in django-scripts-tracker
+        wrapper.script_options = options  # type: ignore[attr-defined]  # for ``run_batched``
         return wrapper  # type: ignore[return-value]  # functools.wraps keeps what matters of the signature
 
     return decorate if handle is None else decorate(handle)
@@ -135,8 +143,12 @@ def required_preceding_script(*scripts: str | ModuleType) -> Callable[[Handle], 
     required = tuple(_required(script) for script in scripts)
 
     def decorate(function: Handle) -> Handle:
+        is_process = getattr(function, "__name__", "") == _PROCESS
+
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
+            if is_process and _is_batched(args):
+                return function(*args, **kwargs)
             running = _running()
             if running is None:
                 return function(*args, **kwargs)
@@ -149,6 +161,47 @@ def required_preceding_script(*scripts: str | ModuleType) -> Callable[[Handle], 
         return wrapper  # type: ignore[return-value]  # as in tracked_script
 
     return decorate
+
+
+def _is_batched(args: tuple[Any, ...]) -> bool:
+    """Whether a ``process()`` is that of a batched script: its batches are recorded, not its calls."""
+    return bool(args) and getattr(args[0], "is_batched", False) is True
+
+
+def run_batched(command: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> None:
+    """Run a batched script, as ``@tracked_script`` on its ``process()`` says.
+
+    Args:
+        command: the ``BatchedCommand``.
+        args: as ``handle()`` got them.
+        options: as above.
+
+    Raises:
+        CommandError: the decorator is missing, or as for a plain script.
+    """
+    from django.core.management.base import CommandError
+
+    found = (vars(one).get(_PROCESS) for one in type(command).__mro__)
+    process = next((one for one in found if getattr(one, "_is_tracked_script", False)), None)
+    where = f"{type(command).__module__}.{type(command).__qualname__}"
+    if process is None:
+        raise CommandError(
+            f"{where} is batched, but its process() is not tracked; put @tracked_script on it."
+        )
+    if getattr(type(command).handle, "_is_tracked_script", False):
+        raise CommandError(f"{where} is batched: put @tracked_script on its process(), not on handle().")
+    if process.script_options.atomic:
+        raise CommandError(
+            f"{where} is batched: each batch is a transaction of its own, so leave out atomic=True."
+        )
+    if _running() is None:
+        from scripts_tracker.running import unrecorded
+
+        unrecorded.walk(command)
+        return
+    from scripts_tracker.running import worker
+
+    worker.run(command, process, args, options, functools.partial(_ask_to_abort, options))
 
 
 def _running() -> Any:

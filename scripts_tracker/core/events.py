@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from scripts_tracker.core.progress import Progress
     from scripts_tracker.core.states import ScriptStatus
@@ -96,7 +96,7 @@ class Summary(NamedTuple):
     interrupt: KeyboardInterrupt | None = None
 
     def counted(self, counts_as: str) -> tuple[Result, ...]:
-        """The results that the summary counts as done, failed, blocked or skipped."""
+        """The results that the summary counts as done, failed, stopped, blocked or skipped."""
         return tuple(result for result in self.results if result.outcome.counts_as == counts_as)
 
     @property
@@ -143,3 +143,19 @@ class RunOptions(NamedTuple):
     workers: int = 1
     seconds: float | None = None
     start: WorkerStart | None = None
+
+
+class WorkOptions(NamedTuple):
+    """How to work on a batched script.
+
+    Attributes:
+        workers: how many share its walk, if this one begins it.
+        until: when to stop, by ``time.monotonic()``; None to go on to the end.
+        wait: the seconds to wait for other workers to end.
+        report: gets how far the script is, between batches, at most once a second.
+    """
+
+    workers: int = 1
+    until: float | None = None
+    wait: float = 0.0
+    report: Callable[[Progress], None] | None = None

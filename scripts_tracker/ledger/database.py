@@ -97,6 +97,12 @@ def savepoint() -> contextlib.AbstractContextManager[object]:
     return transaction.atomic(using=alias()) if is_in_transaction() else contextlib.nullcontext()
 
 
+def savepoint_or_transaction() -> contextlib.AbstractContextManager[object]:
+    """A savepoint inside a transaction of the caller, or else a transaction."""
+    join_transaction()
+    return transaction.atomic(using=alias())
+
+
 def join_transaction() -> None:
     """Begin what SQLite has not begun although autocommit is off: or else our first savepoint would commit at its end."""
     ledger = connection()
@@ -122,11 +128,16 @@ def discard(connection: BaseDatabaseWrapper) -> None:
     connection.connection = None
 
 
-def is_contention(error: BaseException) -> bool:
-    """Whether the error only means that another process was in the way, so that a retry may succeed."""
-    if isinstance(error, Collision) or _sqlstate(error) in _SQLSTATES:
+def is_contention(error: BaseException, vendor: str = "") -> bool:
+    """Whether the error only means that another process was in the way, so that a retry may succeed.
+
+    Args:
+        error: the error.
+        vendor: of the database that raised it; empty for that of the ledger.
+    """
+    if isinstance(error, Collision) or sqlstate(error) in _SQLSTATES:
         return True
-    vendor = connection().vendor
+    vendor = vendor or connection().vendor
     if vendor == "mysql":
         return bool({*error.args[:1]} & _MYSQL_ERRORS)
     if vendor != "sqlite":
@@ -136,7 +147,7 @@ def is_contention(error: BaseException) -> bool:
     return "locked" in error_text(error)
 
 
-def _sqlstate(error: BaseException) -> str | None:
+def sqlstate(error: BaseException) -> str | None:
     """PostgreSQL's code of an error: psycopg calls it ``sqlstate``, psycopg2 ``pgcode``."""
     cause = error.__cause__ or error
     return getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
@@ -151,7 +162,7 @@ def _is_about_missing(error: BaseException) -> bool:
         from scripts_tracker.core.text import error_text  # for errors alone
 
         return any(text in error_text(error) for text in _MISSING_IN_SQLITE)
-    return _sqlstate(error) in _MISSING_SQLSTATES
+    return sqlstate(error) in _MISSING_SQLSTATES
 
 
 def error_summary(error: BaseException) -> str:

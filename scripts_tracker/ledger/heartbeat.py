@@ -182,6 +182,10 @@ def _advice() -> str:
 
 def _renew(run: OpenRun) -> bool:
     """Renew the lease of an attempt; False if it does not hold the script any more."""
+    if run.walk_pk is not None:
+        from scripts_tracker.ledger import walks  # of batched scripts alone
+
+        return walks.renew(run)
     seconds = conf.tracker_settings().lease_seconds
     keys = (run.script_pk, run.pk, run.pk, run.token, "running")
     return statements.update(_RENEW, seconds, *keys, place=run.place) > 0

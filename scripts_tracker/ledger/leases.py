@@ -85,6 +85,7 @@ class OpenRun(NamedTuple):
         token: what its row has beside the key.
         place: where the rows are.
         lost: the attempt with an expired lease that it replaced.
+        walk_pk: the key of the walk that it works on, of a batched script.
     """
 
     pk: int
@@ -92,6 +93,7 @@ class OpenRun(NamedTuple):
     token: str
     place: Place
     lost: RunRecord | None = None
+    walk_pk: int | None = None
 
 
 @needs_tables
@@ -137,28 +139,29 @@ def _begin(
     takes = facts.kind == "run"
     try:
         with transaction.atomic(using=alias()):
-            script_pk = entry.script_pk or _add_script(script_id, path, escape)
+            script_pk = entry.script_pk or add_script(script_id, path, escape)
             if entry.script_pk and takes:
-                _require_free_row(script_pk)
-            lost = _mark_lost(entry.last_run) if takes else None
-            version_pk = _version_pk(script_pk, entry.version, version)
-            run = writing.new_run(script_pk, version_pk, facts.escaped(escape), "running")
+                require_free_row(script_pk)
+            lost = mark_lost(entry.last_run) if takes else None
+            known_pk = version_pk(script_pk, entry.version, version)
+            run = writing.new_run(script_pk, known_pk, facts.escaped(escape), "running")
             run.token = os.urandom(16).hex()
             run.save(using=alias(), force_insert=True)
             if takes:
-                _take(entry, script_pk, run.pk, escape(path))
+                take(entry, script_pk, run.pk, escape(path))
     except IntegrityError as error:  # another process has added the script or the version
         raise Overtaken from error
     return OpenRun(run.pk, script_pk, run.token, entry.place, lost)
 
 
-def _add_script(script_id: ScriptId, path: str, escape: Escape) -> int:
+def add_script(script_id: ScriptId, path: str, escape: Escape) -> int:
+    """Add the row of a script; gives its key."""
     row = writing.new_script(script_id, path, escape)
     row.save(using=alias(), force_insert=True)
     return row.pk
 
 
-def _require_free_row(script_pk: int) -> None:
+def require_free_row(script_pk: int) -> None:
     """Raise Overtaken if a transaction has locked the row: the caller waits for it, and can say so to its user."""
     if database.connection().features.has_select_for_update_skip_locked:
         rows = database.scripts().select_for_update(skip_locked=True).filter(pk=script_pk)
@@ -166,7 +169,7 @@ def _require_free_row(script_pk: int) -> None:
             raise Overtaken
 
 
-def _mark_lost(run: RunRecord | None) -> RunRecord | None:
+def mark_lost(run: RunRecord | None) -> RunRecord | None:
     """End an attempt whose lease is over as lost; raise Overtaken if it has ended in the meantime."""
     if run is None or run.outcome != "running":
         return None
@@ -175,7 +178,7 @@ def _mark_lost(run: RunRecord | None) -> RunRecord | None:
     return run
 
 
-def _version_pk(script_pk: int, known: KnownVersion | None, version: VersionFacts) -> int:
+def version_pk(script_pk: int, known: KnownVersion | None, version: VersionFacts) -> int:
     """The key of the version's row, which is added or brought up to date."""
     if known is None:
         row = ScriptVersion(script_id=script_pk, **writing.columns_of(version))
@@ -187,7 +190,8 @@ def _version_pk(script_pk: int, known: KnownVersion | None, version: VersionFact
     return known.pk
 
 
-def _take(entry: Entry, script_pk: int, run_pk: int, path: str) -> None:
+def take(entry: Entry, script_pk: int, run_pk: int, path: str) -> None:
+    """Make a run the script's last run, if the one that was looked up still is and holds nothing; or raise Overtaken."""
     seen = entry.last_run
     free = '"last_run_id" = %s' if seen else '"last_run_id" IS NULL'
     if seen and seen.outcome == "running":

@@ -162,11 +162,45 @@ def exit_code(interrupt: KeyboardInterrupt) -> int:
 _arrived: list[signal.Signals] = []
 # Not empty while signals raise nothing.
 _holds: list[None] = []
+# Not empty while the first signal raises nothing, and the second one does.
+_delays: list[None] = []
 
 
 def arrived() -> Terminated | None:
     """The signal that should end the process, if one has arrived."""
     return Terminated(_arrived[0].name) if _arrived else None
+
+
+@contextlib.contextmanager
+def signals_delayed() -> Iterator[Callable[[], KeyboardInterrupt | None]]:
+    """Let the first SIGTERM, SIGHUP or Ctrl-C not interrupt the block, but a second one do.
+
+    Yields:
+        What gives the interrupt that has arrived, None before.
+    """
+    pressed: list[None] = []
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        pressed.append(None)
+        if len(pressed) > 1 or _arrived:
+            raise KeyboardInterrupt
+
+    def interrupt() -> KeyboardInterrupt | None:
+        return KeyboardInterrupt() if pressed else arrived()
+
+    is_ours = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+    if is_ours:
+        signal.signal(signal.SIGINT, handle)
+    _delays.append(None)
+    try:
+        yield interrupt
+    finally:
+        _delays.pop()
+        if is_ours and signal.getsignal(signal.SIGINT) is handle:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextlib.contextmanager
@@ -227,7 +261,7 @@ def signals_raise(*, ends_process: bool = False) -> Iterator[None]:
             os.kill(os.getpid(), number)
             return
         _arrived.append(signal.Signals(number))
-        if not _holds:
+        if not _holds and (not _delays or len(_arrived) > 1):
             raise Terminated(_arrived[-1].name)
 
     for number in numbers:

@@ -18,7 +18,7 @@ from scripts_tracker.core.values import ScriptOptions
 from scripts_tracker.exceptions import LedgerMissing, Unrenewable
 from scripts_tracker.ledger import database, leases, processes
 from scripts_tracker.project.scan import identify
-from scripts_tracker.running.calls import HandleCall, planned_run_of
+from scripts_tracker.running.calls import HandleCall, Refused, planned_run_of
 from scripts_tracker.running.outcome import Attempt
 from scripts_tracker.running.output import captured
 from scripts_tracker.running.start import record_start, warn, warn_if_unseen
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import Required, ScriptId
     from scripts_tracker.project.scan import Identity
     from scripts_tracker.running.calls import AskToAbort, PlannedRun
-    from scripts_tracker.running.start import Held, Start
+    from scripts_tracker.running.start import Begin, Held, Start
 
 logger = logging.getLogger("scripts_tracker")
 
@@ -41,13 +41,21 @@ _checked: ContextVar[frozenset[tuple[int, Required]]] = ContextVar("_checked", d
 _around: ContextVar[frozenset[tuple[str, int]]] = ContextVar("_around", default=frozenset())
 
 
-def run_tracked(call: HandleCall, options: ScriptOptions, ask: AskToAbort) -> Any:
+def run_tracked(
+    call: HandleCall,
+    options: ScriptOptions,
+    ask: AskToAbort,
+    begin: Begin | None = None,
+    kind: type[Attempt] = Attempt,
+) -> Any:
     """Make the call and record it; returns and raises what ``handle()`` does.
 
     Args:
         call: of the ``handle()``.
         options: of ``@tracked_script``.
         ask: asks whether to abort where a requirement is missing.
+        begin: adds the running row, if not as that of a plain script.
+        kind: the attempt that calls and records what was begun so.
 
     Raises:
         Held: another process runs the script.
@@ -68,11 +76,11 @@ def run_tracked(call: HandleCall, options: ScriptOptions, ask: AskToAbort) -> An
         raise CommandError(f"{identity.id}: {reason}")
     required: tuple[Required, ...] = getattr(call.function, "required_scripts", ())
     with _set(_recording, _recording.get() | {id(call.command)}), _require(call, identity.id, required, ask):
-        start = _start(call, identity, options, planned)
+        start = _start(call, identity, options, planned, begin)
         if start is None:
             return call()
         try:
-            return _perform(call, identity.id, start, options, planned)
+            return _perform(call, identity.id, start, options, planned=planned, kind=kind)
         finally:
             if planned is None and not start.inside:
                 warn_if_unseen(call, identity)
@@ -102,7 +110,11 @@ def is_around(held: Held) -> bool:
 
 
 def _start(
-    call: HandleCall, identity: Identity, options: ScriptOptions, planned: PlannedRun | None
+    call: HandleCall,
+    identity: Identity,
+    options: ScriptOptions,
+    planned: PlannedRun | None,
+    begin: Begin | None,
 ) -> Start | None:
     """Record the start; None in a test that keeps the ledger from it, which is no reason to fail.
 
@@ -112,7 +124,9 @@ def _start(
         with _readable_errors(identity.id), database.uncounted():
             if options.atomic and conf.is_under_test():
                 database.check_access(DEFAULT_DB_ALIAS)  # a test may forbid either database
-            return record_start(call, identity, options, planned)
+            return record_start(call, identity, options, planned, begin)
+    except Refused:
+        raise
     except Exception:  # in a test only, where an untracked command would have met none of it
         if planned is not None or not conf.is_under_test():
             raise
@@ -121,7 +135,13 @@ def _start(
 
 
 def _perform(
-    call: HandleCall, script_id: ScriptId, start: Start, options: ScriptOptions, planned: PlannedRun | None
+    call: HandleCall,
+    script_id: ScriptId,
+    start: Start,
+    options: ScriptOptions,
+    *,
+    planned: PlannedRun | None,
+    kind: type[Attempt],
 ) -> Any:
     # A command that other code calls leaves the signals to that code.
     is_by_hand = getattr(call.command, "_called_from_command_line", False)
@@ -131,7 +151,8 @@ def _perform(
         _captured(call.command) as output,
         contextlib.ExitStack() as stack,
     ):
-        attempt = Attempt(call, script_id, start, options.atomic, planned, output)
+        made = Attempt if start.is_dry_run else kind
+        attempt = made(call, script_id, start, options.atomic, planned, output)
         if not start.is_dry_run and leases.needs_heartbeat():
             _start_heartbeat(attempt, stack)
         return attempt.perform()

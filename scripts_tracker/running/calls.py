@@ -14,6 +14,8 @@ from scripts_tracker.core.tuples import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from scripts_tracker.core.events import WorkOptions
+    from scripts_tracker.core.values import ScriptId
     from scripts_tracker.project.scan import Identity
 
     AskToAbort = Callable[[str, str], bool | None]
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 # How an error begins that no longer makes the run a failure.
 AFTER_SUCCESS: Final = "succeeded; error after commit"
+
+NOT_FINISHED: Final = 75
+"""The exit code of a command that can be run again to go on: EX_TEMPFAIL."""
 
 # What a function returns whose body has not been executed.
 _NOT_RUN = (CoroutineType, GeneratorType, AsyncGeneratorType)
@@ -66,6 +71,22 @@ def call_of(function: Callable[..., Any], args: tuple[Any, ...], options: Mappin
     return HandleCall(function, command, args[1:], options)
 
 
+class Refused(CommandError):
+    """A batched script that may not be worked on now."""
+
+
+class Stopped(Refused):
+    """A batched script is not finished, and nothing has failed: run it again later.
+
+    Attributes:
+        reason: why, as a clause.
+    """
+
+    def __init__(self, script_id: ScriptId, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"{script_id} is not finished: {reason}.", returncode=NOT_FINISHED)
+
+
 def _nothing() -> None:
     pass
 
@@ -86,6 +107,7 @@ class PlannedRun:
         is_recorded: whether its success is recorded; an error after that does not undo it.
         failure: what the script has failed by.
         interrupt: one that came when it had ended.
+        work: how to work on a batched script; None where nobody says.
     """
 
     def __init__(
@@ -102,6 +124,7 @@ class PlannedRun:
         self.is_recorded = False
         self.failure: BaseException | None = None
         self.interrupt: KeyboardInterrupt | None = None
+        self.work: WorkOptions | None = None
 
 
 _planned: ContextVar[PlannedRun | None] = ContextVar("_planned", default=None)

@@ -118,8 +118,11 @@ class Attempt(NamedTuple):
     def _announce_success(self, seconds: float) -> None:
         if self.planned is not None:
             self.planned.is_recorded = True
-        kind, applies = self.start.kind, not self.start.reason
+        kind, applies = self.start.kind, self._applies()
         self._send(signals.script_succeeded, seconds=seconds, kind=kind, applies=applies)
+
+    def _applies(self) -> bool:
+        return not self.start.reason
 
     def _send(self, signal: Signal, **facts: Any) -> None:
         """Send a signal; Django logs what a receiver raises."""
@@ -350,8 +353,12 @@ def _masked(error: BaseException) -> tuple[str, str]:
     from scripts_tracker.core.text import error_traceback  # for failures alone
 
     secrets = conf.tracker_settings().secret_pattern
-    summary = masked_head(_summary(error), 500, secrets).strip()
-    return masked_tail(error_traceback(error), TEXT_LIMIT, secrets), summary
+    return masked_tail(error_traceback(error), TEXT_LIMIT, secrets), error_summary(error)
+
+
+def error_summary(error: BaseException) -> str:
+    """A line about an error, without secrets, as the ledger keeps it."""
+    return masked_head(_summary(error), 500, conf.tracker_settings().secret_pattern).strip()
 
 
 def _reason(error: BaseException | None) -> str:

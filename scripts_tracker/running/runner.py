@@ -25,7 +25,7 @@ from scripts_tracker.project.scan import Identity
 from scripts_tracker.project.status import load_status
 from scripts_tracker.running import process_state
 from scripts_tracker.running.attempt import is_around, record_failure
-from scripts_tracker.running.calls import AFTER_SUCCESS, PlannedRun, running_as_planned
+from scripts_tracker.running.calls import AFTER_SUCCESS, PlannedRun, Stopped, running_as_planned
 from scripts_tracker.running.outcome import INTERRUPTED, Unrecorded
 from scripts_tracker.running.start import Changed, Held
 
@@ -212,6 +212,8 @@ class Runner:
             if planned.run is None:
                 raise
             return self._failed(status, planned, error)  # of another script, which this one called
+        except Stopped as stopped:
+            return self._ended(status, StepOutcome.STOPPED, stopped.reason)
         except SystemExit as error:
             if error.code not in (None, 0) or planned.run is None:
                 return self._failed(status, planned, error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from django.core.management.base import CommandError
 from django.db import Error
@@ -78,9 +78,20 @@ class Start(NamedTuple):
 
 
 def record_start(
-    call: HandleCall, identity: Identity, options: ScriptOptions, planned: PlannedRun | None
+    call: HandleCall,
+    identity: Identity,
+    options: ScriptOptions,
+    planned: PlannedRun | None,
+    begin: Begin | None = None,
 ) -> Start:
     """Record that an attempt starts; a dry run needs no lease.
+
+    Args:
+        call: of the ``handle()``.
+        identity: of the script.
+        options: of ``@tracked_script``.
+        planned: the plan for the run, if there is one.
+        begin: adds the running row; ``begin_run`` by default, and for a dry run.
 
     Raises:
         Held: another process runs the script.
@@ -102,7 +113,8 @@ def record_start(
         from scripts_tracker.core import watches  # few scripts watch anything
 
         facts = facts._replace(watched=watches.to_text(scan.watched_modules(options.watch)))
-    run = _begin(identity, facts, planned, inside=inside)
+    add = begin_run if begin is None or is_dry_run else begin
+    run = add(identity, facts, planned, inside=inside)
     if planned is not None:
         planned.run, planned.kind, planned.reason = run.pk, facts.kind, reason
         planned.on_start()
@@ -112,12 +124,22 @@ def record_start(
     return Start(run, reason, inside, None if conf.is_under_test() else sessions.levels())
 
 
+class Begin(Protocol):
+    """Adds the running row of an attempt."""
+
+    def __call__(
+        self, identity: Identity, facts: RunFacts, planned: PlannedRun | None, *, inside: bool
+    ) -> OpenRun:
+        """As ``begin_run``."""
+
+
 def _patience() -> float:
     """A test does not wait: it may have stopped the clock."""
     return 0 if conf.is_under_test() else _PATIENCE
 
 
-def _begin(identity: Identity, facts: RunFacts, planned: PlannedRun | None, *, inside: bool) -> OpenRun:
+def begin_run(identity: Identity, facts: RunFacts, planned: PlannedRun | None, *, inside: bool) -> OpenRun:
+    """Add the running row of an attempt, which holds its script; raises as ``record_start`` does."""
     source, content_digest = versions.read_source(identity.file)
     until = time.monotonic() + _patience()
     version: VersionFacts | None = None

@@ -1,0 +1,206 @@
+"""The keys of the rows that a batched script goes through: their order, their text, how to share them, and how many at once."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+
+from django.core.exceptions import EmptyResultSet
+from django.core.management.base import CommandError
+from django.db import connections, models, router
+
+from scripts_tracker.core.progress import INTEGER, OTHER, UUID, Key
+from scripts_tracker.core.tuples import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Range = tuple[Key | None, Key | None]
+"""The key that a range begins after, and its last one; None at an open end."""
+
+_LEAST_RANGES: Final = 16
+_RANGES_A_WORKER: Final = 4
+# A batch is meant to take less than its goal, as the next one may take longer.
+_SHARE: Final = 0.8
+# What a 64-bit column holds: no row has a key beyond, and a driver may refuse the number.
+_LEAST_INTEGER: Final = -(2**63)
+
+
+class Step(NamedTuple):
+    """The next batch of a range: its last key, the number of its keys, and whether it is the last one."""
+
+    end: Key | None
+    keys: int
+    is_last: bool
+
+
+class Sizes(NamedTuple):
+    """``batch_seconds`` and ``batch_max`` of a command."""
+
+    seconds: float
+    most: int
+
+    def after(self, size: int, keys: int, seconds: float) -> int:
+        """The size of the next batch: by the seconds that a key has taken, and doubled at most.
+
+        Args:
+            size: of this one.
+            keys: how many it had.
+            seconds: how long it took.
+        """
+        if not self.seconds or not keys:
+            return size
+        fitting = int(keys * self.seconds * _SHARE / max(seconds, 1e-6))
+        if keys < size and fitting > keys:  # the end of a range says little
+            return size
+        return max(1, min(fitting, size * 2, self.most))
+
+
+class KeySpace:
+    """The keys of the table behind a queryset.
+
+    Args:
+        queryset: what ``batches()`` returned.
+
+    Attributes:
+        database: the alias that the rows are written on.
+        table: the table of the keys.
+        kind: of the key: integer, uuid or other.
+
+    Raises:
+        CommandError: the queryset has no batches; the message says why.
+    """
+
+    def __init__(self, queryset: Any) -> None:
+        _check(queryset)
+        model = queryset.model._meta.concrete_model  # noqa: SLF001 - Django's documented Model API
+        # An alias that the queryset was given, not the one that a router would read from.
+        self.database: str = queryset._db or router.db_for_write(model)  # noqa: SLF001 - only its read alias is public
+        self.table: str = model._meta.db_table  # noqa: SLF001 - as above
+        self._queryset = queryset.using(self.database)
+        # Not a manager of the model, which may hide rows.
+        self._rows: Any = models.QuerySet(model, using=self.database)
+        self._fields = _fields_of(model)
+        self.kind = self._kind()
+
+    def _kind(self) -> str:
+        (field, *others) = self._fields
+        if others:
+            return OTHER
+        if isinstance(field, models.UUIDField):
+            # MariaDB sorts its own type in an order of its own.
+            native = connections[self.database].features.has_native_uuid_field
+            is_sorted = connections[self.database].vendor == "postgresql" or not native
+            return UUID if is_sorted else OTHER
+        return INTEGER if isinstance(field, models.IntegerField) else OTHER
+
+    def key(self, value: Any) -> Key:
+        """The key of a row as text."""
+        values = value if len(self._fields) > 1 else (value,)
+        return tuple(_to_text(*pair) for pair in zip(self._fields, values, strict=True))
+
+    def value(self, key: Key) -> Any:
+        """The inverse of ``key``."""
+        values = tuple(field.to_python(text) for field, text in zip(self._fields, key, strict=True))
+        return values if len(self._fields) > 1 else values[0]
+
+    def ranges(self, workers: int) -> tuple[Range, ...]:
+        """Cut the key space between the smallest and the largest key; nobody counts the rows.
+
+        Args:
+            workers: how many share it.
+        """
+        if self.kind == OTHER:
+            return ((None, None),)
+        ends = [value for order in ("pk", "-pk") for value in self._values(self._rows.order_by(order)[:1])]
+        if self.kind == UUID and ends and all(isinstance(end, uuid.UUID) for end in ends):
+            before = ends[0].int - 1
+            return ((self.key(uuid.UUID(int=before)) if before >= 0 else None, self.key(ends[1])),)
+        if self.kind == INTEGER and ends and all(type(end) is int for end in ends):
+            (least, largest) = ends
+            return tuple(_cut(least, largest, max(_LEAST_RANGES, _RANGES_A_WORKER * workers)))
+        return ((None, None),)
+
+    def step(self, after: Key | None, upper: Key | None, size: int) -> Step:
+        """The next batch after a key, of at most so many keys."""
+        rows = self._between(self._rows, after, upper).order_by("pk")
+        for end in self._values(rows[size - 1 : size]):
+            return Step(self.key(end), size, is_last=False)
+        values = self._values(rows[:size])
+        return Step(self.key(values[-1]) if values else None, len(values), is_last=len(values) < size)
+
+    def batch(self, after: Key | None, end: Key | None) -> Any:
+        """What ``process()`` gets: the rows of the queryset with these keys."""
+        return self._between(self._queryset, after, end)
+
+    def above(self, top: Key | None) -> Key | None:
+        """The largest key above this one; None if there is none."""
+        rows = self._between(self._rows, top, None).order_by("-pk")
+        return next(map(self.key, self._values(rows[:1])), None)
+
+    def _between(self, rows: Any, after: Key | None, upper: Key | None) -> Any:
+        bounds: dict[str, Any] = {}
+        if after is not None and not (self.kind == INTEGER and int(after[0]) < _LEAST_INTEGER):
+            bounds["pk__gt"] = self.value(after)
+        if upper is not None:
+            bounds["pk__lte"] = self.value(upper)
+        return rows.filter(**bounds) if bounds else rows.all()
+
+    def _values(self, rows: Any) -> list[Any]:
+        """The keys of rows, past a cache of querysets, which might give old ones."""
+        return [value for (value,) in _read(rows.values_list("pk"))]
+
+
+def _read(rows: Any) -> list[tuple[Any, ...]]:
+    """As ``ledger.statements.fetch``, which needs the tables of the tracker."""
+    connection = connections[rows.db]
+    compiler = rows.query.get_compiler(connection=connection)
+    try:
+        sql, params = compiler.as_sql()
+    except EmptyResultSet:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        found = cursor.fetchall()
+    return [*compiler.results_iter([found], tuple_expected=True)]
+
+
+def _check(queryset: Any) -> None:
+    if not isinstance(queryset, models.QuerySet):
+        raise CommandError(f"batches() must return a queryset, not {type(queryset).__name__}.")
+    query: Any = queryset.query
+    if query.is_sliced:
+        raise CommandError("batches() returned a slice of a queryset; return the queryset, without [...].")
+    if query.combinator:
+        raise CommandError(f"batches() returned a {query.combinator}(), which cannot be filtered by key.")
+    if queryset._fields is not None:  # type: ignore[attr-defined]  # nothing public says it
+        raise CommandError("batches() returned values(), which process() cannot write; return the rows.")
+
+
+def _fields_of(model: Any) -> tuple[Any, ...]:
+    """The columns of the key, as the fields that know their values: that of a child is the key of its parent."""
+    key = model._meta.pk  # noqa: SLF001 - Django's documented Model API
+    fields = getattr(key, "fields", None) if type(key).__name__ == "CompositePrimaryKey" else None
+    return tuple(map(_own_field, fields or (key,)))
+
+
+def _own_field(field: Any) -> Any:
+    while field.remote_field:
+        field = field.target_field
+    return field
+
+
+def _to_text(field: Any, value: Any) -> str:
+    text: str = field.value_to_string(SimpleNamespace(**{field.attname: value}))
+    return text
+
+
+def _cut(least: int, largest: int, count: int) -> Iterator[Range]:
+    """Ranges of equal width from the least to the largest key."""
+    before = least - 1
+    count = min(count, largest - before)
+    bounds = [before + (largest - before) * number // count for number in range(count + 1)]
+    for lower, upper in itertools.pairwise(bounds):
+        yield (str(lower),), (str(upper),)

@@ -1,0 +1,389 @@
+"""The loop of one worker of a batched script: it takes ranges, goes through them batch by batch, and may do the end."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import random
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from django.core.management.base import CommandError
+from django.db import Error, connections
+
+from scripts_tracker import conf
+from scripts_tracker.core.progress import Progress, WalkRecord, progress_of
+from scripts_tracker.core.text import by_whom
+from scripts_tracker.exceptions import LedgerMissing
+from scripts_tracker.ledger import database, leases, processes, sessions, walks
+from scripts_tracker.ledger.statements import Place
+from scripts_tracker.ledger.walks import Saved
+from scripts_tracker.running import batch
+from scripts_tracker.running.calls import Stopped
+from scripts_tracker.running.keys import Sizes
+from scripts_tracker.running.outcome import INTERRUPTED, error_summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from scripts_tracker.core.events import WorkOptions
+    from scripts_tracker.core.values import ScriptId
+    from scripts_tracker.ledger.leases import OpenRun
+    from scripts_tracker.ledger.walks import HeldRange, Hold, Left, Standing
+    from scripts_tracker.running.keys import KeySpace, Step
+
+logger = logging.getLogger("scripts_tracker")
+
+# Seconds between two looks at what people have decided, and what reports show.
+_LOOK: Final = 1.0
+# Seconds between two looks at the ranges of other workers: at random below a limit that grows.
+_FIRST_LIMIT, _LAST_LIMIT = 0.5, 5.0
+_SLICE: Final = 0.2
+# How often a batch is tried before it is halved, and how long others may be in its way.
+_TRIES: Final = 3
+_PATIENCE: Final = 300.0
+
+
+class Walker:
+    """The loop of one worker."""
+
+    def __init__(
+        self,
+        command: Any,
+        script_id: ScriptId,
+        run: OpenRun,
+        space: KeySpace,
+        work: WorkOptions,
+        *,
+        inside: bool,
+    ) -> None:
+        self._command, self._id, self._run, self._space, self._work = command, script_id, run, space, work
+        self._walk_pk = run.walk_pk or 0
+        self._inside = inside
+        self._levels = None if conf.is_under_test() else sessions.levels()
+        self._sizes = Sizes(command.batch_seconds, command.batch_max)
+        self._processing = batch.Processing(command.process, space, self._levels)
+        lease = conf.tracker_settings().lease_seconds
+        self._timeouts = batch.Timeouts(space.database, command.batch_seconds, lease)
+        self._is_one = space.database == database.alias()
+        self._part: HeldRange | None = None
+        self._step: Step | None = None
+        self._looked_at = 0.0
+        self._arrived: Callable[[], KeyboardInterrupt | None] = processes.arrived
+        self._extended = 0
+
+    def work(self) -> str:
+        """Work until the walk is over; gives why the run does not apply, empty if it did the end."""
+        if not self._is_one:
+            self._warn(
+                f"the rows are in database {self._space.database!r} and the ledger is in {database.alias()!r}, so"
+                " the last batch may be processed twice after a crash (exactly once needs one database)"
+            )
+        with processes.signals_delayed() as self._arrived:
+            try:
+                reason = self._walk()
+            finally:
+                self._timeouts.restore()
+        if not reason:
+            self._command.finish()
+        return reason
+
+    def _warn(self, text: str) -> None:
+        stderr = getattr(self._command, "stderr", None)
+        logger.warning("%s: %s", self._id, text)
+        if stderr is not None and logger.hasHandlers():
+            stderr.write(f"Warning: {self._id}: {text}.")
+
+    def _walk(self) -> str:
+        """Take ranges until none is left; gives why the run does not apply, empty if it does the end."""
+        waiting = _Waiting(self._work.wait)
+        while True:
+            self._look()
+            left = walks.left(self._run)
+            if not left:
+                end = self._end()
+                if end is not None:
+                    return end
+            elif (part := self._take(left)) is not None:
+                self._go_through(part)
+                waiting = _Waiting(self._work.wait)
+                continue
+            elif all(one.record.outcome == "parked" for one in left):
+                raise self._failed([one.record.reason for one in left])
+            if not waiting.goes_on(self._look):
+                raise Stopped(self._id, "other workers are still at it")
+
+    def _take(self, left: Sequence[Left]) -> HeldRange | None:
+        """A free range: the first one, unless others take some at the same time."""
+        free = [one for one in left if one.is_free]
+        if len(free) != len([one for one in left if one.record.outcome == "open"]):
+            random.shuffle(free)
+        for one in free:
+            part = database.retry(functools.partial(walks.take_range, self._run, one), database.patience())
+            if part is not None:
+                return part
+        return None
+
+    def _look(self, *, is_urgent: bool = False) -> None:
+        """Raise what ends the work: a signal, the time, a decision, the loss of the run."""
+        if interrupt := self._arrived():
+            raise interrupt
+        if self._work.until is not None and time.monotonic() >= self._work.until:
+            raise Stopped(self._id, "its time is over")
+        if not is_urgent and time.monotonic() - self._looked_at < _LOOK:
+            return
+        self._looked_at = time.monotonic()
+        self._obey(walks.standing(self._run))
+        if self._work.report is not None:
+            self._work.report(progress_now(self._walk_pk, self._space.kind, self._run))
+
+    def _obey(self, now: Standing) -> None:
+        if now.run != "running":
+            why, _ = leases.why_unrecorded(self._run)
+            raise CommandError(f"{self._id} was stopped: {why}. What it has committed counts.")
+        if now.hold is not None and now.walk == "open":
+            raise Stopped(self._id, decided(now.hold))
+        if now.walk not in {"open", "succeeded"}:
+            raise Stopped(self._id, f"its walk was {now.walk or 'deleted'} in the meantime")
+
+    # One range
+
+    def _go_through(self, part: HeldRange) -> None:
+        trouble = _Trouble(part.record.batch_size)
+        current: HeldRange | None = part
+        try:
+            while current is not None and current.record.outcome == "open":
+                self._part = current
+                self._look()
+                current = self._advance(current, trouble)
+        except BaseException as error:
+            self._give_back(error)
+            raise
+        finally:
+            self._part = None
+
+    def _give_back(self, error: BaseException) -> None:
+        """Let another worker have the range; without a word if that cannot be done, as the lease runs out."""
+        part, using = self._part, self._space.database
+        if part is None:
+            return
+        with contextlib.suppress(Error, LedgerMissing), processes.signals_held():
+            if not self._inside and isinstance(error, KeyboardInterrupt | Error):
+                database.discard(connections[using])  # the interrupt may have cut an answer in two
+            walks.give_back(self._run, part)
+
+    def _advance(self, part: HeldRange, trouble: _Trouble) -> HeldRange | None:
+        """One try of the next batch; gives the range as it is then, None if this worker has it no more."""
+        self._step = None
+        try:
+            done = self._batch(part, trouble.size)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a batch raises is tried again, then named
+            return self._recover(part, trouble, error)
+        trouble.passed(done.record.batch_size, done.record.keys - part.record.keys)
+        return done
+
+    def _batch(self, part: HeldRange, size: int) -> HeldRange:
+        record, space, hooks = part.record, self._space, list[BaseException]()
+        after = record.cursor or record.lower
+        with batch.one_transaction(space.database, is_inside=self._inside, hooks=hooks):
+            if not self._inside:
+                self._timeouts.apply()
+            began = time.monotonic()
+            step = self._step = space.step(after, record.upper, size)
+            end = (record.upper or step.end) if step.is_last else step.end
+            rows = self._processing(after, end, step.keys) if step.keys else 0
+            seconds = max(time.monotonic() - began, 1e-6)
+            saved = Saved(
+                cursor=end or record.cursor,
+                is_done=step.is_last,
+                keys=step.keys,
+                rows=rows,
+                batch_size=self._sizes.after(size, step.keys, seconds),
+                keys_per_second=step.keys / seconds,
+                rows_per_second=rows / seconds,
+            )
+            if self._is_one:
+                part = walks.save_cursor(self._run, part, saved)
+        if not self._is_one:  # the rows are committed; so once more if the connection was lost
+            save = functools.partial(walks.save_cursor, self._run, part, saved)
+            part = database.retry(save, 0 if self._inside else _lease(), self._waits_for_ledger)
+        for error in hooks:
+            logger.error("%s: a hook of on_commit failed after its batch: %s", self._id, error_summary(error))
+        return part
+
+    def _waits_for_ledger(self, trouble: str) -> None:
+        logger.warning("%s: cannot record a batch yet, retrying: %s", self._id, trouble)
+
+    def _recover(self, part: HeldRange, trouble: _Trouble, error: BaseException) -> HeldRange | None:
+        """What to do after a batch that failed: try it again, smaller, or leave the range alone."""
+        using = self._space.database
+        if self._levels is not None:
+            sessions.put_back(self._levels, sessions.left_open(self._levels))
+        if not self._inside and batch.may_be_lost(error) and not batch.is_in_the_way(error, using):
+            database.discard(connections[using])
+        now = self._reread(part)
+        if now is None or now.record.cursor != part.record.cursor or now.record.outcome != "open":
+            if now is None:
+                self._fenced()
+            return now  # its commit has arrived, and the answer was lost
+        keys = self._step.keys if self._step is not None else 0
+        if isinstance(error, batch.BrokenBatch) or not trouble.tries_again(
+            keys, is_in_the_way=batch.is_in_the_way(error, using)
+        ):
+            self._park(part, error)
+            return None
+        logger.info("%s: a batch of %d failed and is tried again: %s", self._id, keys, error_summary(error))
+        self._sleep(trouble.pause)
+        return now
+
+    def _reread(self, part: HeldRange) -> HeldRange | None:
+        ask = functools.partial(walks.reread, self._run, part)
+        return database.retry(ask, 0 if self._inside else _lease(), self._waits_for_ledger)
+
+    def _fenced(self) -> None:
+        """Say that the batch was rolled back, as another worker has the range; raise if the run is over, too."""
+        self._part = None
+        logger.warning(
+            "%s: another worker has taken over the range of this one; its last batch was rolled back",
+            self._id,
+        )
+        self._look(is_urgent=True)
+
+    def _park(self, part: HeldRange, error: BaseException) -> None:
+        step = self._step
+        if step is not None and step.keys == 1 and step.end is not None:
+            where = f"row {', '.join(step.end)}"
+        elif step is not None and step.keys and step.end is not None:
+            where = f"the {step.keys} rows up to {', '.join(step.end)}"
+        else:
+            where = "the rows after " + (
+                ", ".join(part.record.cursor or part.record.lower or ()) or "the first"
+            )
+        reason = f"{where}: {error_summary(error)}"
+        logger.error("%s: %s", self._id, reason, exc_info=error)
+        park = functools.partial(walks.park, self._run, part, reason)
+        database.retry(park, 0 if self._inside else _lease(), self._waits_for_ledger)
+        self._part = None
+        self._last_error = error
+
+    _last_error: BaseException | None = None
+
+    def _sleep(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._look()
+            time.sleep(min(left, _SLICE))
+
+    def _failed(self, reasons: Sequence[str]) -> CommandError:
+        done = progress_now(self._walk_pk, self._space.kind, self._run).percent
+        at = "" if done is None else f" at {done:g} %"
+        more = f" ({len(reasons)} ranges have failed)" if len(reasons) > 1 else ""
+        error = CommandError(
+            f"{self._id} has stopped{at}: {reasons[0]}{more}. Run it again to go on from there."
+        )
+        error.__cause__ = self._last_error
+        return error
+
+    # The end
+
+    def _end(self) -> str | None:
+        """Become the one that does the end; gives why the run does not apply if another did, None to go on."""
+        now = walks.standing(self._run)
+        if now.walk == "succeeded":
+            return f"worked beside run {now.finisher}"
+        self._obey(now)
+        if now.finisher and now.finisher != self._run.pk:
+            if now.finisher_outcome == "running":
+                return None
+            if now.finisher_outcome == "failed" and not now.finisher_reason.startswith(INTERRUPTED):
+                raise CommandError(
+                    f"{self._id} failed at its end, in run {now.finisher}: {now.finisher_reason}"
+                )
+        if not walks.begin_finish(self._run, now):
+            return None
+        return None if self._goes_on_above() else ""
+
+    def _goes_on_above(self) -> bool:
+        """Add a range for the rows that were added above the last one; the last such range may be small."""
+        *_, last = walks.ranges(self._walk_pk, self._run.place)
+        if self._extended == last.number and last.batches <= 1:
+            return False
+        top = last.upper or last.cursor
+        above = self._space.above(top)
+        if above is None:
+            return False
+        self._extended = last.number + 1
+        walks.extend(self._run, last.number + 1, top, above, last.batch_size)
+        return True
+
+
+class _Trouble:
+    """What has gone wrong in a range lately, and the size of its next batch."""
+
+    def __init__(self, size: int) -> None:
+        self.size = max(size, 1)
+        self.pause = 0.0
+        self._tries = 0
+        self._in_the_way_since: float | None = None
+        # How many keys are left of a batch that has failed: one of them is the cause.
+        self._suspects = 0
+
+    def passed(self, next_size: int, keys: int) -> None:
+        """A batch of so many keys is committed."""
+        self._tries, self._in_the_way_since = 0, None
+        self._suspects = max(self._suspects - keys, 0)
+        self.size = max(1, self._suspects // 2) if self._suspects else next_size
+
+    def tries_again(self, keys: int, *, is_in_the_way: bool) -> bool:
+        """Whether to try the batch again, and with which size; False if its one row is the cause."""
+        self._tries += 1
+        self.pause = batch.pause(self._tries)
+        if is_in_the_way:
+            now = time.monotonic()
+            self._in_the_way_since = self._in_the_way_since or now
+            self.size = max(1, self.size // 2)
+            return now - self._in_the_way_since < _PATIENCE
+        if self._tries < (1 if self._suspects else _TRIES):
+            return True
+        if keys <= 1:
+            return False
+        self._suspects, self._tries = keys, 0
+        self.size = keys // 2
+        return True
+
+
+class _Waiting:
+    """Waits for other workers: a little longer each time, and not for ever."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+        self._limit = _FIRST_LIMIT
+
+    def goes_on(self, look: Callable[[], None]) -> bool:
+        """Wait a moment; False if the time is over."""
+        until = time.monotonic() + random.uniform(_SLICE, self._limit)  # noqa: S311 - no secret
+        self._limit = min(self._limit * 2, _LAST_LIMIT)
+        while (left := until - time.monotonic()) > 0:
+            look()
+            time.sleep(min(left, _SLICE))
+        return time.monotonic() < self._until
+
+
+def _lease() -> float:
+    return conf.tracker_settings().lease_seconds
+
+
+def decided(hold: Hold) -> str:
+    """How a walk was paused or cancelled, by whom and why, as a clause."""
+    done = "paused" if hold.kind == "pause" else "cancelled"
+    reason = f": {' '.join(hold.reason.split())}" if hold.reason else ""
+    return f"{done}{by_whom(hold.user, hold.host)}{reason}"
+
+
+def progress_now(walk_pk: int, key: str, opened: OpenRun | None) -> Progress:
+    """How far a walk is."""
+    place = opened.place if opened else Place()
+    found = walks.ranges(walk_pk, place)
+    walk = WalkRecord(walk_pk, 0, "", None, None, (), "open", database.now(), None, "", "", key, ranges=found)
+    return progress_of(walk)

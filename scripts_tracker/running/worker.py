@@ -1,0 +1,238 @@
+"""One worker of a batched script: it joins the walk or begins it, takes ranges, goes through them, and may do the end."""
+
+from __future__ import annotations
+
+import functools
+import time
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from django.db import Error
+
+from scripts_tracker import conf
+from scripts_tracker.core import watches
+from scripts_tracker.core.events import WorkOptions
+from scripts_tracker.exceptions import Overtaken
+from scripts_tracker.ledger import database, leases, walks
+from scripts_tracker.ledger.walks import NewWalk
+from scripts_tracker.project import versions
+from scripts_tracker.running import attempt, start, unrecorded
+from scripts_tracker.running.calls import HandleCall, Refused, Stopped
+from scripts_tracker.running.keys import KeySpace
+from scripts_tracker.running.outcome import Attempt
+from scripts_tracker.running.walking import Walker, decided, progress_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from scripts_tracker.ledger.leases import Entry, OpenRun
+    from scripts_tracker.ledger.walks import Hold, OpenWalk
+    from scripts_tracker.ledger.writing import RunFacts, VersionFacts
+    from scripts_tracker.project.scan import Identity
+    from scripts_tracker.running.calls import AskToAbort, PlannedRun
+
+__all__ = ["Refused", "Stopped", "run"]
+
+T = TypeVar("T")
+
+_PAUSE: Final = 0.02
+STOPPED: Final = "stopped"
+"""How the reason of a run begins that ended before its script did, without a failure."""
+
+
+def run(
+    command: Any, process: Any, args: tuple[Any, ...], options: Mapping[str, Any], ask: AskToAbort
+) -> None:
+    """Work on a batched script, and record it.
+
+    Args:
+        command: the object of the command.
+        process: its ``process()``, with what the decorators keep there.
+        args: of ``handle()``.
+        options: as above.
+        ask: asks whether to abort where a requirement is missing.
+
+    Raises:
+        Stopped: the script is not finished, and nothing has failed.
+        CommandError: a row fails, or as ``attempt.run_tracked``.
+    """
+    worker = Worker(command, getattr(process, "required_scripts", ()))
+    call = HandleCall(worker, command, args, options)
+    attempt.run_tracked(call, process.script_options, ask, worker.begin, WorkerAttempt)
+
+
+class _Unusable(Exception):
+    """``batches()`` has no key space; its cause says why."""
+
+
+class Worker:
+    """What stands in for the ``handle()`` of a batched script.
+
+    Args:
+        command: the object of the command.
+        required: the scripts that must run first.
+
+    Attributes:
+        reason: why the run does not apply; empty for the one that did the end.
+    """
+
+    def __init__(self, command: Any, required: Sequence[Any]) -> None:
+        self._command = command
+        self.required_scripts = required
+        self.reason = ""
+        self._error: BaseException | None = None
+        self._work = WorkOptions(wait=conf.tracker_settings().wait_seconds)
+        self._run: OpenRun | None = None
+
+    # Begin
+
+    def begin(
+        self, identity: Identity, facts: RunFacts, planned: PlannedRun | None, *, inside: bool
+    ) -> OpenRun:
+        """Join the open walk of the script, or begin one; as ``start.begin_run``."""
+        self._id, self._inside = identity.id, inside
+        if planned is not None and planned.work is not None:
+            self._work = planned.work
+        try:
+            self._space = self._of_command(lambda: KeySpace(self._command.batches()))
+            self._run = self._begin(identity, facts, planned)
+        except _Unusable as error:  # the attempt fails by it
+            self._error = error.__cause__
+            return start.begin_run(identity, facts, planned, inside=inside)
+        return self._run
+
+    @staticmethod
+    def _of_command(ask: Callable[[], T]) -> T:
+        try:
+            return ask()
+        except Exception as error:
+            raise _Unusable from error
+
+    def _begin(self, identity: Identity, facts: RunFacts, planned: PlannedRun | None) -> OpenRun:
+        source, content_digest = versions.read_source(identity.file)
+        until = time.monotonic() + database.patience()
+        version: VersionFacts | None = None
+        while True:
+            entry = database.retry(lambda: leases.look_up(identity.id, content_digest), database.patience())
+            walk = database.retry(functools.partial(walks.open_walk, entry.script_pk), database.patience())
+            version = version or versions.describe(source, content_digest, entry.version)
+            chosen = self._choose(walk, entry, version, facts, planned)
+            begin = functools.partial(
+                walks.begin, identity.id, identity.path, entry, version, facts, walk=chosen
+            )
+            try:
+                return database.retry(begin, database.patience())
+            except Overtaken as error:
+                if self._inside or time.monotonic() >= until:
+                    raise start.Held(identity.id, entry) from error
+            except Error as error:
+                if database.is_contention(error):
+                    raise start.Held(identity.id, entry) from error
+                raise
+            time.sleep(_PAUSE)
+
+    def _choose(
+        self,
+        walk: OpenWalk | None,
+        entry: Entry,
+        version: VersionFacts,
+        facts: RunFacts,
+        planned: PlannedRun | None,
+    ) -> OpenWalk | NewWalk:
+        """The walk to work on; raises if there is none for this code, or not now."""
+        is_same = walk is not None and _is_same_code(walk, version, facts)
+        if walk is None or (walk.hold and walk.hold.kind == "cancel" and not is_same):
+            return self._new_walk(walk, entry, planned)
+        if walk.hold is not None:
+            raise self._refused(walk.hold)
+        if not is_same:
+            if walk.live or entry.holder:
+                raise start.Held(self._id, entry)
+            resume = database.typed(f"resume_script {self._id}")
+            raise Refused(
+                f"{self._id} was not run: it was begun with other code{self._at(walk)}."
+                f" To go on with this code: {resume} --accept-code; from the beginning: {resume} --restart"
+            )
+        if entry.holder and database.connection().vendor == "sqlite":
+            raise start.Held(self._id, entry)
+        space = self._space
+        if (walk.database, walk.table) != (space.database, space.table):
+            raise Refused(
+                f"{self._id} was not run: it was begun on table {walk.table} in database {walk.database!r},"
+                f" and batches() now returns rows of {space.table} in {space.database!r}."
+                f" To begin again: {database.typed(f'resume_script {self._id} --restart')}"
+            )
+        return walk
+
+    def _new_walk(self, walk: OpenWalk | None, entry: Entry, planned: PlannedRun | None) -> NewWalk:
+        if entry.holder or (walk is not None and walk.live):
+            raise start.Held(self._id, entry)
+        last_run = (entry.last_run.pk, entry.last_run.outcome) if entry.last_run else None
+        if planned is not None and planned.last_run != last_run:
+            raise start.Changed(f"{self._id} was not run: another process ran or marked it in the meantime.")
+        space = self._space
+        ranges = self._of_command(lambda: space.ranges(self._work.workers))
+        ends = walk.pk if walk else None
+        return NewWalk(space.database, space.table, space.kind, ranges, self._first_size, ends)
+
+    def _refused(self, hold: Hold) -> Refused:
+        resume = database.typed(f"resume_script {self._id}")
+        if hold.kind == "pause":
+            return Stopped(self._id, f"{decided(hold)}. To go on: {resume}")
+        return Refused(
+            f"{self._id} was not run: {decided(hold)}."
+            f" To go on from there: {resume}; from the beginning: {resume} --restart"
+        )
+
+    def _at(self, walk: OpenWalk) -> str:
+        done = progress_now(walk.pk, walk.key, None).percent
+        return "" if done is None else f" at {done:g} %"
+
+    @property
+    def _first_size(self) -> int:
+        return max(1, min(int(self._command.batch_size), int(self._command.batch_max)))
+
+    # Work
+
+    def __call__(self, _command: Any, *_args: Any, **_options: Any) -> None:
+        """Work until the script is finished, or raise why it is not."""
+        if self._error is not None:
+            raise self._error
+        if self._run is None:
+            unrecorded.walk(self._command)
+            return
+        walker = Walker(self._command, self._id, self._run, self._space, self._work, inside=self._inside)
+        self.reason = walker.work()
+
+
+class WorkerAttempt(Attempt):
+    """The attempt of a worker: it applies if it does the end of the walk, and one that stops early has not failed."""
+
+    def _called(self) -> tuple[Any, BaseException | None]:
+        try:
+            return super()._called()
+        except Stopped as stopped:
+            self._worker.reason = f"{STOPPED}: {stopped.reason}"
+            return None, stopped
+
+    @property
+    def _worker(self) -> Worker:
+        worker: Worker = self.call.function  # type: ignore[assignment]  # as ``run`` has made it
+        return worker
+
+    def _record(self) -> bool:
+        opened, given = self.start.run, self.start.reason
+        if self._worker.reason or opened.walk_pk is None:
+            return leases.end(
+                opened, "succeeded", applies=False, output=self.output(), reason=self._worker.reason
+            )
+        return walks.succeed(opened, applies=not given, output=self.output(), reason=given)
+
+    def _applies(self) -> bool:
+        return not self._worker.reason and super()._applies()
+
+
+def _is_same_code(walk: OpenWalk, version: VersionFacts, facts: RunFacts) -> bool:
+    """Whether the file and the watched modules are those that a walk was begun with."""
+    is_same = walk.version == version.fingerprint or walk.content_digest == version.content_digest
+    now = watches.from_text(facts.watched) if facts.watched else ()
+    return is_same and not watches.changed(now, walk.watched)
