@@ -23,7 +23,13 @@ from tests.switches import FULL, IN_MATRIX, WARM
 from tests.waiting import PATIENCE
 from tests.warm.client import Warm
 
-pytest_plugins = ["tests.databases.fixtures", "tests.jobs", "tests.running.shops", "tests.running.walks", "tests.running.tenants"]
+pytest_plugins = [
+    "tests.databases.fixtures",
+    "tests.jobs",
+    "tests.running.shops",
+    "tests.running.walks",
+    "tests.running.tenants",
+]
 
 # A shell starts what runs in the background with Ctrl-C ignored, nohup with SIGHUP, and everything below would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

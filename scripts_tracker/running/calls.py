@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 # How an error begins that no longer makes the run a failure.
 AFTER_SUCCESS: Final = "succeeded; error after commit"
 
-NOT_FINISHED: Final = 75
-"""The exit code of a command that can be run again to go on: EX_TEMPFAIL."""
-
 # What a function returns whose body has not been executed.
 _NOT_RUN = (CoroutineType, GeneratorType, AsyncGeneratorType)
 
@@ -83,8 +80,10 @@ class Stopped(Refused):
     """
 
     def __init__(self, script_id: ScriptId, reason: str) -> None:
+        from scripts_tracker.core.events import EXIT_STOPPED  # a plain script does not need it
+
         self.reason = reason
-        super().__init__(f"{script_id} is not finished: {reason}.", returncode=NOT_FINISHED)
+        super().__init__(f"{script_id} is not finished: {reason}.", returncode=EXIT_STOPPED)
 
 
 def _nothing() -> None:

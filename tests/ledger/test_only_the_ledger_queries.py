@@ -31,6 +31,12 @@ ALLOWED = {
     "running/queue.py: filter": "as above",
     "running/queue.py: values_list": "as above",
     "running/queue.py: using": "of a task",
+    "running/batch.py: cursor": "timeouts of the session that the project's rows are changed in",
+    **{
+        f"running/keys.py: {word}": "the keys of the project's rows"
+        for word in ("models", "filter", "order_by", "using", "values_list", "cursor")
+    },
+    "running/walking.py: cursor": "the last key of a range",
     "running/requirements.py: _base_manager": "whether the project's tables hold a row",
     "running/requirements.py: using": "as above",
     "testing.py: _base_manager": "the project's rows before and after a script",
