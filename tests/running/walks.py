@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -83,5 +83,5 @@ class Walks:
 
 
 @pytest.fixture
-def walks(shop: Shop) -> Iterator[Walks]:
+def walks(shop: Shop) -> Walks:
     return Walks(shop)
