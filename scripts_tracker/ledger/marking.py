@@ -175,14 +175,33 @@ def _lock(seen: Seen, refused: Refused, *, leave_locked: bool) -> dict[ScriptId,
             refused[script_id] = why_not
         else:
             free[script_id] = row.pk
+    _end_walks([row.pk for row in rows.values() if row.walk and row.pk in free.values()])
     return free
 
 
+def _end_walks(script_pks: Sequence[int]) -> None:
+    """What is decided about a batched script that has begun ends that."""
+    if script_pks:
+        from scripts_tracker.ledger import holds  # few scripts are batched
+
+        holds.end_walks(script_pks, "cancelled")
+
+
+def _has_workers(walk_pk: int | None) -> bool:
+    if not walk_pk:
+        return False
+    from scripts_tracker.ledger.walk_queries import walks  # as above
+
+    walk = walks([walk_pk]).get(walk_pk)
+    return walk is not None and bool(walk.live)
+
+
 class _Row(NamedTuple):
-    """The row of a script: its key, its last run, and the seconds until the lease runs out."""
+    """The row of a script: its key, its last run, its open walk, and the seconds until the lease runs out."""
 
     pk: int
     last_run: int | None
+    walk: int | None
     left: float
 
 
@@ -198,13 +217,16 @@ def _locked_rows(identities: Iterable[str]) -> dict[str, _Row]:
     else:  # SQLite has one writer: become it before anything is read
         rows.update(identity=F("identity"))
     rows = rows.annotate(left=F("lease_expires") - DatabaseEpoch())
-    return {one: _Row(*row) for one, *row in fetch(rows.values_list("identity", "pk", "last_run", "left"))}
+    found = fetch(rows.values_list("identity", "pk", "last_run", "walk", "left"))
+    return {one: _Row(*row) for one, *row in found}
 
 
 def _why_not(row: _Row, seen: RunRecord | None) -> Refusal | None:
     """Why nothing can be decided about a script; ends its last run as lost if its lease is over."""
     if row.last_run != (seen.pk if seen else None):
         return "changed"
+    if _has_workers(row.walk):
+        return "held"
     lease = lease_of(seen, None, row.left)
     if seen is None or lease is None:
         return None

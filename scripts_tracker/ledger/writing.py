@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
     Escape = Callable[[str], str]
-    Kind = Literal["run", "rehearsal", "mark", "unmark", "release"]
+    Kind = Literal["run", "rehearsal", "mark", "unmark", "release", "pause", "resume", "cancel", "restart"]
 
 logger = logging.getLogger("scripts_tracker")
 

@@ -48,12 +48,14 @@ _WHY_REFUSED: Mapping[Refusal, str] = {
 def why_not_to_mark(status: ScriptStatus) -> str:
     """Why a script cannot be marked as applied, as half a sentence; empty if it can."""
     modules = watches.unreadable_words(status.watches) if status.state is State.UNREADABLE else ""
+    if status.walk and status.walk.live:
+        return _WHY_NOT_TO_MARK[State.RUNNING]
     return f"{modules}; fix it first" if modules else _WHY_NOT_TO_MARK.get(status.state, "")
 
 
 def why_not_to_unmark(status: ScriptStatus) -> str:
     """Why a script cannot be unmarked, as half a sentence; empty if it can."""
-    if status.state is State.RUNNING:
+    if status.state is State.RUNNING or (status.walk and status.walk.live):
         return _WHY_NOT_TO_MARK[State.RUNNING]
     if status.record is None or (not status.is_applied and status.state is State.NEW):
         return "it is not applied, so there is nothing to unmark"

@@ -68,7 +68,7 @@ def run_metadata(kind: Kind, *, given: str = "{}", reason: str = "", user: str =
     """What a new row of the history says about who acts, where and why.
 
     Args:
-        kind: run, rehearsal, mark, unmark or release.
+        kind: run, rehearsal, or a decision.
         given: the arguments of a run, as JSON text.
         reason: the reason of a decision without a run.
         user: who decides; empty for the user of this process.
