@@ -79,3 +79,44 @@ def hold(walk: ScriptWalk, kind: str, reason: str = "the disk is full") -> Scrip
     )  # fmt: skip
     ScriptWalk.objects.filter(pk=walk.pk).update(hold=run)
     return run
+
+
+BATCHED = """\
+from scripts_tracker import tracked_script
+from scripts_tracker.batches import BatchedCommand
+from scripts_tracker.models import ScriptVersion
+
+class Command(BatchedCommand):
+    help = "Does {name}"
+
+    def batches(self):
+        return ScriptVersion.objects.all()
+
+    @tracked_script
+    def process(self, batch):
+        return {value}
+"""
+
+
+def batched(name: str, value: int = 0) -> str:
+    """The source of a batched script; another ``value`` is other code."""
+    return BATCHED.format(name=name, value=value)
+
+
+def begin(text: str, **facts: Any) -> ScriptWalk:
+    """Begin a script with the code that its file has now."""
+    from scripts_tracker.project.status import load_status
+
+    definition = load_status().by_id[script_id(text)].definition
+    assert definition is not None
+    assert definition.fingerprint is not None
+    walk = open_walk(text, **facts)
+    version = ScriptVersion.objects.create(
+        script=walk.script,
+        content_digest=definition.content_digest,
+        algorithm=definition.fingerprint.algorithm,
+        digest=definition.fingerprint.digest,
+    )
+    ScriptWalk.objects.filter(pk=walk.pk).update(version=version)
+    walk.version = version
+    return walk

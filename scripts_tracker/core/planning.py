@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from scripts_tracker.core import cycles, names, renames, watches
 from scripts_tracker.core.escaping import escaped
-from scripts_tracker.core.states import State
+from scripts_tracker.core.states import State, is_cancelled
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnknownScript
 
@@ -144,7 +144,11 @@ class Choice(NamedTuple):
         chosen: what to run.
         up_to_date: what was named although there is nothing to do.
         not_retried: every failed or lost script where those are not retried, with the reason.
+        held: every batched script that a person has paused or cancelled, or must decide about, with the reason, and those
+            that do not run now.
         skipped_by_no_retry: those of ``not_retried`` that would have been chosen otherwise.
+        cancelled: those of ``held`` that are cancelled, and were not named.
+        batched: the batched scripts that would have been chosen otherwise.
         moved: what is not run because its code was applied under another name.
         renamed: what has the history of a renamed app.
         hint: what to do about an app that seems to be renamed; empty if none does.
@@ -153,16 +157,25 @@ class Choice(NamedTuple):
     chosen: tuple[ScriptStatus, ...]
     up_to_date: tuple[ScriptStatus, ...]
     not_retried: Mapping[ScriptId, str]
+    held: Mapping[ScriptId, str] = MappingProxyType({})
     skipped_by_no_retry: tuple[ScriptStatus, ...] = ()
+    cancelled: tuple[ScriptStatus, ...] = ()
+    batched: tuple[ScriptStatus, ...] = ()
     moved: tuple[ScriptStatus, ...] = ()
     renamed: tuple[ScriptStatus, ...] = ()
     hint: str = ""
+
+    @property
+    def excluded(self) -> Mapping[ScriptId, str]:
+        """What does not run, and why, for ``make_plan``."""
+        return {**self.not_retried, **self.held}
 
 
 _NOT_RETRIED = "its last attempt {}, and --no-retry skips it"
 _RETRIED = {State.FAILED: "failed", State.LOST: "never ended"}
 # Whoever runs the scripts wants to know how the running ones end.
-_RUNNABLE = {State.RECURRING, State.RUNNING}
+_RUNNABLE = {State.RECURRING, State.RUNNING, State.PAUSED}
+NOT_IN_MIGRATE = "is batched, which never runs inside migrate"
 
 
 def choose(
@@ -171,6 +184,7 @@ def choose(
     tags: Sequence[str] = (),
     *,
     retries: bool = True,
+    in_migrate: bool = False,
 ) -> Choice:
     """Choose the scripts to run.
 
@@ -179,6 +193,7 @@ def choose(
         wanted: names as typed; none for all scripts.
         tags: only scripts with one of these; none for all.
         retries: whether to try failed and lost scripts again.
+        in_migrate: whether ``migrate`` waits for it, so that batched scripts do not run.
 
     Raises:
         UnknownScript: no script has such a name or tag, or a named one does not have the tag.
@@ -194,18 +209,48 @@ def choose(
         for status in by_id.values()
         if not retries and status.state in _RETRIED
     }
+    stopped = held(by_id.values(), in_migrate=in_migrate)
     runnable = {
         one.id for one in pool if one.definition and (one.state.needs_action or one.state in _RUNNABLE)
     }
+    batched = [one for one in pool if in_migrate and one.id in runnable and one.is_batched]
+    cancelled = [] if wanted else [one for one in pool if one.id in stopped and _is_cancelled(one)]
+    left_alone = {one.id for one in (*batched, *cancelled)}.union(not_retried)
     return Choice(
-        chosen=tuple(one for one in pool if one.id in runnable and one.id not in not_retried),
+        chosen=tuple(one for one in pool if one.id in runnable and one.id not in left_alone),
         up_to_date=tuple(one for one in pool if wanted and one.id not in runnable),
         not_retried=not_retried,
-        skipped_by_no_retry=tuple(one for one in pool if one.id in not_retried),
+        held=stopped,
+        skipped_by_no_retry=tuple(one for one in pool if one.id in not_retried and one not in cancelled),
+        cancelled=tuple(one for one in cancelled if one not in batched),
+        batched=tuple(batched),
         moved=tuple(one for one in pool if one.state is State.MOVED and not wanted),
         renamed=tuple(one for one in pool if one.renamed_from is not None),
         hint=renames.hint(pool),
     )
+
+
+def held(statuses: Iterable[ScriptStatus], *, in_migrate: bool = False) -> Mapping[ScriptId, str]:
+    """The batched scripts that do not run now, with the reason as half a sentence: a person must decide first.
+
+    Args:
+        statuses: the scripts.
+        in_migrate: whether ``migrate`` would run them: it runs no batched script.
+    """
+    found: dict[ScriptId, str] = {}
+    for status in statuses:
+        if status.walk is not None:
+            from scripts_tracker.core import stops  # few scripts are batched
+
+            if reason := stops.obstacle(status):
+                found[status.id] = reason
+        if in_migrate and status.is_batched and status.id not in found:
+            found[status.id] = NOT_IN_MIGRATE
+    return found
+
+
+def _is_cancelled(status: ScriptStatus) -> bool:
+    return status.walk is not None and is_cancelled(status.walk)
 
 
 def _validate_tags(wanted: Iterable[str], statuses: Iterable[ScriptStatus]) -> None:

@@ -154,6 +154,10 @@ def outcome_words(run: PastRun) -> str:
         "mark": "marked as applied",
         "unmark": "unmarked",
         "release": "released",
+        "pause": "paused",
+        "resume": "resumed",
+        "cancel": "cancelled",
+        "restart": "begun anew",
         "rehearsal": f"dry run {run.outcome}",
     }
     text = words.get(record.kind, run.outcome)

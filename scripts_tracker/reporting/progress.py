@@ -12,6 +12,7 @@ from django.core import management
 from django.core.management.base import CommandError
 
 from scripts_tracker.core.escaping import escaped, escaped_lines
+from scripts_tracker.core.planning import NOT_IN_MIGRATE
 from scripts_tracker.core.states import State
 from scripts_tracker.core.text import as_typed, describe_holder, describe_lease, duration, error_traceback
 from scripts_tracker.reporting.report import why
@@ -189,7 +190,8 @@ def _reasons(made: Plan, chosen: set[ScriptId]) -> Iterator[str]:
         for other in others:
             requiring[other].append(script_id)
     for status in made.steps:
-        reason = f"{status.state.value}, {why(status)}"
+        batched = ", batched" if status.is_batched else ""
+        reason = f"{status.state.value}{batched}, {why(status)}"
         if status.id not in chosen:
             reason += f"; required by {', '.join(map(str, requiring[status.id]))}"
         if after := ", ".join(map(str, required[status.id])):
@@ -211,6 +213,13 @@ def not_planned(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
     for status in choice.moved:
         mark = f"manage.py check_scripts --mark-applied {status.id}"
         yield f"{status.id} is not run: {why(status)}. To mark it under its new name: {mark}"
+    for status in (*choice.cancelled, *choice.batched):
+        reason = choice.held[status.id]
+        if reason == NOT_IN_MIGRATE:
+            line = f"{status.id} {reason}. To run it: {typed(f'run_scripts {status.id}')}"
+        else:
+            line = escaped(f"{status.id} is left alone: {reason}")
+        yield output.style.WARNING(line)
     for status in choice.skipped_by_no_retry:
         if status.id not in blocked:
             yield output.style.WARNING(f"{status.id} skipped because of --no-retry: {why(status)}")

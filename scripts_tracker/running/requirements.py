@@ -60,7 +60,18 @@ class Missing(NamedTuple):
         """Sentences about what must end or be fixed before anything else can run."""
         running, unreadable = self.in_state(State.RUNNING), self.in_state(State.UNREADABLE)
         wait = f" Wait until it ends: {running}." if running else ""
-        return wait + (f" Fix the file first: {unreadable}." if unreadable else "")
+        held = "".join(f" {script_id}: {reason}." for script_id, reason in self.held.items())
+        return wait + held + (f" Fix the file first: {unreadable}." if unreadable else "")
+
+    @property
+    def held(self) -> Mapping[ScriptId, str]:
+        """The known ones that a person has paused or cancelled, or must decide about, with the reason."""
+        return planning.held(self.known)
+
+    def runnable(self) -> str:
+        """The names of the known ones that can be run."""
+        states = set(State) - {State.RUNNING, State.UNREADABLE}
+        return " ".join(str(one.id) for one in self.known if one.state in states and one.id not in self.held)
 
     def in_state(self, *states: State) -> str:
         """The names of the known ones in these states."""
@@ -128,7 +139,7 @@ def check_requirements(script_id: ScriptId, required: Sequence[Required], ask: A
 
 def _what_to_run(missing: Missing, by_id: Statuses) -> str:
     """What to type, required scripts of the required ones first."""
-    plan = planning.make_plan(missing.known, by_id)
+    plan = planning.make_plan(missing.known, by_id, planning.held(by_id.values()))
     cycles = "".join(f" Circular requirement: {describe(cycle)}." for cycle in plan.cycles)
     steps = [database.typed(one.id.name) for one in plan.steps if one.state is not State.RUNNING]
     return cycles + missing.obstacles() + (f" Run first: {' && '.join(steps)}" if steps else "")
@@ -211,7 +222,7 @@ def _problem(required: Sequence[Required], app_label: str) -> str:
     advice = missing.obstacles()
     if len(missing.lines) > len(missing.known):
         advice += " Restore the file to run it, or remove the name from the migration."
-    if scripts := missing.in_state(*(set(State) - {State.RUNNING, State.UNREADABLE})):
+    if scripts := missing.runnable():
         advice += f" Run first: {database.typed(f'run_scripts {scripts}')}"
         advice += f" (or, to skip the run: {database.typed(f'check_scripts --mark-applied {scripts}')})"
     return f"it requires {missing}.{advice}"

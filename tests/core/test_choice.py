@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from scripts_tracker.core import planning
@@ -7,7 +9,7 @@ from scripts_tracker.core.planning import Choice
 from scripts_tracker.core.states import ScriptStatus, State, statuses
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import UnknownScript
-from tests.builders import definition, record, run, script_id
+from tests.builders import definition, record, run, script_id, walk, worker
 
 FOUND = [
     definition("a.new"),
@@ -116,3 +118,72 @@ def test_without_retries_it_skips(wanted: str, tags: str, chosen: str, skipped: 
 def test_the_table_above_has_each_state_that_matters() -> None:
     there = {status.state for status in BY_ID.values()}
     assert {state for state in State if state.needs_action} - there == {State.MODIFIED}
+
+
+def batched(text: str, **facts: Any) -> ScriptStatus:
+    (status,) = statuses(
+        [definition(text, is_batched=True)],
+        {script_id(text): record(text, walk=walk(**facts))} if facts else {},
+    )
+    return status
+
+
+BATCHED = {
+    status.id: status
+    for status in (
+        batched("b.cancelled", hold="cancel"),
+        batched("b.new"),
+        batched("b.other", code="z"),
+        batched("b.paused", hold="pause"),
+        batched("b.running", workers=(worker(4),)),
+        batched("b.stopped", ranges=()),
+        *statuses([definition("b.waiting", requires=("b.cancelled",))], {}),
+    )
+}
+
+
+def plan(*wanted: str, **options: Any) -> tuple[str, dict[str, str]]:
+    choice = planning.choose(BATCHED, wanted, **options)
+    made = planning.make_plan(choice.chosen, BATCHED, choice.excluded)
+    return names(made.steps), {status.id.name: reasons[0] for status, reasons in made.blocked}
+
+
+def test_what_a_person_stopped_does_not_run() -> None:
+    steps, blocked = plan()
+    assert steps == "new running stopped"
+    assert blocked == {
+        "cancelled": stopped("cancelled") + " or --restart)",
+        "other": "begun with other code at 43 %: resume_script b.other --accept-code or --restart",
+        "paused": stopped("paused") + ")",
+        "waiting": "requires b.cancelled, which cannot run",
+    }
+
+
+def stopped(how: str) -> str:
+    why = "by anna on web-1 on 2026-05-01 12:00: the disk is full"
+    return f"{how} {why} (to go on: resume_script b.{how}"
+
+
+def test_a_cancelled_script_is_left_alone_where_nothing_names_or_requires_it() -> None:
+    alone = {key: one for key, one in BATCHED.items() if key.name in {"cancelled", "new"}}
+    choice = planning.choose(alone)
+    assert (names(choice.chosen), names(choice.cancelled)) == ("new", "cancelled")
+    assert names(planning.choose(alone, retries=False).skipped_by_no_retry) == ""
+    choice = planning.choose(alone, ["cancelled"])
+    assert (names(choice.chosen), names(choice.cancelled)) == ("cancelled", "")
+    assert list(plan("cancelled")[1]) == ["cancelled"]
+
+
+def test_migrate_runs_no_batched_script_and_names_those_that_wait() -> None:
+    choice = planning.choose(BATCHED, in_migrate=True)
+    assert names(choice.batched) == "cancelled new other paused running stopped"
+    assert names(choice.chosen) == "waiting"
+    assert names(choice.cancelled) == ""
+    waiting = {**BATCHED, **by_id("b.last", requires=("b.new",))}
+    made = planning.make_plan(waiting.values(), waiting, planning.choose(waiting, in_migrate=True).excluded)
+    assert not made.steps
+    assert dict(made.blocked)[BATCHED[script_id("b.new")]] == ("is batched, which never runs inside migrate",)
+
+
+def by_id(text: str, **options: Any) -> dict[ScriptId, ScriptStatus]:
+    return {one.id: one for one in statuses([definition(text, **options)], {})}

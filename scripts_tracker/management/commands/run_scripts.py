@@ -72,8 +72,14 @@ class Command(TrackerCommand):
         options["duration"] = _duration(options["duration"])
         overview = load_status()
         by_id = overview.by_id
-        choice = planning.choose(by_id, options["names"], options["tags"], retries=options["retries"])
-        plan = planning.make_plan(choice.chosen, by_id, choice.not_retried)
+        choice = planning.choose(
+            by_id,
+            options["names"],
+            options["tags"],
+            retries=options["retries"],
+            in_migrate=bool(options.get("only_failures")),
+        )
+        plan = planning.make_plan(choice.chosen, by_id, choice.excluded)
         if plan.steps and not options["names"]:
             _require_adoption(overview)
         if options["plan"]:
