@@ -63,6 +63,20 @@ MISSPELT_DECORATOR: Final = "ST027"
 """A name is imported from scripts_tracker, or used as its attribute, that it does not have."""
 UNTRACKED_COMMAND: Final = "ST028"
 """A command imports or uses one of our decorators, and is not tracked."""
+INVALID_BATCHES: Final = "ST029"
+"""``batches()`` does not return a plain queryset."""
+MISSING_BATCHES: Final = "ST030"
+"""A batched script has no ``batches()``."""
+CONFLICTING_OPTION: Final = "ST031"
+"""A batched script has an option that batches leave no room for."""
+TRANSACTION_CONTROL: Final = "ST032"
+"""``process()`` ends or replaces the transaction of its batch."""
+OTHER_DATABASE: Final = "ST033"
+"""``process()`` works in another database than its batch."""
+EFFECT_BEFORE_COMMIT: Final = "ST034"
+"""``process()`` sends mail or a request before its batch is committed."""
+ROW_BY_ROW_LOOP: Final = "ST035"
+"""A script loops over a table in ``handle()`` and saves row by row."""
 
 NAMES: Final = {
     code: name.lower().replace("_", "-")
@@ -72,6 +86,8 @@ NAMES: Final = {
 """The name of the rule for each code, in order."""
 ALL: Final = tuple(NAMES)
 """All codes, in order."""
+ON_REQUEST: Final = frozenset({ROW_BY_ROW_LOOP})
+"""Hints: they are reported only where their code, or the name of the rule, is selected as such."""
 
 
 def code_of(text: str) -> str:

@@ -33,7 +33,7 @@ class Config(NamedTuple):
     """The settings of the lint.
 
     Attributes:
-        select: codes, or their beginnings; only these are reported.
+        select: codes, or their beginnings; only these are reported. Those of ``codes.ON_REQUEST`` only if written out.
         extend_select: codes, or their beginnings, that are reported too.
         ignore: codes, or their beginnings, that are not reported.
         per_file_ignores: patterns of paths, each with what is not reported there.
@@ -66,7 +66,9 @@ class Config(NamedTuple):
 
     def wants(self, code: str) -> bool:
         """Whether a code is reported anywhere."""
-        return _names(code, (*self.select, *self.extend_select)) and not _names(code, self.ignore)
+        chosen = (*self.select, *self.extend_select)
+        is_chosen = code in chosen if code in codes.ON_REQUEST else _names(code, chosen)
+        return is_chosen and not _names(code, self.ignore)
 
 
 def _names(code: str, chosen: Iterable[str]) -> bool:

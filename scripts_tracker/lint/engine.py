@@ -123,7 +123,7 @@ class _RuleFindings:
             yield from self._inherited(script, may_run)
 
     def _runs_of(self, script: ScriptDefinition) -> Callable[[Violation], bool]:
-        """Whether a call in a class of a script is made, if other files decide about that."""
+        """Whether a problem in a class of a script is one of the script, if other files decide about that."""
         mro = self._linker.mro(script.id)
 
         @cache
@@ -131,9 +131,11 @@ class _RuleFindings:
             # Few prompts are in a command of several files; this imports libcst.
             from scripts_tracker.lint.reach import Calls
 
-            return Calls(mro, self._reaches)
+            return Calls(mro, self._reaches, is_batched=script.is_batched)
 
         def may_run(one: Violation) -> bool:
+            if not one.applies(is_batched=script.is_batched):
+                return False
             if not mro or one.unless is None or one.where is None:
                 return True
             return calls().may_run(one.where, one.unless)

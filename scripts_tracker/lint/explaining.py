@@ -10,6 +10,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Final
 
+from scripts_tracker.analysis import codes
 from scripts_tracker.lint.rules import all_rules, name_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ _HEAD: Final = """\
 # The rules of the lint
 
 Generated from the docstrings of the rules: `python -m scripts_tracker.lint.explaining > docs/rules.md`.
-A comment `# noqa: ST012` hides the findings with this code on its line.
+A comment `# noqa: ST012` hides the findings with this code on its line. A rule "on request" is a hint: it is checked
+only if its code or name is selected as such, for example by `--extend-select row-by-row-loop`.
 
 | code | name | what is wrong | |
 |---|---|---|---|
@@ -66,7 +68,7 @@ def explained(code: str) -> str:
     rule = all_rules().get(code.upper())
     if rule is None:
         raise UnknownCodeError(f"unknown code {code!r}; see --list-rules")
-    mark = f" ({_mark(rule)})" if rule.is_fixable else ""
+    mark = f" ({_mark(rule)})" if _mark(rule) else ""
     return f"{rule.code} {name_of(rule)}{mark}\n\n{doc_of(rule)}"
 
 
@@ -77,6 +79,8 @@ def page() -> str:
 
 
 def _mark(rule: Rule) -> str:
+    if rule.code in codes.ON_REQUEST:
+        return "on request"
     return "fixable" if rule.is_fixable else ""
 
 

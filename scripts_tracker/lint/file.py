@@ -10,10 +10,12 @@ import libcst as cst
 
 from scripts_tracker.analysis.facts.scopes import END, START, Binding, Scope, dotted_name, read_scope
 from scripts_tracker.analysis.facts.values import (
+    BATCHED,
     COMMAND,
-    HANDLES,
     LOCAL_CLASS,
+    METHODS,
     OPAQUE,
+    PROCESS,
     REQUIRED,
     TRACKED,
     UNBOUND,
@@ -36,6 +38,7 @@ _ADDS: Final = "add_arguments"
 _CHANGES: Final = (".nargs", ".required", "._actions")
 _BARE: Final = frozenset(
     {"django.core.management.base.BaseCommand", "django.core.management.BaseCommand", f"{UNBOUND}object"}
+    | {BATCHED}
 )
 """The bases that bring no arguments."""
 
@@ -58,9 +61,9 @@ class Class(NamedTuple):
     bases: tuple[Values, ...]
 
     @property
-    def handles(self) -> tuple[cst.FunctionDef, ...]:
-        """The methods in which Django runs a command, or ran it once."""
-        return tuple(self.methods[name] for name in HANDLES if name in self.methods)
+    def trackable(self) -> tuple[cst.FunctionDef, ...]:
+        """The methods that our decorators can track."""
+        return tuple(self.methods[name] for name in METHODS if name in self.methods)
 
     def sure(self, name: str) -> cst.FunctionDef | None:
         """The method of that name, where it is not bound in a branch, and nothing takes its place."""
@@ -80,11 +83,13 @@ class Lineage(NamedTuple):
         classes: in the order in which methods are looked up.
         is_command: whether the first is the command of the file.
         is_whole: whether all other bases are known, and bring no arguments.
+        is_batched: whether it is a batched command; None if that depends on other files.
     """
 
     classes: tuple[Class, ...]
     is_command: bool
     is_whole: bool
+    is_batched: bool | None = None
 
 
 def read_classes(scope: Scope, evaluator: Evaluator) -> tuple[Class, ...]:
@@ -116,7 +121,8 @@ def read_lineages(scope: Scope, evaluator: Evaluator, classes: Sequence[Class]) 
         classes: what ``read_classes`` found.
     """
     if not scope.lookup(COMMAND, END)[0]:
-        return tuple(Lineage((one,), is_command=False, is_whole=False) for one in classes)
+        lineages = (Lineage((one,), is_command=False, is_whole=False) for one in classes)
+        return tuple(one._replace(is_batched=_is_batched(one.classes) or None) for one in lineages)
     roots = [_local(value, classes) for value in evaluator.name(COMMAND, scope, END)]
     return tuple(_lineage(root, classes) for root in roots if root is not None)
 
@@ -133,9 +139,23 @@ def _lineage(root: Class, classes: Sequence[Class]) -> Lineage:
         known = [base for base in bases if base is not None]
         if len(known) + sum(_is_bare(values) for values in one.bases) < len(one.bases):
             # What an unknown base brings hides what comes after it.
-            return Lineage(tuple(found), is_command=True, is_whole=False)
+            return Lineage(tuple(found), is_command=True, is_whole=False, is_batched=_is_batched(found))
         stack.extend(reversed(known))
-    return Lineage(tuple(found), is_command=True, is_whole=True)
+    return Lineage(tuple(found), is_command=True, is_whole=True, is_batched=_is_batched(found))
+
+
+def _is_batched(classes: Sequence[Class]) -> bool | None:
+    """Whether some classes make a batched command; None if one of their bases may."""
+    paths = [
+        dotted(value.path) if isinstance(value, Ref) else ""
+        for one in classes
+        for values in one.bases
+        for value in values
+    ]
+    if BATCHED in paths:
+        return True
+    known = ("django.", LOCAL_CLASS)
+    return False if all(path.startswith(known) or path == "object" for path in paths) else None
 
 
 def _local(value: object, classes: Sequence[Class]) -> Class | None:
@@ -274,6 +294,7 @@ def _only(values: Sequence[Value], rest: str) -> str:
 
 
 OURS: Final = (TRACKED, REQUIRED)
+HANDLE: Final = "handle"
 _EXCEPT: Final = re.compile(r"^[ \t\f]*except\b", re.MULTILINE)
 
 
@@ -283,6 +304,20 @@ class Use(NamedTuple):
     node: cst.Call | cst.Raise
     inside: tuple[Function, ...]
     where: Where | None
+
+
+class Executed(NamedTuple):
+    """A call or a subscript that runs inside the transaction of a batch.
+
+    Attributes:
+        node: the expression.
+        use: where it stands.
+        where: the method of the command that it runs in.
+    """
+
+    node: cst.Call | cst.Subscript
+    use: Use
+    where: Where
 
 
 class Method(NamedTuple):
@@ -309,12 +344,16 @@ class Tree:
 
     Args:
         extraction: the file as its facts were extracted.
+
+    Attributes:
+        executed: what ``batches.executed`` has found in it.
     """
 
     def __init__(self, extraction: Extraction) -> None:
         self.module = extraction.module
         self.text = extraction.text
         self.scope = extraction.scope
+        self.executed: tuple[Executed, ...] | None = None
         self._calling_super: dict[int, bool] = {}
         self._evaluator = extraction.evaluator
         self._positions = extraction.positions
@@ -353,11 +392,29 @@ class Tree:
         )
 
     def methods(self, name: str) -> Iterator[Method]:
-        """The methods of that name that run when Django calls it on the command, as far as that is certain."""
+        """The methods of that name that run when it is called on the command, as far as that is certain."""
+        return self._methods(name, self.lineages)
+
+    def batched_methods(self, name: str) -> Iterator[Method]:
+        """The same, of what is or may be a batched command."""
+        return self._methods(name, [one for one in self.lineages if one.is_batched is not False])
+
+    @cached_property
+    def processes(self) -> tuple[Method, ...]:
+        """The ``process()`` methods of what is or may be a batched command."""
+        return tuple(self.batched_methods(PROCESS)) if PROCESS in self.text else ()
+
+    @property
+    def runs(self) -> Iterator[tuple[Method, bool | None]]:
+        """The methods that run the command, each with what ``Violation.batched`` is of its problems."""
+        yield from ((one, None) for one in self.methods(HANDLE))
+        yield from ((one, True) for one in self.processes)
+
+    def _methods(self, name: str, lineages: Sequence[Lineage]) -> Iterator[Method]:
         if any(attribute.attr.value == name for attribute, _ in self.scope.patches):
             return
         known: set[int] = set()
-        for lineage in self.lineages:
+        for lineage in lineages:
             is_first = lineage.is_command
             for one in lineage.classes:
                 if name in one.scope.names:

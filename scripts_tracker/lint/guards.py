@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 
 from scripts_tracker.analysis.facts.scopes import dotted_name
+from scripts_tracker.analysis.facts.values import PROCESS
 from scripts_tracker.analysis.source.trees import children, descendants
 from scripts_tracker.core.tuples import NamedTuple
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from scripts_tracker.lint.file import Tree
 
 _HANDLES: Final = frozenset({"handle", "handle_noargs"})
-_OPTIONS: Final = frozenset({"options", "opts", "interactive", "noinput", "no_input"})
+_OPTIONS: Final = frozenset({"options", "opts", "interactive", "noinput", "no_input", "batch_options"})
 """Names that are options wherever they come from."""
 _IS_TERMINAL: Final = "isatty"
 _QUESTIONS: Final = frozenset({"input", "getpass", "confirm", "prompt"})
@@ -69,6 +70,8 @@ class Guards:
     """
 
     def __init__(self, tree: Tree) -> None:
+        is_batched = any(one.is_batched for one in tree.lineages)
+        self._entries = _HANDLES | {PROCESS} if is_batched else _HANDLES
         self._options = _option_names(tree.module)
         self._made: dict[str, list[cst.CSTNode]] = defaultdict(list)
         for name, value in _made(tree.module):
@@ -167,7 +170,7 @@ class Guards:
                 name = _name_of(one.node)
                 if name:
                     callers.setdefault(name, []).append(id(one.node) in self._behind)
-            reached = {name for name, behind in callers.items() if all(behind)} - _HANDLES
+            reached = {name for name, behind in callers.items() if all(behind)} - self._entries
             more = {
                 id(one.node) for one in self._calls if one.inside and one.inside[-1] in reached
             } - self._behind

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
-from scripts_tracker.analysis.facts.values import HANDLES, items, text
+from scripts_tracker.analysis.facts.values import BATCHED, BATCHES, HANDLES, PROCESS, items, text
 from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.source.trees import descendants
@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 QUESTION: Final = Question(f"reach {RULES_VERSION}", f"{__name__}:reach_in")
 _SELF: Final = "self"
 _DJANGOS: Final = "django.core.management."
-_PLAIN_BASES: Final = frozenset({"builtins.object", "abc.ABC"})
+_PLAIN_BASES: Final = frozenset({"builtins.object", "abc.ABC", BATCHED})
 _PLAIN_DECORATORS: Final = frozenset({"staticmethod", "classmethod", "property", "cached_property"})
 # What Django calls, by itself or from one of these, and what runs when the class or the command is made.
 _ENTRIES: Final = frozenset(
     {*HANDLES, "", "__init__", "execute", "run_from_argv", "create_parser", "add_arguments", "check"}
     | {"handle_label", "handle_app_config"}
 )
+_BATCHED_ENTRIES: Final = frozenset({PROCESS, BATCHES, "finish"})
+"""What BatchedCommand calls."""
 
 
 class Reference(NamedTuple):
@@ -210,9 +212,11 @@ class Calls:
     Args:
         mro: its classes, as path and name, in the order in which methods are looked up.
         known: the reach of files.
+        is_batched: whether it is a batched one.
     """
 
-    def __init__(self, mro: Sequence[tuple[str, str]], known: KnownReaches) -> None:
+    def __init__(self, mro: Sequence[tuple[str, str]], known: KnownReaches, *, is_batched: bool) -> None:
+        self._entries = _ENTRIES | _BATCHED_ENTRIES if is_batched else _ENTRIES
         found = [(known.of(path), name) for path, name in mro]
         classes = [(reach, name) for reach, name in found if reach is not None]
         self._names = {name for _, name in mro}
@@ -241,7 +245,7 @@ class Calls:
         for number, (reach, name) in enumerate(classes):
             for _, later in classes[number + 1 :]:
                 hidden.setdefault(later, set()).update(reach.overrides.get(name, ()))
-        reached = set(_ENTRIES).union(*(reach.entries for reach, _ in classes))
+        reached = set(self._entries).union(*(reach.entries for reach, _ in classes))
         while True:
             more = {
                 one.name

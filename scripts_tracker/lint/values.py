@@ -31,6 +31,8 @@ class Violation(NamedTuple):
         fixable: whether ``--fix`` can repair it.
         unless: the attributes of the command that make it right if they are made of options in another file; None if
             it is wrong even in a method that never runs.
+        batched: whether it is one only in a batched script, or only in any other; None if in both. A file cannot tell
+            what its classes inherit from other files.
     """
 
     place: Place
@@ -39,6 +41,11 @@ class Violation(NamedTuple):
     where: Where | None = None
     fixable: bool = False
     unless: tuple[str, ...] | None = None
+    batched: bool | None = None
+
+    def applies(self, *, is_batched: bool) -> bool:
+        """Whether it is a problem of a script."""
+        return self.batched is None or self.batched is is_batched
 
 
 class Noqa(NamedTuple):

@@ -55,10 +55,11 @@ def read(content: str) -> FileViolations:
 
 
 def _violation(there: object, message: object, hint: object, *others: object) -> Violation:
-    where, fixable, unless = others
+    where, fixable, unless, batched = others
     method = None if where is None else Where(*map(text, items(where)))
     attributes = None if unless is None else tuple(map(text, items(unless)))
-    return Violation(place(there), text(message), text(hint), method, bool(fixable), attributes)
+    kind = None if batched is None else bool(batched)
+    return Violation(place(there), text(message), text(hint), method, bool(fixable), attributes, kind)
 
 
 class KnownViolations:

@@ -67,6 +67,16 @@ def test_a_clean_project_is_clean(lint: Lint, tmp_path: Path) -> None:
     assert lint().code == 0
 
 
+def test_a_hint_is_reported_only_on_request(lint: Lint, tmp_path: Path) -> None:
+    body = "\n        for row in Order.objects.all():\n            row.save()"
+    build(CLEAN.replace(" ...", body), tmp_path)
+    assert lint().code == 0
+    assert lint("--select", "ALL,ST03").code == 0
+    asked = lint("--extend-select", "row-by-row-loop", "--format", "json")
+    assert asked.code == 1
+    assert [code for _, _, code in asked.found] == ["ST035"]
+
+
 def test_a_broken_script_is_found(lint: Lint, tmp_path: Path) -> None:
     build(BROKEN, tmp_path)
     done = lint("--format", "json")

@@ -181,7 +181,7 @@ def test_decorators_of_ours_are_found_under_any_name() -> None:
         "class Command:\n    @t\n    @other\n    @s.tracked_script(rerun='once')\n    @s.required_preceding_script('a')\n"
         "    @tracked_script\n    @(lambda f: f)\n    def handle(self): ...\n"
     )
-    (handle,) = tree.classes[0].handles
+    (handle,) = tree.classes[0].trackable
     assert [tree.place(one) for one in tree.decorators(handle, "tracked_script")] == [(5, 5), (7, 5), (9, 5)]
     assert [tree.place(one) for one in tree.decorators(handle, "required_preceding_script")] == [(8, 5)]
     assert tree.place(handle) == (11, 9)

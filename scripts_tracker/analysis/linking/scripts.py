@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.linking.modules import FactsLoader, Finder, Module
     from scripts_tracker.analysis.linking.resolving import Entity
     from scripts_tracker.analysis.source.reading import CommandFile
-    from scripts_tracker.core.values import ModuleVersion
+    from scripts_tracker.core.values import ModuleVersion, Place
 
 
 class HiddenBaseError(Exception):
@@ -182,6 +182,9 @@ class ScriptReader:
         if any(path != file.path for path, _ in mro):
             self.mros[identity] = mro
         options, is_batched = self._options(uses), self._hierarchy.is_batched(command)
+        if is_batched:
+            self._conflicting_options(options, uses)
+            self._missing_batches(file, place, command)
         text, is_computed = self._help(facts, command)
         return ScriptDefinition(
             id=identity,
@@ -201,6 +204,29 @@ class ScriptReader:
         report = self._findings.report
         found = [read_options(use, self._resolver, report) for use in uses if use.name == TRACKED]
         return found[0]
+
+    def _conflicting_options(self, options: ScriptOptions, uses: list[OurUse]) -> None:
+        """Report the options that batches leave no room for."""
+        use = next(use for use in uses if use.name == TRACKED)
+        for argument in use.arguments:
+            name = argument.keyword
+            if name == "atomic" and options.atomic:
+                message = "atomic=True contradicts batches, each of which has a transaction of its own"
+                hint = "Remove atomic=True."
+            elif name == "rerun" and options.rerun == "always":
+                message = 'rerun="always" contradicts batches, which go through a table once'
+                hint = 'Remove rerun="always", or work in handle() of a BaseCommand.'
+            else:
+                continue
+            path = use.arguments_home.file
+            self._findings.report(path, argument.place, codes.CONFLICTING_OPTION, message, hint)
+
+    def _missing_batches(self, file: CommandFile, place: Place, command: FoundClass) -> None:
+        """Report a batched command that has no ``batches()``."""
+        if self._hierarchy.lacks_batches(command):
+            message = "the command has no batches(), so there is nothing to process"
+            hint = "Write batches(self), and return the queryset of the rows."
+            self._findings.report(file.path, place, codes.MISSING_BATCHES, message, hint)
 
     def _watched(self, names: Sequence[str], uses: list[OurUse], own_path: str) -> tuple[ModuleVersion, ...]:
         use = next(use for use in uses if use.name == TRACKED)

@@ -11,7 +11,9 @@ class MisplacedDecorator(AnalysisRule):
 
     ## What it does
     Reports the decorator on a class, on another method, on a function, and on a `handle()` that is redefined
-    further down, or in a class `Command` that another one replaces. It may be on the `handle()` of any class in the module, because commands may inherit it.
+    further down, or in a class `Command` that another one replaces. It may be on the `handle()` of any class in the
+    module, because commands may inherit it. In a BatchedCommand the method is `process()`: both decorators are reported
+    on its `handle()`, and on `process()` of any other command.
 
     ## Why is this bad?
     A command is a tracked script only if the `handle()` that Django calls is decorated. Anywhere else the decorator
@@ -36,4 +38,5 @@ class MisplacedDecorator(AnalysisRule):
     decided_by = (
         "scripts_tracker.analysis.linking.untracked.Untracked.misplaced",
         "scripts_tracker.analysis.linking.untracked.Untracked._replaced",
+        "scripts_tracker.analysis.linking.untracked.Untracked._report_other_method",
     )

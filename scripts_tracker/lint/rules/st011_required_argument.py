@@ -76,7 +76,7 @@ class RequiredArgument(TreeRule):
 
 def _given(tree: Tree) -> tuple[str, ...]:
     """What ``@tracked_script(arguments=...)`` passes to the command, as far as it is written out."""
-    for method in tree.methods("handle"):
+    for method, _ in tree.runs:
         for decorator in tree.decorators(method.node, TRACKED):
             call = decorator.decorator
             value = keyword(call, "arguments") if isinstance(call, cst.Call) else None

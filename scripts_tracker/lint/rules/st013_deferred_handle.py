@@ -22,7 +22,8 @@ class DeferredHandle(TreeRule):
     """`handle()` is a coroutine function or a generator, so Django never runs its body.
 
     ## What it does
-    Reports `async def handle()`, and a `handle()` with a `yield`.
+    Reports `async def handle()`, and a `handle()` with a `yield`. The same goes for `process()` and `finish()` of a
+    BatchedCommand.
 
     ## Why is this bad?
     Django calls `handle()`, and neither awaits nor iterates over the result, so its body would never run. The tracker
@@ -50,25 +51,28 @@ class DeferredHandle(TreeRule):
         """Yield the methods that only return something to await or to iterate over."""
         if "async" not in tree.text and "yield" not in tree.text:
             return
-        for method in tree.methods("handle"):
-            wrong = _wrong(method.node) if _is_called_by_django(tree, method) else None
+        ends = ((one, True) for one in tree.batched_methods("finish")) if "finish" in tree.text else ()
+        for method, batched in (*tree.runs, *ends):
+            caller = "BatchedCommand" if batched else "Django"
+            wrong = _wrong(method.node, caller) if _is_called_as_written(tree, method) else None
             if wrong is not None:
-                yield Violation(tree.place(method.node), *wrong, method.where)
+                yield Violation(tree.place(method.node), *wrong, method.where, batched=batched)
 
 
-def _wrong(function: cst.FunctionDef) -> tuple[str, str] | None:
+def _wrong(function: cst.FunctionDef, caller: str) -> tuple[str, str] | None:
     """What keeps the body of a function from being run by a call, and what to do about it."""
+    name = function.name.value
     if any(isinstance(node, cst.Yield) for node in descendants(function.body, enter=opens_nothing)):
-        message = "handle() has a yield, so Django does not run its body"
-        return message, "Move the part with the yield to another method, and loop over it in handle()."
+        message = f"{name}() has a yield, so {caller} does not run its body"
+        return message, f"Move the part with the yield to another method, and loop over it in {name}()."
     if function.asynchronous:
-        message = "handle() is async, but Django does not await it"
+        message = f"{name}() is async, but {caller} does not await it"
         return message, "Make it a plain def, and call async code with asgiref.sync.async_to_sync()."
     return None
 
 
-def _is_called_by_django(tree: Tree, method: Method) -> bool:
-    """Whether Django calls the method as it is written, without a decorator that makes another of it."""
+def _is_called_as_written(tree: Tree, method: Method) -> bool:
+    """Whether Django or the engine calls the method as it is written, without a decorator that makes another of it."""
     if not all(tree.our_name(one.decorator) for one in method.node.decorators):
         return False
     return method.is_first or bool(tree.decorators(method.node, "tracked_script"))

@@ -55,6 +55,7 @@ class HandleNoargs(TreeRule):
                 "Rename it to handle(self, *args, **options).",
                 Where(one.name, _OLD),
                 fixable=self._is_safe(tree, one),
+                batched=False,
             )
 
     def edits(self, tree: Tree) -> Iterator[Edit]:

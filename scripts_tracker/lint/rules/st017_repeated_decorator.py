@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.facts.values import REQUIRED, TRACKED
+from scripts_tracker.analysis.facts.values import PROCESS, REQUIRED, TRACKED
 from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.values import Edit, Violation, Where
@@ -61,6 +61,7 @@ class RepeatedDecorator(TreeRule):
                 "Remove one of the two.",
                 where,
                 fixable=_line_to_remove(tree, first, again) is not None,
+                batched=True if where.method == PROCESS else None,
             )
 
     def edits(self, tree: Tree) -> Iterator[Edit]:
@@ -74,7 +75,7 @@ class RepeatedDecorator(TreeRule):
 def _repeated(tree: Tree) -> Iterator[tuple[Where, cst.Decorator, cst.Decorator]]:
     """The decorators that repeat another one: the method, the first decorator, and the repeated one."""
     for one in tree.classes:
-        for method in one.handles:
+        for method in one.trackable:
             known: dict[object, cst.Decorator] = {}
             for decorator in method.decorators:
                 key = _key(tree, decorator)

@@ -11,6 +11,7 @@ from scripts_tracker.analysis.facts.scopes import dotted_name, statements
 from scripts_tracker.analysis.facts.values import TRACKED
 from scripts_tracker.analysis.source.trees import descendants
 from scripts_tracker.lint.base import TreeRule
+from scripts_tracker.lint.batches import executed
 from scripts_tracker.lint.file import Use, opens_nothing
 from scripts_tracker.lint.values import Violation
 
@@ -42,7 +43,8 @@ class SwallowedFailure(TreeRule):
     Reports `except Exception` around the whole of `handle()`, or of the one method that it calls, if the handler does
     nothing but log or print; a `return` in `finally`, which drops every exception; an error that is written to stderr
     before a `return`; `sys.exit(0)` and similar calls in the methods of the command, and `os._exit()`. A `try` around
-    each item of a loop is fine, and so is one around a part of the work.
+    each item of a loop is fine, and so is one around a part of the work. `process()` of a BatchedCommand is treated as
+    `handle()` is.
 
     ## Why is this bad?
     A script that ends without an exception, or with exit code 0, is recorded as applied: the failure goes
@@ -78,16 +80,17 @@ class SwallowedFailure(TreeRule):
             yield from self._successful_exits(tree)
 
     def _swallowed(self, tree: Tree) -> Iterator[Violation]:
-        for method in _tracked_methods(tree):
+        for method, batched in _tracked_methods(tree):
             for node in _swallowing(tree, method):
                 message = "this swallows every exception, so a failure is recorded as success"
                 hint = "Raise CommandError, or do not catch the exception."
-                yield Violation(tree.place(node), message, hint, method.where)
+                yield Violation(tree.place(node), message, hint, method.where, batched=batched)
             for statement, message, hint in _false_returns(method.node):
-                yield Violation(tree.place(statement), message, hint, method.where)
+                yield Violation(tree.place(statement), message, hint, method.where, batched=batched)
 
     def _successful_exits(self, tree: Tree) -> Iterator[Violation]:
         owners = {one.name for lineage in tree.lineages for one in lineage.classes}
+        in_batches = {id(call) for call, _, _ in executed(tree)}
         for node, name, use in _exits(tree):
             if name == "os._exit":
                 message = "os._exit() ends the process before anything is recorded"
@@ -99,20 +102,26 @@ class SwallowedFailure(TreeRule):
                 # An inner function may run on a signal, or never.
                 and len(use.inside) == 1
             ):
+                is_in_batch = id(node) in in_batches
                 message = f"{name}() without an error code is recorded as success"
                 hint = "Use return if the work is done, and raise CommandError if it is not."
-                yield Violation(tree.place(node), message, hint, use.where)
+                yield Violation(
+                    tree.place(node), message, hint, use.where, batched=False if is_in_batch else None
+                )
+                if is_in_batch:
+                    message = f"{name}() ends the worker, and rolls the batch back"
+                    yield Violation(tree.place(node), message, hint, use.where, batched=True)
 
 
-def _tracked_methods(tree: Tree) -> Iterator[Method]:
-    """The tracked ``handle()``, and the method that it calls if it does nothing else, and so on."""
-    for method in tree.methods("handle"):
+def _tracked_methods(tree: Tree) -> Iterator[tuple[Method, bool | None]]:
+    """The tracked ``handle()`` or ``process()``, and the method that it calls if it does nothing else, and so on."""
+    for method, batched in tree.runs:
         if tree.decorators(method.node, TRACKED):
             known: set[int] = set()
             one: Method | None = method
             while one is not None and id(one.node) not in known:
                 known.add(id(one.node))
-                yield one
+                yield one, batched
                 name = _only_called(one.node)
                 one = next(tree.methods(name), None) if name else None
 

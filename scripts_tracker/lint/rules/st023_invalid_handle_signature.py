@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.facts.values import Ref
+from scripts_tracker.analysis.facts.values import BATCHES, PROCESS, Ref
 from scripts_tracker.analysis.source.trees import called
 from scripts_tracker.lint.base import TreeRule
 from scripts_tracker.lint.parsers import DJANGOS, declared
 from scripts_tracker.lint.values import Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from scripts_tracker.lint.file import Class, Method, Tree
 
@@ -38,7 +38,8 @@ class InvalidHandleSignature(TreeRule):
     ## What it does
     Checks that `handle()` takes `self` and `**options`, and that every other parameter without a default is an
     option of the command. Nothing is reported if the options are not all literals, if another decorator may
-    change the arguments, or for commands of django-typer and django-click.
+    change the arguments, or for commands of django-typer and django-click. In a BatchedCommand, `process()` has to
+    take the batch, and `batches()` and `finish()` nothing.
 
     ## Why is this bad?
     Django passes options such as `verbosity` and `settings` to every command by name. A `handle()` that does not
@@ -70,6 +71,34 @@ class InvalidHandleSignature(TreeRule):
                 message, hint = _wrong(tree, method)
                 if message:
                     yield Violation(tree.place(method.node), message, hint, method.where)
+        yield from _wrong_in_batches(tree)
+
+
+_GIVEN: Final = {PROCESS: ("batch",), BATCHES: (), "finish": ()}
+"""What BatchedCommand passes to its methods, by position."""
+
+
+def _wrong_in_batches(tree: Tree) -> Iterator[Violation]:
+    """The methods of a batched command that do not accept what it passes."""
+    for name, given in _GIVEN.items():
+        for method in tree.batched_methods(name) if f"def {name}" in tree.text else ():
+            if method.is_first and all(_is_transparent(tree, one) for one in method.node.decorators):
+                wrong = _mismatch(method.node.params, ("self", *given))
+                if wrong:
+                    shown = f"{name}({', '.join(('self', *given))})"
+                    message = f"{name}() {wrong}, but BatchedCommand calls it as {shown}"
+                    hint = f"Write def {shown}."
+                    yield Violation(tree.place(method.node), message, hint, method.where, batched=True)
+
+
+def _mismatch(params: cst.Parameters, given: Sequence[str]) -> str:
+    """What is wrong with parameters that are given some arguments by position; empty if nothing is."""
+    by_position = [*params.posonly_params, *params.params]
+    needed = [one for one in by_position if one.default is None]
+    if len(by_position) < len(given) and not isinstance(params.star_arg, cst.Param):
+        return f"does not take {given[len(by_position)]}"
+    lacking = [*needed[len(given) :], *(one for one in params.kwonly_params if one.default is None)]
+    return f"requires {lacking[0].name.value}" if lacking else ""
 
 
 def _calls_otherwise(one: Class) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.facts.values import TRACKED
+from scripts_tracker.analysis.facts.values import PROCESS, TRACKED
 from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.core.names import nearest
 from scripts_tracker.lint.base import TreeRule
@@ -67,13 +67,15 @@ class UnknownUnlessOption(TreeRule):
                 if name not in known | _ALWAYS_THERE:
                     message = f"unless names the option {name!r}, which the command does not have"
                     arg = next(one for one in call.args if one.keyword and one.keyword.value == "unless")
-                    yield Violation(tree.place(arg, call), message, _hint(name, known), where)
+                    batched = True if where.method == PROCESS else None
+                    hint = _hint(name, known)
+                    yield Violation(tree.place(arg, call), message, hint, where, batched=batched)
 
 
 def _unless(tree: Tree, lineage: Lineage) -> Iterator[tuple[Where, cst.Call, str]]:
     """The literal names in `unless`, with their calls."""
     for one in lineage.classes:
-        for method in one.handles:
+        for method in one.trackable:
             for decorator in tree.decorators(method, TRACKED):
                 call = decorator.decorator
                 if isinstance(call, cst.Call):

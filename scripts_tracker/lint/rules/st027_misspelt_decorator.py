@@ -11,7 +11,7 @@ class MisspeltDecorator(AnalysisRule):
 
     ## What it does
     Reports a command that imports a name from `scripts_tracker` that it does not have, or decorates with such an
-    attribute.
+    attribute, and a misspelt BatchedCommand.
 
     ## Why is this bad?
     The command cannot be imported, and the tracker does not see that it was meant to be a script.

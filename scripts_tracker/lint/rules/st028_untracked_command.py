@@ -10,8 +10,8 @@ class UntrackedCommand(AnalysisRule):
     """A command uses `scripts_tracker` and is not tracked.
 
     ## What it does
-    Reports a command that imports one of the two decorators and does not use it, or that has only
-    `@required_preceding_script`.
+    Reports a command that imports one of the two decorators and does not use it, that has only
+    `@required_preceding_script`, or that is a BatchedCommand without `@tracked_script` on its `process()`.
 
     ## Why is this bad?
     It looks as if the author meant to track the command. As it is, the tracker knows nothing of it: it runs in some
