@@ -9,13 +9,14 @@ import libcst as cst
 from scripts_tracker.analysis.facts.scopes import dotted_name, read_scope, statements
 from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.analysis.source.trees import descendants
-from scripts_tracker.lint.file import is_super
+from scripts_tracker.lint.classes import is_super
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from scripts_tracker.analysis.facts.scopes import Binding
-    from scripts_tracker.lint.file import Lineage, Tree
+    from scripts_tracker.lint.classes import Lineage
+    from scripts_tracker.lint.file import Tree
 
 DJANGOS: Final = frozenset(
     {"verbosity", "settings", "pythonpath", "traceback", "no_color", "force_color", "skip_checks"}

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from scripts_tracker.analysis.facts.values import Values
-    from scripts_tracker.lint.file import Class, Tree
+    from scripts_tracker.lint.classes import Class
+    from scripts_tracker.lint.file import Tree
 
 _OLD, _NEW = "handle_noargs", "handle"
 

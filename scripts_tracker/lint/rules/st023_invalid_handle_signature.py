@@ -17,7 +17,8 @@ from scripts_tracker.lint.values import Violation
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from scripts_tracker.lint.file import Class, Method, Tree
+    from scripts_tracker.lint.classes import Class
+    from scripts_tracker.lint.file import Method, Tree
 
 # Decorators that pass all arguments on; others may change them.
 _TRANSPARENT: Final = frozenset(

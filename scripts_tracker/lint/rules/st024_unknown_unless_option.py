@@ -17,7 +17,8 @@ from scripts_tracker.lint.values import Violation, Where
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts_tracker.lint.file import Lineage, Tree
+    from scripts_tracker.lint.classes import Lineage
+    from scripts_tracker.lint.file import Tree
 
 # call_command() passes these on too.
 _ALWAYS_THERE: Final = DJANGOS | {"args", "stdout", "stderr"}

@@ -12,7 +12,8 @@ from scripts_tracker.analysis.facts.values import BATCHES
 from scripts_tracker.analysis.source.trees import descendants
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.lint.base import TreeRule
-from scripts_tracker.lint.file import is_super, opens_nothing
+from scripts_tracker.lint.classes import is_super
+from scripts_tracker.lint.file import opens_nothing
 from scripts_tracker.lint.parsers import method_of
 from scripts_tracker.lint.values import Violation
 
