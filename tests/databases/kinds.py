@@ -130,14 +130,7 @@ class PostgreSQL:
             return cursor.fetchall() if cursor.description else []
 
 
-# The real mysqlclient where it is installed: what Django recommends needs a compiler.
-MYSQL_DRIVER = """\
-try:
-    import MySQLdb
-except ImportError:
-    import pymysql
-    pymysql.install_as_MySQLdb()
-"""
+MYSQL_DRIVER = "import tests.databases.mysql_driver\n"
 
 
 @dataclass
@@ -158,6 +151,7 @@ class MariaDB:
                     password=at.password,
                     database=name,
                     autocommit=True,
+                    ssl_disabled=True,  # it would read all certificates of the system
                 )
             ) as connection,
             connection.cursor() as cursor,
