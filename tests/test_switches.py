@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT
+from tests.switches import turn
 
 README = Path(__file__).with_name("README.md")
 VARIABLE = re.compile(r"\bSCRIPTS_TRACKER(?:_[A-Z]+)+\b")
@@ -27,6 +31,15 @@ def test_the_table_of_switches_has_every_variable_that_is_read_or_set_and_no_oth
         *(ROOT / name for name in (".ci/run", "Makefile", "tox.ini")), *Path(__file__).parent.rglob("*.py")
     )
     assert sorted(listed) == sorted(used), "correct the table of tests/README.md"
+
+
+@pytest.mark.parametrize("kinds", [2, 3, 4])
+def test_neighbouring_pairs_of_python_and_django_test_on_different_kinds_of_database(kinds: int) -> None:
+    series = [(5, 2), (6, 0), (6, 1), (6, 2), (7, 0)]
+    for python in range(10, 16):
+        for older, newer in itertools.pairwise(series):
+            assert turn(python, older) % kinds != turn(python, newer) % kinds
+            assert turn(python, newer) % kinds != turn(python + 1, newer) % kinds
 
 
 def test_make_full_runs_every_test_that_has_a_length() -> None:
