@@ -123,6 +123,15 @@ class WorkerStart(NamedTuple):
     env: Mapping[str, str] = MappingProxyType({})
 
 
+class Placed(NamedTuple):
+    """What became of a step of a plan on the queue: how many jobs were put there, and why not more, or how they ended."""
+
+    status: ScriptStatus
+    jobs: int
+    text: str = ""
+    is_failure: bool = False
+
+
 class RunOptions(NamedTuple):
     """How to carry out a plan.
 

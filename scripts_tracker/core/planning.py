@@ -39,6 +39,34 @@ def unapplied_requirements(
     return tuple(found for found in required if found is not None and not found.state.satisfies)
 
 
+def awaited(
+    status: ScriptStatus, plan: Plan, by_id: Mapping[ScriptId, ScriptStatus], since: int
+) -> tuple[ScriptId, ...]:
+    """The required scripts that must still run before one of a plan, where each step is a job of its own.
+
+    Args:
+        status: the script.
+        plan: the plan that it belongs to.
+        by_id: every script as it is now.
+        since: the key of the newest run when the plan was made first: a recurring script runs once for a plan.
+    """
+    planned = {step.id for step in plan.steps}
+    found = []
+    for target in dict.fromkeys(one.target for one in status.requires):
+        other = by_id.get(target) if target is not None else None
+        if other is None:
+            continue
+        is_due = other.state is State.RECURRING and other.id in planned and not has_run(other, since)
+        if is_due or not other.state.satisfies:
+            found.append(other.id)
+    return tuple(found)
+
+
+def has_run(status: ScriptStatus, since: int) -> bool:
+    """Whether a script has run, or a person has decided about it, after the run with that key."""
+    return status.last_run is not None and status.last_run.pk > since
+
+
 def unknown_requirements(status: ScriptStatus, by_id: Mapping[ScriptId, ScriptStatus]) -> tuple[str, ...]:
     """The requirements that name no script here, as written in the source."""
     return tuple(one.text for one in status.requires if one.target is None or one.target not in by_id)

@@ -18,9 +18,9 @@ from scripts_tracker.core.text import as_typed, describe_holder, describe_lease,
 from scripts_tracker.reporting.report import why
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from scripts_tracker.core.events import Result, RunEvent, Summary
+    from scripts_tracker.core.events import Placed, Result, RunEvent, Summary
     from scripts_tracker.core.planning import Choice, Plan
     from scripts_tracker.core.values import ScriptId
     from scripts_tracker.reporting.terminal import Output
@@ -164,9 +164,7 @@ def plan(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
     width = len(str(len(made.steps)))
     for number, (status, reason) in enumerate(zip(made.steps, reasons, strict=True), start=1):
         yield f"  {number:>{width}}. {output.style.SUCCESS(str(status.id))}: {reason}"
-    if made.blocked:
-        yield output.style.MIGRATE_HEADING(f"Blocked ({len(made.blocked)}):")
-        yield from (escaped(f"  {status.id}: {'; '.join(reasons)}") for status, reasons in made.blocked)
+    yield from blocked(made, output)
     yield from not_planned(made, choice, output)
     renamed = [status for status in choice.renamed if status.renamed_from is not None]
     if renamed:
@@ -174,6 +172,13 @@ def plan(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
         yield from (f"  {status.id}: has the history of {status.renamed_from}" for status in renamed)
     if choice.hint:
         yield output.style.WARNING(choice.hint)
+
+
+def blocked(made: Plan, output: Output) -> Iterator[str]:
+    """The scripts of a plan that cannot run, with the reasons."""
+    if made.blocked:
+        yield output.style.MIGRATE_HEADING(f"Blocked ({len(made.blocked)}):")
+        yield from (escaped(f"  {status.id}: {'; '.join(reasons)}") for status, reasons in made.blocked)
 
 
 def _reasons(made: Plan, chosen: set[ScriptId]) -> Iterator[str]:
@@ -225,8 +230,27 @@ def not_planned(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
             yield output.style.WARNING(f"{status.id} skipped because of --no-retry: {why(status)}")
 
 
-def heading(made: Plan, output: Output) -> str:
+def heading(made: Plan, output: Output, verb: str = "Running") -> str:
     """The first line of a run."""
     if not made.steps and not made.blocked:
         return "No scripts to run."
-    return output.style.MIGRATE_HEADING(f"Running management scripts ({len(made.steps)}):")
+    return output.style.MIGRATE_HEADING(f"{verb} management scripts ({len(made.steps)}):")
+
+
+def placed(one: Placed, output: Output) -> str:
+    """What became of a script on the queue."""
+    number = f"{one.jobs} job{'s' if one.jobs > 1 else ''}" if one.jobs else ""
+    text = escaped("; ".join(filter(None, (number, one.text))))
+    paint = output.style.ERROR if one.is_failure else output.style.SUCCESS if one.jobs else str
+    return f"  {one.status.id}: {paint(text)}"
+
+
+def queued(made: Plan, jobs: Mapping[str, int] | None, output: Output) -> Iterator[str]:
+    """The jobs that wait on the queue for the steps of a plan."""
+    if jobs is None:
+        yield "The queue cannot say which jobs it has."
+        return
+    found = {step.id: jobs[step.id.dotted] for step in made.steps if jobs.get(step.id.dotted)}
+    if found:
+        yield output.style.MIGRATE_HEADING(f"On the queue ({len(found)}):")
+        yield from (f"  {script}: {count} job{'s' if count > 1 else ''}" for script, count in found.items())

@@ -114,7 +114,7 @@ def backend() -> Any:
     Raises:
         QueueUnusable: it cannot be made: a package that it needs is missing, say.
     """
-    wanted = _wanted()
+    wanted = settings_now()
     try:
         return library().task_backends[wanted.backend]
     except QueueUnusable:
@@ -125,7 +125,7 @@ def backend() -> Any:
 
 def task_of(function: Any) -> Any:
     """The task that a function is for the backend of the settings."""
-    wanted = _wanted()
+    wanted = settings_now()
     backend()
     try:
         return library().task(backend=wanted.backend, queue_name=wanted.queue_name)(function)
@@ -149,7 +149,7 @@ def put(task: Any, job: Job, *, in_seconds: float = 0) -> Any:
     Raises:
         NotEnqueued: the queue did not take it: its broker is down, say.
     """
-    wanted = _wanted()
+    wanted = settings_now()
     moment = timezone.now() + dt.timedelta(seconds=in_seconds) if in_seconds else None
     try:
         prepared = task.using(backend=wanted.backend, queue_name=wanted.queue_name, run_after=moment)
@@ -173,7 +173,8 @@ def queued(task: Any) -> Counter[str] | None:
     return Counter(row["kwargs"].get("script", "") for row in rows.values_list("args_kwargs", flat=True))
 
 
-def _wanted() -> conf.QueueSettings:
+def settings_now() -> conf.QueueSettings:
+    """The settings of the queue as they are now."""
     return conf.queue_settings() or conf.QueueSettings()
 
 

@@ -14,6 +14,7 @@ from scripts_tracker import conf
 from scripts_tracker.core import planning
 from scripts_tracker.core.events import EXIT_STOPPED, RunOptions
 from scripts_tracker.core.text import parsed_duration
+from scripts_tracker.ledger import database
 from scripts_tracker.ledger.processes import exit_code, signals_raise
 from scripts_tracker.management.base import TrackerCommand, add_names, not_started, put
 from scripts_tracker.project.status import load_status
@@ -59,6 +60,11 @@ class Command(TrackerCommand):
         add("--wait", metavar="SECONDS", help=waiting)
         limit = f"begin nothing more after this time, such as 30m or 2h30m; exit with {EXIT_STOPPED} if something is left"
         add("--for", dest="duration", metavar="DURATION", help=limit)
+        add(
+            "--enqueue",
+            action="store_true",
+            help="put jobs on the queue of django.tasks (setting queue) instead, and return at once",
+        )
         no_input = ("--no-input", "--noinput")
         add(*no_input, action="store_false", dest="interactive", help="do not prompt for input")
 
@@ -70,6 +76,8 @@ class Command(TrackerCommand):
             )
         options["wait"] = _seconds(options["wait"])
         options["duration"] = _duration(options["duration"])
+        if options["enqueue"]:
+            _require_queue(options)
         overview = load_status()
         by_id = overview.by_id
         choice = planning.choose(
@@ -84,7 +92,13 @@ class Command(TrackerCommand):
             _require_adoption(overview)
         if options["plan"]:
             self._say_lines(progress.plan(plan, choice, self.output))
+            if options["enqueue"]:
+                from scripts_tracker.running import jobs  # as below
+
+                self._say_lines(progress.queued(plan, jobs.queued(), self.output))
             return 0
+        if options["enqueue"]:
+            return self._enqueue(plan, choice, overview, options)
         return self._run(plan, choice, overview, options)
 
     def _run(self, plan: Plan, choice: Choice, overview: ProjectStatus, options: dict[str, Any]) -> int:
@@ -101,6 +115,39 @@ class Command(TrackerCommand):
             return exit_code(summary.interrupt)
         if not summary.is_good:
             return self._fail(summary, is_quiet=is_quiet, only_failures=bool(options.get("only_failures")))
+        return 0
+
+    def _enqueue(self, plan: Plan, choice: Choice, overview: ProjectStatus, options: dict[str, Any]) -> int:
+        """Put a job on the queue for every step that can begin."""
+        from scripts_tracker.running import jobs  # it imports django.tasks
+        from scripts_tracker.running.queue import Job, NotEnqueued
+
+        is_quiet = options["verbosity"] < 1
+        if not is_quiet:
+            left = progress.not_planned(plan, choice, self.output)
+            self._say_lines([*left, progress.heading(plan, self.output, "Enqueuing")])
+        wanted = tuple(one.id.dotted for one in choice.chosen) if options["names"] else ()
+        request = Job("", wanted, () if wanted else tuple(options["tags"]), options["retries"])
+        placed = []
+        try:
+            for one in jobs.enqueue(plan, overview.by_id, request):
+                placed.append(one)
+                if not is_quiet:
+                    self._say_lines([progress.placed(one, self.output)])
+        except NotEnqueued as error:
+            raise CommandError(
+                f"{error}. When the queue takes jobs again: {database.typed(jobs.HEAL)}"
+            ) from error
+        if plan.blocked and not is_quiet:
+            self._say_lines(progress.blocked(plan, self.output))
+        failed = sum(one.is_failure for one in placed)
+        counts = {"failed": failed, "blocked": len(plan.blocked)}
+        if any(counts.values()):
+            found = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+            text = f"Some scripts were not enqueued: {found}."
+            if failed or not options.get("only_failures"):
+                raise CommandError(text)
+            _say(self.stderr, f"{text}\n")
         return 0
 
     def _options(self, options: dict[str, Any]) -> RunOptions:
@@ -178,6 +225,20 @@ def _say(stream: OutputWrapper, text: str) -> None:
     """Print; the run goes on where the reader has gone (``| head``) or a script has closed the stream."""
     with contextlib.suppress(OSError, ValueError):
         put(stream, text)
+
+
+def _require_queue(options: dict[str, Any]) -> None:
+    """Refuse what no job can do, before anything is done."""
+    from scripts_tracker.running import queue  # only with --enqueue
+
+    if options["duration"] is not None:
+        raise not_started(
+            "--for does not go with --enqueue: a job works for the slice_seconds of the setting queue"
+        )
+    try:
+        queue.backend()
+    except queue.QueueUnusable as error:
+        raise not_started(f"--enqueue: {error}") from error
 
 
 def _require_adoption(overview: ProjectStatus) -> None:
