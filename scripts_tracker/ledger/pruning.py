@@ -2,7 +2,7 @@
 
 Whatever its age, a run stays if the ledger still needs it: a script's last run and its applied run, running ones, the
 last unmark, and for each version, and what it watched, the newest run by which it was applied (without that one, the
-state "reverted" would become "modified"). A rehearsal that is still running after a day was killed, as rehearsals are
+state "reverted" would become "modified"); and the runs that an open walk of a batched script names. A rehearsal that is still running after a day was killed, as rehearsals are
 never taken over.
 
 Versions keep their rows, but lose their source, which is large, once no run names them. A deleted row might be the one
@@ -23,7 +23,7 @@ from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import database
 from scripts_tracker.ledger.database import alias, needs_tables, retry
 from scripts_tracker.ledger.statements import fetch, script_id_of
-from scripts_tracker.models import Script, ScriptRun
+from scripts_tracker.models import Script, ScriptRange, ScriptRun, ScriptWalk
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -104,6 +104,8 @@ def _prune(history: _History, policy: Policy, *, dry_run: bool) -> Pruned:
             doomed.update(version for _, version in batch)
         else:
             deleted += _delete([pk for pk, _ in batch])
+    if deleted and not dry_run:
+        retry(lambda: _drop_walks(history.script_pk), _PATIENCE)
     spare = retry(lambda: _spare_versions(history.script_pk, doomed), _PATIENCE)
     sources = len(spare) if dry_run else sum(map(_drop_source, spare))
     return Pruned(history.script_id, deleted, history.runs - deleted, sources)
@@ -145,18 +147,53 @@ def _needed(script_pk: int) -> set[int]:
     applying = runs.filter(applies=True).values("version", "watched").annotate(newest=Max("pk")).order_by()
     last_unmark = runs.filter(kind="unmark").order_by("-pk").values_list("pk")[:1]
     referred = database.scripts().filter(pk=script_pk).values_list("last_run", "applied_run")
-    needed = (applying.values_list("newest"), last_unmark, referred)
+    walks = _walks(script_pk).filter(outcome="open")
+    decided = walks.values_list("hold", "finisher")
+    workers = _ranges().filter(walk__in=walks).values_list("worker").distinct()
+    needed = (applying.values_list("newest"), last_unmark, referred, decided, workers)
     return {pk for rows in needed for row in fetch(rows) for pk in row if pk}
 
 
+def _walks(script_pk: int) -> QuerySet[ScriptWalk]:
+    return ScriptWalk.objects.using(alias()).filter(script=script_pk)
+
+
+def _ranges() -> QuerySet[ScriptRange]:
+    return ScriptRange.objects.using(alias())
+
+
+def _forget(pks: list[int]) -> None:
+    """Let walks that are over name these runs no more; open ones keep theirs."""
+    over = ScriptWalk.objects.using(alias()).exclude(outcome="open")
+    over.filter(hold__in=pks).update(hold=None)
+    over.filter(finisher__in=pks).update(finisher=None)
+    _ranges().filter(worker__in=pks, walk__in=over).update(worker=None)
+
+
+def _drop_walks(script_pk: int) -> None:
+    """Delete the walks that are over and that no run names any more."""
+    naming = database.runs().filter(walk=OuterRef("pk"))
+    rows = _walks(script_pk).exclude(outcome="open").filter(~Exists(naming))
+    pks = [pk for (pk,) in fetch(rows.values_list("pk"))]
+    if pks:
+        ranges: Any = _ranges().filter(walk__in=pks)
+        walks: Any = _walks(script_pk).filter(~Exists(naming), pk__in=pks)
+        ranges._raw_delete(alias())  # noqa: SLF001 - as below
+        walks._raw_delete(alias())  # noqa: SLF001 - as below
+
+
 def _delete(pks: list[int]) -> int:
-    """Delete runs in one statement, but none that a script refers to.
+    """Delete runs in one statement, but none that a script or an open walk refers to.
 
     Django's ``delete()`` would load every row with its output, and clear a script's reference rather than fail.
     MariaDB and MySQL refuse a subquery on the table that the statement deletes from; this one is on another.
     """
     referring = Script.objects.filter(Q(last_run=OuterRef("pk")) | Q(applied_run=OuterRef("pk")))
-    runs: Any = _ended(database.runs().filter(~Exists(referring), pk__in=pks))
+    open_walks = ScriptWalk.objects.filter(Q(hold=OuterRef("pk")) | Q(finisher=OuterRef("pk")))
+    ranges = ScriptRange.objects.filter(worker=OuterRef("pk"))
+    free = (~Exists(referring), ~Exists(open_walks), ~Exists(ranges))
+    runs: Any = _ended(database.runs().filter(*free, pk__in=pks))
+    retry(lambda: _forget(pks), _PATIENCE)
     began = time.monotonic()
     deleted = int(retry(lambda: runs._raw_delete(alias()), _PATIENCE))  # noqa: SLF001 - as Django's own fast deletes
     time.sleep(min(time.monotonic() - began, _LONGEST_PAUSE))  # let others write
@@ -167,6 +204,7 @@ def _spare_versions(script_pk: int, doomed: Counter[int | None]) -> list[int]:
     """The versions with a source that no run names, except for doomed ones."""
     counts = database.runs().filter(script=script_pk).values_list("version").annotate(Count("pk")).order_by()
     named = {version for version, count in fetch(counts) if count > doomed[version]}
+    named.update(pk for (pk,) in fetch(_walks(script_pk).filter(outcome="open").values_list("version")))
     versions = database.versions().filter(script=script_pk, source__isnull=False)
     return [pk for (pk,) in fetch(versions.order_by("pk").values_list("pk")) if pk not in named]
 

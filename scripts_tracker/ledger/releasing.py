@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -11,6 +12,7 @@ from scripts_tracker.ledger import database, leases
 from scripts_tracker.ledger.database import alias, needs_tables
 from scripts_tracker.ledger.marking import nothing_else
 from scripts_tracker.ledger.writing import in_its_characters, new_run
+from scripts_tracker.models import ScriptRange
 
 if TYPE_CHECKING:
     from scripts_tracker.ledger.marking import Also
@@ -27,7 +29,7 @@ def release(script_pk: int, run_pk: int, facts: RunFacts, also: Also = nothing_e
 
     Args:
         script_pk: the key of the script's row.
-        run_pk: the key of the run that a person wants to release; another run is never changed.
+        run_pk: the key of the run that a person wants to release, the last run or a worker; another is never changed.
         facts: who releases it, and why.
         also: is called in the same transaction.
 
@@ -51,10 +53,14 @@ def _release(script_pk: int, run_pk: int, facts: RunFacts, also: Also) -> bool:
         "reason": f"{leases.RELEASED}{by_whom(facts.user, facts.host)}: {facts.reason}",
     }
     with transaction.atomic(using=alias()):
-        if not database.scripts().filter(pk=script_pk, last_run=run_pk).update(lease_expires=0):
+        is_last = database.scripts().filter(pk=script_pk, last_run=run_pk).update(lease_expires=0)
+        runs = database.runs().filter(pk=run_pk, script=script_pk, outcome="running")
+        # A worker of a batched script need not be the last run.
+        if not (runs if is_last else runs.filter(walk__outcome="open")).update(lease_expires=0, **how):
             raise _Ended
-        if not database.runs().filter(pk=run_pk, outcome="running").update(**how):
-            raise _Ended
+        # Another token: a batch of the worker cannot be committed any more.
+        ranges = ScriptRange.objects.using(alias()).filter(worker=run_pk, outcome="open")
+        ranges.update(token=os.urandom(16).hex(), worker=None)
         new_run(script_pk, None, facts, "succeeded").save(using=alias(), force_insert=True)
         also({})
     return True

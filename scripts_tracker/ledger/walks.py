@@ -57,7 +57,7 @@ WHERE r."walk_id" = %s AND r."outcome" <> 'done' ORDER BY r."number\""""  # noqa
 _ALL: Final = f"""SELECT {statements.columns("r", *_RANGE)} FROM "scripts_tracker_scriptrange" r
 WHERE r."walk_id" = %s ORDER BY r."number\""""  # noqa: S608 - our own names
 _HELD: Final = f"""SELECT {statements.columns("r", *_RANGE)} FROM "scripts_tracker_scriptrange" r
-WHERE r."id" = %s AND r."token" = %s AND r."outcome" = 'open'"""  # noqa: S608 - our own names
+WHERE r."id" = %s AND r."token" = %s"""  # noqa: S608 - our own names
 _BURY: Final = """UPDATE "scripts_tracker_scriptrun" SET "outcome" = 'lost'
 WHERE "id" = %s AND "outcome" = 'running' AND "lease_expires" <= {now}"""
 _TAKE: Final = f"""UPDATE "scripts_tracker_scriptrange" SET "worker_id" = %s, "token" = %s
@@ -289,8 +289,11 @@ def _add_walk(script_pk: int, version_pk: int, watched: str, walk: NewWalk) -> i
 
 def _end_walk(pk: int) -> None:
     walks = ScriptWalk.objects.using(alias()).filter(pk=pk, outcome="open")
-    if not walks.update(outcome="cancelled", ended_at=database.now()):
+    if not walks.update(outcome="cancelled", ended_at=database.now(), hold=None):
         raise Overtaken
+    # Another token: a worker that comes back cannot commit a batch any more.
+    ranges = ScriptRange.objects.using(alias()).filter(walk=pk).exclude(outcome="done")
+    ranges.update(token=os.urandom(16).hex(), worker=None)
 
 
 def _join(run: OpenRun, entry: Entry, path: str) -> RunRecord | None:

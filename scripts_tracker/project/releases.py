@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from django.db import Error
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import ScriptId
+    from scripts_tracker.core.values import RunRecord, ScriptId
     from scripts_tracker.ledger.marking import Also
     from scripts_tracker.ledger.writing import RunFacts
 
@@ -27,6 +28,8 @@ WARNING: Final = (
 
 def why_not_to_release(status: ScriptStatus) -> str:
     """Why a script cannot be released, as half a sentence; empty if it can."""
+    if _workers(status):
+        return ""
     run = status.last_run
     if run is None or run.outcome != "running":
         return f"it is not running (state: {status.state.value})"
@@ -58,19 +61,27 @@ def release(
 
 
 def _release(status: ScriptStatus, facts: RunFacts, also: Also) -> str:
-    """Release the run that was seen; returns why that was not possible."""
-    record, run = status.record, status.last_run
-    if record is None or run is None:
+    """Release the runs that were seen at work; returns why that was not possible."""
+    record = status.record
+    runs = _workers(status) or ([status.last_run] if status.last_run else [])
+    if record is None or not runs:
         return "it has no run"
+    pk = record.pk
     try:
-        is_done = database.retry(
-            lambda: releasing.release(record.pk, run.pk, facts, also), database.patience()
-        )
+        done = [
+            database.retry(partial(releasing.release, pk, run.pk, facts, also), database.patience())
+            for run in runs
+        ]
     except Error as error:
         if not database.is_contention(error):
             raise
         return f"another transaction has locked it ({database.error_summary(error)}); try again"
-    return "" if is_done else "it has ended in the meantime"
+    return "" if any(done) else "it has ended in the meantime"
+
+
+def _workers(status: ScriptStatus) -> list[RunRecord]:
+    """The workers of a batched script that are at work."""
+    return [worker.run for worker in status.walk.live] if status.walk else []
 
 
 def next_step(done: Iterable[ScriptId]) -> str:

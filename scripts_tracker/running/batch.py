@@ -88,18 +88,19 @@ class BrokenBatch(CommandError):
 
 
 @contextlib.contextmanager
-def one_transaction(using: str, *, is_inside: bool, hooks: list[BaseException]) -> Iterator[None]:
+def one_transaction(using: str, hooks: list[BaseException]) -> Iterator[None]:
     """The transaction of a batch; ``hooks`` gets what ``on_commit`` hooks raise after the commit.
 
     Args:
         using: the alias of the rows.
-        is_inside: whether the caller, or his test, has a transaction around it.
         hooks: see above.
     """
+    connection = connections[using]
+    is_outermost = not connection.in_atomic_block and connection.get_autocommit()
     committed: list[bool] = []
     try:
         with transaction.atomic(using=using):
-            if not is_inside:  # otherwise the caller counts hooks
+            if is_outermost:  # otherwise the caller, or his test, counts hooks
                 transaction.on_commit(lambda: committed.append(True), using=using)
             yield
     except Exception as error:

@@ -13,11 +13,11 @@ from django.core.management.base import CommandError
 from django.db import Error, connections
 
 from scripts_tracker import conf
-from scripts_tracker.core.progress import Progress, WalkRecord, progress_of
+from scripts_tracker.core import stops
+from scripts_tracker.core.progress import progress_of
 from scripts_tracker.core.text import by_whom
 from scripts_tracker.exceptions import LedgerMissing
-from scripts_tracker.ledger import database, leases, processes, sessions, walks
-from scripts_tracker.ledger.statements import Place
+from scripts_tracker.ledger import database, leases, processes, sessions, walk_queries, walks
 from scripts_tracker.ledger.walks import Saved
 from scripts_tracker.running import batch
 from scripts_tracker.running.calls import Stopped
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from scripts_tracker.core.events import WorkOptions
+    from scripts_tracker.core.progress import Progress
     from scripts_tracker.core.values import ScriptId
     from scripts_tracker.ledger.leases import OpenRun
     from scripts_tracker.ledger.walks import HeldRange, Hold, Left, Standing
@@ -69,7 +70,7 @@ class Walker:
         self._is_one = space.database == database.alias()
         self._part: HeldRange | None = None
         self._step: Step | None = None
-        self._looked_at = 0.0
+        self._looked_at = self._asked_at = 0.0
         self._arrived: Callable[[], KeyboardInterrupt | None] = processes.arrived
         self._extended = 0
 
@@ -130,13 +131,13 @@ class Walker:
         if interrupt := self._arrived():
             raise interrupt
         if self._work.until is not None and time.monotonic() >= self._work.until:
-            raise Stopped(self._id, "its time is over")
+            raise Stopped(self._id, "the time of --for is over")
         if not is_urgent and time.monotonic() - self._looked_at < _LOOK:
             return
         self._looked_at = time.monotonic()
         self._obey(walks.standing(self._run))
-        if self._work.report is not None:
-            self._work.report(progress_now(self._walk_pk, self._space.kind, self._run))
+        if self._work.report is not None and (progress := progress_now(self._walk_pk)) is not None:
+            self._work.report(progress)
 
     def _obey(self, now: Standing) -> None:
         if now.run != "running":
@@ -147,6 +148,23 @@ class Walker:
         if now.walk not in {"open", "succeeded"}:
             raise Stopped(self._id, f"its walk was {now.walk or 'deleted'} in the meantime")
 
+    def _throttle(self) -> None:
+        """Wait while a throttle of the settings has a reason, which is shown; the range is kept."""
+        if not conf.tracker_settings().throttle or time.monotonic() < self._asked_at + _LOOK:
+            return
+        from scripts_tracker.core.values import Work
+        from scripts_tracker.running.throttling import reason_to_wait  # few projects have one
+
+        shown = ""
+        while (reason := reason_to_wait(Work(self._id, self._space.database, self._space.table))) is not None:
+            if reason != shown:
+                walks.set_waiting(self._run, reason)
+                shown = reason
+            self._sleep(_LOOK)
+        if shown:
+            walks.set_waiting(self._run, "")
+        self._asked_at = time.monotonic()
+
     # One range
 
     def _go_through(self, part: HeldRange) -> None:
@@ -156,6 +174,7 @@ class Walker:
             while current is not None and current.record.outcome == "open":
                 self._part = current
                 self._look()
+                self._throttle()
                 current = self._advance(current, trouble)
         except BaseException as error:
             self._give_back(error)
@@ -186,7 +205,7 @@ class Walker:
     def _batch(self, part: HeldRange, size: int) -> HeldRange:
         record, space, hooks = part.record, self._space, list[BaseException]()
         after = record.cursor or record.lower
-        with batch.one_transaction(space.database, is_inside=self._inside, hooks=hooks):
+        with batch.one_transaction(space.database, hooks):
             if not self._inside:
                 self._timeouts.apply()
             began = time.monotonic()
@@ -276,8 +295,7 @@ class Walker:
             time.sleep(min(left, _SLICE))
 
     def _failed(self, reasons: Sequence[str]) -> CommandError:
-        done = progress_now(self._walk_pk, self._space.kind, self._run).percent
-        at = "" if done is None else f" at {done:g} %"
+        at = at_percent(self._walk_pk)
         more = f" ({len(reasons)} ranges have failed)" if len(reasons) > 1 else ""
         error = CommandError(
             f"{self._id} has stopped{at}: {reasons[0]}{more}. Run it again to go on from there."
@@ -381,9 +399,15 @@ def decided(hold: Hold) -> str:
     return f"{done}{by_whom(hold.user, hold.host)}{reason}"
 
 
-def progress_now(walk_pk: int, key: str, opened: OpenRun | None) -> Progress:
-    """How far a walk is."""
-    place = opened.place if opened else Place()
-    found = walks.ranges(walk_pk, place)
-    walk = WalkRecord(walk_pk, 0, "", None, None, (), "open", database.now(), None, "", "", key, ranges=found)
-    return progress_of(walk)
+def progress_now(walk_pk: int) -> Progress | None:
+    """How far a walk is; None if it cannot be read now, as it only informs."""
+    with contextlib.suppress(Error, LedgerMissing):
+        walk = walk_queries.walks([walk_pk]).get(walk_pk)
+        return progress_of(walk) if walk else None
+    return None
+
+
+def at_percent(walk_pk: int) -> str:
+    """How far a walk is, as an adverbial with a blank before it; empty where that is not known."""
+    progress = progress_now(walk_pk)
+    return f" {stops.at(progress)}" if progress else ""

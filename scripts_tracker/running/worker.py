@@ -19,7 +19,7 @@ from scripts_tracker.running import attempt, start, unrecorded
 from scripts_tracker.running.calls import HandleCall, Refused, Stopped
 from scripts_tracker.running.keys import KeySpace
 from scripts_tracker.running.outcome import Attempt
-from scripts_tracker.running.walking import Walker, decided, progress_now
+from scripts_tracker.running.walking import Walker, at_percent, decided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -149,7 +149,7 @@ class Worker:
                 raise start.Held(self._id, entry)
             resume = database.typed(f"resume_script {self._id}")
             raise Refused(
-                f"{self._id} was not run: it was begun with other code{self._at(walk)}."
+                f"{self._id} was not run: it was begun with other code{at_percent(walk.pk)}."
                 f" To go on with this code: {resume} --accept-code; from the beginning: {resume} --restart"
             )
         if entry.holder and database.connection().vendor == "sqlite":
@@ -182,10 +182,6 @@ class Worker:
             f"{self._id} was not run: {decided(hold)}."
             f" To go on from there: {resume}; from the beginning: {resume} --restart"
         )
-
-    def _at(self, walk: OpenWalk) -> str:
-        done = progress_now(walk.pk, walk.key, None).percent
-        return "" if done is None else f" at {done:g} %"
 
     @property
     def _first_size(self) -> int:

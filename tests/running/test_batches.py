@@ -1,16 +1,290 @@
-"""Batched scripts: every row is processed exactly once, whatever ends a batch, and the history says what happened."""
+"""Batched scripts in one process: which rows are processed, what a failure stops, and what the next run goes on with."""
 
 from __future__ import annotations
 
-from tests.running.walks import Walks
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.core.management.base import CommandError
+
+from scripts_tracker.ledger import walks
+from scripts_tracker.models import Script, ScriptRange, ScriptRun, ScriptWalk
+from scripts_tracker.running import batch
+from tests.jobs import Jobs
+from tests.running.batches import DATA, LOG, add_rows, hits, script, untouched
+
+POISON = """\
+if DATA & set(batch.values_list("pk", flat=True)):
+            batch.update(name=Concat("name", Value("x")))
+            raise IntegrityError("bad row")
+        return batch.update(name=Concat("name", Value("x")))"""
 
 
-def test_every_row_is_processed_once_and_the_end_happens_once(walks: Walks) -> None:
-    walks.rows(range(1, 201))
-    walks.script(finish='effect("finish")')
-    done = walks.shop.run("walk")
-    assert (done.code, done.err) == (0, "")
-    assert walks.hits() == {1: 200}
-    assert walks.shop.effects() == {"finish": 1}
-    assert walks.shop.states() == {"shop.walk": "applied"}
-    assert walks.shop.outcomes() == ["succeeded"]
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "pause", lambda tries: 0.0)
+
+
+KEYS = {
+    "a row for every key": range(1, 101),
+    "one row": [1],
+    "no row": [],
+    "below zero": range(-50, 50, 7),
+    "far apart": [1, 2, 10**6, 10**12, 10**15],
+    "at both ends of a bigint": [-(2**63), -(2**63) + 1, 0, 2**63 - 2, 2**63 - 1],
+    "fewer than ranges": range(5, 10),
+}
+
+
+@pytest.mark.parametrize("keys", KEYS.values(), ids=KEYS.keys())
+def test_every_row_is_processed_once_wherever_its_key_lies(jobs: Jobs, keys: Any) -> None:
+    add_rows(keys)
+    script(jobs)
+    result = jobs.run()
+    assert (result.code, result.err) == (0, "")
+    assert hits() == ({1: len(keys)} if keys else {})
+    assert LOG == ["finish"]
+    assert jobs.states() == {"walk": "applied"}
+    assert not Script.objects.get().walk_id
+    assert ScriptWalk.objects.get().outcome == "succeeded"
+    assert sum(ScriptRange.objects.values_list("rows", flat=True)) == len(keys)
+
+
+def test_a_sparse_filter_walks_the_keys_and_processes_only_its_rows(jobs: Jobs) -> None:
+    add_rows(range(1, 101))
+    script(jobs, rows="Group.objects.filter(pk__in=[7, 99])")
+    assert jobs.run().code == 0
+    assert hits() == {1: 2, 0: 98}
+    assert sum(ScriptRange.objects.values_list("keys", flat=True)) == 100
+
+
+def test_rows_that_are_added_and_deleted_meanwhile_are_no_trouble(jobs: Jobs) -> None:
+    add_rows(range(1, 41))
+    process = """\
+if not LOG:
+            LOG.append("added")
+            Group.objects.filter(pk__in=(3, 20, 21, 40)).delete()
+            Group.objects.bulk_create(Group(pk=key, name=f"row {key} ") for key in range(41, 60))
+        batch.update(name=Concat("name", Value("x")))"""
+    script(jobs, process)
+    assert jobs.run().code == 0
+    assert hits() == {1: 55}
+
+
+def test_a_bad_row_is_named_and_the_others_go_on(jobs: Jobs) -> None:
+    add_rows(range(1, 201))
+    script(jobs, POISON)
+    DATA.add(37)
+    result = jobs.run()
+    assert result.code == 1
+    assert "row 37: django.db.utils.IntegrityError: bad row" in result.out
+    assert "% " in result.out or " %" in result.out
+    assert 37 in untouched()
+    assert set(untouched()) <= set(range(37, 51))  # what follows in its range
+    assert LOG == []
+    assert jobs.states() == {"walk": "failed"}
+
+
+def test_the_next_run_goes_on_from_the_bad_row(jobs: Jobs) -> None:
+    add_rows(range(1, 201))
+    script(jobs, POISON)
+    DATA.add(37)
+    jobs.run()
+    DATA.clear()
+    assert jobs.run().code == 0
+    assert hits() == {1: 200}
+    assert LOG == ["finish"]
+    assert jobs.outcomes() == ["walk failed", "walk succeeded"]
+
+
+def test_a_batch_that_fails_once_is_tried_again(jobs: Jobs) -> None:
+    add_rows(range(1, 41))
+    process = """\
+batch.update(name=Concat("name", Value("x")))
+        if len(LOG) < 2:
+            LOG.append("failed")
+            raise OperationalError("deadlock detected")"""
+    script(jobs, process, finish="pass")
+    assert jobs.run().code == 0
+    assert hits() == {1: 40}
+
+
+def test_a_fault_between_the_effect_and_the_cursor_undoes_both(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_rows(range(1, 41))
+    script(jobs)
+    save, faults = walks.save_cursor, [KeyboardInterrupt(), OSError(), OSError()]
+
+    def fail_first(*args: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return save(*args)
+
+    monkeypatch.setattr(walks, "save_cursor", fail_first)
+    with pytest.raises(KeyboardInterrupt):
+        jobs.run_alone("walk")
+    assert hits() == {0: 40}
+    assert jobs.run().code == 0
+    assert hits() == {1: 40}
+
+
+def test_a_lost_answer_to_a_commit_does_not_repeat_the_batch(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_rows(range(1, 41))
+    process = """\
+batch.update(name=Concat("name", Value("x")))
+        if "once" in DATA:
+            DATA.clear()
+            commit = connection.commit
+            def lose():
+                del connection.commit
+                commit()
+                raise OperationalError("server closed the connection unexpectedly")
+            connection.commit = lose"""
+    script(jobs, process)
+    DATA.add("once")
+    assert jobs.run().code == 0
+    assert hits() == {1: 40}
+
+
+HOOK = """\
+batch.update(name=Concat("name", Value("x")))
+        def hook():
+            LOG.append(Group.objects.filter(name__contains="x").count())
+            raise RuntimeError("no mail server")
+        transaction.on_commit(hook)"""
+
+
+def test_hooks_follow_the_commit_and_their_errors_do_not_undo_it(
+    jobs: Jobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_rows(range(1, 11))
+    script(jobs, HOOK, finish="pass")
+    assert jobs.run().code == 0
+    assert hits() == {1: 10}
+    assert LOG[0] == 1
+    assert "no mail server" in caplog.text
+
+
+BROKEN = {
+    "a rollback is requested": ("transaction.set_rollback(True)", "undid the transaction"),
+    "the transaction is committed": ("connection.cursor().execute('COMMIT')", "ended the transaction"),
+    "it is a generator": ("yield", "generator"),
+}
+
+
+@pytest.mark.parametrize(("process", "message"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_batch_whose_transaction_is_broken_fails_at_once(jobs: Jobs, process: str, message: str) -> None:
+    add_rows([1])
+    script(jobs, process)
+    result = jobs.run()
+    assert result.code == 1
+    assert message in result.out
+    assert ScriptRange.objects.get().outcome == "parked"
+
+
+BAD_QUERYSETS = {
+    "Group.objects.all()[:5]": "a slice",
+    "Group.objects.values('pk')": "values()",
+    "Group.objects.all().union(Group.objects.all())": "union()",
+    "[1, 2]": "must return a queryset, not list",
+    "1 / 0": "ZeroDivisionError",
+}
+
+
+@pytest.mark.parametrize(("rows", "message"), BAD_QUERYSETS.items(), ids=BAD_QUERYSETS.keys())
+def test_what_has_no_batches_fails_and_is_recorded(jobs: Jobs, rows: str, message: str) -> None:
+    script(jobs, rows=rows)
+    result = jobs.run()
+    assert result.code == 1
+    assert message in result.out + result.err
+    assert jobs.outcomes() == ["walk failed"]
+
+
+def test_an_end_that_fails_is_repeated_alone(jobs: Jobs) -> None:
+    add_rows(range(1, 41))
+    script(jobs, finish="LOG.append('finish'); assert DATA")
+    assert jobs.run().code == 1
+    assert jobs.states() == {"walk": "failed"}
+    DATA.add("now it can")
+    assert jobs.run().code == 0
+    assert LOG == ["finish", "finish"]
+    assert hits() == {1: 40}
+
+
+@pytest.mark.parametrize(
+    ("decorators", "message"),
+    [("", "put @tracked_script on it"), ("@tracked_script(atomic=True)", "leave out atomic=True")],
+)
+def test_what_cannot_be_recorded_is_not_run(jobs: Jobs, decorators: str, message: str) -> None:
+    add_rows([1])
+    script(jobs, decorators=decorators)
+    with pytest.raises(CommandError, match=message):
+        jobs.run_alone("walk")
+    assert hits() == {0: 1}
+
+
+def test_process_can_be_called_by_a_test_of_the_project(jobs: Jobs) -> None:
+    import importlib
+
+    add_rows([1, 2])
+    script(jobs)
+    command = importlib.import_module("jobs.management.commands.walk").Command()
+    assert command.process(Group.objects.all()) == 2
+    assert not ScriptRun.objects.exists()
+
+
+def test_without_the_tracker_all_batches_are_processed_and_nothing_is_recorded(
+    jobs: Jobs, settings: Any
+) -> None:
+    settings.SCRIPTS_TRACKER = {"enabled": False}
+    add_rows(range(1, 41))
+    script(jobs)
+    jobs.run_alone("walk")
+    assert (hits(), LOG) == ({1: 40}, ["finish"])
+    assert not ScriptRun.objects.exists()
+
+
+DRY = """\
+def add_arguments(self, parser):
+        parser.add_argument("--dry-run", action="store_true")"""
+
+
+def test_a_dry_run_leaves_no_walk(jobs: Jobs) -> None:
+    add_rows(range(1, 5))
+    script(jobs, "LOG.append(self.batch_options['dry_run'])", attributes=DRY, finish="pass")
+    jobs.run_alone("walk", dry_run=True)
+    assert LOG == [True, True]
+    assert not ScriptWalk.objects.exists()
+    assert ScriptRun.objects.get().kind == "rehearsal"
+    assert jobs.states() == {"walk": "new"}
+
+
+def test_other_code_does_not_go_on_by_itself(jobs: Jobs) -> None:
+    add_rows(range(1, 41))
+    script(jobs, POISON)
+    DATA.add(1)
+    jobs.run()
+    script(jobs, f"LOG.append('other')\n        {POISON}")
+    with pytest.raises(CommandError, match=r"begun with other code at [\d.]+ %.*--accept-code"):
+        jobs.run_alone("walk")
+
+
+def test_requirements_of_process_are_those_of_the_script(jobs: Jobs) -> None:
+    jobs.script("first", "raise CommandError('no')")
+    script(jobs, decorators="@tracked_script\n    @required_preceding_script('first')")
+    add_rows([1])
+    assert jobs.run().code == 1
+    assert hits() == {0: 1}
+
+
+def test_a_run_of_the_same_script_after_its_end_begins_again(jobs: Jobs) -> None:
+    add_rows([1])
+    script(jobs)
+    jobs.run_alone("walk")
+    jobs.run_alone("walk")
+    assert hits() == {2: 1}
+    assert set(ScriptWalk.objects.values_list("outcome", flat=True)) == {"succeeded"}

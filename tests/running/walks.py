@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.running.shops import Shop
+from tests.running.shops import NOW, Shop
 
 MODELS = """\
 from django.db import models
@@ -21,6 +21,7 @@ class Row(models.Model):
 """
 
 SCRIPT = """\
+{before}
 import os, pathlib, time
 from django.db import connection, transaction
 from django.db.models import F
@@ -71,11 +72,24 @@ class Walks:
         finish: str = "pass",
         options: str = "",
         attributes: str = "",
+        before: str = "",
     ) -> None:
         text = SCRIPT.format(
-            size=size, rows=rows, process=process, finish=finish, options=options, attributes=attributes
+            before=before,
+            size=size,
+            rows=rows,
+            process=process,
+            finish=finish,
+            options=options,
+            attributes=attributes,
         )
         self.shop.project.write(f"shop/management/commands/{name}.py", text)
+
+    def expire(self) -> None:
+        """As if the time of every lease had passed, also of the workers'."""
+        self.shop.expire()
+        now = NOW[self.shop.project.kind.engine]
+        self.execute(f"UPDATE scripts_tracker_scriptrun SET lease_expires = {now} - 0.001")  # noqa: S608 - our own words
 
     def hits(self) -> Counter[int]:
         """How many rows were processed how often."""

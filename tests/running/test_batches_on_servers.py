@@ -1,0 +1,168 @@
+"""Batched scripts in processes that are killed, frozen and cut off: every row is processed exactly once."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.databases.fixtures import SERVERS, WITH_PGBOUNCER
+from tests.running.walks import HIT, Walks
+from tests.waiting import wait_for
+
+# Effect and cursor in transactions of their own, as other tools have it.
+APART = "import contextlib\nfrom scripts_tracker.running import batch\nbatch.one_transaction = lambda *_: contextlib.nullcontext()"
+# The process dies when the effect is there and the cursor is not.
+DIE = f"""\
+{HIT}
+        mark = pathlib.Path(__file__).with_name("died")
+        if batch.filter(pk=57).exists() and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), 9)"""
+
+
+@pytest.mark.parametrize(("before", "twice"), [("", 0), (APART, 10)], ids=["as it is", "control"])
+@WITH_PGBOUNCER
+def test_a_batch_of_a_killed_process_is_as_if_it_had_never_been(
+    walks: Walks, before: str, twice: int
+) -> None:
+    walks.rows(range(160))
+    walks.script(DIE, before=before)
+    assert walks.shop.run("walk").code == -9
+    walks.expire()
+    assert walks.shop.states() == {"shop.walk": "lost"}
+    done = walks.shop.run("walk")
+    assert (done.code, done.err) == (0, "")
+    assert walks.hits() == ({1: 160} if not twice else {1: 150, 2: 10})
+    assert walks.shop.outcomes() == ["lost", "succeeded"]
+
+
+HOLD = f"""\
+if batch.filter(pk=57).exists():
+            hold("frozen")
+        {HIT}"""
+
+
+@SERVERS
+def test_a_frozen_worker_is_fenced_when_another_has_taken_over(walks: Walks) -> None:
+    walks.rows(range(160))
+    walks.script(HOLD, finish='effect("finish")')
+    frozen = walks.shop.hold("frozen", "walk")
+    walks.expire()
+    walks.execute("UPDATE scripts_tracker_scriptrun SET token = 'frozen'")  # as its heartbeat would go on
+    (other,) = walks.shop.start(("walk",))
+    wait_for(
+        lambda: len(list((walks.shop.project.root / "shop").glob("frozen.*"))) == 2, "another takes over"
+    )
+    walks.shop.go("frozen")
+    assert other.wait() == 0, other.err
+    assert frozen.wait() == 1
+    assert "another worker has taken over the range of this one; its last batch was rolled back" in frozen.err
+    assert walks.hits() == {1: 160}
+    assert walks.shop.effects() == {"finish": 1}
+    assert walks.shop.outcomes() == ["lost", "succeeded"]
+
+
+@SERVERS
+def test_two_workers_share_the_ranges_and_one_does_the_end(walks: Walks) -> None:
+    walks.rows(range(320))
+    slow = f"""\
+{HIT}
+        here = pathlib.Path(__file__)
+        here.with_name(str(os.getpid())).touch()
+        while len([one for one in here.parent.iterdir() if one.name.isdigit()]) < 2:
+            time.sleep(0.01)"""
+    walks.script(slow, finish='effect("finish")')
+    both = walks.shop.start(("walk",), ("walk",))
+    assert [one.wait() for one in both] == [0, 0], [one.err for one in both]
+    assert walks.hits() == {1: 320}
+    assert walks.shop.effects() == {"finish": 1}
+    assert walks.shop.outcomes() == ["succeeded", "succeeded"]
+    rows = walks.execute("SELECT applies, reason FROM scripts_tracker_scriptrun")
+    assert sorted((bool(applies), reason[:17]) for applies, reason in rows) == [
+        (False, "worked beside run"),
+        (True, ""),
+    ]
+    assert len(walks.execute("SELECT DISTINCT worker_id FROM scripts_tracker_scriptrange")) == 2
+
+
+TERM = f"""\
+{HIT}
+        mark = pathlib.Path(__file__).with_name("signalled")
+        if not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), {{number}})
+            effect("after the signal")"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(15, -15), (2, -2)])
+def test_a_signal_ends_the_work_when_the_batch_is_committed(walks: Walks, number: int, code: int) -> None:
+    walks.rows(range(160))
+    walks.script(TERM.format(number=number))
+    ended = walks.shop.run("walk")
+    assert ended.code == code, ended.err
+    assert walks.hits() == {0: 150, 1: 10}
+    assert walks.shop.effects() == {"after the signal": 1}
+    held = "SELECT COUNT(*) FROM scripts_tracker_scriptrange WHERE worker_id IS NOT NULL"
+    assert walks.execute(held) == [(0,)]
+    assert walks.shop.run("walk").code == 0
+    assert walks.hits() == {1: 160}
+
+
+CUT = f"""\
+{HIT}
+        mark = pathlib.Path(__file__).with_name("cut")
+        if not mark.exists():
+            mark.touch()
+            kill = "SELECT pg_terminate_backend(pg_backend_pid())" if connection.vendor == "postgresql" else "KILL CONNECTION_ID()"
+            connection.cursor().execute(kill)"""
+
+
+@SERVERS
+def test_a_lost_connection_costs_one_try(walks: Walks) -> None:
+    walks.rows(range(160))
+    walks.script(CUT)
+    done = walks.shop.run("walk")
+    assert done.code == 0, done.err
+    assert walks.hits() == {1: 160}
+
+
+LOCK = f"""\
+import threading
+        mark = pathlib.Path(__file__).with_name("locked")
+        if not mark.exists():
+            mark.touch()
+            locked, key = threading.Event(), batch.order_by("pk").last().pk
+            def lock():
+                with transaction.atomic():
+                    Row.objects.select_for_update().get(pk=key)
+                    locked.set()
+                    time.sleep(2.5)
+                connection.close()
+            threading.Thread(target=lock).start()
+            locked.wait()
+        {HIT}"""
+
+
+@SERVERS
+def test_a_batch_does_not_wait_long_for_a_lock_and_comes_back(walks: Walks) -> None:
+    walks.rows(range(16))
+    walks.script(LOCK)
+    done = walks.shop.run("walk")
+    assert done.code == 0, done.err
+    assert walks.hits() == {1: 16}
+
+
+@pytest.mark.parametrize("kind_name", ["sqlite"])
+def test_rows_in_another_database_are_said_to_be_processed_at_least_once(walks: Walks) -> None:
+    walks.rows(range(160))
+    root = walks.shop.project.root
+    walks.shop.project.settings(
+        "DATABASES['ledger'] = {**DATABASES['default'], 'NAME': str(BASE_DIR / 'ledger.sqlite3')}\n"
+        "SCRIPTS_TRACKER['database'] = 'ledger'"
+    )
+    assert walks.shop.run("migrate", "--database", "ledger").code == 0
+    assert (root / "ledger.sqlite3").exists()
+    walks.script()
+    done = walks.shop.run("walk")
+    assert done.code == 0, done.err
+    assert "may be processed twice after a crash" in done.err
+    assert walks.hits() == {1: 160}

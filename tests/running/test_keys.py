@@ -1,0 +1,220 @@
+"""The keys of a table: every kind of key is walked in its order, and its text leads back to it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import itertools
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection, models
+from django.test.utils import isolate_apps
+
+from scripts_tracker.core.progress import INTEGER, OTHER, UUID, from_text, to_text
+from scripts_tracker.running.keys import KeySpace, Sizes
+
+NOW = dt.datetime(2026, 3, 29, 2, 30, 0, 5, tzinfo=dt.timezone.utc)
+# A field, some of its values in order, and the kind of the key.
+FIELDS: dict[str, tuple[Any, list[Any], str]] = {
+    "integer": (models.BigAutoField, [-5, 0, 3, 2**62], INTEGER),
+    "small": (models.SmallIntegerField, [-32768, 1, 32767], INTEGER),
+    "uuid": (models.UUIDField, [uuid.UUID(int=one) for one in (0, 7, 2**127, 2**128 - 1)], UUID),
+    "text": (models.TextField, ["", "A", "a", "b 'c'", "ä\\n", "漢"], OTHER),
+    "date": (models.DateField, [dt.date(1, 1, 1), dt.date(2024, 2, 29)], OTHER),
+    "moment": (models.DateTimeField, [NOW, NOW + dt.timedelta(microseconds=1)], OTHER),
+    "decimal": (
+        lambda **options: models.DecimalField(max_digits=10, decimal_places=4, **options),
+        [decimal.Decimal("-1.5"), decimal.Decimal("0.0001"), decimal.Decimal(7)],
+        OTHER,
+    ),
+    "binary": (models.BinaryField, [b"\x00", b"\x00\xff", b"a"], OTHER),
+    "float": (models.FloatField, [-0.1, 0.1, 1e300], OTHER),
+    "duration": (models.DurationField, [dt.timedelta(0), dt.timedelta(days=1)], OTHER),
+}
+
+
+@pytest.fixture(params=FIELDS)
+def table(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[tuple[Any, list[Any], str]]:
+    make, values, kind = FIELDS[request.param]
+    with isolate_apps("django.contrib.auth"):
+
+        class Thing(models.Model):  # noqa: DJ008 - nobody reads its rows
+            code = make(primary_key=True, db_column="the key")
+
+            class Meta:
+                app_label = "auth"
+                ordering = ("-code",)
+
+    with connection.schema_editor() as editor:
+        editor.create_model(Thing)
+    rows: Any = Thing._default_manager
+    for value in values:
+        rows.create(code=value)
+    yield rows, values, kind
+    with connection.schema_editor() as editor:
+        editor.delete_model(Thing)
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_a_walk_in_steps_meets_every_key_once(table: tuple[Any, list[Any], str], size: int) -> None:
+    rows, values, kind = table
+    space = KeySpace(rows.all())
+    assert space.kind == kind
+    met = []
+    for lower, upper in space.ranges(1):
+        after, is_last = lower, False
+        while not is_last:
+            step = space.step(after, upper, size)
+            batch = space.batch(after, step.end).order_by("pk") if step.keys else ()
+            met += [one.pk for one in batch]
+            assert len(batch) == step.keys <= size
+            after, is_last = from_text(to_text(step.end)) or after, step.is_last
+    assert met == values
+
+
+def test_the_text_of_a_key_leads_back_to_it(table: tuple[Any, list[Any], str]) -> None:
+    rows, values, _ = table
+    space = KeySpace(rows.all())
+    for value in values:
+        text = to_text(space.key(value))
+        assert text.isascii()
+        assert space.value(from_text(text) or ()) == value
+
+
+def test_keys_above_the_last_one_are_found(table: tuple[Any, list[Any], str]) -> None:
+    rows, values, _ = table
+    space = KeySpace(rows.all())
+    assert space.above(space.key(values[-1])) is None
+    for below in (space.key(values[0]), None):
+        top = space.above(below)
+        assert top is not None
+        assert space.value(top) == values[-1]
+
+
+@pytest.mark.parametrize("workers", [1, 4, 10])
+def test_integer_keys_are_cut_into_ranges_without_a_gap(workers: int, transactional_db: None) -> None:
+    with isolate_apps("django.contrib.auth"):
+
+        class Thing(models.Model):  # noqa: DJ008 - nobody reads its rows
+            class Meta:
+                app_label = "auth"
+
+    with connection.schema_editor() as editor:
+        editor.create_model(Thing)
+    Thing._default_manager.create(pk=-7)
+    Thing._default_manager.create(pk=10**12)
+    ranges = KeySpace(Thing._default_manager.all()).ranges(workers)
+    with connection.schema_editor() as editor:
+        editor.delete_model(Thing)
+    assert len(ranges) == max(16, 4 * workers)
+    assert (ranges[0][0], ranges[-1][1]) == (("-8",), (str(10**12),))
+    assert all(one[1] == following[0] for one, following in itertools.pairwise(ranges))
+
+
+class Hiding(models.Manager[Any]):
+    def get_queryset(self) -> Any:
+        return super().get_queryset().none()
+
+
+@pytest.fixture
+def family(transactional_db: None) -> Iterator[tuple[Any, Any, Any]]:
+    """A parent whose default manager hides all rows, its child table, and a proxy of the child."""
+    with isolate_apps("django.contrib.auth"):
+
+        class Parent(models.Model):  # noqa: DJ008 - nobody reads its rows
+            name = models.CharField(max_length=9)
+            objects = Hiding()
+
+            class Meta:
+                app_label = "auth"
+                ordering = ("-name",)
+
+        class Child(Parent):  # noqa: DJ008 - nobody reads its rows
+            class Meta:
+                app_label = "auth"
+
+        class Proxy(Child):  # noqa: DJ008 - nobody reads its rows
+            class Meta:
+                app_label = "auth"
+                proxy = True
+
+    with connection.schema_editor() as editor:
+        editor.create_model(Parent)
+        editor.create_model(Child)
+    yield Parent, Child, Proxy
+    with connection.schema_editor() as editor:
+        editor.delete_model(Child)
+        editor.delete_model(Parent)
+
+
+def test_a_child_table_is_walked_by_the_key_of_its_parent(family: tuple[Any, Any, Any]) -> None:
+    parent, child, proxy = family
+    for key in (1, 2, 3, 4):
+        (child if key % 2 else parent)(pk=key, name=f"{9 - key}").save()
+    for model in (child, proxy):
+        space = KeySpace(models.QuerySet(model))
+        assert (space.kind, space.table) == (INTEGER, "auth_child")
+        assert [one.pk for one in space.batch(("1",), ("3",))] == [3]
+        assert space.step(None, None, 1).end == ("1",)
+        assert space.step(("1",), None, 9)[:2] == (("3",), 1)
+
+
+def test_rows_that_the_default_manager_hides_are_walked(family: tuple[Any, Any, Any]) -> None:
+    parent, _, _ = family
+    parent(pk=5, name="x").save()
+    assert KeySpace(parent.objects.all()).step(None, None, 9).keys == 1
+
+
+@pytest.mark.skipif(not hasattr(models, "CompositePrimaryKey"), reason="Django 5.2 has composite keys")
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_a_composite_key_is_walked_in_the_order_of_its_columns(size: int, transactional_db: None) -> None:
+    composite: Any = getattr(models, "CompositePrimaryKey", None)
+    with isolate_apps("django.contrib.auth"):
+
+        class Thing(models.Model):  # noqa: DJ008 - nobody reads its rows
+            pk = composite("shop", "code")
+            shop = models.IntegerField()
+            code = models.CharField(max_length=9)
+
+            class Meta:
+                app_label = "auth"
+
+    with connection.schema_editor() as editor:
+        editor.create_model(Thing)
+    keys = [(-1, "z"), (1, "a"), (1, "b"), (2, ""), (10, "a")]
+    Thing._default_manager.bulk_create(Thing(shop=shop, code=code) for shop, code in keys)
+    space = KeySpace(Thing._default_manager.all())
+    met, after, is_last = [], None, False
+    while not is_last:
+        step = space.step(after, None, size)
+        met += [one.pk for one in space.batch(after, step.end).order_by("pk")] if step.keys else []
+        after, is_last = from_text(to_text(step.end)) or after, step.is_last
+    top = space.above(("2", ""))
+    with connection.schema_editor() as editor:
+        editor.delete_model(Thing)
+    assert (space.kind, space.ranges(4)) == (OTHER, ((None, None),))
+    assert met == keys
+    assert top == ("10", "a")
+
+
+# The goal, the size, keys and seconds of a batch, and the size of the next.
+SIZES = {
+    "doubled at most": (1.0, 100, 100, 0.001, 200),
+    "as much as fits": (1.0, 100, 100, 0.5, 160),
+    "less at once where a batch took too long": (1.0, 1000, 1000, 10.0, 80),
+    "never none": (1.0, 10, 10, 1000.0, 1),
+    "never more than the most": (1.0, 4000, 4000, 0.001, 5000),
+    "fixed": (0.0, 100, 100, 50.0, 100),
+    "the end of a range says little": (1.0, 100, 3, 0.0001, 100),
+    "no keys say nothing": (1.0, 100, 0, 9.0, 100),
+}
+
+
+@pytest.mark.parametrize(("goal", "size", "keys", "seconds", "expected"), SIZES.values(), ids=SIZES.keys())
+def test_the_size_follows_the_seconds_of_a_key(
+    goal: float, size: int, keys: int, seconds: float, expected: int
+) -> None:
+    assert Sizes(goal, 5000).after(size, keys, seconds) == expected
