@@ -94,6 +94,25 @@ class Findings:
         hint = "Write the statement another way; until then, a change of the layout counts as a change of the code."
         self.report(path, place, codes.UNREADABLE_FILE, message, hint)
 
+    def inherited_in_part(self, script: Location, path: str, reason: str, place: Place) -> None:
+        """Add the finding that a file with a base class of a script is read without a statement."""
+        base = self.location(path, place)
+        message = (
+            f"a base class is in {base.path}, which is read without line {base.line}: libcst cannot parse there what"
+            f" Python can: {reason}"
+        )
+        hint = "Write the statement another way; until then, what it does to the script is not checked."
+        self.update([Finding(script, codes.UNREADABLE_FILE, message, hint, origin=base)])
+
+    def watched_by_bytes(self, path: str, place: Place, module: str, reason: str, line: int) -> None:
+        """Add the finding that a watched module is followed by its bytes."""
+        message = (
+            f"the watched module {module} is followed byte by byte, as libcst cannot parse line {line}, which Python"
+            f" can: {reason}"
+        )
+        hint = "Write the statement another way; until then, a change of its layout counts as a change of the code."
+        self.report(path, place, codes.UNREADABLE_FILE, message, hint)
+
     @contextmanager
     def recorded(self) -> Iterator[set[Finding]]:
         """The findings that are added meanwhile, those included that were added before."""

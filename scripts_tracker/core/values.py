@@ -19,6 +19,7 @@ RERUN_VALUES: Final[tuple[Rerun, ...]] = ("on-change", "once", "always")
 ALGORITHM: Final = "st1"
 """The algorithm of new fingerprints; here, not in the analysis, as the ledger needs it without libcst."""
 
+_OF_BYTES: Final = "raw"
 INSTALLED: Final = ("site-packages", "dist-packages")
 """Folders of installed packages, which are never part of the project."""
 
@@ -87,7 +88,12 @@ class Fingerprint(NamedTuple):
     @classmethod
     def of_bytes(cls, content_digest: str) -> Fingerprint:
         """The substitute for a source that cannot be parsed: the digest of its bytes."""
-        return cls("raw", content_digest)
+        return cls(_OF_BYTES, content_digest)
+
+    @property
+    def is_of_bytes(self) -> bool:
+        """Whether it is such a substitute."""
+        return self.algorithm == _OF_BYTES
 
 
 class ScriptOptions(NamedTuple):

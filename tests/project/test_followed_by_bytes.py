@@ -61,10 +61,44 @@ def test_a_watched_module_with_such_a_statement_is_followed_by_its_bytes(jobs: J
     module = jobs.root / "jobs" / "pricing.py"
     module.write_text("(rate): int = 1\n")
     jobs.script("a", "pass", decorators='@tracked_script(watch=("jobs.pricing",))')
+    (finding,) = load_status().findings
+    assert (finding.code, finding.location.path[-5:], finding.location.line) == ("ST000", "/a.py", 8)
+    assert "jobs.pricing is followed byte by byte, as libcst cannot parse line 1" in finding.message
     jobs.run()
     assert jobs.states() == {"a": "applied"}
     module.write_text("(rate): int = 1  # a comment\n")
     assert jobs.states() == {"a": "modified"}
+
+
+BASE = """\
+from django.core.management.base import BaseCommand
+from scripts_tracker import tracked_script
+
+class Base(BaseCommand):
+    @tracked_script
+    def handle(self, *args, **options):
+        {}
+"""
+INHERITS = "from {} import Base\n\nclass Command(Base):\n    help = 'Does it'\n"
+
+
+def test_a_script_whose_base_class_is_read_in_part_says_so(jobs: Jobs) -> None:
+    (jobs.root / "jobs" / "base.py").write_text(BASE.format(UNREAD))
+    (jobs.root / "jobs" / "middle.py").write_text("from jobs.base import Base\n(rate): int = 1\n")
+    jobs.write("a", INHERITS.format("jobs.base"))
+    jobs.write("b", INHERITS.format("jobs.middle"))
+    for _ in range(2):
+        found = load_status().findings
+        assert [(one.location.path[-5:], one.location.line) for one in found] == [("/a.py", 3), ("/b.py", 3)]
+        assert "a base class is in jobs/base.py, which is read without line 7" in found[0].message
+    assert jobs.run().code == 0
+    assert jobs.states() == {"a": "applied", "b": "applied"}
+
+
+def test_a_script_whose_base_class_is_read_in_another_spelling_says_nothing(jobs: Jobs) -> None:
+    (jobs.root / "jobs" / "base.py").write_text(BASE.format("total: int = 1"))
+    jobs.write("a", INHERITS.format("jobs.base"))
+    assert load_status().findings == ()
 
 
 @pytest.mark.parametrize(

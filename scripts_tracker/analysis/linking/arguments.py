@@ -279,7 +279,13 @@ class WatchReader:
             wrong = self._wrong(name, own_path)
             if wrong is not None:
                 self._findings.report(home.file, place, codes.INVALID_WATCH, *wrong)
-        return tuple(map(self.version, names))
+        versions = tuple(map(self.version, names))
+        for one in versions:
+            if one.fingerprint is not None and one.fingerprint.is_of_bytes:
+                unread = self._loader.facts(self._path(one.module) or "").unread
+                if unread is not None:
+                    self._findings.watched_by_bytes(home.file, place, one.module, unread[0], unread[1][0])
+        return versions
 
     def version(self, name: str) -> ModuleVersion:
         """One module, as it is now; reports a file that cannot be parsed."""

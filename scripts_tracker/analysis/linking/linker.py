@@ -18,6 +18,7 @@ from scripts_tracker.exceptions import UnreadableSource
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from scripts_tracker.analysis.facts.values import FileFacts
     from scripts_tracker.analysis.findings import Findings
     from scripts_tracker.analysis.source.reading import CommandFile
     from scripts_tracker.analysis.store.cache import Cache
@@ -198,9 +199,18 @@ class Linker:
             return self._unreadable(one.file, one.digest, error.line, error.column)
         except HiddenBaseError:
             return self._unreadable(one.file, one.digest, 1, 1)
-        if definition is not None and facts.unread is not None:
-            self._findings.followed_by_bytes(one.file.path, *facts.unread)
+        if definition is not None:
+            self._report_unread(definition, one.file.path, facts)
         return definition
+
+    def _report_unread(self, script: ScriptDefinition, path: str, facts: FileFacts) -> None:
+        """Report what is left out of the file of a script, and of the files of its base classes."""
+        if facts.unread is not None:
+            self._findings.followed_by_bytes(path, *facts.unread)
+        for base in {one for one, _ in self._reader.mros.get(script.id, ())} - {path}:
+            unread = self._loader.facts(base).unread
+            if unread is not None:
+                self._findings.inherited_in_part(script.location, base, *unread)
 
     def _unreadable(self, file: CommandFile, digest: str, line: int, column: int) -> ScriptDefinition:
         return ScriptDefinition(

@@ -13,7 +13,8 @@ class UnreadableFile(AnalysisRule):
     Reports files that may hold a tracked script but cannot be read, decoded or parsed, and folders of commands that
     cannot be listed. A file that never mentions `tracked_script` is skipped, unless it is binary. Links that lead to
     each other in a cycle, or to a folder that contains them, are one finding. A statement that Python can parse and
-    libcst cannot, such as `(x): int = 1`, is reported as well: the script is followed byte by byte.
+    libcst cannot, such as `(x): int = 1`, is reported as well: the script is followed byte by byte. If it is in the
+    file of a base class, it is reported at each script that inherits from it.
 
     ## Why is this bad?
     The tracker cannot see whether such a file is a tracked script, or whether it has changed since it ran.
