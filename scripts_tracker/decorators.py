@@ -6,17 +6,19 @@ import functools
 import os
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from typing import TypeVar
 
     from scripts_tracker.core.values import Required, Rerun, ScriptOptions
 
+    # Its bound is text that Python compiles when it is defined, which takes longer than to import all of this module.
+    Handle = TypeVar("Handle", bound="Callable[..., Any]")
+
 # What the decorators go on in a batched script.
 _PROCESS = "process"
-
-Handle = TypeVar("Handle", bound="Callable[..., Any]")
 
 
 def _strings(option: str, value: Iterable[str]) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import errno
 import fnmatch
 import itertools
@@ -137,6 +136,8 @@ def _way_back(
     start: str, linked: Mapping[str, tuple[str, str]], places: Sequence[tuple[str, str]]
 ) -> list[str]:
     """The links from a link back to its own folder; ``places`` are the folders with their links, sorted."""
+    import bisect  # few projects have links to folders
+
     came_from, waiting = {start: ""}, deque([start])
     while waiting:
         link = waiting.popleft()

@@ -28,9 +28,8 @@ MAX_ATTEMPTS: Final = 3
 """How often a file is read that changes while it is being read."""
 _SUFFIX: Final = ".py"
 _COMPILED: Final = (".pyc", ".so", ".pyd")
-_WIDE_MARKERS: Final = tuple(
-    MARKER.decode().encode(name) for name in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
-)
+# In UTF-16 and UTF-32, whichever byte comes first.
+_WIDE_MARKERS: Final = tuple(zeros.join(map(bytes, zip(MARKER, strict=True))) for zeros in (b"\0", b"\0\0\0"))
 _FILE_REASONS: Final = {
     errno.ENOENT: "the file does not exist, or is a broken link",
     errno.ENOTDIR: "the file does not exist, or is a broken link",
