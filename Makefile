@@ -23,7 +23,7 @@ full: $(VENV)/.full
 	  tests/end_to_end/test_hostile_project.py tests/end_to_end/test_nothing_is_imported.py tests/end_to_end/test_build.py tests/reporting/test_charts.py
 	# These wait more than they work.
 	$(LONG) -m pytest -q -n 8 --dist worksteal tests/admin/test_admin_races.py $(addprefix tests/running/test_,$(addsuffix .py,\
-	  races mixed_races sigkill takeovers held_scripts wrong_clocks lost_connections))
+	  races mixed_races sigkill takeovers held_scripts wrong_clocks lost_connections batch_kills))
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -298,6 +298,12 @@ def typed(command: str) -> str:
     return f"manage.py tenant_command {command} --schema {schema}" if schema else f"manage.py {command}"
 
 
+def tenant_arguments() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What comes before and after a command on a command line that is about this ledger, as in ``typed``."""
+    schema = _tenant()
+    return (("tenant_command",), ("--schema", schema)) if schema else ((), ())
+
+
 def missing_message(*, in_migration: bool) -> str:
     """That the tables of the ledger do not exist here, and what to type, in one line.
 

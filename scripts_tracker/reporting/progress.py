@@ -64,11 +64,26 @@ class Progress:
             return self._waiting(event)
         if event.kind == "printed":
             return self._printed(event)
+        if event.progress is not None:
+            from scripts_tracker.core import stops  # only of batched scripts
+
+            return self._advance(event, ", ".join(stops.pieces(event.progress)))
         start = "\r\x1b[K" if self._is_drawn else ""
         self._reminded_at, self._is_drawn = None, False
         if event.kind in {"skipped", "blocked"}:
             return start  # these are in the summary
         return f"{start}{self._line(event)}\n"
+
+    def _advance(self, event: RunEvent, words: str) -> str:
+        """How far a batched script is: in place at a terminal, once in a while elsewhere."""
+        text = f"{self._head(event)}: {words}"
+        if self._output.width is not None:
+            self._is_drawn = True
+            return f"\r\x1b[K{text[: self._output.width - 1]}"
+        if event.seconds < (self._reminded_at or 0.0) + _REMIND:
+            return ""
+        self._reminded_at = event.seconds
+        return f"{text}\n"
 
     def _printed(self, event: RunEvent) -> str:
         """A line of a worker, above the line of the progress."""
@@ -157,10 +172,17 @@ def failures(done: Summary, output: Output) -> Iterator[str]:
             yield from (escaped(f"  {result.status.id}: {result.text}") for result in results)
 
 
-def plan(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
-    """The scripts in order with the reason for each, then what cannot run or will not run."""
+def plan(made: Plan, choice: Choice, output: Output, workers: int = 1) -> Iterator[str]:
+    """The scripts in order with the reason for each, then what cannot run or will not run.
+
+    Args:
+        made: the plan.
+        choice: what it was made of.
+        output: where the text goes.
+        workers: how many processes share a batched script.
+    """
     yield output.style.MIGRATE_HEADING(f"Plan ({len(made.steps)}):")
-    reasons = _reasons(made, {status.id for status in choice.chosen})
+    reasons = _reasons(made, {status.id for status in choice.chosen}, workers)
     width = len(str(len(made.steps)))
     for number, (status, reason) in enumerate(zip(made.steps, reasons, strict=True), start=1):
         yield f"  {number:>{width}}. {output.style.SUCCESS(str(status.id))}: {reason}"
@@ -181,7 +203,7 @@ def blocked(made: Plan, output: Output) -> Iterator[str]:
         yield from (escaped(f"  {status.id}: {'; '.join(reasons)}") for status, reasons in made.blocked)
 
 
-def _reasons(made: Plan, chosen: set[ScriptId]) -> Iterator[str]:
+def _reasons(made: Plan, chosen: set[ScriptId], workers: int) -> Iterator[str]:
     """Why each step runs, and after which others."""
     place = {status.id: number for number, status in enumerate(made.steps)}
     required = {
@@ -203,6 +225,8 @@ def _reasons(made: Plan, chosen: set[ScriptId]) -> Iterator[str]:
             reason += f"; after {after}"
         if status.definition and (arguments := status.definition.options.arguments):
             reason += f"; arguments: {escaped(as_typed(arguments))}"
+        if workers > 1 and status.is_batched:
+            reason += f"; {workers} workers"
         yield reason
 
 

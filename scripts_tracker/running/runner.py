@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import logging
 import os
@@ -15,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
 from scripts_tracker import conf
-from scripts_tracker.core.events import Result, RunEvent, StepOutcome, Summary
+from scripts_tracker.core.events import EXIT_STOPPED, Result, RunEvent, StepOutcome, Summary, WorkOptions
 from scripts_tracker.core.states import State
 from scripts_tracker.core.text import as_typed, describe_holder, error_text
 from scripts_tracker.exceptions import LedgerMissing
@@ -32,10 +33,12 @@ from scripts_tracker.running.start import Changed, Held
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from scripts_tracker.core.events import RunOptions
+    from scripts_tracker.core.events import RunOptions, WorkerStart
     from scripts_tracker.core.planning import Plan
+    from scripts_tracker.core.progress import Progress
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import Lease, RunRecord, ScriptId
+    from scripts_tracker.running.workers import End
 
 T = TypeVar("T")
 
@@ -83,6 +86,7 @@ class Runner:
         seconds = options.seconds
         self._until = None if seconds is None else time.monotonic() + seconds
         self._planned: PlannedRun | None = None
+        self._interrupt: KeyboardInterrupt | None = None
         # Who holds the script that the current step waits for, as of the last look.
         self._holder: tuple[RunRecord | None, Lease | None] = (None, None)
 
@@ -118,7 +122,8 @@ class Runner:
     def _late_interrupt(self) -> KeyboardInterrupt | None:
         """The interrupt that the script has blocked or swallowed, or that came at its end."""
         planned = self._planned
-        return planned.interrupt if planned and planned.interrupt else processes.arrived()
+        own = planned.interrupt if planned and planned.interrupt else self._interrupt
+        return own or processes.arrived()
 
     def _ended(
         self, status: ScriptStatus, outcome: StepOutcome, text: str, error: BaseException | None = None
@@ -177,7 +182,8 @@ class Runner:
             if elsewhere is not None:
                 return elsewhere
             try:
-                return self._try(status)
+                start = self._start_of(status)
+                return self._share(status, start) if start else self._try(status)
             except Changed:
                 pass
             except Held as held:
@@ -206,6 +212,8 @@ class Runner:
             (run.pk, run.outcome) if run else None,
             lambda: self._send("started", status),
         )
+        if status.is_batched:
+            planned.work = self._work_on(status)
         try:
             self._call_and_put_back(status, planned)
         except (Held, Changed) as error:
@@ -223,6 +231,55 @@ class Runner:
                 raise interrupt  # noqa: B904 - as a rule it is the error itself
             return self._failed(status, planned, error)
         return self._succeeded(status, planned)
+
+    def _work_on(self, status: ScriptStatus) -> WorkOptions:
+        """How to work on a batched script in this process; of several, the one that started them reports."""
+        options, began = self._options, self._began
+
+        def report(progress: Progress) -> None:
+            self._send("progress", status, progress=progress, seconds=time.monotonic() - began)
+
+        return WorkOptions(
+            options.workers, self._until, options.wait, None if options.workers > 1 else report
+        )
+
+    def _start_of(self, status: ScriptStatus) -> WorkerStart | None:
+        """How to start processes for a script; None where this one runs it.
+
+        Other processes do not see the database of a test, nor an open transaction.
+        """
+        if not status.is_batched or conf.is_under_test() or database.is_in_transaction():
+            return None
+        return self._options.start
+
+    def _share(self, status: ScriptStatus, start: WorkerStart) -> Result:
+        """Let several processes work on a script; the ledger knows what came of it."""
+        from scripts_tracker.running.workers import Workers  # only with --workers
+
+        self._send("started", status)
+        send = functools.partial(self._send, status=status)
+        count, until = self._options.workers, self._until
+        end = Workers(status.id, start, count, until, send).carry_out()
+        self._interrupt = end.interrupt
+        now = _ask_patiently(load_status, 0.0).by_id.get(status.id, status)
+        return self._end_of(status, now, end)
+
+    def _end_of(self, before: ScriptStatus, now: ScriptStatus, end: End) -> Result:
+        """How the workers have left a script."""
+        run = now.last_run if now.last_run != before.last_run else None
+        if run is not None and run.outcome == "succeeded" and now.state.satisfies:
+            return self._ended(now, StepOutcome.DONE, "")
+        if end.interrupt is not None:
+            text = f"{INTERRUPTED}: {error_text(end.interrupt) or 'Ctrl-C'}"
+            return self._ended(now, StepOutcome.FAILED, text)
+        if now.state is State.RUNNING:
+            return self._ended(now, StepOutcome.HELD, describe_holder(now.last_run))
+        from scripts_tracker.core import stops  # only of batched scripts
+
+        reason = stops.why_stopped(now) or (_one_line(run.reason) if run else "")
+        if now.state is State.PAUSED or set(end.codes) == {EXIT_STOPPED}:
+            return self._ended(now, StepOutcome.STOPPED, reason)
+        return self._ended(now, StepOutcome.FAILED, reason or end.error or "every worker was killed")
 
     def _call_and_put_back(self, status: ScriptStatus, planned: PlannedRun) -> None:
         """Call the script; the state of the process is put back before its outcome is recorded, and when all is over."""
@@ -334,9 +391,12 @@ def _interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
     return cause if isinstance(cause, KeyboardInterrupt) else None
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text[:_LONGEST].split()) + ("..." if len(text) > _LONGEST else "")
+
+
 def _in_a_line(error: BaseException) -> str:
-    text = error_text(error)
-    text = " ".join(text[:_LONGEST].split()) + ("..." if len(text) > _LONGEST else "")
+    text = _one_line(error_text(error))
     if text and isinstance(error, CommandError):
         return text
     return f"{type(error).__name__}: {text}".rstrip(": ")

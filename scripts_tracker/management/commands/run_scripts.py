@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, OutputWrapper
 
 from scripts_tracker import conf
 from scripts_tracker.core import planning
+from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.events import EXIT_STOPPED, RunOptions
 from scripts_tracker.core.text import parsed_duration
 from scripts_tracker.ledger import database
@@ -24,11 +26,14 @@ from scripts_tracker.running.runner import Runner
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from django.core.management.base import CommandParser, OutputWrapper
+    from django.core.management.base import CommandParser
 
-    from scripts_tracker.core.events import RunEvent, Summary
+    from scripts_tracker.core.events import RunEvent, Summary, WorkerStart
     from scripts_tracker.core.planning import Choice, Plan
     from scripts_tracker.project.status import ProjectStatus
+
+# More processes than that are a slip of the finger.
+_MOST_WORKERS = 1000
 
 
 class Command(TrackerCommand):
@@ -58,6 +63,12 @@ class Command(TrackerCommand):
             "wait so long for a script that another process runs; default: 600, or the setting wait_seconds"
         )
         add("--wait", metavar="SECONDS", help=waiting)
+        add(
+            "--workers",
+            metavar="N",
+            default=1,
+            help="let N processes share each batched script; further hosts join by the same command",
+        )
         limit = f"begin nothing more after this time, such as 30m or 2h30m; exit with {EXIT_STOPPED} if something is left"
         add("--for", dest="duration", metavar="DURATION", help=limit)
         add(
@@ -65,6 +76,8 @@ class Command(TrackerCommand):
             action="store_true",
             help="put jobs on the queue of django.tasks (setting queue) instead, and return at once",
         )
+        # What --workers starts this command with: it is this one of them, and reports to the process that started it.
+        add("--as-worker", type=int, default=0, metavar="NUMBER", help=argparse.SUPPRESS)
         no_input = ("--no-input", "--noinput")
         add(*no_input, action="store_false", dest="interactive", help="do not prompt for input")
 
@@ -75,9 +88,12 @@ class Command(TrackerCommand):
                 'SCRIPTS_TRACKER["enabled"] is False here: no script was run, because runs are not recorded'
             )
         options["wait"] = _seconds(options["wait"])
+        options["workers"] = _workers(options["workers"])
         options["duration"] = _duration(options["duration"])
         if options["enqueue"]:
             _require_queue(options)
+        if options["as_worker"]:
+            self._become_worker()
         overview = load_status()
         by_id = overview.by_id
         choice = planning.choose(
@@ -90,8 +106,9 @@ class Command(TrackerCommand):
         plan = planning.make_plan(choice.chosen, by_id, choice.excluded)
         if plan.steps and not options["names"]:
             _require_adoption(overview)
+        self._limit_workers(plan, options)
         if options["plan"]:
-            self._say_lines(progress.plan(plan, choice, self.output))
+            self._say_lines(progress.plan(plan, choice, self.output, options["workers"]))
             if options["enqueue"]:
                 from scripts_tracker.running import jobs  # as below
 
@@ -102,7 +119,7 @@ class Command(TrackerCommand):
         return self._run(plan, choice, overview, options)
 
     def _run(self, plan: Plan, choice: Choice, overview: ProjectStatus, options: dict[str, Any]) -> int:
-        is_quiet = options["verbosity"] < 1
+        is_quiet = options["verbosity"] < 1 or bool(options["as_worker"])
         if not is_quiet:
             left = progress.not_planned(plan, choice, self.output)
             self._say_lines([*left, progress.heading(plan, self.output)])
@@ -113,6 +130,8 @@ class Command(TrackerCommand):
             self._say_lines(progress.summary(summary, self.output))
         if summary.interrupt is not None:
             return exit_code(summary.interrupt)
+        if options["as_worker"]:
+            return self._worker_code(summary)
         if not summary.is_good:
             return self._fail(summary, is_quiet=is_quiet, only_failures=bool(options.get("only_failures")))
         return 0
@@ -150,6 +169,29 @@ class Command(TrackerCommand):
             _say(self.stderr, f"{text}\n")
         return 0
 
+    def _become_worker(self) -> None:
+        from scripts_tracker.running import workers  # only with --workers
+
+        workers.outlive_reader()
+        self.stdout, self.stderr = OutputWrapper(sys.stdout), OutputWrapper(sys.stderr)
+
+    def _worker_code(self, summary: Summary) -> int:
+        """The exit code for the process that started this worker; people see its lines."""
+        from scripts_tracker.running import workers  # as above
+
+        for result in summary.results:
+            if result.outcome.counts_as in {"failed", "blocked"}:
+                _say(self.stderr, f"{result.outcome.phrase}: {escaped(result.text)}\n")
+        return workers.exit_code(summary)
+
+    def _limit_workers(self, plan: Plan, options: dict[str, Any]) -> None:
+        """Leave one worker where more would do nothing, and say so if they were asked for."""
+        if options["workers"] == 1 or not any(status.is_batched for status in plan.steps):
+            options["workers"] = 1
+        elif database.connection().vendor == "sqlite":
+            options["workers"] = 1
+            _say(self.stderr, "SQLite has one writer at a time, so there is one worker.\n")
+
     def _options(self, options: dict[str, Any]) -> RunOptions:
         names = ("verbosity", "no_color", "force_color", "traceback")
         given = {name: options[name] for name in names if name in options}
@@ -160,8 +202,19 @@ class Command(TrackerCommand):
             options["continue_on_error"],
             options["interactive"],
             given,
-            seconds=options["duration"],
+            options["workers"],
+            options["duration"],
+            self._start(options),
         )
+
+    def _start(self, options: dict[str, Any]) -> WorkerStart | None:
+        """How to start workers; None where this process works alone, or is one of them."""
+        if options["workers"] == 1 or options["as_worker"]:
+            return None
+        from scripts_tracker.running import workers  # only with --workers
+
+        is_by_hand = bool(getattr(self, "_called_from_command_line", False))
+        return workers.worker_start(options, is_by_hand=is_by_hand)
 
     def _reporter(self, *, is_quiet: bool) -> Callable[[RunEvent], None]:
         """A callback that prints progress to stdout and tracebacks to stderr."""
@@ -209,6 +262,16 @@ def _seconds(given: object) -> float:
     if not conf.is_valid("wait_seconds", seconds):
         raise not_started(f"--wait: expected {conf.words_for('wait_seconds')}, got {conf.shown(given)}.")
     return seconds  # type: ignore[return-value]  # it is a number, being valid
+
+
+def _workers(given: object) -> int:
+    """The number of ``--workers``."""
+    number = given
+    with contextlib.suppress(ValueError):
+        number = int(given) if isinstance(given, str) else given
+    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= _MOST_WORKERS:
+        raise not_started(f"--workers: expected a number from 1 to {_MOST_WORKERS}, got {conf.shown(given)}.")
+    return number
 
 
 def _duration(given: object) -> float | None:
