@@ -36,6 +36,7 @@ class TrackerSettings(NamedTuple):
         renamed_apps: the label that an app has now, by an earlier one: its scripts keep their history.
         throttle: what batched scripts ask between two batches: dotted names or callables (``scripts_tracker.throttles``).
         queue: the backend of django.tasks that ``run_scripts --enqueue`` uses; None for no queue.
+        environment: the name of this environment in reports: "production", say; empty for none.
     """
 
     enabled: bool = True
@@ -53,6 +54,7 @@ class TrackerSettings(NamedTuple):
     renamed_apps: Mapping[str, str] = MappingProxyType({})
     throttle: Sequence[str | Callable[..., object]] = ()
     queue: Mapping[str, Any] | None = None
+    environment: str = ""
 
 
 class QueueSettings(NamedTuple):
@@ -170,6 +172,7 @@ def _queue_error(value: object) -> str:
 
 _BOOL = Kind(lambda value: isinstance(value, bool), "True or False", "True")
 _WEEK = 7 * 86400.0
+_LONGEST_NAME = 100
 _KEYS: Mapping[str, Kind] = {
     "enabled": _BOOL,
     "notify": _BOOL,
@@ -212,6 +215,11 @@ _KEYS: Mapping[str, Kind] = {
         "a dictionary, or None",
         '{"backend": "default", "queue_name": "default", "slice_seconds": 600}',
         _queue_error,
+    ),
+    "environment": Kind(
+        lambda value: isinstance(value, str) and len(value) <= _LONGEST_NAME and value.isprintable(),
+        "a name of at most 100 characters",
+        '"production"',
     ),
 }
 _TOP_LEVEL: Mapping[str, Kind] = {

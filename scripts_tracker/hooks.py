@@ -67,8 +67,10 @@ def _notify(stdout: Any) -> bool:
     """Print the notice; False where another tracker may have run the scripts already, so that they must wait."""
     overview = load_status()
     output = terminal.output_for(stdout, sys.argv)
-    if conf.tracker_settings().notify:
-        report = Report(overview.statuses, overview.by_id, overview.findings)
+    settings = conf.tracker_settings()
+    if settings.notify:
+        found = overview.statuses, overview.by_id, overview.findings
+        report = Report(*found, environment=settings.environment)
         stdout.write(encodable(stdout, text.notice(report, output)) + "\n")
     if not overview.unapplied:
         return True

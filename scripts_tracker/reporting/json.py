@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from scripts_tracker.core.escaping import escaped_json
 from scripts_tracker.core.text import finding_to_json
+from scripts_tracker.ledger import queries
 from scripts_tracker.reporting.report import why
 
 if TYPE_CHECKING:
     from scripts_tracker.core.history import PastRun, PastVersion
     from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import Lease
+    from scripts_tracker.core.values import Lease, ScriptRecord
     from scripts_tracker.project.detail import Comparison, ScriptDetail
     from scripts_tracker.reporting.report import Report
     from scripts_tracker.reporting.terminal import Output
@@ -30,6 +31,9 @@ def check(report: Report, output: Output) -> str:
         "counts": {state.value: count for state, count in report.counts.items()},
         "needs_action": any(status.needs_action for status in report.statuses),
         "scripts": [_status(status) for status in report.listed],
+        "environment": report.environment or None,
+        "taken_at": report.taken_at.isoformat() if report.taken_at else None,
+        "revision": report.revision or None,
         "problems": [finding_to_json(found) for found in report.findings],
     }
     return document_text(document, output)
@@ -73,10 +77,24 @@ def _status(status: ScriptStatus) -> dict[str, Any]:
         "applied_at": applied_at.isoformat() if applied_at else None,
         "applied_fingerprint": str(record.applied) if record and record.applied else None,
         "tags": list(status.tags),
+        "last_run": _last_run(record),
         "watches": [one.module for one in status.watches],
         "changed_modules": list(status.changed_modules),
         "lease": _lease(record.lease) if record and record.lease else None,
         "progress": progress._asdict() if (progress := status.progress) else None,
+    }
+
+
+def _last_run(record: ScriptRecord | None) -> dict[str, Any] | None:
+    """The last attempt or decision; ``seconds`` is null while it runs, and where its end is not recorded."""
+    if record is None or (run := record.last_run) is None:
+        return None
+    return {
+        "outcome": queries.last_outcome(record),
+        "kind": run.kind,
+        "started_at": run.started_at.isoformat(),
+        "seconds": round((run.ended_at - run.started_at).total_seconds(), 3) if run.ended_at else None,
+        "host": run.host,
     }
 
 

@@ -13,6 +13,7 @@ from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from scripts_tracker.core.history import PastVersion
     from scripts_tracker.core.states import ScriptRecord, ScriptStatus
@@ -51,6 +52,9 @@ class Report(NamedTuple):
         findings: the problems in the files, sorted by place.
         show_all: list every script, not only those worth showing.
         dependencies: draw the tree of unapplied scripts.
+        environment: the name of the environment; empty without one.
+        taken_at: when the ledger was read.
+        revision: the commit that is checked out; empty where it is not known, or not asked for.
     """
 
     statuses: tuple[ScriptStatus, ...]
@@ -58,6 +62,9 @@ class Report(NamedTuple):
     findings: tuple[Finding, ...]
     show_all: bool = False
     dependencies: bool = False
+    environment: str = ""
+    taken_at: datetime | None = None
+    revision: str = ""
 
     @property
     def counts(self) -> dict[State, int]:

@@ -65,6 +65,8 @@ def _head(report: Report, output: Output) -> Iterator[str]:
         "  ",
         output,
     )
+    if report.environment:
+        yield from wrapped(f"Environment: {report.environment}", "  ", output)
 
 
 def _sections(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
 
+from scripts_tracker import conf
 from scripts_tracker.core import names
 from scripts_tracker.management.base import TrackerCommand, add_names, not_started
 from scripts_tracker.project.status import load_status
@@ -63,12 +64,28 @@ class Command(TrackerCommand):
                 return 0
             overview = load_status(use_cache=options["use_cache"])
             chosen = _choose(overview, [str(status.id) for status in chosen])
-        report = Report(
-            chosen, overview.by_id, overview.findings, options["all"], options["show_dependencies"]
-        )
+        report = self._report(chosen, overview, options)
         render = formats.renderer(formats.CHECK_FORMATS, options["format"])
         self.write(render(report, self.output))
         return report.exit_code if options["check"] else 0
+
+    def _report(
+        self, chosen: tuple[ScriptStatus, ...], overview: ProjectStatus, options: dict[str, Any]
+    ) -> Report:
+        report = Report(
+            chosen,
+            overview.by_id,
+            overview.findings,
+            options["all"],
+            options["show_dependencies"],
+            conf.tracker_settings().environment,
+        )
+        if options["format"] != "json":
+            return report
+        from scripts_tracker.ledger import database
+        from scripts_tracker.project import git  # where reports of several environments are compared
+
+        return report._replace(taken_at=database.now(), revision=git.head_revision(conf.base_dir()))
 
     def _decide(self, overview: ProjectStatus, options: dict[str, Any]) -> bool:
         """Mark, unmark or release what the options name; False where they name nothing."""

@@ -1,0 +1,154 @@
+"""What ``check_scripts --all --format json`` printed in one environment, read from a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, Final
+
+from scripts_tracker.core.tuples import NamedTuple
+from scripts_tracker.exceptions import ScriptsTrackerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+APPLIED: Final = frozenset({"applied", "recurring", "edited", "reverted", "moved"})
+"""The states in which a script has done its work in an environment."""
+
+_STALE: Final = timedelta(days=7)
+_HOW: Final = "manage.py check_scripts --all --format json > production.json"
+
+
+class WrongSnapshot(ScriptsTrackerError):
+    """A file is not what ``check_scripts --all --format json`` prints; the message says how to make it."""
+
+
+class Entry(NamedTuple):
+    """A script in one environment.
+
+    Attributes:
+        state: as in the contract of ``check_scripts``.
+        fingerprint: of the file there; None if there is no file, or it cannot be parsed.
+        applied_fingerprint: of the version that was applied last.
+        seconds: how long its last run took; None if that is not known.
+    """
+
+    script: str
+    state: str
+    path: str
+    requires: tuple[str, ...] = ()
+    fingerprint: str | None = None
+    applied_fingerprint: str | None = None
+    applied_at: datetime | None = None
+    seconds: float | None = None
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether the script has done its work there."""
+        return self.state in APPLIED or (self.state == "missing" and self.applied_fingerprint is not None)
+
+
+class Snapshot(NamedTuple):
+    """One environment as its file shows it.
+
+    Attributes:
+        environment: its name: that of the settings there, or else that of the file.
+        file: where it was read from.
+        taken_at: None where the file does not say.
+        revision: the commit that was checked out; empty where the file does not say.
+    """
+
+    environment: str
+    file: str
+    taken_at: datetime | None
+    revision: str
+    entries: Mapping[str, Entry]
+
+    def is_stale(self, now: datetime) -> bool:
+        """Whether the file is older than a week; one without a date may be."""
+        return self.taken_at is None or now - self.taken_at > _STALE
+
+
+def read_all(files: Iterable[str]) -> tuple[Snapshot, ...]:
+    """Read one file for each environment.
+
+    Raises:
+        WrongSnapshot: a file cannot be read or is something else, or two are of the same environment.
+    """
+    found: dict[str, Snapshot] = {}
+    for file in files:
+        snapshot = read(file)
+        other = found.setdefault(snapshot.environment, snapshot)
+        if other is not snapshot:
+            raise WrongSnapshot(
+                f"{file} and {other.file} are both of the environment {snapshot.environment}: pass one of them,"
+                ' or give each environment its own name in SCRIPTS_TRACKER["environment"].'
+            )
+    return tuple(found.values())
+
+
+def read(file: str) -> Snapshot:
+    """Read one file; raises WrongSnapshot."""
+    try:
+        with open(file, encoding="utf-8-sig") as stream:
+            document = json.load(stream)
+    except OSError as error:
+        raise WrongSnapshot(f"{file} cannot be read: {error.strerror or error}.") from error
+    except RecursionError as error:
+        raise WrongSnapshot(f"{file}: not JSON of check_scripts. To make it: {_HOW}") from error
+    except ValueError as error:
+        raise WrongSnapshot(f"{file} is not JSON ({error}). To make it: {_HOW}") from error
+    try:
+        return _snapshot(file, document)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise WrongSnapshot(f"{file} is not the JSON of check_scripts. To make it: {_HOW}") from error
+
+
+def _snapshot(file: str, document: Any) -> Snapshot:
+    if document["version"] != 1:
+        raise WrongSnapshot(
+            f"{file} has version {document['version']!r}, and this release reads version 1:"
+            " use the release of scripts_tracker that runs there."
+        )
+    entries = [_entry(one) for one in document["scripts"]]
+    _require_all(file, document["counts"], entries)
+    name = document.get("environment") or os.path.splitext(os.path.basename(file))[0]
+    return Snapshot(
+        str(name),
+        file,
+        _moment(document.get("taken_at")),
+        str(document.get("revision") or ""),
+        {entry.script: entry for entry in entries},
+    )
+
+
+def _require_all(file: str, counts: Mapping[str, int], entries: list[Entry]) -> None:
+    """Refuse a file without the applied scripts: they would look as if they were not there."""
+    if sum(counts.values()) > len(entries):
+        raise WrongSnapshot(
+            f"{file} lists {len(entries)} of {sum(counts.values())} scripts: it was made without --all. To make it: {_HOW}"
+        )
+
+
+def _entry(one: Mapping[str, Any]) -> Entry:
+    last_run = one.get("last_run") or {}
+    seconds = last_run.get("seconds") if last_run.get("outcome") == "succeeded" else None
+    return Entry(
+        script=str(one["script"]),
+        state=str(one["state"]),
+        path=str(one["path"]),
+        requires=tuple(map(str, one["requires"])),
+        fingerprint=one["fingerprint"],
+        applied_fingerprint=one["applied_fingerprint"],
+        applied_at=_moment(one["applied_at"]),
+        seconds=None if seconds is None else float(seconds),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A moment with a time zone, in which one without (``USE_TZ = False``) is taken for UTC."""
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
