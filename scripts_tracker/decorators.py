@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import TypeVar
 
-    from scripts_tracker.core.values import Required, Rerun, ScriptOptions
+    from scripts_tracker.core.values import Fresh, Required, Rerun, ScriptOptions
 
     # Its bound is text that Python compiles when it is defined, which takes longer than to import all of this module.
     Handle = TypeVar("Handle", bound="Callable[..., Any]")
@@ -37,15 +37,32 @@ def _modules(value: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _options(rerun: Rerun, atomic: object, watch: Iterable[str], **texts: Iterable[str]) -> ScriptOptions:
-    from scripts_tracker.core.values import RERUN_VALUES, ScriptOptions  # not before a command is imported
+def _options(
+    rerun: Rerun,
+    atomic: object,
+    watch: Iterable[str],
+    verify: object,
+    fresh: Fresh | None,
+    **texts: Iterable[str],
+) -> ScriptOptions:
+    from scripts_tracker.core.values import (
+        FRESH_VALUES,
+        RERUN_VALUES,
+        ScriptOptions,
+    )  # not before a command is imported
 
     if rerun not in RERUN_VALUES:
         raise ValueError(f"@tracked_script: rerun must be one of {', '.join(RERUN_VALUES)}, not {rerun!r}")
     if not isinstance(atomic, bool):
         raise TypeError(f"@tracked_script: atomic must be True or False, not {atomic!r}")
+    if verify is not None and not (isinstance(verify, str) and verify.isidentifier()):
+        raise TypeError(
+            f'@tracked_script: verify takes the name of a method, such as verify="check", not {verify!r}'
+        )
+    if fresh is not None and fresh not in FRESH_VALUES:
+        raise ValueError(f"@tracked_script: fresh must be one of {', '.join(FRESH_VALUES)}, not {fresh!r}")
     strings = {name: _strings(name, value) for name, value in texts.items()}
-    return ScriptOptions(rerun, atomic, watch=_modules(watch), **strings)
+    return ScriptOptions(rerun, atomic, watch=_modules(watch), verify=verify, fresh=fresh, **strings)
 
 
 @overload
@@ -61,6 +78,8 @@ def tracked_script(
     unless: Iterable[str] = ("dry_run",),
     watch: Iterable[str] = (),
     arguments: Iterable[str] = (),
+    verify: str | None = None,
+    fresh: Fresh | None = None,
 ) -> Callable[[Handle], Handle]: ...
 
 
@@ -74,6 +93,8 @@ def tracked_script(
     unless: Iterable[str] = ("dry_run",),
     watch: Iterable[str] = (),
     arguments: Iterable[str] = (),
+    verify: str | None = None,
+    fresh: Fresh | None = None,
 ) -> Handle | Callable[[Handle], Handle]:
     """Record every run of a command's ``handle()`` in the ledger.
 
@@ -85,6 +106,9 @@ def tracked_script(
         unless: names of options that make a run a dry run, which does not count as applied.
         watch: dotted names of modules of the project whose change counts as a change of the script.
         arguments: what ``run_scripts`` passes to the command, as one would type it.
+        verify: the name of a method of the command that is called after ``handle()``; what it raises fails the run.
+        fresh: "mark" to count the script as applied where ``migrate`` began on an empty database, "run" to have it run
+            there; None for what the setting ``fresh_database`` says.
 
     Returns:
         The wrapped method, or a decorator where options were given.
@@ -92,7 +116,8 @@ def tracked_script(
     Raises:
         TypeError, ValueError: for an option of a wrong type or value.
     """
-    options = _options(rerun, atomic, watch, tags=tags, unless=unless, arguments=arguments)
+    texts = {"tags": tags, "unless": unless, "arguments": arguments}
+    options = _options(rerun, atomic, watch, verify, fresh, **texts)
 
     def decorate(function: Handle) -> Handle:
         if not callable(function):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Rerun = Literal["on-change", "once", "always"]
 RERUN_VALUES: Final[tuple[Rerun, ...]] = ("on-change", "once", "always")
+Fresh = Literal["run", "mark"]
+FRESH_VALUES: Final[tuple[Fresh, ...]] = ("run", "mark")
 
 ALGORITHM: Final = "st1"
 """The algorithm of new fingerprints; here, not in the analysis, as the ledger needs it without libcst."""
@@ -105,6 +107,8 @@ class ScriptOptions(NamedTuple):
     unless: tuple[str, ...] = ("dry_run",)
     watch: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
+    verify: str | None = None
+    fresh: Fresh | None = None
 
 
 class Location(NamedTuple):

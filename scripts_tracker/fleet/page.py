@@ -111,7 +111,9 @@ def _scripts(view: View) -> Iterator[str]:
 def _cell(row: Row, environment: str) -> str:
     entry = row.entries[environment]
     words = _state(formats.cell(row, environment))
-    when = f"<br><small>{_text(local_time(entry.applied_at)[:10])}</small>" if entry and entry.applied_at else ""
+    when = (
+        f"<br><small>{_text(local_time(entry.applied_at)[:10])}</small>" if entry and entry.applied_at else ""
+    )
     return f'<td data-environment="{_text(environment)}"><span>{words}{when}</span></td>'
 
 

@@ -93,6 +93,8 @@ def _options(definition: ScriptDefinition | None) -> str:
     shown += [f"tags: {', '.join(options.tags)}"] if options.tags else []
     shown += [f"watch: {', '.join(options.watch)}"] if options.watch else []
     shown += [f"arguments: {as_typed(options.arguments)}"] if options.arguments else []
+    shown += [f"verify: {options.verify}()"] if options.verify else []
+    shown += [f'fresh="{options.fresh}"'] if options.fresh else []
     if options.unless != ScriptOptions().unless:
         shown.append(f"unless: {', '.join(options.unless)}" if options.unless else "unless=()")
     return ", ".join(shown)

@@ -152,7 +152,7 @@ def _perform(
         contextlib.ExitStack() as stack,
     ):
         made = Attempt if start.is_dry_run else kind
-        attempt = made(call, script_id, start, options.atomic, planned, output)
+        attempt = made(call, script_id, start, options.atomic, planned, output, options.verify)
         if not start.is_dry_run and leases.needs_heartbeat():
             _start_heartbeat(attempt, stack)
         return attempt.perform()

@@ -64,6 +64,7 @@ class Attempt(NamedTuple):
         is_atomic: whether the call and the record of its success are one transaction.
         planned: the runner's plan for it, if there is one.
         output: gives the tail of what was printed so far.
+        verify: the name of a method of the command that must agree before the success is recorded.
     """
 
     call: HandleCall
@@ -72,6 +73,7 @@ class Attempt(NamedTuple):
     is_atomic: bool = False
     planned: PlannedRun | None = None
     output: Callable[[], str] = str
+    verify: str | None = None
 
     def perform(self) -> Any:
         """Call ``handle()``; an exit with code 0 is a success, and raised."""
@@ -153,14 +155,23 @@ class Attempt(NamedTuple):
     def _called(self) -> tuple[Any, BaseException | None]:
         try:
             with processes.children_end_here():
-                return self.call(), None
+                ended = self._handled()
+                if self.verify is not None and not self.start.is_dry_run:
+                    from scripts_tracker.running import verification  # few scripts name a method
+
+                    verification.verify(self.call.command, self.verify)
+                return ended
+        finally:
+            if self.planned is not None:
+                self.planned.on_end()
+
+    def _handled(self) -> tuple[Any, BaseException | None]:
+        try:
+            return self.call(), None
         except (SystemExit, RuntimeError) as error:
             if not _is_good_exit(error):
                 raise
             return None, error
-        finally:
-            if self.planned is not None:
-                self.planned.on_end()
 
     def _check_transactions(self) -> None:
         """Raise CommandError if the script has left a transaction open: what is in it is not committed."""

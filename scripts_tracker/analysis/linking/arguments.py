@@ -13,6 +13,7 @@ from scripts_tracker.analysis.linking.modules import SKIPPED
 from scripts_tracker.analysis.linking.resolving import Broken, FoundModule, FoundValue, Unknown
 from scripts_tracker.core.names import close_matches, nearest, nearest_scripts
 from scripts_tracker.core.values import (
+    FRESH_VALUES,
     INSTALLED,
     RERUN_VALUES,
     Fingerprint,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     Report = Callable[[str, Place, str, str, str], None]
     """Takes the path, place, code, message and hint of a finding."""
 
-OPTIONS: Final = ("rerun", "atomic", "tags", "unless", "watch", "arguments")
+OPTIONS: Final = ("rerun", "atomic", "tags", "unless", "watch", "arguments", "verify", "fresh")
 _EXAMPLES: Final = {
     "rerun": 'rerun="once"',
     "atomic": "atomic=True",
@@ -43,7 +44,12 @@ _EXAMPLES: Final = {
     "unless": 'unless=("dry_run",)',
     "watch": 'watch=("shop.pricing",)',
     "arguments": 'arguments=("--since", "2024-01-01")',
+    "verify": 'verify="check_totals"',
+    "fresh": 'fresh="mark"',
 }
+
+
+_WORDS: Final[dict[str, tuple[str, ...]]] = {"rerun": RERUN_VALUES, "fresh": FRESH_VALUES}
 
 
 def read_options(use: OurUse, resolver: Resolver, report: Report) -> ScriptOptions:
@@ -81,10 +87,9 @@ def _with_option(
         add(codes.DYNAMIC_ARGUMENT, message, f"Write out the value, such as {_EXAMPLES[name]}.")
         return options
     value = constant.value
-    if name == "rerun":
-        for known in RERUN_VALUES:
-            if value == known:
-                return options._replace(rerun=known)
+    if name in _WORDS or name == "verify":
+        if _is_word(name, value):
+            return options._replace(**{name: value})  # type: ignore[arg-type]  # as _is_word says
     elif name == "atomic":
         if isinstance(value, bool):
             return options._replace(atomic=value)
@@ -96,6 +101,15 @@ def _with_option(
     return options
 
 
+def _is_word(name: str, value: Constant) -> bool:
+    """Whether a value is one of the words that an option takes, or the name of a method, or is as good as left out."""
+    if value is None:
+        return name != "rerun"
+    if name in _WORDS:
+        return value in _WORDS[name]
+    return isinstance(value, str) and value.isidentifier()
+
+
 def _with_texts(options: ScriptOptions, name: str, texts: tuple[str, ...]) -> ScriptOptions:
     if name == "watch":
         return options._replace(watch=tuple(dict.fromkeys(texts)))
@@ -105,9 +119,11 @@ def _with_texts(options: ScriptOptions, name: str, texts: tuple[str, ...]) -> Sc
 
 
 def _advice(name: str, value: Constant) -> str:
-    if name == "rerun":
-        near = _did_you_mean(value, RERUN_VALUES) if isinstance(value, str) else ""
-        return f"{near}The values of rerun are {', '.join(map(repr, RERUN_VALUES))}."
+    if name in _WORDS:
+        near = _did_you_mean(value, _WORDS[name]) if isinstance(value, str) else ""
+        return f"{near}The values of {name} are {', '.join(map(repr, _WORDS[name]))}."
+    if name == "verify":
+        return f"Write the name of a method of the command, such as {_EXAMPLES[name]}."
     if name == "atomic":
         return "Write atomic=True or atomic=False."
     if isinstance(value, str):

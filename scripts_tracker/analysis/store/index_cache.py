@@ -213,14 +213,15 @@ def _finding(data: Any) -> Finding:
 
 def _definition(data: Any) -> ScriptDefinition:
     script, location, fingerprint, digest, help_, options, requires, watches, is_computed, is_batched = data
-    rerun, atomic, *texts = options
+    rerun, atomic, *texts, verify, fresh = options
+    tags, unless, watch, arguments = map(tuple, texts)
     return ScriptDefinition(
         ScriptId(*script),
         Location(*location),
         fingerprint and Fingerprint(*fingerprint),
         digest,
         help_,
-        ScriptOptions(rerun, atomic, *map(tuple, texts)),
+        ScriptOptions(rerun, atomic, tags, unless, watch, arguments, verify, fresh),
         tuple(map(_requirement, requires)),
         tuple(map(_module, watches)),
         is_computed,
