@@ -33,19 +33,18 @@ class ScriptsTrackerConfig(AppConfig):
 
 
 def _before_migrate(*, using: str, plan: Any = (), **kwargs: Any) -> None:
-    operations = sys.modules.get("scripts_tracker.operations")  # where a migration has imported them
-    if operations is not None and operations.are_in(plan):
+    if plan and not any(backwards for _, backwards in plan):
         from scripts_tracker.running import requirements
 
         requirements.migrate_begins(using, kwargs["apps"])
 
 
 def _after_migrate(**kwargs: Any) -> None:
-    if "scripts_tracker.running.requirements" in sys.modules:
-        sys.modules["scripts_tracker.running.requirements"].migrate_ends(kwargs["using"])
     from scripts_tracker.hooks import notify_after_migrate
 
-    notify_after_migrate(**kwargs)
+    requirements = sys.modules.get("scripts_tracker.running.requirements")
+    was_empty = requirements is not None and requirements.migrate_ends(kwargs["using"])
+    notify_after_migrate(was_empty=was_empty, **kwargs)
 
 
 def _check_settings(**kwargs: Any) -> list[CheckMessage]:

@@ -37,6 +37,7 @@ class TrackerSettings(NamedTuple):
         throttle: what batched scripts ask between two batches: dotted names or callables (``scripts_tracker.throttles``).
         queue: the backend of django.tasks that ``run_scripts --enqueue`` uses; None for no queue.
         environment: the name of this environment in reports: "production", say; empty for none.
+        fresh_database: what new scripts do where ``migrate`` began on an empty database: "run", or "mark" as applied.
     """
 
     enabled: bool = True
@@ -55,6 +56,7 @@ class TrackerSettings(NamedTuple):
     throttle: Sequence[str | Callable[..., object]] = ()
     queue: Mapping[str, Any] | None = None
     environment: str = ""
+    fresh_database: str = "run"
 
 
 class QueueSettings(NamedTuple):
@@ -221,6 +223,7 @@ _KEYS: Mapping[str, Kind] = {
         "a name of at most 100 characters",
         '"production"',
     ),
+    "fresh_database": Kind(lambda value: value in ("run", "mark"), '"run" or "mark"', '"mark"'),
 }
 _TOP_LEVEL: Mapping[str, Kind] = {
     "COMMANDS_DIRS": Kind(_are((str, os.PathLike)), "a list of folders", '["shop/management/commands"]'),

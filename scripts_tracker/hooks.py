@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from django.apps import AppConfig
     from django.db.migrations import Migration
 
+    from scripts_tracker.project.status import ProjectStatus
+
 _AT_THE_END = "scripts_tracker.at_the_end"
 
 logger = logging.getLogger("scripts_tracker")
@@ -38,6 +40,7 @@ def notify_after_migrate(
     sender: AppConfig,
     using: str,
     verbosity: int = 1,
+    was_empty: bool = False,
     plan: Sequence[tuple[Migration, bool]] | None = None,
     **kwargs: Any,
 ) -> None:
@@ -52,10 +55,12 @@ def notify_after_migrate(
     runs = False
     try:
         settings = conf.tracker_settings()
-        if settings.enabled and (settings.notify or settings.auto_run) and database.holds_ledger(using):
+        was_empty = was_empty and not conf.is_under_test()
+        speaks = settings.notify or settings.auto_run or was_empty
+        if settings.enabled and speaks and database.holds_ledger(using):
             runs = settings.auto_run and not conf.is_under_test()
-            if settings.notify or runs:
-                runs = _notify(stdout) and runs
+            if settings.notify or runs or was_empty:
+                runs = _notify(stdout, was_empty=was_empty) and runs
     except Exception as error:  # nothing here may make migrate fail
         logger.warning("The management scripts could not be checked: %s", _in_a_line(error))
         logger.debug("Traceback of the check", exc_info=True)
@@ -63,10 +68,20 @@ def notify_after_migrate(
         _at_the_end(sender, functools.partial(_run, using, stdout, verbosity))
 
 
-def _notify(stdout: Any) -> bool:
-    """Print the notice; False where another tracker may have run the scripts already, so that they must wait."""
+def _notify(stdout: Any, *, was_empty: bool) -> bool:
+    """Print the notice; False where another tracker may have run the scripts already, so that they must wait.
+
+    Args:
+        stdout: where to print.
+        was_empty: whether the database held no row of the project when migrate began.
+    """
     overview = load_status()
     output = terminal.output_for(stdout, sys.argv)
+    if was_empty and overview.unapplied and (marked := _mark_baseline(overview)):
+        stdout.write(f"{marked}\n")
+        overview = load_status()
+        if not overview.unapplied:
+            return True
     settings = conf.tracker_settings()
     if settings.notify:
         found = overview.statuses, overview.by_id, overview.findings
@@ -80,6 +95,17 @@ def _notify(stdout: Any) -> bool:
     if is_pending:
         stdout.write(output.style.WARNING(encodable(stdout, survey.ADOPT_FIRST)) + "\n")
     return not is_pending
+
+
+def _mark_baseline(overview: ProjectStatus) -> str:
+    """Mark what has nothing to do in a new database; gives a line about it, empty if that is nothing."""
+    from scripts_tracker.adoption import survey  # for what another tracker may have run
+    from scripts_tracker.project import marks  # a database is new only once
+
+    if survey.is_pending(overview):
+        return ""
+    count = len(marks.mark_baseline(overview).done)
+    return f"Management scripts: {count} marked as applied, because {marks.EMPTY}." if count else ""
 
 
 def _at_the_end(sender: AppConfig, action: Callable[[], None]) -> None:

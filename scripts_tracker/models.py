@@ -69,7 +69,7 @@ class ScriptRun(models.Model):
     """One attempt or one mark of a script; rows are added and ended, never rewritten.
 
     Attributes:
-        kind: run or rehearsal; of a decision: mark, unmark, release, pause, resume, cancel or restart.
+        kind: run or rehearsal; of a decision: mark, baseline (a mark in a new database), unmark, release, pause, resume, cancel or restart.
         outcome: running, then finally succeeded, failed or lost.
         applies: whether its version counts as applied by it, until the script is unmarked.
         process: identifies the process beyond its number, if the system can.

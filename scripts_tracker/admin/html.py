@@ -30,6 +30,7 @@ _KINDS = {
     "run": "Run",
     "rehearsal": "Dry run",
     "mark": "Marked as applied",
+    "baseline": "Marked in a new database",
     "unmark": "Unmarked",
     "release": "Released",
 }

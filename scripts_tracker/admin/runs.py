@@ -68,7 +68,9 @@ class KindFilter(_ColumnFilter):
 
     title = "kind"
     parameter_name = "kind"
-    known = tuple((one, html.kind(one)) for one in ("run", "rehearsal", "mark", "unmark", "release"))
+    known = tuple(
+        (one, html.kind(one)) for one in ("run", "rehearsal", "mark", "baseline", "unmark", "release")
+    )
 
 
 class RunList(ChangeList):

@@ -229,7 +229,7 @@ def end(
         if now == outcome:
             return True  # a first try succeeded, and its answer was lost with the connection
         if now == "lost":
-            by_default = _DECIDED if last_kind in {"mark", "unmark"} else TAKEN_OVER
+            by_default = _DECIDED if last_kind in {"mark", "baseline", "unmark"} else TAKEN_OVER
             update_run(run, "lost", reason=why_lost or by_default, **texts)
         return False
 
@@ -275,7 +275,7 @@ def why_unrecorded(run: OpenRun) -> tuple[str, bool]:
         return f"its run was recorded as {outcome} in the meantime", True
     if reason.startswith(RELEASED):
         return f"its run was {escaped(' '.join(reason.split()))}", True
-    if reason == _DECIDED or last_kind in {"mark", "unmark"}:
+    if reason == _DECIDED or last_kind in {"mark", "baseline", "unmark"}:
         return "a person marked or unmarked it in the meantime", True
     return "its lease had expired and another process took over", True
 

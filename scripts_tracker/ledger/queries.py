@@ -200,7 +200,7 @@ def applied_revisions(script_pks: Collection[int]) -> Mapping[int, str]:
 @needs_tables
 def ever_marked(script_pks: Collection[int]) -> set[int]:
     """Which of at least these scripts were ever marked as applied or unmarked (one query)."""
-    runs = database.runs().filter(kind__in=("mark", "unmark"))
+    runs = database.runs().filter(kind__in=("mark", "baseline", "unmark"))
     return {script for (script,) in fetch(_of_scripts(runs, script_pks).values_list("script").distinct())}
 
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
     Escape = Callable[[str], str]
-    Kind = Literal["run", "rehearsal", "mark", "unmark", "release", "pause", "resume", "cancel", "restart"]
+    Kind = Literal[
+        "run", "rehearsal", "mark", "baseline", "unmark", "release", "pause", "resume", "cancel", "restart"
+    ]
 
 logger = logging.getLogger("scripts_tracker")
 

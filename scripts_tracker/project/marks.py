@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from scripts_tracker import conf
 from scripts_tracker.core import watches
 from scripts_tracker.core.states import State
 from scripts_tracker.core.tuples import NamedTuple
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import RunRecord, ScriptId
     from scripts_tracker.ledger.marking import Also, Refusal
+    from scripts_tracker.ledger.writing import Kind
+    from scripts_tracker.project.status import ProjectStatus
 
 
 class MarkResult(NamedTuple):
@@ -69,6 +72,7 @@ def mark_applied(
     *,
     user: str = "",
     also: Also = marking.nothing_else,
+    kind: Kind = "mark",
 ) -> MarkResult:
     """Mark scripts as applied, in the version that their files hold now.
 
@@ -78,6 +82,7 @@ def mark_applied(
         cache: has the facts that the check read.
         user: who decides; empty for the user of this process.
         also: as for ``marking.mark_applied``.
+        kind: of the decision, for the history.
     """
     marks, refused = [], []
     statuses = tuple(statuses)
@@ -89,8 +94,27 @@ def mark_applied(
             marks.append(mark)
         else:
             refused.append((status.id, why or "the file changed while it was being marked; try again"))
-    left_out = marking.mark_applied(marks, run_metadata("mark", reason=reason, user=user), also)
+    left_out = marking.mark_applied(marks, run_metadata(kind, reason=reason, user=user), also)
     return _result((mark.script_id for mark in marks), refused, left_out)
+
+
+EMPTY: Final = "the database was empty when migrate began"
+"""The reason of a baseline."""
+
+
+def mark_baseline(overview: ProjectStatus) -> MarkResult:
+    """Mark the new scripts that have nothing to do in a database that was empty, as they or the settings say."""
+    by_default = conf.tracker_settings().fresh_database
+    wanted = [
+        one
+        for one in overview.statuses
+        if one.state is State.NEW
+        and one.definition
+        and (one.definition.options.fresh or by_default) == "mark"
+    ]
+    if not wanted:
+        return MarkResult((), ())
+    return mark_applied(wanted, EMPTY, overview.cache, kind="baseline")
 
 
 def _result(

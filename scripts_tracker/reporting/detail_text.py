@@ -154,6 +154,7 @@ def outcome_words(run: PastRun) -> str:
     record = run.record
     words = {
         "mark": "marked as applied",
+        "baseline": "marked as applied in a new database",
         "unmark": "unmarked",
         "release": "released",
         "pause": "paused",

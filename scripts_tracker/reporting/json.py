@@ -12,8 +12,8 @@ from scripts_tracker.reporting.report import why
 
 if TYPE_CHECKING:
     from scripts_tracker.core.history import PastRun, PastVersion
-    from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.core.values import Lease, ScriptRecord
+    from scripts_tracker.core.states import ScriptRecord, ScriptStatus
+    from scripts_tracker.core.values import Lease
     from scripts_tracker.project.detail import Comparison, ScriptDetail
     from scripts_tracker.reporting.report import Report
     from scripts_tracker.reporting.terminal import Output

@@ -160,9 +160,9 @@ def migrate_begins(using: str, apps: Apps) -> None:
     _was_empty[using] = is_empty(using, apps, current_apps)
 
 
-def migrate_ends(using: str) -> None:
-    """Drop what was seen when it began."""
-    _was_empty.pop(using, None)
+def migrate_ends(using: str) -> bool:
+    """Drop what was seen when it began; gives whether the database was empty then."""
+    return _was_empty.pop(using, False)
 
 
 def is_empty(using: str, *registries: Apps) -> bool:

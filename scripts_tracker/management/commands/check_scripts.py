@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Command(TrackerCommand):
-    """Show the state of every tracked script; mark, unmark, release."""
+    """Show the state of every tracked script; mark, unmark, release, verify."""
 
     help = "Show which management scripts are new, modified or failed here; mark scripts as applied."
 
@@ -51,6 +51,10 @@ class Command(TrackerCommand):
         decide("--unmark", nargs="+", metavar="NAME", help="mark these scripts as not applied")
         release = "record runs whose process is dead as lost, and end their leases; needs --reason"
         decide("--release", nargs="+", metavar="NAME", help=release)
+        verify = (
+            "ask the methods that verify= names whether the work of these scripts is done; changes no state"
+        )
+        decide("--verify", nargs="+", metavar="NAME", help=verify)
         add("--reason", default="", help="the reason for a decision, kept in the ledger")
 
     def perform(self, options: dict[str, Any]) -> int:
@@ -59,6 +63,8 @@ class Command(TrackerCommand):
         if overview.cache.refusal and options["verbosity"] > 1:
             self.write(overview.cache.refusal, self.stderr)
         chosen = _choose(overview, options["names"])
+        if options["verify"]:
+            return self._verify(_choose(overview, options["verify"]))
         if self._decide(overview, options):
             if options["format"] == "text":
                 return 0
@@ -112,6 +118,21 @@ class Command(TrackerCommand):
             statuses = _choose(overview, options["mark_applied"])
         self._tell(marks.mark_applied(statuses, reason, overview.cache), "Marked as applied", options)
         return True
+
+    def _verify(self, statuses: tuple[ScriptStatus, ...]) -> int:
+        """Say for each script whether its work is done; 1 if that of any is not."""
+        from scripts_tracker.running import verification  # a check runs nothing of the project
+
+        verdicts = verification.verify_again(statuses)
+        if not verdicts:
+            raise not_started(
+                'None of these scripts has a method to ask. Name one: @tracked_script(verify="check_totals")'
+            )
+        for one in verdicts:
+            answer = f"{one.method}() failed: {one.trouble}" if one.trouble else f"{one.method}() holds."
+            style = self.output.style.ERROR if one.trouble else self.output.style.SUCCESS
+            self.write(f"{one.script_id}: {style(answer)}")
+        return int(any(one.trouble for one in verdicts))
 
     def _release(self, statuses: tuple[ScriptStatus, ...], options: dict[str, Any]) -> None:
         """Release what is held; say what held it, and what its process may still do."""
