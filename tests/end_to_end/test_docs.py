@@ -13,6 +13,7 @@ from django.core.management import load_command_class
 
 import tests.end_to_end.test_docs_typed  # noqa: F401 - plays the other pages
 from scripts_tracker.analysis import codes
+from scripts_tracker.fleet import cli as fleet
 from scripts_tracker.lint import cli
 from tests.conftest import ROOT, Project
 from tests.end_to_end.pages import PAGES, PATH, PLAYED, blocks, plays, type_in, write
@@ -100,8 +101,9 @@ def test_every_command_of_the_readme_is_run_by_the_demo() -> None:
 @functools.cache
 def options(command: str) -> dict[str, argparse.Action]:
     """What a command of ours knows, by its dashes and name."""
-    if command == "scripts-tracker-lint":
-        return dict(cli._parser()._option_string_actions)
+    if command in {"scripts-tracker-lint", "scripts-tracker-fleet"}:
+        parser = cli._parser() if command.endswith("lint") else fleet._parser()
+        return dict(parser._option_string_actions)
     parser = load_command_class("scripts_tracker", command).create_parser("manage.py", command)
     return dict(parser._option_string_actions)
 
@@ -109,7 +111,7 @@ def options(command: str) -> dict[str, argparse.Action]:
 OURS = "|".join(path.stem for path in (ROOT / "scripts_tracker/management/commands").glob("[!_]*.py"))
 # A synopsis or a command in the text: what it is, and the rest of it, with the lines that go on.
 MENTION = re.compile(
-    rf"(?:manage\.py |`|^ {{4}})({OURS}|scripts-tracker-lint)\b"
+    rf"(?:manage\.py |`|^ {{4}})({OURS}|scripts-tracker-lint|scripts-tracker-fleet)\b"
     r"((?:(?!manage\.py)[^\n`])*(?:\n {20,}\[[^\n]*)*)",
     re.MULTILINE,
 )

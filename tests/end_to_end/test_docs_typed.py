@@ -59,6 +59,37 @@ def test_a_team_migrates_as_the_page_shows(typed: list[str], old: OldTracker) ->
     type_in(old.project, adopt)
 
 
+# fleet.md
+
+
+@plays("fleet.md")
+def test_environments_are_compared_as_the_page_shows(typed: list[str], project: Project) -> None:
+    collect, compare, page, check, deletable, delete = typed
+    project.command("shop.first")
+    project.settings('SCRIPTS_TRACKER = {"environment": "production"}\n')
+    project.migrate()
+    assert by_shell(project, collect.removeprefix("$ ")).code == 0
+    document = json.loads((project.root / "production.json").read_text())
+    (script,) = document["scripts"]
+    long_ago = {"state": "applied", "applied_at": "2020-01-01T00:00:00Z", "applied_fingerprint": "st1:a"}
+    staging = {**document, "environment": "staging", "scripts": [{**script, **long_ago}]}
+    (project.root / "staging.json").write_text(json.dumps(staging))
+    assert "shop.first  new         applied" in by_shell(project, compare.removeprefix("$ ")).out
+    assert by_shell(project, page.removeprefix("$ ")).code == 0
+    assert (project.root / "scripts.html").read_text().startswith("<!DOCTYPE html>")
+    assert by_shell(project, check.removeprefix("$ ")).code == 1
+    assert by_shell(project, deletable.removeprefix("$ ")).out == ""
+    git(project.root, "init", "-q")
+    git(project.root, "add", "--all")
+    production = {**staging, "environment": "production"}
+    (project.root / "production.json").write_text(json.dumps(production))
+    assert (
+        by_shell(project, delete.removeprefix("$ ").replace("| sh", "| sed s/rm/'rm --cached'/ | sh")).code
+        == 0
+    )
+    assert not git(project.root, "ls-files", "shop/management/commands/first.py")
+
+
 # migrations.md
 
 MODEL = (

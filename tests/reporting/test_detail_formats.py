@@ -210,6 +210,8 @@ def test_json_has_every_option_and_null_without_a_file() -> None:
         "unless": [],
         "watch": ["shop"],
         "arguments": [],
+        "verify": None,
+        "fresh": None,
     }
     gone = detail(None, record("a.x", "a"))
     assert json.loads(formats.renderer(SCRIPT_FORMATS, "json")(gone, PLAIN))["options"] is None
@@ -339,6 +341,8 @@ def test_json_is_the_contract_to_the_letter() -> None:
             "unless": ["dry_run"],
             "watch": [],
             "arguments": [],
+            "verify": None,
+            "fresh": None,
         },
         "required_by": ["b.y"],
         "problems": [],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -340,6 +341,9 @@ def test_json_is_the_contract_to_the_letter() -> None:
         [record("a.x", "a", watched=("a.helper=a",)), record("b.y", "a")],
         (finding,),
     )
+    made = made._replace(
+        environment="production", taken_at=datetime(2026, 5, 2, tzinfo=timezone.utc), revision="1f"
+    )
     document = json.loads(formats.renderer(CHECK_FORMATS, "json")(made, PLAIN))
     assert document == {
         "version": 1,
@@ -357,12 +361,22 @@ def test_json_is_the_contract_to_the_letter() -> None:
                 "applied_at": "2026-05-01T12:00:00+00:00",
                 "applied_fingerprint": "st1:" + "a" * 64,
                 "tags": ["slow"],
+                "last_run": {
+                    "outcome": "succeeded",
+                    "kind": "run",
+                    "started_at": "2026-05-01T12:00:00+00:00",
+                    "seconds": 0.0,
+                    "host": "web-1",
+                },
                 "watches": ["a.helper"],
                 "changed_modules": ["a.helper"],
                 "lease": None,
                 "progress": None,
             }
         ],
+        "environment": "production",
+        "taken_at": "2026-05-02T00:00:00+00:00",
+        "revision": "1f",
         "problems": [
             {
                 "path": "a/x.py",
