@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import re
 from functools import lru_cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.facts.values import BATCHED, COMMAND, INSIDE, METHODS, PROCESS, STAR
@@ -37,10 +38,11 @@ _BOUND_COMMAND: Final = re.compile(
 _QUOTED_NAMES: Final = tuple(
     f"{quote}{name}{quote}".encode() for quote in "\"'" for name in (COMMAND, *METHODS)
 )
-# The next three are compiled where they are needed, which is seldom.
+# The next four are compiled where they are needed, which is seldom.
 _ARGUMENT: Final = rb"(?<![\w.\"'])(?!True\b|False\b|None\b)[A-Za-z_]\w*[ \t]*(?=[.,)(\[])"
 _PLAIN_COMMAND: Final = rb"(?m)^[ \t]*(?:class[ \t]+)?Command\b[ \t]*[:(=]"
 _MAKES_CLASSES: Final = r"__init_subclass__|\(\s*type\b"
+_TOP_LEVEL: Final = r"(?m)^(def|class) (\w*)(\(?)"
 _BOUND_HANDLE: Final = re.compile(rb"handle(?:_noargs)?\b(?![ \t]*(?:[(.]|(?!in\b)\w))")
 # Other methods often have a variable of this name.
 _PROCESS: Final = PROCESS.encode()
@@ -376,15 +378,22 @@ def outline_of(source: bytes) -> Outline:
 
 def _body(text: str, name: str) -> frozenset[str]:
     """The names in a function at module level, or in a class that may make other classes."""
-    padded = f"\n{text}"
-    start = padded.find(f"\ndef {name}(")
-    if start < 0:
-        start = padded.find(f"\nclass {name}")
-        if start < 0 or not re.search(_MAKES_CLASSES, text):
-            return frozenset()
-    ends = [padded.find(f"\n{word} ", start + 1) for word in ("def", "class")]
-    end = min((one for one in ends if one > 0), default=len(padded))
-    return _names(padded[start : min(end, start + _LONGEST_BODY)])
+    start, end = _bodies(text).get(name, (0, 0))
+    return _names(text[start : min(end, start + _LONGEST_BODY)])
+
+
+@lru_cache(maxsize=1024)
+def _bodies(text: str) -> dict[str, tuple[int, int]]:
+    """Where the functions at module level begin and end, and the classes of a file in which some make other classes."""
+    functions: dict[str, tuple[int, int]] = {}
+    classes: dict[str, tuple[int, int]] = {}
+    found = list(re.finditer(_TOP_LEVEL, text))
+    for match, following in zip_longest(found, found[1:]):
+        word, name, bracket = match.groups()
+        if word == "class" or bracket:
+            end = following.start() if following else len(text)
+            (functions if bracket and word == "def" else classes).setdefault(name, (match.start(), end))
+    return {**classes, **functions} if classes and re.search(_MAKES_CLASSES, text) else functions
 
 
 def _class_heads(text: str) -> Iterator[str]:
