@@ -198,6 +198,12 @@ class Project:
         with process:
             return Result(process.wait(), process.out, process.err)
 
+    def run_code(self, code: str, **env: str) -> Result:
+        """Run code as ``python -c`` would."""
+        if self._can_be_warm(env):
+            return self.warm("-c", code, **env)
+        return self.run(sys.executable, "-c", code, **env)
+
     def migrate(self, *arguments: str) -> Result:
         return self.manage("migrate", "--no-color", *arguments)
 
@@ -216,10 +222,10 @@ class Project:
     def python(self, code: str) -> Result:
         """Run code in the project, after django.setup(); in a whole process where it asks what was imported."""
         setup = "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'settings'; django.setup()\n"
-        if self._can_be_warm({}) and "sys.modules" not in code:
-            result = self.warm("-c", setup + code)
-        else:
+        if "sys.modules" in code:
             result = self.run(sys.executable, "-c", setup + code)
+        else:
+            result = self.run_code(setup + code)
         assert result.code == 0, result
         return result
 

@@ -74,7 +74,11 @@ def type_in(project: Project, block: str, *codes: int) -> None:
     """
     for number, part in enumerate(re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]):
         command, _, shown = part.partition("\n")
-        result = project.run(*shlex.split(command), PATH=PATH)
+        words = shlex.split(command)
+        if words[:2] == ["python", "manage.py"]:
+            result = project.manage(*words[2:], code=None)
+        else:
+            result = project.run(*words, PATH=PATH)
         expected = codes[number] if number < len(codes) else 0
         assert result.code == expected, f"$ {command}\n{result.text}"
         insist_on(shown, result.text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -28,7 +27,7 @@ FOLDER = "shop/management/commands"
 OURS = r"\x1b\[[\d;]*m|\r\x1b\[K|\x1b\[1A\x1b\[K"
 """Colours, and the update of a line in place."""
 DRIVE = """
-import io, json, os, sys
+import io, json, os, pathlib, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
 from django.core.management import execute_from_command_line
 from scripts_tracker.lint import cli
@@ -36,7 +35,7 @@ class Stream(io.StringIO):
     def isatty(self):
         return "TERMINAL" in os.environ
 answers = []
-for program, *arguments in json.load(open("asked.json")):
+for program, *arguments in json.loads(pathlib.Path("asked.json").read_text()):
     sys.stdout, sys.stderr = streams = Stream(newline=""), Stream(newline="")
     try:
         code = cli.main(arguments) if program == "lint" else execute_from_command_line([program, *arguments])
@@ -60,8 +59,7 @@ class Answer(NamedTuple):
 def ask(project: Project, *commands: tuple[str, ...], **env: str) -> list[Answer]:
     """Run commands one after another in one process; a program is ``manage.py`` or ``lint``."""
     project.write("asked.json", json.dumps(commands))
-    project.write("drive.py", DRIVE)
-    done = project.run(sys.executable, "drive.py", LOGNAME=f"user{H}", COLUMNS="80", **env)
+    done = project.run_code(DRIVE, LOGNAME=f"user{H}", COLUMNS="80", **env)
     assert done.code == 0, done
     return [Answer(tuple(command), *one) for command, one in zip(commands, json.loads(done.out), strict=True)]
 
