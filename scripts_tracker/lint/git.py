@@ -118,6 +118,14 @@ class Repository:
         # Each is `:100644 100755 <old> <new> M`; a mode that starts otherwise is that of a link.
         return {name: head.split()[2] for head, name in pairs if name in names and head.startswith(":100")}
 
+    def changed_modules(self, commit: str) -> dict[str, str]:
+        """The absolute paths of Python files that are different in a commit, with what it has in their place."""
+        options = ("-z", "--no-renames", "--ignore-submodules=all", "--diff-filter=M")
+        found = self._texts("diff-index", *options, commit, "--", "*.py")
+        pairs = zip(found[::2], found[1::2], strict=True)
+        blobs = {name: head.split()[2] for head, name in pairs if head.startswith(":100")}
+        return {os.path.join(self._top, name): blob for name, blob in blobs.items()}
+
     def renamed(self, commit: str) -> dict[str, tuple[str, str]]:
         """The files that have another name than in a commit: the old name and what the commit has, by the new name."""
         options = ("-M", "-z", "--ignore-submodules=all", "--diff-filter=R")

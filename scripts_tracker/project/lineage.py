@@ -93,15 +93,32 @@ def _older(modified: Sequence[ScriptStatus]) -> set[ScriptId]:
     }
     head = git.head_revision(conf.base_dir())
     revisions = queries.applied_revisions(records) if head else {}
-    behind = {revision for revision in {*revisions.values()} if revision and _is_behind(head, revision)}
-    return older | {one.id for pk, one in records.items() if revisions.get(pk) in behind}
+    bases = {one: _common_base(head, one) for one in {*revisions.values()} - {"", head}}
+    return older | {
+        one.id
+        for pk, one in records.items()
+        if (base := bases.get(revisions.get(pk, ""), "")) and _is_behind(one.path, base, head, revisions[pk])
+    }
 
 
-def _is_behind(head: str, revision: str) -> bool:
-    """Whether the commit that is checked out is an ancestor of another."""
-    if head == revision:
-        return False
+def _common_base(head: str, revision: str) -> str:
+    """The commit from which two others come; empty if git cannot tell."""
     try:
-        return git.ask(conf.base_dir(), "merge-base", head, revision).decode().strip() == head
+        return git.ask(conf.base_dir(), "merge-base", head, revision).decode().strip()
+    except GitUnavailable:
+        return ""
+
+
+def _is_behind(path: str, base: str, head: str, revision: str) -> bool:
+    """Whether what is checked out lacks the change of a file that was applied with another commit.
+
+    Either it is an ancestor, or a branch that left before the change and has not touched the file.
+    """
+    if base in {head, revision}:
+        return base == head
+    try:
+        return not git.ask(
+            conf.base_dir(), "diff-index", "--name-only", base, "--", f":(literal){path}"
+        ).strip()
     except GitUnavailable:
         return False

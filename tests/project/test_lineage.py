@@ -200,6 +200,17 @@ def test_an_older_release_is_not_run_over_a_newer_one(released: Project) -> None
     assert "first" in released.manage("fix").out
 
 
+def test_a_branch_that_left_before_the_change_is_an_older_release_too(released: Project) -> None:
+    git(released, "checkout", "-q", "-b", "hotfix", "first")
+    released.write("shop/other.py", "")
+    commit(released)
+    assert released.states() == {"shop.fix": "reverted"}
+    edit(released, "self.stdout.write('hotfix')")
+    assert released.states() == {"shop.fix": "modified"}
+    commit(released)
+    assert released.states() == {"shop.fix": "modified"}
+
+
 def test_the_ledger_knows_a_version_that_failed_before_without_git(shop: Project) -> None:
     edit(shop, "raise ValueError")
     shop.manage("fix", code=1)

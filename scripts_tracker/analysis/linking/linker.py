@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
@@ -47,6 +48,7 @@ class Linker:
         cache: has facts from before, and takes new ones.
         findings: takes what is wrong.
         question: what else to find out about files that are parsed.
+        instead: the bytes that count for some paths of modules, in place of those of the files.
     """
 
     def __init__(
@@ -56,10 +58,12 @@ class Linker:
         cache: Cache,
         findings: Findings,
         question: Question | None = None,
+        *,
+        instead: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
         self._files = files
         self._finder = finder
-        self._loader = FactsLoader(cache, question)
+        self._loader = FactsLoader(cache, question, instead)
         self._findings = findings
         self._reader = ScriptReader(files, finder, self._loader, findings)
         self._digests: dict[str, str] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from scripts_tracker.analysis.facts.values import INSIDE, OURS, FileFacts
@@ -15,7 +16,7 @@ from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from scripts_tracker.analysis.store.cache import Cache
     from scripts_tracker.analysis.store.compiling import Compiled, Question
@@ -155,16 +156,22 @@ class FactsLoader:
     Args:
         cache: has facts from before, and takes new ones.
         question: what else to find out about files that are parsed; files without an answer in the cache are parsed.
+        instead: the bytes that count for some paths, in place of those of the files.
 
     Attributes:
         digests: of the files that were read, by path; None as soon as one could not be read.
     """
 
-    def __init__(self, cache: Cache, question: Question | None = None) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        question: Question | None = None,
+        instead: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:
         self.digests: dict[str, str] | None = {}
         self._cache = cache
         self._question = question
-        self._sources: dict[str, bytes | UnreadableSource] = {}
+        self._sources: dict[str, bytes | UnreadableSource] = dict(instead)
         self._facts: dict[str, FileFacts | UnreadableSource] = {}
 
     def source(self, path: str) -> bytes:

@@ -21,6 +21,7 @@ from scripts_tracker.lint.git import Repository
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from scripts_tracker.core.values import Location
     from scripts_tracker.lint.base import Run
 
 _DECORATED_HERE: Final = re.compile(rb"@\s*(?:\w+\s*\.\s*)*tracked_script\b")
@@ -33,7 +34,7 @@ class SilentChange(RunRule):
     With `--since REV`, compares the code of every script that is decorated in its own file with the code in that
     revision. Formatting, comments and line endings do not count. New scripts are skipped, and so are scripts with
     `rerun` in their decorator. Also reports a script that was renamed and edited, one that moved to another app, and one
-    that lost its decorator. A file that was only renamed is skipped. To check only a branch, use the commit where it began:
+    that lost its decorator, or whose base class lost it. A file that was only renamed is skipped. To check only a branch, use the commit where it began:
     `--since $(git merge-base main HEAD)`.
 
     ## Why is this bad?
@@ -71,6 +72,7 @@ class SilentChange(RunRule):
             changed = _changed(repository, repository.named(silent), commit)
             renamed = _renamed(repository, repository.named(run.scripts), commit)
             lost = _lost(repository, run, commit)
+            bases = _changed_bases(repository, run, commit)
         except GitUnavailable as error:
             raise WrongUseError(f"cannot compare with {run.since!r}: {error}") from error
         cache = Cache()
@@ -84,6 +86,8 @@ class SilentChange(RunRule):
             yield from _renamed_finding(script, name, old, cache, run.since)
         for file, old in lost:
             yield from _lost_finding(file, old, cache, run)
+        if bases:
+            yield from _lost_with_bases(bases, run)
 
 
 def _load(cache: Cache, sources: Sequence[tuple[str, bytes]]) -> None:
@@ -138,9 +142,46 @@ def _lost(repository: Repository, run: Run, commit: str) -> list[tuple[CommandFi
     named = {
         name: one for one in files if one.has_source and (name := repository.name_of(one.path)) is not None
     }
-    blobs = repository.blobs(named, commit)
+    renamed = {new: blob for new, (_, blob) in repository.renamed(commit).items() if new in named}
+    blobs = {**repository.blobs(named, commit), **renamed}
     contents = repository.contents(list(blobs.values()))
     return [(named[name], old) for name, old in zip(blobs, contents, strict=True) if reading.has_marker(old)]
+
+
+def _changed_bases(repository: Repository, run: Run, commit: str) -> dict[str, bytes]:
+    """The modules that may have made scripts of the commands that inherit from them, with their bytes in a commit."""
+    commands = {os.path.realpath(one.path) for one in run.files}
+    blobs = {one: blob for one, blob in repository.changed_modules(commit).items() if one not in commands}
+    contents = zip(blobs, repository.contents(list(blobs.values())), strict=True)
+    old = {
+        path: source for path, source in contents if reading.has_marker(source) and _is_other(path, source)
+    }
+    # The tracker finds them below the root as it is written.
+    root, real = run.request.root, os.path.realpath(run.request.root)
+    return {os.path.normpath(os.path.join(root, os.path.relpath(path, real))): old[path] for path in old}
+
+
+def _is_other(path: str, source: bytes) -> bool:
+    """Whether a file holds other bytes; git also names those that were only touched."""
+    try:
+        return reading.read_bytes(path) != source
+    except UnreadableSource:
+        return False
+
+
+def _lost_with_bases(bases: Mapping[str, bytes], run: Run) -> Iterator[Finding]:
+    """The commands that were scripts with those base classes, and are none now."""
+    from scripts_tracker.analysis.linking.linker import Linker
+    from scripts_tracker.analysis.linking.modules import Finder
+
+    known = {one.id for one in run.definitions}
+    files = [one for one in run.files if ScriptId(one.folder.app_label, one.name) not in known]
+    request = run.request
+    finder = Finder(request.dirs, request.root, request.import_roots)
+    linker = Linker(files, finder, Cache(), Findings(request.root), instead=bases)
+    for one in linker.index().definitions:
+        if one.fingerprint is not None:
+            yield _no_script(one.id, one.location, run)
 
 
 def _lost_finding(file: CommandFile, before: bytes, cache: Cache, run: Run) -> Iterator[Finding]:
@@ -148,12 +189,16 @@ def _lost_finding(file: CommandFile, before: bytes, cache: Cache, run: Run) -> I
     location = Findings(run.request.root).location(file.path)
     script = ScriptDefinition(script_id, location, None, "")
     if cache.facts(reading.content_digest(before)) is not None and _was_script(script, before, cache):
-        yield Finding(
-            location,
-            codes.SILENT_CHANGE,
-            f"{script_id} was a tracked script in {run.since}, and is none now",
-            "Environments that have not applied it will never be told to. Decorate it again, or delete the file.",
-        )
+        yield _no_script(script_id, location, run)
+
+
+def _no_script(script_id: ScriptId, location: Location, run: Run) -> Finding:
+    return Finding(
+        location,
+        codes.SILENT_CHANGE,
+        f"{script_id} was a tracked script in {run.since}, and is none now",
+        "Environments that have not applied it will never be told to. Decorate it again, or delete the file.",
+    )
 
 
 def _says_rerun(path: str) -> bool:
