@@ -156,14 +156,18 @@ class Attempt(NamedTuple):
         try:
             with processes.children_end_here():
                 ended = self._handled()
-                if self.verify is not None and not self.start.is_dry_run:
-                    from scripts_tracker.running import verification  # few scripts name a method
-
-                    verification.verify(self.call.command, self.verify)
+                self._verify()
                 return ended
         finally:
             if self.planned is not None:
                 self.planned.on_end()
+
+    def _verify(self) -> None:
+        """Ask the script whether its work is done; raises if it is not."""
+        if self.verify is not None and not self.start.is_dry_run:
+            from scripts_tracker.running import verification  # few scripts name a method
+
+            verification.verify(self.call.command, self.verify)
 
     def _handled(self) -> tuple[Any, BaseException | None]:
         try:

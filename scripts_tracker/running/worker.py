@@ -210,6 +210,11 @@ class WorkerAttempt(Attempt):
             self._worker.reason = f"{STOPPED}: {stopped.reason}"
             return None, stopped
 
+    def _verify(self) -> None:
+        """Only the worker that does the end asks whether the work is done."""
+        if not self._worker.reason:
+            super()._verify()
+
     @property
     def _worker(self) -> Worker:
         worker: Worker = self.call.function  # type: ignore[assignment]  # as ``run`` has made it

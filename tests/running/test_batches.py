@@ -288,3 +288,26 @@ def test_a_run_of_the_same_script_after_its_end_begins_again(jobs: Jobs) -> None
     jobs.run_alone("walk")
     assert hits() == {2: 1}
     assert set(ScriptWalk.objects.values_list("outcome", flat=True)) == {"succeeded"}
+
+
+CHECK = "def check(self):\n        LOG.append('check'); assert DATA, 'rows are left'\n"
+
+
+def test_the_method_of_verify_decides_at_the_end_whether_the_script_has_succeeded(jobs: Jobs) -> None:
+    add_rows(range(1, 41))
+    script(jobs, decorators='@tracked_script(verify="check")', attributes=CHECK)
+    result = jobs.run()
+    assert (result.code, jobs.states()) == (1, {"walk": "failed"})
+    assert "AssertionError: rows are left" in result.out
+    DATA.add("nothing left")
+    assert jobs.run().code == 0
+    assert (hits(), LOG) == ({1: 40}, ["finish", "check", "finish", "check"])
+    assert jobs.states() == {"walk": "applied"}
+
+
+def test_a_worker_that_stops_early_is_not_asked(jobs: Jobs) -> None:
+    add_rows(range(1, 41))
+    process = "import time; time.sleep(1.1)"
+    script(jobs, process, decorators='@tracked_script(verify="check")', attributes=CHECK)
+    assert jobs.run(duration="1s").code == 75
+    assert LOG == []
