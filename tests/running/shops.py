@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -44,6 +46,14 @@ NOW = {
 }
 
 
+@functools.cache
+def _host(clock: int) -> Warm:
+    """One for this process of pytest, ended with it."""
+    made = Warm({**ENVIRONMENT, **PLAIN, **off_by(clock)})
+    atexit.register(made.end)
+    return made
+
+
 class Shop:
     """A project on one kind of database, with a lease that a live process never loses, however busy the machine is."""
 
@@ -82,9 +92,7 @@ class Shop:
 
     def host(self, clock: int) -> Warm:
         """The warm parent of processes on a host whose clock is off by so many seconds."""
-        made = Warm({**ENVIRONMENT, **PLAIN, **off_by(clock)})
-        self._processes.callback(made.end)
-        return made
+        return _host(clock)
 
     def hold(self, name: str, *command: str, warm: Warm | None = None) -> Process:
         """Start what is going to hold a script, and wait until it does."""
