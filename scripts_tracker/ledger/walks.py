@@ -66,6 +66,9 @@ AND EXISTS (SELECT 1 FROM "scripts_tracker_scriptrun" WHERE {OF_RUN})"""  # noqa
 _SAVE: Final = """UPDATE "scripts_tracker_scriptrange" SET "cursor" = %s, "outcome" = %s, "keys" = "keys" + %s,
 "rows" = "rows" + %s, "batches" = "batches" + 1, "batch_size" = %s, "keys_per_second" = %s, "rows_per_second" = %s,
 "reason" = '' WHERE "id" = %s AND "token" = %s AND "cursor" = %s AND "outcome" = 'open'"""
+MARK: Final = "scripts_tracker.batch"
+"""A setting of PostgreSQL that a transaction has to its end: what was committed meanwhile has lost it."""
+_IS_MARKED: Final = f" AND current_setting('{MARK}', true) = %s"
 _LEAVE: Final = """UPDATE "scripts_tracker_scriptrange" SET "outcome" = %s, "worker_id" = %s, "token" = '',
 "reason" = %s, "keys_per_second" = 0, "rows_per_second" = 0 WHERE "id" = %s AND "token" = %s AND "outcome" = 'open'"""
 _RENEW: Final = f"""UPDATE "scripts_tracker_scriptrun" SET "lease_expires" = {{now}} + %s WHERE {OF_RUN}"""  # noqa: S608 - our own names
@@ -399,17 +402,23 @@ def reread(run: OpenRun, part: HeldRange) -> HeldRange | None:
     return None
 
 
-def save_cursor(run: OpenRun, part: HeldRange, saved: Saved) -> HeldRange:
+def save_cursor(run: OpenRun, part: HeldRange, saved: Saved, mark: str = "") -> HeldRange:
     """Save how far a range has come, as the last statement of the batch's transaction.
 
+    Args:
+        run: the worker.
+        part: the range as it was before the batch.
+        saved: what the batch has done.
+        mark: the value of ``MARK`` in the batch's transaction; empty if it has none.
+
     Raises:
-        Fenced: another worker has the range now.
+        Fenced: another worker has the range now, or this is not the batch's transaction any more.
     """
     outcome = "done" if saved.is_done else "open"
     speed = (saved.batch_size, saved.keys_per_second, saved.rows_per_second)
     values = (progress.to_text(saved.cursor), outcome, saved.keys, saved.rows, *speed)
-    where = (part.record.pk, part.token, progress.to_text(part.record.cursor))
-    if not statements.update(_SAVE, *values, *where, place=run.place):
+    where = (part.record.pk, part.token, progress.to_text(part.record.cursor), *([mark] if mark else []))
+    if not statements.update(f"{_SAVE}{_IS_MARKED if mark else ''}", *values, *where, place=run.place):
         raise Fenced("another worker has taken the range over, so this batch was rolled back")
     record = part.record
     return part._replace(

@@ -13,6 +13,7 @@ from django.db import Error, InterfaceError, OperationalError, connections, tran
 
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import database, sessions
+from scripts_tracker.ledger.walks import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -46,26 +47,34 @@ class Processing:
         process: the method of the command.
         space: the keys.
         levels: what was open on the connections of this thread before; None in a test, which ends what is open.
+        is_marked: whether the transaction has a mark of its own, which who commits looks for.
     """
 
     def __init__(
-        self, process: Callable[[Any], Any], space: KeySpace, levels: Mapping[str, Level] | None
+        self,
+        process: Callable[[Any], Any],
+        space: KeySpace,
+        levels: Mapping[str, Level] | None,
+        *,
+        is_marked: bool,
     ) -> None:
         self._process = process
         self._space = space
         self._levels = levels
+        self._is_marked = is_marked
 
     def __call__(self, after: Key | None, end: Key | None, keys: int) -> int:
         """Process a batch inside its transaction."""
         using = self._space.database
         # A savepoint proves that the transaction is still the same: COMMIT in plain SQL would take it away.
-        mark = transaction.savepoint(using=using)
+        mark = None if self._is_marked else transaction.savepoint(using=using)
         result = self._process(self._space.batch(after, end))
         self._check(result)
         try:
-            transaction.savepoint_commit(mark, using=using)
+            if mark is not None:
+                transaction.savepoint_commit(mark, using=using)
         except Error as error:
-            raise BrokenBatch(f"process() ended the transaction of its batch ({error})") from error
+            raise BrokenBatch(ENDED) from error
         return result if isinstance(result, int) and not isinstance(result, bool) else keys
 
     def _check(self, result: Any) -> None:
@@ -81,6 +90,9 @@ class Processing:
         if left := sessions.left_open(sessions.inside(self._levels, using)):
             where = " and ".join(f"{alias!r} ({how})" for alias, how in left.items())
             raise BrokenBatch(f"process() left a transaction open in database {where}")
+
+
+ENDED: Final = "process() ended the transaction of its batch"
 
 
 class BrokenBatch(CommandError):
@@ -139,10 +151,11 @@ class Timeouts:
         using: the alias of the rows.
         seconds: the goal of a batch.
         idle: after how many seconds without a statement the server ends a transaction, and with it its locks.
+        mark: for PostgreSQL, a text that marks the transaction until its end; empty for none.
     """
 
-    def __init__(self, using: str, seconds: float, idle: float) -> None:
-        self._connection = connections[using]
+    def __init__(self, using: str, seconds: float, idle: float, mark: str = "") -> None:
+        self._connection, self._mark = connections[using], mark
         lock = seconds or _LOCK_SECONDS
         self._values = lock, max(_LEAST_STATEMENT_SECONDS, 20 * seconds), max(idle, 1.0)
         self._driver: Any = None
@@ -152,10 +165,11 @@ class Timeouts:
         """Set them, inside the transaction of a batch."""
         connection = self._connection
         if connection.vendor == "postgresql":
-            names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+            names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", MARK)
             calls = ", ".join(f"set_config('{name}', %s, true)" for name in names)
+            values = [f"{math.ceil(value * 1000)}ms" for value in self._values]
             with connection.cursor() as cursor:
-                cursor.execute(f"SELECT {calls}", [f"{math.ceil(value * 1000)}ms" for value in self._values])
+                cursor.execute(f"SELECT {calls}", [*values, self._mark])
         elif connection.vendor == "mysql" and self._driver is not connection.connection:
             self._set_for_session(connection)
 

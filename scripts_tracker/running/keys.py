@@ -37,10 +37,11 @@ class Step(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """``batch_seconds`` and ``batch_max`` of a command."""
+    """``batch_seconds``, ``batch_max`` and ``batch_size`` of a command."""
 
     seconds: float
     most: int
+    first: int
 
     def after(self, size: int, keys: int, seconds: float) -> int:
         """The size of the next batch: by the seconds that a key has taken, and doubled at most.
@@ -50,7 +51,9 @@ class Sizes(NamedTuple):
             keys: how many it had.
             seconds: how long it took.
         """
-        if not self.seconds or not keys:
+        if not self.seconds:
+            return min(size * 2, self.first)  # smaller for a while, if something was in the way
+        if not keys:
             return size
         fitting = int(keys * self.seconds * _SHARE / max(seconds, 1e-6))
         if keys < size and fitting > keys:  # the end of a range says little

@@ -13,7 +13,7 @@ from scripts_tracker.running.keys import KeySpace, Sizes
 def walk(command: Any) -> None:
     """Process all batches of a command, from the first key to the last, then its ``finish()``."""
     space = KeySpace(command.batches())
-    sizes = Sizes(command.batch_seconds, command.batch_max)
+    sizes = Sizes(command.batch_seconds, command.batch_max, command.batch_size)
     after, size, is_last = None, command.batch_size, False
     while not is_last:
         began = time.monotonic()

@@ -7,7 +7,7 @@ import functools
 import logging
 import random
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from django.core.management.base import CommandError
 from django.db import Error, connections
@@ -34,12 +34,14 @@ if TYPE_CHECKING:
     from scripts_tracker.ledger.walks import HeldRange, Hold, Left, Standing
     from scripts_tracker.running.keys import KeySpace, Step
 
+T = TypeVar("T")
+
 logger = logging.getLogger("scripts_tracker")
 
 # Seconds between two looks at what people have decided, and what reports show.
 _LOOK: Final = 1.0
 # Seconds between two looks at the ranges of other workers: at random below a limit that grows.
-_FIRST_LIMIT, _LAST_LIMIT = 0.5, 5.0
+_FIRST_LIMIT, _LAST_LIMIT = 0.5, 10.0
 _SLICE: Final = 0.2
 # How often a batch is tried before it is halved, and how long others may be in its way.
 _TRIES: Final = 3
@@ -63,16 +65,18 @@ class Walker:
         self._walk_pk = run.walk_pk or 0
         self._inside = inside
         self._levels = None if conf.is_under_test() else sessions.levels()
-        self._sizes = Sizes(command.batch_seconds, command.batch_max)
-        self._processing = batch.Processing(command.process, space, self._levels)
-        lease = conf.tracker_settings().lease_seconds
-        self._timeouts = batch.Timeouts(space.database, command.batch_seconds, lease)
+        self._sizes = Sizes(command.batch_seconds, command.batch_max, command.batch_size)
         self._is_one = space.database == database.alias()
+        is_marked = self._is_one and not inside and connections[space.database].vendor == "postgresql"
+        self._mark = run.token if is_marked else ""
+        self._processing = batch.Processing(command.process, space, self._levels, is_marked=is_marked)
+        self._timeouts = batch.Timeouts(space.database, command.batch_seconds, _lease(), self._mark)
         self._part: HeldRange | None = None
         self._step: Step | None = None
         self._looked_at = self._asked_at = 0.0
         self._arrived: Callable[[], KeyboardInterrupt | None] = processes.arrived
         self._extended = 0
+        self._has_more = False
 
     def work(self) -> str:
         """Work until the walk is over; gives why the run does not apply, empty if it did the end."""
@@ -91,28 +95,29 @@ class Walker:
         return reason
 
     def _warn(self, text: str) -> None:
-        stderr = getattr(self._command, "stderr", None)
-        logger.warning("%s: %s", self._id, text)
-        if stderr is not None and logger.hasHandlers():
-            stderr.write(f"Warning: {self._id}: {text}.")
+        if logger.hasHandlers():
+            logger.warning("%s: %s", self._id, text)
+        self._command.stderr.write(f"Warning: {self._id}: {text}.")
 
     def _walk(self) -> str:
         """Take ranges until none is left; gives why the run does not apply, empty if it does the end."""
         waiting = _Waiting(self._work.wait)
         while True:
             self._look()
-            left = walks.left(self._run)
+            left = self._ask(functools.partial(walks.left, self._run))
             if not left:
                 end = self._end()
                 if end is not None:
                     return end
+                if self._has_more:
+                    continue
             elif (part := self._take(left)) is not None:
                 self._go_through(part)
                 waiting = _Waiting(self._work.wait)
                 continue
             elif all(one.record.outcome == "parked" for one in left):
                 raise self._failed([one.record.reason for one in left])
-            if not waiting.goes_on(self._look):
+            if not waiting.goes_on(self._check_time):
                 raise Stopped(self._id, "other workers are still at it")
 
     def _take(self, left: Sequence[Left]) -> HeldRange | None:
@@ -121,23 +126,29 @@ class Walker:
         if len(free) != len([one for one in left if one.record.outcome == "open"]):
             random.shuffle(free)
         for one in free:
-            part = database.retry(functools.partial(walks.take_range, self._run, one), database.patience())
+            part = self._ask(functools.partial(walks.take_range, self._run, one))
             if part is not None:
                 return part
         return None
 
     def _look(self, *, is_urgent: bool = False) -> None:
         """Raise what ends the work: a signal, the time, a decision, the loss of the run."""
+        self._check_time()
+        if not is_urgent and time.monotonic() - self._looked_at < _LOOK:
+            return
+        self._looked_at = time.monotonic()
+        self._obey(self._standing())
+        if self._work.report is not None and (progress := progress_now(self._walk_pk)) is not None:
+            self._work.report(progress)
+
+    def _check_time(self) -> None:
         if interrupt := self._arrived():
             raise interrupt
         if self._work.until is not None and time.monotonic() >= self._work.until:
             raise Stopped(self._id, "the time of --for is over")
-        if not is_urgent and time.monotonic() - self._looked_at < _LOOK:
-            return
-        self._looked_at = time.monotonic()
-        self._obey(walks.standing(self._run))
-        if self._work.report is not None and (progress := progress_now(self._walk_pk)) is not None:
-            self._work.report(progress)
+
+    def _standing(self) -> Standing:
+        return self._ask(functools.partial(walks.standing, self._run))
 
     def _obey(self, now: Standing) -> None:
         if now.run != "running":
@@ -223,16 +234,20 @@ class Walker:
                 rows_per_second=rows / seconds,
             )
             if self._is_one:
-                part = walks.save_cursor(self._run, part, saved)
+                part = walks.save_cursor(self._run, part, saved, self._mark)
         if not self._is_one:  # the rows are committed; so once more if the connection was lost
             save = functools.partial(walks.save_cursor, self._run, part, saved)
-            part = database.retry(save, 0 if self._inside else _lease(), self._waits_for_ledger)
+            part = self._ask(save)
         for error in hooks:
             logger.error("%s: a hook of on_commit failed after its batch: %s", self._id, error_summary(error))
         return part
 
+    def _ask(self, ask: Callable[[], T]) -> T:
+        """Ask or tell the ledger; a lost connection or one that cannot be had for a while is no reason to give up."""
+        return database.retry(ask, 0 if self._inside else _lease(), self._waits_for_ledger)
+
     def _waits_for_ledger(self, trouble: str) -> None:
-        logger.warning("%s: cannot record a batch yet, retrying: %s", self._id, trouble)
+        logger.warning("%s: cannot use the ledger, trying again: %s", self._id, trouble)
 
     def _recover(self, part: HeldRange, trouble: _Trouble, error: BaseException) -> HeldRange | None:
         """What to do after a batch that failed: try it again, smaller, or leave the range alone."""
@@ -242,6 +257,8 @@ class Walker:
         if not self._inside and batch.may_be_lost(error) and not batch.is_in_the_way(error, using):
             database.discard(connections[using])
         now = self._reread(part)
+        if isinstance(error, walks.Fenced) and now == part:
+            error = batch.BrokenBatch(batch.ENDED)
         if now is None or now.record.cursor != part.record.cursor or now.record.outcome != "open":
             if now is None:
                 self._fenced()
@@ -257,8 +274,7 @@ class Walker:
         return now
 
     def _reread(self, part: HeldRange) -> HeldRange | None:
-        ask = functools.partial(walks.reread, self._run, part)
-        return database.retry(ask, 0 if self._inside else _lease(), self._waits_for_ledger)
+        return self._ask(functools.partial(walks.reread, self._run, part))
 
     def _fenced(self) -> None:
         """Say that the batch was rolled back, as another worker has the range; raise if the run is over, too."""
@@ -281,8 +297,7 @@ class Walker:
             )
         reason = f"{where}: {error_summary(error)}"
         logger.error("%s: %s", self._id, reason, exc_info=error)
-        park = functools.partial(walks.park, self._run, part, reason)
-        database.retry(park, 0 if self._inside else _lease(), self._waits_for_ledger)
+        self._ask(functools.partial(walks.park, self._run, part, reason))
         self._part = None
         self._last_error = error
 
@@ -307,7 +322,8 @@ class Walker:
 
     def _end(self) -> str | None:
         """Become the one that does the end; gives why the run does not apply if another did, None to go on."""
-        now = walks.standing(self._run)
+        self._has_more = False
+        now = self._standing()
         if now.walk == "succeeded":
             return f"worked beside run {now.finisher}"
         self._obey(now)
@@ -318,13 +334,13 @@ class Walker:
                 raise CommandError(
                     f"{self._id} failed at its end, in run {now.finisher}: {now.finisher_reason}"
                 )
-        if not walks.begin_finish(self._run, now):
+        if not self._ask(functools.partial(walks.begin_finish, self._run, now)):
             return None
         return None if self._goes_on_above() else ""
 
     def _goes_on_above(self) -> bool:
         """Add a range for the rows that were added above the last one; the last such range may be small."""
-        *_, last = walks.ranges(self._walk_pk, self._run.place)
+        *_, last = self._ask(functools.partial(walks.ranges, self._walk_pk, self._run.place))
         if self._extended == last.number and last.batches <= 1:
             return False
         top = last.upper or last.cursor
@@ -332,7 +348,9 @@ class Walker:
         if above is None:
             return False
         self._extended = last.number + 1
-        walks.extend(self._run, last.number + 1, top, above, last.batch_size)
+        extend = functools.partial(walks.extend, self._run, last.number + 1, top, above)
+        self._ask(functools.partial(extend, last.batch_size))
+        self._has_more = True
         return True
 
 

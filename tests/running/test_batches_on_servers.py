@@ -9,7 +9,13 @@ from tests.running.walks import HIT, Walks
 from tests.waiting import wait_for
 
 # Effect and cursor in transactions of their own, as other tools have it.
-APART = "import contextlib\nfrom scripts_tracker.running import batch\nbatch.one_transaction = lambda *_: contextlib.nullcontext()"
+APART = """\
+import contextlib
+from scripts_tracker.ledger import walks
+from scripts_tracker.running import batch
+save = walks.save_cursor
+walks.save_cursor = lambda run, part, saved, _mark: save(run, part, saved)
+batch.one_transaction = lambda *_: contextlib.nullcontext()"""
 # The process dies when the effect is there and the cursor is not.
 DIE = f"""\
 {HIT}
@@ -166,3 +172,43 @@ def test_rows_in_another_database_are_said_to_be_processed_at_least_once(walks: 
     assert done.code == 0, done.err
     assert "may be processed twice after a crash" in done.err
     assert walks.hits() == {1: 160}
+
+
+BROKEN = {
+    "COMMIT": ("connection.cursor().execute('COMMIT')", "ended the transaction of its batch"),
+    "COMMIT and more": (
+        "connection.cursor().execute('COMMIT'); Row.objects.count()",
+        "ended the transaction of its batch",
+    ),
+    "a block that is not left": ("transaction.atomic().__enter__()", "left a transaction open"),
+    "the connection is closed": ("connection.close()", "undid the transaction of its batch"),
+}
+
+
+@pytest.mark.parametrize(("process", "message"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_batch_that_breaks_its_transaction_is_named_and_not_repeated(
+    walks: Walks, process: str, message: str
+) -> None:
+    walks.rows([1])
+    walks.script(f"effect('tried'); {process}", options="(unless=())")
+    failed = walks.shop.run("walk")
+    assert failed.code == 1
+    assert message in failed.err
+    assert walks.shop.effects()["tried"] <= 1
+    assert walks.hits() == {0: 1}
+
+
+ISOLATION = {"postgresql": "4", "mariadb": "'serializable'"}
+
+
+@SERVERS
+def test_workers_share_a_walk_in_serializable_transactions(walks: Walks, kind_name: str) -> None:
+    walks.shop.project.settings(
+        f"DATABASES['default'].setdefault('OPTIONS', {{}})['isolation_level'] = {ISOLATION[kind_name]}"
+    )
+    walks.rows(range(160))
+    walks.script(finish='effect("finish")')
+    workers = walks.shop.start(("walk",), ("walk",), ("walk",))
+    assert [one.wait() for one in workers] == [0, 0, 0], [one.err for one in workers]
+    assert set(walks.hits()) == {1} or walks.shop.outcomes().count("succeeded") == 3
+    assert walks.shop.states() == {"shop.walk": "applied"}

@@ -208,6 +208,7 @@ SIZES = {
     "never none": (1.0, 10, 10, 1000.0, 1),
     "never more than the most": (1.0, 4000, 4000, 0.001, 5000),
     "fixed": (0.0, 100, 100, 50.0, 100),
+    "fixed, after it was halved": (0.0, 30, 30, 50.0, 60),
     "the end of a range says little": (1.0, 100, 3, 0.0001, 100),
     "no keys say nothing": (1.0, 100, 0, 9.0, 100),
 }
@@ -217,4 +218,4 @@ SIZES = {
 def test_the_size_follows_the_seconds_of_a_key(
     goal: float, size: int, keys: int, seconds: float, expected: int
 ) -> None:
-    assert Sizes(goal, 5000).after(size, keys, seconds) == expected
+    assert Sizes(goal, 5000, 100).after(size, keys, seconds) == expected
