@@ -232,9 +232,10 @@ class Walker:
                 batch_size=self._sizes.after(size, step.keys, seconds),
                 keys_per_second=step.keys / seconds,
                 rows_per_second=rows / seconds,
+                mark=self._mark,
             )
             if self._is_one:
-                part = walks.save_cursor(self._run, part, saved, self._mark)
+                part = walks.save_cursor(self._run, part, saved)
         if not self._is_one:  # the rows are committed; so once more if the connection was lost
             save = functools.partial(walks.save_cursor, self._run, part, saved)
             part = self._ask(save)

@@ -12,8 +12,8 @@ from scripts_tracker import conf
 from scripts_tracker.core import watches
 from scripts_tracker.core.events import WorkOptions
 from scripts_tracker.exceptions import Overtaken
-from scripts_tracker.ledger import database, leases, walks
-from scripts_tracker.ledger.walks import NewWalk
+from scripts_tracker.ledger import database, joining, leases, walks
+from scripts_tracker.ledger.joining import NewWalk
 from scripts_tracker.project import versions
 from scripts_tracker.running import attempt, start, unrecorded
 from scripts_tracker.running.calls import HandleCall, Refused, Stopped
@@ -24,8 +24,9 @@ from scripts_tracker.running.walking import Walker, at_percent, decided
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from scripts_tracker.ledger.joining import OpenWalk
     from scripts_tracker.ledger.leases import Entry, OpenRun
-    from scripts_tracker.ledger.walks import Hold, OpenWalk
+    from scripts_tracker.ledger.walks import Hold
     from scripts_tracker.ledger.writing import RunFacts, VersionFacts
     from scripts_tracker.project.scan import Identity
     from scripts_tracker.running.calls import AskToAbort, PlannedRun
@@ -113,11 +114,11 @@ class Worker:
         version: VersionFacts | None = None
         while True:
             entry = database.retry(lambda: leases.look_up(identity.id, content_digest), database.patience())
-            walk = database.retry(functools.partial(walks.open_walk, entry.script_pk), database.patience())
+            walk = database.retry(functools.partial(joining.open_walk, entry.script_pk), database.patience())
             version = version or versions.describe(source, content_digest, entry.version)
             chosen = self._choose(walk, entry, version, facts, planned)
             begin = functools.partial(
-                walks.begin, identity.id, identity.path, entry, version, facts, walk=chosen
+                joining.begin, identity.id, identity.path, entry, version, facts, walk=chosen
             )
             try:
                 return database.retry(begin, database.patience())

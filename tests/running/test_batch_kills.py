@@ -31,7 +31,7 @@ from scripts_tracker.ledger import walks
 def save_apart(run, part, saved, save=walks.save_cursor):
     def later():
         time.sleep(0.1)
-        save(run, part, saved)
+        save(run, part, saved._replace(mark=""))
     transaction.on_commit(later)
     outcome = "done" if saved.is_done else "open"
     return part._replace(record=part.record._replace(cursor=saved.cursor, outcome=outcome))
