@@ -223,7 +223,9 @@ class Extraction:
         # The base of Generic[T] is Generic.
         if isinstance(value, cst.Subscript):
             value = value.value
-        return OPAQUE if base.star else self.functions.values(value, around, at)
+        values = self.functions.values(value, around, at)
+        # What is unpacked is no class itself, but it may be made of some.
+        return tuple(one for one in values if isinstance(one, Made)) or OPAQUE if base.star else values
 
     def _help_of(self, scope: Scope, doc: str | None) -> Values | None:
         bindings, _ = scope.lookup("help", END)

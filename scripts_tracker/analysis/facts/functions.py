@@ -261,9 +261,17 @@ def _may_matter(node: Function, scope: Scope) -> bool:
         if isinstance(one, cst.Return):
             if one.value is not None and _names_project(one.value, scope):
                 return True
-        elif isinstance(one, cst.Assign | cst.Expr) and _patched_name(one) is not None:
+        elif isinstance(one, cst.Assign | cst.Expr) and (_patched_name(one) is not None or _sets_any(one)):
             return True
     return False
+
+
+def _sets_any(node: cst.CSTNode) -> bool:
+    """Whether a statement sets an attribute whose name is known only when the code runs."""
+    call = node.value if isinstance(node, cst.Expr) else None
+    if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Name) or call.func.value != "setattr":
+        return False
+    return len(call.args) == 3 and string_value(call.args[1].value) is None  # noqa: PLR2004 - owner, name, value
 
 
 def _names_project(expression: cst.BaseExpression, scope: Scope) -> bool:
