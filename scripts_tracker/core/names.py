@@ -56,6 +56,9 @@ def resolve(text: str, known: Collection[ScriptId]) -> ScriptId:
 
 def resolve_all(texts: Iterable[str], known: Collection[ScriptId]) -> tuple[ScriptId, ...]:
     """Every named script once, in the order typed; raises UnknownScript with all the wrong names at once."""
+    texts = tuple(texts)
+    if not texts:  # as for most checks
+        return ()
     by_text = _by_text(known)
     found: dict[ScriptId, None] = {}
     wrong: list[str] = []

@@ -62,7 +62,8 @@ class State(Enum):
     @property
     def satisfies(self) -> bool:
         """Whether the scripts that require one in this state can run."""
-        return not self.needs_action and self not in {State.PAUSED, State.RUNNING}
+        # A set would hash the state, which takes longer for a member of an Enum.
+        return not self.needs_action and self not in (State.PAUSED, State.RUNNING)
 
 
 class ScriptRecord(NamedTuple):

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from scripts_tracker.core.tuples import NamedTuple
+from scripts_tracker.ledger import pids
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +119,7 @@ class Ps:
             hours, minutes, seconds = map(int, clock.split(":"))
             moment = (int(year), _MONTHS.index(month) + 1, int(day), hours, minutes, seconds)
         except ValueError:  # no such process, or ps cannot be run
-            return Seen() if _answers(pid) else None
+            return Seen() if pids.exists(pid) else None
         born = calendar.timegm((*moment, 0, 0, 0))
         return Seen(str(born) if self._keeps_start else "", born, state.startswith(_IDLE_STATES))
 
@@ -141,16 +142,6 @@ def _output(name: str, *arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout
-
-
-def _answers(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 # winnt.h, winerror.h: what only reads the times of a process; such a process does not exist; it has not ended.

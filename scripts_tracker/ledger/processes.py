@@ -80,7 +80,9 @@ def is_running(pid: int | None, process: str, at_host: str, started_at: datetime
 
         if sys.platform.startswith(platforms.NAMES):
             return platforms.is_running(pid, process, lambda: at_host == host(), started_at)
-    if os.name != "posix" or not _exists(pid):
+    from scripts_tracker.ledger import pids  # few checks ask for a process
+
+    if os.name != "posix" or not pids.exists(pid):
         return False
     stat = _stat(pid)
     if stat is not None and stat[0] in _IDLE_STATES:
@@ -88,16 +90,6 @@ def is_running(pid: int | None, process: str, at_host: str, started_at: datetime
     if process and _machine():
         return process == f"{_machine()} {stat[1] if stat else process.rpartition(' ')[2]}"
     return at_host == host() and (stat is None or _started_at(stat[1]) <= started_at.timestamp() + 1)
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _started_at(ticks: str) -> float:

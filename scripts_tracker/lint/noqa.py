@@ -18,12 +18,14 @@ from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.lint.values import Noqa
 
 if TYPE_CHECKING:
+    import tokenize
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from scripts_tracker.lint.values import FileViolations
 
 _NOQA: Final = r"#\s*noqa\b(?:\s*:\s*(?P<listed>[^#]*)|\s+(?P<bare>ST\d{3}\b[^#]*))?"
 _ITEM: Final = r"([A-Za-z][\w-]*)([,\s]*)"
+_LAYOUT: Final = frozenset({"NL", "INDENT", "DEDENT", "ENDMARKER"})
 _CODE: Final = r"[A-Z]+[0-9]+"
 _QUOTED: Final = re.compile(r"`# noqa: ([^`]*)`")
 # These findings depend on more than the files and are not found in every run, so their comments are never unused.
@@ -102,24 +104,37 @@ def _comments(text: str) -> Iterator[_Comment]:
     At the end of a statement, or of the head of a block, a comment counts for all lines of that; at the end of a line
     inside, for this line and for the string that ends on it.
     """
-    import tokenize  # as above
-
-    statement, string, waiting = 0, (0, 0), list[_Comment]()
+    string, waiting = (0, 0), list[_Comment]()
     opened = list[int]()  # f-strings, which are several tokens since Python 3.12
-    for one in tokenize.generate_tokens(io.StringIO(text).readline):
-        kind, (line, column), last = tokenize.tok_name[one.type], one.start, one.end[0]
+    for kind, one, statement in _tokens(text):
+        (line, column), last = one.start, one.end[0]
         if kind == "COMMENT":
             waiting.append(_Comment(line, column, one.string, string[0] if string[1] == line else line))
         elif kind == "NEWLINE":
             yield from (each._replace(first=statement) if each.line == line else each for each in waiting)
-            statement, waiting = 0, []
-        elif kind not in {"NL", "INDENT", "DEDENT", "ENDMARKER"}:
-            statement = statement or line
+            waiting = []
+        else:
             if kind.endswith("STRING_START"):
                 opened.append(line)
             first = opened.pop() if kind.endswith("STRING_END") else line
             string = (first, last) if first < last else string
     yield from waiting
+
+
+def _tokens(text: str) -> Iterator[tuple[str, tokenize.TokenInfo, int]]:
+    """The tokens of a file without those of its layout: the kind, and the first line of the statement around each.
+
+    Between two statements, where only comments are, that is 0.
+    """
+    import tokenize  # few files have a comment of ours
+
+    statement = 0
+    for one in tokenize.generate_tokens(io.StringIO(text).readline):
+        kind = tokenize.tok_name[one.type]
+        if kind not in _LAYOUT:
+            statement = statement or (one.start[0] if kind not in {"NEWLINE", "COMMENT"} else 0)
+            yield kind, one, statement
+            statement = 0 if kind == "NEWLINE" else statement
 
 
 def _noqas(comments: Iterable[_Comment]) -> Iterator[Noqa]:
@@ -252,13 +267,9 @@ def _last_lines(text: str) -> dict[int, int]:
     import tokenize  # as above
 
     found: dict[int, int] = {}
-    statement = 0
     with contextlib.suppress(tokenize.TokenError, SyntaxError, ValueError):
-        for one in tokenize.generate_tokens(io.StringIO(text).readline):
-            kind, line = tokenize.tok_name[one.type], one.start[0]
+        for kind, one, statement in _tokens(text):
             if kind == "NEWLINE":
+                line = one.start[0]
                 found.update(dict.fromkeys(range(statement or line, line + 1), line))
-                statement = 0
-            elif kind not in {"NL", "INDENT", "DEDENT", "ENDMARKER", "COMMENT"}:
-                statement = statement or line
     return found

@@ -114,7 +114,8 @@ def _statuses(
     return lineage.verified(found, records)
 
 
-_DOUBTFUL = {states.State.MOVED, states.State.MODIFIED}
+# A set would hash each state, which takes longer for members of an Enum.
+_DOUBTFUL = (states.State.MOVED, states.State.MODIFIED)
 
 
 def _texts_in_ledger(records: Iterable[ScriptRecord]) -> dict[str, str]:
