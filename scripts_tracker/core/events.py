@@ -143,6 +143,7 @@ class RunOptions(NamedTuple):
         workers: how many processes share a batched script.
         seconds: the time after which to begin nothing more; None for no limit.
         start: how to start these processes; None where this process does all by itself, or is one of them.
+        patient: whether batched scripts wait for throttles; a job on the queue ends instead.
     """
 
     wait: float
@@ -152,6 +153,7 @@ class RunOptions(NamedTuple):
     workers: int = 1
     seconds: float | None = None
     start: WorkerStart | None = None
+    patient: bool = True
 
 
 class WorkOptions(NamedTuple):
@@ -162,9 +164,11 @@ class WorkOptions(NamedTuple):
         until: when to stop, by ``time.monotonic()``; None to go on to the end.
         wait: the seconds to wait for other workers to end.
         report: gets how far the script is, between batches, at most once a second.
+        patient: whether to wait for throttles; a job on the queue ends instead.
     """
 
     workers: int = 1
     until: float | None = None
     wait: float = 0.0
     report: Callable[[Progress], None] | None = None
+    patient: bool = True

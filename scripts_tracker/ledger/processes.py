@@ -270,6 +270,35 @@ def signals_raise(*, ends_process: bool = False) -> Iterator[None]:
             _end_by(by[0])
 
 
+@contextlib.contextmanager
+def signals_noted() -> Iterator[None]:
+    """Let ``arrived`` know of the signals that this process handles itself, as a worker of a queue does; it gets them too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {int(number): signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handled = {
+        number: own
+        for number, own in before.items()
+        if callable(own) and own is not signal.default_int_handler
+    }
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        _arrived.append(signal.Signals(number))
+        handled[number](number, frame)
+
+    for number in handled:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, own in handled.items():
+            if signal.getsignal(number) is handle:
+                signal.signal(number, own)
+        if handled:
+            _arrived.clear()
+
+
 def _unhandled() -> list[int]:
     """The signals that would end this process at once; none in a thread, which may not set handlers."""
     if threading.current_thread() is not threading.main_thread():

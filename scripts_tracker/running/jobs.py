@@ -6,6 +6,7 @@ Importing this module needs the queue of the settings.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from functools import partial
@@ -19,14 +20,14 @@ from scripts_tracker.core import planning
 from scripts_tracker.core.events import Placed, RunOptions, StepOutcome
 from scripts_tracker.core.planning import Plan
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import describe_holder, duration
+from scripts_tracker.core.text import describe_holder, duration, error_text
 from scripts_tracker.exceptions import UnknownScript
 from scripts_tracker.ledger import database, processes
 from scripts_tracker.project.status import load_status
 from scripts_tracker.running import queue
 from scripts_tracker.running.outcome import INTERRUPTED
 from scripts_tracker.running.queue import Job, NotEnqueued
-from scripts_tracker.running.runner import Runner
+from scripts_tracker.running.runner import TIME_IS_OVER, Runner
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -41,6 +42,8 @@ logger = logging.getLogger("scripts_tracker")
 # Seconds until a job looks again at a script that it could not work on: doubled each time.
 _FIRST_DELAY: Final = 15.0
 _LAST_DELAY: Final = 600.0
+# Seconds for the end of a batched script, to which several workers may come at once.
+_PATIENCE: Final = 5.0
 HEAL: Final = "run_scripts --enqueue"
 """What puts jobs on the queue again that are lost."""
 
@@ -178,7 +181,10 @@ def _work_on(job: Job, status: ScriptStatus, by_id: Mapping[ScriptId, ScriptStat
     if status.state is State.RUNNING and not status.is_batched:
         record = status.record
         return _make_room(job, describe_holder(record.last_run, record.lease) if record else "it is running")
-    return _settle(job, _run(status, by_id, job))
+    # A worker that shuts down lets its job end. A batched script can end it early, and gives its range back.
+    noted = processes.signals_noted() if status.is_batched else contextlib.nullcontext()
+    with noted, processes.signals_raise(ends_process=True):
+        return _settle(job, _run(status, by_id, job), is_batched=status.is_batched)
 
 
 def _plan(job: Job, by_id: Mapping[ScriptId, ScriptStatus], status: ScriptStatus | None = None) -> Plan:
@@ -192,7 +198,7 @@ def _plan(job: Job, by_id: Mapping[ScriptId, ScriptStatus], status: ScriptStatus
         choice = planning.choose(by_id, wanted, job.tags, retries=retries)
     except UnknownScript:  # no script has the tag any more
         return Plan((), (), ())
-    return planning.make_plan(choice.chosen, by_id, choice.not_retried)
+    return planning.make_plan(choice.chosen, by_id, choice.excluded)
 
 
 def _obstacle(job: Job, status: ScriptStatus, plan: Plan, by_id: Mapping[ScriptId, ScriptStatus]) -> str:
@@ -224,21 +230,27 @@ def _has_failed_since(job: Job, status: ScriptStatus) -> bool:
 def _run(status: ScriptStatus, by_id: Mapping[ScriptId, ScriptStatus], job: Job) -> Summary:
     seconds = queue.settings_now().slice_seconds
     options = RunOptions(
-        wait=0.0,
+        wait=_PATIENCE if status.is_batched else 0.0,
         interactive=False,
         given={"no_color": True},
         workers=job.workers,
         seconds=seconds if status.is_batched else None,
+        patient=False,
     )
     runner = Runner(Plan((status,), (), ()), by_id, options, lambda _event: None)
-    with processes.signals_raise(ends_process=True):
-        return runner.carry_out()
+    return runner.carry_out()
 
 
-def _settle(job: Job, summary: Summary) -> str:
+def _settle(job: Job, summary: Summary, *, is_batched: bool) -> str:
     """Say how the slice has ended, and put what follows on the queue."""
     (result,) = summary.results
     outcome = result.outcome
+    if summary.interrupt is not None and is_batched:
+        return _go_on(job, f"stopped by {error_text(summary.interrupt) or 'a signal'}")
+    if outcome is StepOutcome.STOPPED:
+        if result.text == TIME_IS_OVER:
+            return _go_on(job, "not finished")
+        return _make_room(job, result.text)
     if outcome in {StepOutcome.DONE, StepOutcome.ELSEWHERE}:
         return _say(job, f"done in {duration(result.seconds)}{_enqueue_next(job)}")
     if outcome is StepOutcome.UNCOUNTED:
@@ -246,6 +258,12 @@ def _settle(job: Job, summary: Summary) -> str:
     if outcome is StepOutcome.HELD:
         return _make_room(job, result.text)
     raise _failure(job, result)
+
+
+def _go_on(job: Job, reason: str) -> str:
+    """Put the job on the queue again: its turn is over, and its script is not finished."""
+    _put(job._replace(tries=0))
+    return _say(job, f"{reason}: enqueued again")
 
 
 def _failure(job: Job, result: Result) -> CommandError:

@@ -123,6 +123,11 @@ def backend() -> Any:
         raise QueueUnusable(f"TASKS[{wanted.backend!r}] cannot be used: {_described(error)}") from error
 
 
+def runs_at_once() -> bool:
+    """Whether the backend runs a task inside of the call that enqueues it."""
+    return "Immediate" in type(backend()).__name__
+
+
 def task_of(function: Any) -> Any:
     """The task that a function is for the backend of the settings."""
     wanted = settings_now()

@@ -239,9 +239,8 @@ class Runner:
         def report(progress: Progress) -> None:
             self._send("progress", status, progress=progress, seconds=time.monotonic() - began)
 
-        return WorkOptions(
-            options.workers, self._until, options.wait, None if options.workers > 1 else report
-        )
+        report_or_none = None if options.workers > 1 else report
+        return WorkOptions(options.workers, self._until, options.wait, report_or_none, options.patient)
 
     def _start_of(self, status: ScriptStatus) -> WorkerStart | None:
         """How to start processes for a script; None where this one runs it.

@@ -168,6 +168,8 @@ class Walker:
 
         shown = ""
         while (reason := reason_to_wait(Work(self._id, self._space.database, self._space.table))) is not None:
+            if not self._work.patient:
+                raise Stopped(self._id, reason)
             if reason != shown:
                 walks.set_waiting(self._run, reason)
                 shown = reason

@@ -15,6 +15,7 @@ from tests.conftest import Project
 from tests.jobs import Jobs
 from tests.running import memory_queue
 from tests.running.memory_queue import DUMMY, IMMEDIATE, PUT, deliver, deliver_all, scripts, use
+from tests.walks import add_worker, begin, hold
 
 ALWAYS = '@tracked_script(rerun="always")'
 
@@ -278,6 +279,112 @@ def test_the_dummy_backend_takes_the_jobs(shop: Jobs, settings: Any) -> None:
     assert shop.run(enqueue=True).code == 0
     backend = memory_queue.LIBRARY.task_backends["default"]
     assert [result.kwargs["script"] for result in backend.results] == ["jobs.apples", "jobs.pears"]
+
+
+@pytest.fixture
+def walk(jobs: Jobs, settings: Any) -> Jobs:
+    """A batched script over two rows, one a batch, and a script that requires it."""
+    use(settings, defers=True)
+    jobs.script("first")
+    jobs.script("second")
+    jobs.run()
+    jobs.write("walk", BATCHED)
+    jobs.script("after", requires="walk")
+    return jobs
+
+
+BATCHED = """\
+from scripts_tracker import tracked_script
+from scripts_tracker.batches import BatchedCommand
+from scripts_tracker.models import ScriptVersion
+
+class Command(BatchedCommand):
+    help = "Walks"
+    batch_size = 1
+    batch_seconds = 0
+
+    def batches(self):
+        return ScriptVersion.objects.filter(pk__lte=2)
+
+    @tracked_script
+    def process(self, batch):
+        pass
+"""
+
+
+def test_a_batched_script_is_one_job_after_another_until_it_is_finished(
+    walk: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk.run(enqueue=True)
+    settings_now = queue.settings_now()
+    with monkeypatch.context() as patch:
+        patch.setattr(queue, "settings_now", lambda: settings_now._replace(slice_seconds=0.0001))
+        assert deliver().endswith("enqueued again")
+        assert walk.states()["walk"] in {"failed", "new"}
+    assert scripts() == ["jobs.walk"]
+    assert deliver().endswith("; enqueued jobs.after")
+    deliver_all()
+    assert walk.states()["after"] == "applied"
+
+
+def test_a_throttled_script_makes_room_and_looks_again_later(walk: Jobs, settings: Any) -> None:
+    settings.SCRIPTS_TRACKER = {"queue": {}, "throttle": [lambda: "the replicas are behind"]}
+    walk.run(enqueue=True)
+    assert deliver() == "jobs.walk: the replicas are behind; looks again in 15 s"
+    assert PUT[0].run_after is not None
+    settings.SCRIPTS_TRACKER = {"queue": {}}
+    deliver_all()
+    assert walk.states()["after"] == "applied"
+
+
+def test_a_paused_script_looks_again_later_and_a_cancelled_one_does_not(walk: Jobs) -> None:
+    walk.run(enqueue=True)
+    paused = hold(begin("jobs.walk"), "pause")
+    assert deliver() == "jobs.walk: it is paused; looks again in 15 s"
+    ScriptRun.objects.filter(pk=paused.pk).update(kind="cancel")
+    assert "nothing done: " in deliver()
+    assert PUT == []
+
+
+def test_no_more_jobs_work_on_a_script_than_were_asked_for(walk: Jobs) -> None:
+    walk.run(enqueue=True)
+    add_worker(begin("jobs.walk"))
+    assert deliver() == "jobs.walk: nothing done: 1 worker is at work"
+    assert "  jobs.walk: 1 worker is at work" in walk.run(enqueue=True).out
+    assert PUT == []
+
+
+DOWN = f"""\
+from {memory_queue.LIBRARY.__name__}.backends.base import BaseTaskBackend
+
+class Down(BaseTaskBackend):
+    def enqueue(self, *args):
+        raise ConnectionError("Connection refused")
+"""
+IN_MIGRATE = {
+    "a queue": (DUMMY, "Enqueued: shop.walk: 1 job\n", ""),
+    "a queue that is away": (
+        "shop.down.Down",
+        "",
+        "Batched scripts were not enqueued: shop.walk was not enqueued: ConnectionError: Connection refused\n",
+    ),
+    "a backend that would run it inside": (IMMEDIATE, "", ""),
+}
+
+
+@pytest.mark.parametrize(("backend", "out", "err"), IN_MIGRATE.values(), ids=IN_MIGRATE)
+def test_migrate_enqueues_batched_scripts_with_auto_run_and(
+    migrated: Project, backend: str, out: str, err: str
+) -> None:
+    migrated.write("shop/down.py", DOWN)
+    migrated.path("shop.walk").write_text(BATCHED)
+    migrated.settings(
+        f'SCRIPTS_TRACKER = {{"auto_run": True, "queue": {{}}}}\nTASKS = {{"default": {{"BACKEND": {backend!r}}}}}'
+    )
+    result = migrated.migrate()
+    assert ("Enqueued" in result.out, result.err) == (bool(out), err)
+    assert out in result.out
+    assert migrated.states() == {"shop.walk": "new"}
 
 
 def test_nothing_imports_the_library_of_tasks_without_the_setting(migrated: Project) -> None:

@@ -10,12 +10,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, OutputWrapper
+from django.db import Error
 
 from scripts_tracker import conf
 from scripts_tracker.core import planning
 from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.events import EXIT_STOPPED, RunOptions
-from scripts_tracker.core.text import parsed_duration
+from scripts_tracker.core.text import error_text, parsed_duration
+from scripts_tracker.exceptions import ScriptsTrackerError
 from scripts_tracker.ledger import database
 from scripts_tracker.ledger.processes import exit_code, signals_raise
 from scripts_tracker.management.base import TrackerCommand, add_names, not_started, put
@@ -116,7 +118,11 @@ class Command(TrackerCommand):
             return 0
         if options["enqueue"]:
             return self._enqueue(plan, choice, overview, options)
-        return self._run(plan, choice, overview, options)
+        try:
+            return self._run(plan, choice, overview, options)
+        finally:
+            if choice.batched and conf.queue_settings() is not None:
+                self._enqueue_batched([one.id.dotted for one in choice.batched])
 
     def _run(self, plan: Plan, choice: Choice, overview: ProjectStatus, options: dict[str, Any]) -> int:
         is_quiet = options["verbosity"] < 1 or bool(options["as_worker"])
@@ -147,6 +153,7 @@ class Command(TrackerCommand):
             self._say_lines([*left, progress.heading(plan, self.output, "Enqueuing")])
         wanted = tuple(one.id.dotted for one in choice.chosen) if options["names"] else ()
         request = Job("", wanted, () if wanted else tuple(options["tags"]), options["retries"])
+        request = request._replace(workers=options["workers"])
         placed = []
         try:
             for one in jobs.enqueue(plan, overview.by_id, request):
@@ -168,6 +175,25 @@ class Command(TrackerCommand):
                 raise CommandError(text)
             _say(self.stderr, f"{text}\n")
         return 0
+
+    def _enqueue_batched(self, names: list[str]) -> None:
+        """Enqueue what never runs inside ``migrate``; a queue that is away must not make that fail."""
+        from scripts_tracker.running import queue  # as above
+
+        try:
+            if queue.runs_at_once():
+                return
+            from scripts_tracker.running import jobs  # it imports django.tasks
+
+            by_id = load_status().by_id
+            choice = planning.choose(by_id, names)
+            plan = planning.make_plan(choice.chosen, by_id, choice.excluded)
+            for one in jobs.enqueue(plan, by_id, queue.Job("")):
+                if one.jobs:
+                    _say(self.stdout, f"Enqueued:{progress.placed(one, self.output)[1:]}\n")
+        except (Error, ScriptsTrackerError) as error:
+            text = escaped(" ".join(error_text(error).split()))
+            _say(self.stderr, f"Batched scripts were not enqueued: {text}\n")
 
     def _become_worker(self) -> None:
         from scripts_tracker.running import workers  # only with --workers
