@@ -325,3 +325,24 @@ def test_in_each_layout_scripts_run_as_often_as_the_page_says(
             type_in(project, both)
     finally:
         project.kind.drop(project.database)
+
+
+# batches.md
+
+
+@plays("batches.md")
+def test_the_batched_script_of_the_page_fills_the_totals(typed: list[str], migrated: Project) -> None:
+    (run,) = typed
+    fields = "cents = models.IntegerField()\n    total = models.IntegerField(null=True)\n"
+    migrated.write("shop/models.py", MODEL.replace("total = models.IntegerField(default=0)\n", fields))
+    migrated.write("shop/migrations/__init__.py", "")
+    migrated.manage("makemigrations", "shop")
+    migrated.migrate()
+    migrated.python(
+        "from shop.models import Order\nfor one in range(9): Order.objects.create(cents=100 * one)"
+    )
+    example = blocks(ROOT / "docs" / "batches.md")[0].text
+    migrated.write(example.splitlines()[0].removeprefix("# "), example)
+    type_in(migrated, run)
+    asked = "from shop.models import Order; print(sorted(Order.objects.values_list('total', flat=True)))"
+    assert migrated.python(asked).out == "[0, 1, 2, 3, 4, 5, 6, 7, 8]\n"
