@@ -109,7 +109,8 @@ class SwallowedFailure(TreeRule):
                     tree.place(node), message, hint, use.where, batched=False if is_in_batch else None
                 )
                 if is_in_batch:
-                    message = f"{name}() ends the worker, and rolls the batch back"
+                    message = f"{name}() in a batch is a failure, whatever its code: the batch is rolled back"
+                    hint = "Use return if the rows are done, and raise CommandError if they are not."
                     yield Violation(tree.place(node), message, hint, use.where, batched=True)
 
 

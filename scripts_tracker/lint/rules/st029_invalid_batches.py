@@ -86,9 +86,9 @@ class InvalidBatches(TreeRule):
     `union()` and the like, lists, and a `batches()` with a `yield`. `order_by()` without arguments is fine.
 
     ## Why is this bad?
-    The key space of the table is cut into ranges, and each batch is the queryset with a condition on the key. That
-    changes the meaning of an order or a slice, and Django refuses to filter some of these querysets: the script fails
-    when it starts.
+    The key space of the table is cut into ranges, and each batch is the queryset with a condition on the key. A slice, a
+    union, a list and `values()` cannot be cut so: the script fails when it starts. An order has no effect on the order of
+    the batches, and Django refuses to delete, and partly to update, what is distinct.
 
     ## Example
     ```python
