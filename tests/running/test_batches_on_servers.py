@@ -210,5 +210,5 @@ def test_workers_share_a_walk_in_serializable_transactions(walks: Walks, kind_na
     walks.script(finish='effect("finish")')
     workers = walks.shop.start(("walk",), ("walk",), ("walk",))
     assert [one.wait() for one in workers] == [0, 0, 0], [one.err for one in workers]
-    assert set(walks.hits()) == {1} or walks.shop.outcomes().count("succeeded") == 3
+    assert len(walks.hits()) == 1  # one that starts after the end begins again
     assert walks.shop.states() == {"shop.walk": "applied"}
