@@ -1,4 +1,4 @@
-"""The three decisions in the admin: a page asks for the reason, then the ledger and the admin's history record it."""
+"""The decisions in the admin: a page asks for the reason, then the ledger and the admin's history record it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import rows
 from scripts_tracker.ledger.database import unavailable_message
 from scripts_tracker.ledger.writing import in_its_characters
-from scripts_tracker.project import marks, releases
+from scripts_tracker.project import holds, marks, releases
 from scripts_tracker.project.marks import MarkResult
 from scripts_tracker.reporting import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from django.contrib.admin import ModelAdmin
+    from django.contrib.admin import AdminSite, ModelAdmin
     from django.http import HttpRequest
 
     from scripts_tracker.admin.page import Subject
@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     from scripts_tracker.models import Script
     from scripts_tracker.project.status import ProjectStatus
 
+_RUN = "To run it, type run_scripts, or wait for the next deploy."
 _CHANGED = "The script has changed since you opened this page. Check it again, then decide."
 
 
 class Decision(NamedTuple):
-    """One of the three.
+    """A decision about a script.
 
     Attributes:
         question: the title of the page; {} is the script.
@@ -59,8 +60,58 @@ class Decision(NamedTuple):
     carry_out: Callable[[ProjectStatus, ScriptStatus, str, str, Also], MarkResult]
 
 
-# By the name of their view.
+# By the name of their view, in the order of their buttons.
 DECISIONS = {
+    "pause": Decision(
+        "Pause {}",
+        "Its workers stop after the batch that they are at. Until it is resumed, nobody runs it, and what requires it"
+        " waits.",
+        "Pause",
+        "Paused {}.",
+        "Paused",
+        holds.why_not_to_pause,
+        lambda _, status, reason, user, also: holds.pause([status], reason, user=user, also=also),
+    ),
+    "resume": Decision(
+        "Resume {}",
+        f"The next run goes on from where it is. {_RUN}",
+        "Resume",
+        f"Resumed {{}}. {_RUN}",
+        "Resumed",
+        holds.why_not_to_resume,
+        lambda _, status, reason, user, also: holds.resume([status], reason, user=user, also=also),
+    ),
+    "accept": Decision(
+        "Resume {} with the code of now",
+        "It was begun with other code than its file has now. The next run goes on from where it is with the code of"
+        f" now: what is done was done by the code of before. {_RUN}",
+        "Accept the code",
+        f"Resumed {{}} with the code of now. {_RUN}",
+        "Resumed with other code",
+        holds.why_not_to_accept,
+        lambda overview, status, reason, user, also: holds.accept_code(
+            [status], reason, overview.cache, user=user, also=also
+        ),
+    ),
+    "restart": Decision(
+        "Begin {} anew",
+        f"How far it has come is dropped, and the next run begins anew. What is done is not undone. {_RUN}",
+        "Begin anew",
+        f"Restarted {{}}: its next run begins anew. {_RUN}",
+        "Begun anew",
+        holds.why_not_to_restart,
+        lambda _, status, reason, user, also: holds.restart([status], reason, user=user, also=also),
+    ),
+    "cancel": Decision(
+        "Cancel {}",
+        "Its workers stop after the batch that they are at, and a run of all scripts leaves it alone. What is done is"
+        " not undone. It can be resumed.",
+        "Cancel script",
+        "Cancelled {}.",
+        "Cancelled",
+        holds.why_not_to_cancel,
+        lambda _, status, reason, user, also: holds.cancel([status], reason, user=user, also=also),
+    ),
     "mark": Decision(
         "Mark {} as applied",
         "The current version of the file will be marked as applied here. It will not be run.",
@@ -112,7 +163,18 @@ def _seen(status: ScriptStatus) -> str:
         watched = (module.content_digest for module in status.definition.watches)
         contents = (status.definition.content_digest, *watched)
     run = status.record.last_run.pk if status.record and status.record.last_run else 0
-    return f"{status.state.value} {run} {' '.join(map(str, contents))}".rstrip()
+    walk = status.record.walk if status.record else None
+    decided = f"{walk.pk}-{walk.hold.pk if walk.hold else 0} " if walk else ""
+    return f"{status.state.value} {run} {decided}{' '.join(map(str, contents))}".rstrip()
+
+
+def offered(status: ScriptStatus, site: AdminSite) -> list[tuple[str, str]]:
+    """The decisions that are possible now: the address and the label of each button."""
+    return [
+        (page_of(site, status.id, name), decision.button)
+        for name, decision in DECISIONS.items()
+        if not decision.why_not(status)
+    ]
 
 
 def view(

@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 from django.utils.timezone import template_localtime  # type: ignore[attr-defined]  # the stubs lack it
 
-from scripts_tracker.core import text
+from scripts_tracker.core import stops, text
 from scripts_tracker.core.escaping import visible
 from scripts_tracker.reporting.report import tone
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from django.utils.safestring import SafeString
 
+    from scripts_tracker.core.progress import Progress
     from scripts_tracker.core.states import State
     from scripts_tracker.core.values import Finding, RunRecord
     from scripts_tracker.models import ScriptRun
@@ -26,15 +27,19 @@ if TYPE_CHECKING:
 NO_VALUE = "-"
 
 _OUTCOMES = {"failed": "trouble", "lost": "trouble", "running": "busy"}
-_KINDS = {
+KINDS = {
     "run": "Run",
     "rehearsal": "Dry run",
     "mark": "Marked as applied",
     "baseline": "Marked in a new database",
     "unmark": "Unmarked",
     "release": "Released",
+    "pause": "Paused",
+    "resume": "Resumed",
+    "cancel": "Cancelled",
+    "restart": "Begun anew",
 }
-_DECISIONS = _KINDS.keys() - {"run", "rehearsal"}
+_DECISIONS = KINDS.keys() - {"run", "rehearsal"}
 
 
 def badge(tone: str, words: str) -> SafeString:
@@ -47,6 +52,18 @@ def state_badge(state: State | None) -> SafeString:
     return badge("odd", "Not tracked") if state is None else badge(tone(state), state.label)
 
 
+def bar(progress: Progress, label: str) -> SafeString:
+    """How far a batched script is, as a bar and in words; nothing where its keys do not say it."""
+    if progress.percent is None:
+        return format_html("{}", "")
+    return format_html(
+        '<progress class="st-bar" max="100" value="{}" aria-label="{}">{}</progress>',
+        f"{progress.percent:g}",
+        label,
+        stops.percent(progress),
+    )
+
+
 def outcome_badge(outcome: str) -> SafeString:
     """The outcome of a run."""
     return badge(_OUTCOMES.get(outcome, "done"), outcome.capitalize())
@@ -54,7 +71,7 @@ def outcome_badge(outcome: str) -> SafeString:
 
 def kind(name: str) -> str:
     """The kind of a row of the history, in words."""
-    return _KINDS.get(name, name)
+    return KINDS.get(name, name)
 
 
 def moment(value: datetime | None) -> str:

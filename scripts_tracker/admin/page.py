@@ -7,26 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 from scripts_tracker.admin import html, listing
 from scripts_tracker.admin.base import key_of, page_of, page_of_run
-from scripts_tracker.core import text
+from scripts_tracker.core import stops, text
+from scripts_tracker.core.progress import progress_of
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.ledger import queries
-from scripts_tracker.project import detail, marks, releases
+from scripts_tracker.project import detail
 from scripts_tracker.reporting import graph, report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from django.contrib.admin import AdminSite
     from django.http import HttpRequest
 
     from scripts_tracker.core.history import PastRun, PastVersion
+    from scripts_tracker.core.progress import Key, RangeRecord, WalkRecord, WorkerRecord
     from scripts_tracker.core.states import ScriptRecord, ScriptStatus
     from scripts_tracker.core.values import ScriptDefinition
     from scripts_tracker.project.status import ProjectStatus
     from scripts_tracker.reporting.graph import Node
 
 _RUNS = 25
+# Ranges and parked ranges on the page: what is parked and at work comes first.
+_RANGES, _PARKED = 50, 10
+_ORDER = {"parked": -2, "at work": -1, "done": 1}
+_RANGE_TONES = {"parked": "trouble", "at work": "busy", "done": "done"}
 _DIFF_CLASSES = {"+": "st-added", "-": "st-removed", "@": "st-place"}
 
 
@@ -83,13 +89,10 @@ def context(subject: Subject, request: HttpRequest, site: AdminSite, *, runs: bo
         ),
     }
     if status:
-        can_mark, can_unmark = not marks.why_not_to_mark(status), not marks.why_not_to_unmark(status)
         found["why"] = html.plain(report.why(status))
-        found["mark_url"] = page_of(site, subject.id, "mark") if can_mark else ""
-        found["unmark_url"] = page_of(site, subject.id, "unmark") if can_unmark else ""
-        can_release = not releases.why_not_to_release(status)
-        found["release_url"] = page_of(site, subject.id, "release") if can_release else ""
         found.update(_requirements(subject, site))
+        if status.walk:
+            found["walk"] = _walk(status, status.walk, site if runs else None)
     if record:
         found["history_url"] = page_of(site, subject.id, "history")
         found.update(_versions(subject, record, request))
@@ -120,6 +123,63 @@ def _rows(subject: Subject) -> Iterator[tuple[str, Any]]:
         yield "Arguments", text.as_typed(options.arguments)
         yield "Dry run with", ", ".join(options.unless)
         yield "Fingerprint", str(definition.fingerprint or "")
+
+
+def _walk(status: ScriptStatus, walk: WalkRecord, site: AdminSite | None) -> dict[str, Any]:
+    """How far a batched script is, who works on it, and its ranges; with a site, links to the runs of its workers."""
+    progress = progress_of(walk)
+    urls = {one.run.pk: page_of_run(site, one.run.pk) for one in walk.workers} if site else {}
+    ranges = sorted(walk.ranges, key=lambda one: (_ORDER.get(_range_state(one, walk), 0), one.number))
+    return {
+        "bar": html.bar(progress, f"Progress of {status.id}"),
+        "words": html.plain(", ".join(stops.pieces(progress))),
+        "table": walk.table,
+        "keys": f"{progress.keys:,}",
+        "rows": f"{progress.rows:,}",
+        "batch_size": f"{progress.batch_size:,}" if progress.batch_size else html.NO_VALUE,
+        "parked": [html.plain(stops.parked_words(one)) for one in stops.parked(walk)[:_PARKED]],
+        "workers": [_worker(one, urls) for one in walk.live],
+        "ranges": [_range(one, walk, urls) for one in ranges[:_RANGES]],
+        "omitted": max(len(ranges) - _RANGES, 0),
+    }
+
+
+def _worker(worker: WorkerRecord, urls: Mapping[int, str]) -> dict[str, Any]:
+    run = worker.run
+    return {
+        "number": run.pk,
+        "url": urls.get(run.pk, ""),
+        "by": text.who(run.user, run.host),
+        "pid": run.pid,
+        "since": html.moment(run.started_at),
+        "doing": html.plain(f"waiting: {worker.waiting}" if worker.waiting else "working"),
+    }
+
+
+def _range_state(one: RangeRecord, walk: WalkRecord) -> str:
+    at_work = any(worker.run.pk == one.worker for worker in walk.live)
+    return "at work" if one.outcome == "open" and at_work else one.outcome
+
+
+def _range(one: RangeRecord, walk: WalkRecord, urls: Mapping[int, str]) -> dict[str, Any]:
+    state = _range_state(one, walk)
+    is_moving = state == "at work"
+    return {
+        "number": one.number,
+        "state": html.badge(_RANGE_TONES.get(state, "odd"), state.capitalize()),
+        "after": _key(one.lower, "the beginning"),
+        "up_to": _key(one.upper, "the end"),
+        "cursor": _key(one.cursor, html.NO_VALUE),
+        "rows": f"{one.rows:,}",
+        "speed": f"{one.rows_per_second:,.0f}" if is_moving else html.NO_VALUE,
+        "worker": one.worker if is_moving else html.NO_VALUE,
+        "url": urls.get(one.worker or 0, "") if is_moving else "",
+        "reason": html.plain(one.reason).split("\n", 1)[0],
+    }
+
+
+def _key(key: Key | None, otherwise: str) -> str:
+    return otherwise if key is None else html.plain(", ".join(key))
 
 
 def _requirements(subject: Subject, site: AdminSite) -> dict[str, Any]:

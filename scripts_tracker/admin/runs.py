@@ -68,9 +68,7 @@ class KindFilter(_ColumnFilter):
 
     title = "kind"
     parameter_name = "kind"
-    known = tuple(
-        (one, html.kind(one)) for one in ("run", "rehearsal", "mark", "baseline", "unmark", "release")
-    )
+    known = tuple((one, html.kind(one)) for one in html.KINDS)
 
 
 class RunList(ChangeList):

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
+from django.utils.html import format_html
 
 from scripts_tracker.admin import html, listing
 from scripts_tracker.admin.base import ReadOnlyAdmin, column, key_of, page_of, shows_runs
@@ -24,9 +25,16 @@ from scripts_tracker.ledger.database import alias
 if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.urls import URLPattern
+    from django.utils.safestring import SafeString
 
     from scripts_tracker.admin.page import Subject
     from scripts_tracker.core.states import ScriptStatus
+
+
+# The names of ``decisions.DECISIONS``, which is imported when a page is shown.
+_DECISIONS = ("pause", "resume", "accept", "restart", "cancel", "mark", "unmark", "release")
+# Seconds until the page of a batched script that is at work is loaded again.
+_REFRESH = 5
 
 
 class ScriptAdmin(ReadOnlyAdmin):
@@ -41,7 +49,7 @@ class ScriptAdmin(ReadOnlyAdmin):
     list_per_page = 100
 
     script = column("script", str, ordering="script")
-    state = column("state", lambda row: html.state_badge(status_of(row).state), ordering="state")
+    state = column("state", lambda row: _state(status_of(row)), ordering="state")
     # Not last_run: that is a column of the model, which Django would show instead.
     latest_run = column("last run", lambda row: _latest_run(status_of(row)), ordering="latest_run")
     app = column("app", lambda row: listing.app_name(row.app_label), ordering="app")
@@ -75,13 +83,13 @@ class ScriptAdmin(ReadOnlyAdmin):
             )
             return found
 
-        return [page("mark"), page("unmark"), page("release"), *super().get_urls()]
+        return [*map(page, _DECISIONS), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """The page of one script, by its name; also by its key, which the admin's own history uses."""
-        from scripts_tracker.admin import page  # only when it is shown
+        from scripts_tracker.admin import decisions, page  # only when it is shown
 
         del form_url
         if not self.has_view_permission(request):
@@ -89,16 +97,28 @@ class ScriptAdmin(ReadOnlyAdmin):
         subject = self._find(request, object_id)
         if subject.id.dotted != unquote(object_id):
             return HttpResponseRedirect(page_of(self.admin_site, subject.id))
+        can_decide = self.has_decide_permission(request) and subject.status is not None
+        walk = subject.status.walk if subject.status else None
+        is_at_work = walk is not None and bool(walk.live)
+        refreshes = is_at_work and "still" not in request.GET
         context = {
             **self._context(request, str(subject.id)),
             **page.context(subject, request, self.admin_site, runs=shows_runs(self.admin_site, request)),
-            "can_decide": self.has_decide_permission(request),
+            "tools": decisions.offered(subject.status, self.admin_site)
+            if can_decide and subject.status
+            else [],
+            "is_at_work": is_at_work,
+            "refreshes": refreshes,
+            "pause": _REFRESH,
             **(extra_context or {}),
         }
-        return TemplateResponse(request, "admin/scripts_tracker/script/page.html", context)
+        response = TemplateResponse(request, "admin/scripts_tracker/script/page.html", context)
+        if refreshes:  # a header, as a page may allow no scripts
+            response["Refresh"] = str(_REFRESH)
+        return response
 
     def decide_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        """Mark a script as applied, unmark or release it, with a reason."""
+        """Decide about a script, with a reason."""
         from scripts_tracker.admin import decisions  # as above
 
         if not self.has_decide_permission(request):
@@ -118,7 +138,7 @@ class ScriptAdmin(ReadOnlyAdmin):
         return super().history_view(request, str(row.pk), extra_context)
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
-        """Whether this user may mark, unmark and release scripts."""
+        """Whether this user may decide about scripts: mark, unmark, release, pause, resume and cancel them."""
         user: Any = request.user
         return self.has_view_permission(request) and user.has_perm("scripts_tracker.decide_script")
 
@@ -158,6 +178,16 @@ class ScriptAdmin(ReadOnlyAdmin):
             # Django 6.1 has breadcrumbs as a list, and the tools of an object beside its title.
             "is_list_of_breadcrumbs": django.VERSION >= (6, 1),
         }
+
+
+def _state(status: ScriptStatus) -> SafeString:
+    """The state, and how far a batched script is that has begun."""
+    badge, progress = html.state_badge(status.state), status.progress
+    if progress is None:
+        return badge
+    from scripts_tracker.core import stops  # few scripts are batched
+
+    return format_html('{} <span class="st-percent">{}</span>', badge, stops.percent(progress))
 
 
 def _latest_run(status: ScriptStatus) -> str:

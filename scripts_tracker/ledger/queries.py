@@ -60,7 +60,7 @@ _RECORDS: Final = f"""SELECT {columns("s", "id", "app_label", "name", "path", "w
 _FACTS: Final = f"""SELECT {columns("lv", "algorithm", "content_digest", "facts")},
 {columns("ov", "algorithm", "content_digest")}, CASE WHEN ov."id" = lv."id" THEN '' ELSE ov."facts" END {_SCRIPTS}"""
 _PAST_RUN: Final = (*RUN, "arguments", "git_revision")
-_RUN_NOW: Final = f"""SELECT {LEASE}, s."last_run_id", {columns("l", "output", *RUN)}
+_RUN_NOW: Final = f"""SELECT {LEASE}, s."last_run_id", l."walk_id", l."lease_expires" - {{now}}, {columns("l", "output", *RUN)}
 FROM "scripts_tracker_scriptrun" l JOIN "scripts_tracker_script" s ON s."id" = l."script_id"
 LEFT JOIN "scripts_tracker_scriptversion" lv ON lv."id" = l."version_id" WHERE l."id" = %s"""  # noqa: S608 - our own names
 
@@ -265,9 +265,11 @@ def _past_outcome(run: RunRecord, record: ScriptRecord) -> str:
 @needs_tables
 def run_now(pk: int) -> RunNow | None:
     """A run as of now with the tail of its output, None if the ledger no longer has it (one query)."""
-    for ago, left, last_run, output, *row in statements.select(_RUN_NOW, pk):
+    for ago, left, last_run, walk, own_left, output, *row in statements.select(_RUN_NOW, pk):
         run = cast("RunRecord", run_record(row, database.connection().timezone))
         lease = lease_of(run, ago, left) if last_run == pk else None
+        if walk is not None:  # a worker has a lease of its own
+            lease = lease_of(run, None, own_left)
         outcome = outcome_of(run, holds=lease is not None and lease.is_live)
         return RunNow(PastRun(run, outcome), lease, output)
     return None

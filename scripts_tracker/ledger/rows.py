@@ -73,10 +73,15 @@ def check_readable(runs: QuerySet[Any]) -> None:
 
 
 def lease_now(run: ScriptRun) -> Lease | None:
-    """How one of ``runs_with_scripts`` holds its script; None if it is not running, or another run came after it."""
+    """How one of ``runs_with_scripts`` holds its script; None if it is not running, or another run came after it.
+
+    A worker of a batched script has a lease of its own.
+    """
     from scripts_tracker.ledger.statements import lease_of
 
     script, now = run.script, getattr(run, "now")  # noqa: B009 - an annotation, which the model does not have
+    if run.walk_id is not None:
+        return lease_of(cast("RunRecord", run), None, run.lease_expires - now)
     if script.last_run_id != run.pk:
         return None
     ago = now - script.lease_renewed if script.lease_renewed else None

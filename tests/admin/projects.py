@@ -112,6 +112,34 @@ def fill(project: Project) -> None:
     _unapplied(project)
     project.command("shop.recount", decorators='@tracked_script(tags=("slow",))')
     project.python(RUNNING)
+    from tests.walks import batched  # needs the models
+
+    project.write("shop/management/commands/backfill.py", batched("backfill"))
+    project.python(BATCHED)
+
+
+# Workers of other hosts at a table of eight ranges, one of them parked; no end of their leases is near.
+BATCHED = """
+from django.utils import timezone
+from scripts_tracker.ledger.clock import DatabaseEpoch
+from scripts_tracker.models import ScriptRun
+from tests.walks import add_range, begin
+walk = begin("shop.backfill")
+for number, waiting in enumerate(("", "the replica is 12 s behind")):
+    run = ScriptRun.objects.create(
+        script=walk.script, version=walk.version, walk=walk, kind="run", outcome="running", pid=4711 + number,
+        started_at=timezone.now(), host=f"worker-{number + 1}.eu-central.example.org", user="deploy", waiting=waiting,
+    )
+    ScriptRun.objects.filter(pk=run.pk).update(lease_expires=DatabaseEpoch() + 36000)
+    add_range(
+        walk, number * 100 + 100, number * 100 + 200, number * 100 + 160, worker=run, batch_size=500,
+        rows=12_345, keys=12_400, batches=30, rows_per_second=1234.5, keys_per_second=1240,
+    )
+for number in range(3, 7):
+    add_range(walk, number * 100, number * 100 + 100, None, outcome="open" if number > 4 else "done")
+reason = "row 761: IntegrityError: duplicate key value violates unique constraint shop_order_number_key"
+add_range(walk, 700, 800, 760, outcome="parked", reason=reason)
+"""
 
 
 # A run of another host, with a sign of life a minute before its page is opened.

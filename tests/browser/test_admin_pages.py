@@ -28,6 +28,8 @@ PAGES = {
     "running": "scripts_tracker/scriptrun/12/change/?still=1",
     "release": f"{LIST}shop.recount/release/",
     "history": f"{LIST}shop.renumber_invoices/history/",
+    "batched": f"{LIST}shop.backfill/change/?still=1",
+    "pause": f"{LIST}shop.backfill/pause/",
 }
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},
@@ -61,6 +63,20 @@ def test_the_page_of_a_running_run_is_loaded_again_and_shows_the_end_of_its_outp
     keep(page, "running-without-javascript")
     shown = page.locator("pre.st-tail").bounding_box()
     assert 100 < shown["height"] < 600
+    with page.expect_navigation():  # by the header Refresh
+        pass
+
+
+def test_the_page_of_a_batched_script_is_loaded_again_and_shows_how_far_it_is_without_javascript(
+    look: Callable[..., Any], keep: Callable[[Any, str], None]
+) -> None:
+    page = look(
+        PAGES["batched"].partition("?")[0], java_script_enabled=False, viewport={"width": 768, "height": 900}
+    )
+    keep(page, "batched-without-javascript")
+    assert page.locator("progress.st-bar").bounding_box()["width"] > 100
+    assert page.get_by_role("progressbar", name="Progress of shop.backfill").get_attribute("value")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it scrolls sideways"
     with page.expect_navigation():  # by the header Refresh
         pass
 
