@@ -44,7 +44,8 @@ def pieces(progress: Progress) -> Iterator[str]:
         yield f"{progress.rows_per_second:,.0f} rows/s"
     if progress.eta_seconds is not None and progress.waiting is None:
         yield f"{duration(progress.eta_seconds)} left"
-    yield counted(progress.workers, "worker")
+    if progress.workers:
+        yield counted(progress.workers, "worker")
     if progress.parked:
         yield f"{counted(progress.parked, 'range')} parked"
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from scripts_tracker import conf
-from scripts_tracker.ledger import database, queries
+from scripts_tracker.ledger import database, queries, walk_queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from scripts_tracker.core.history import RunNow
+    from scripts_tracker.core.progress import WalkRecord
+
+T = TypeVar("T")
 
 logger = logging.getLogger("scripts_tracker")
 
@@ -30,13 +33,25 @@ def follow(run_pk: int) -> Iterator[RunNow | None]:
         time.sleep(PAUSE)
 
 
+def follow_walk(walk_pk: int) -> Iterator[WalkRecord | None]:
+    """Look at a batched script again and again; the last look is the one when nobody works any more."""
+    while True:
+        now = _patiently(lambda: walk_queries.walks([walk_pk]).get(walk_pk))
+        yield now
+        if now is None or now.outcome != "open" or not now.live:
+            return
+        time.sleep(PAUSE)
+
+
 def _look(run_pk: int) -> RunNow | None:
+    return _patiently(lambda: queries.run_now(run_pk))
+
+
+def _patiently(look: Callable[[], T]) -> T:
     """A database that is away for as long as a lease is no reason to give up."""
     patience = conf.tracker_settings().lease_seconds
     return database.retry(
-        lambda: queries.run_now(run_pk),
-        patience,
-        lambda trouble: logger.warning("Waiting for the ledger: %s", trouble),
+        look, patience, lambda trouble: logger.warning("Waiting for the ledger: %s", trouble)
     )
 
 

@@ -18,29 +18,46 @@ if TYPE_CHECKING:
 TEMPLATE = os.path.join(
     os.path.dirname(os.path.dirname(__file__)), "templates", "scripts_tracker", "script.py-tpl"
 )
+BATCHED_TEMPLATE = os.path.join(os.path.dirname(TEMPLATE), "batched.py-tpl")
 # black's line length; longer lines are split as black splits them.
 _WIDTH = 88
 _INDENT = "    "
 
 
 class Scaffold(NamedTuple):
-    """A new script: its id, its help text, the scripts that it requires."""
+    """A new script: its id, its help text, the scripts that it requires; of a batched one, its model and where that is."""
 
     id: ScriptId
     help: str
     requires: tuple[ScriptId, ...] = ()
+    model: str = ""
+    models: str = ""
 
     @property
     def values(self) -> dict[str, str]:
         """The variables of a template."""
+        names = "required_preceding_script, tracked_script" if self.requires else "tracked_script"
         return {
             "app_label": self.id.app_label,
             "name": self.id.name,
             "help": _literal(self.help),
             "docstring": self.help.replace("\\", "\\\\").replace('"', '\\"'),
             "decorators": _decorators(self._required),
-            "imports": "required_preceding_script, tracked_script" if self.requires else "tracked_script",
+            "imports": self._imports(names) if self.model else names,
+            "model": self.model,
         }
+
+    def _imports(self, names: str) -> str:
+        """The imports of a batched script, in the order of isort."""
+        own = [
+            f"from scripts_tracker import {names}",
+            "from scripts_tracker.batches import BatchedCommand",
+        ]
+        models = f"from {self.models} import {self.model}"
+        others = (
+            [models] if len(models) <= _WIDTH else [f"from {self.models} import (", f"    {self.model},", ")"]
+        )
+        return "\n".join([*own, "", *others])
 
     @property
     def _required(self) -> list[str]:

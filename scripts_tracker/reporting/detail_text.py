@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from scripts_tracker.core.escaping import escaped
-from scripts_tracker.core.text import as_typed, duration, local_time, who
+from scripts_tracker.core.text import as_typed, describe_start, duration, local_time, who
 from scripts_tracker.core.values import ScriptOptions
 from scripts_tracker.project.detail import next_steps
 from scripts_tracker.reporting.report import tone, version_notes, why
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LABEL = 13
 _OUTPUT_LINES = 20
+_PARKED = 10
 _DIGITS = 12
 _BELOW = " " * 20
 
@@ -37,6 +38,7 @@ def script(detail: ScriptDetail, output: Output) -> str:
         [
             *_head(detail, output),
             *_facts(detail),
+            *_walk(detail.status, output),
             *problems(detail.findings, output),
             *([""] if detail.findings else []),
             *_versions(detail, output),
@@ -80,6 +82,32 @@ def _facts(detail: ScriptDetail) -> Iterator[str]:
     for label, lines in facts.items():
         for number, line in enumerate(lines):
             yield f"{'' if number else label:<{_LABEL}}{escaped(line)}"
+    yield ""
+
+
+def _walk(status: ScriptStatus, output: Output) -> Iterator[str]:
+    """How far a batched script is, who works on it, and the ranges that have stopped."""
+    walk = status.walk
+    if walk is None:
+        return
+    from scripts_tracker.core import stops  # few scripts are batched
+    from scripts_tracker.core.progress import progress_of
+
+    progress = progress_of(walk)
+    yield output.style.MIGRATE_HEADING(f"Progress: {', '.join(stops.pieces(progress))}")
+    count = stops.counted(len(walk.ranges), "range")
+    text = f"{walk.table}: {progress.keys:,} keys walked, {progress.rows:,} rows changed, {count}"
+    yield from wrapped(text, "  ", output, hang="  ")
+    for worker in walk.live:
+        doing = f"waiting: {worker.waiting}" if worker.waiting else "working"
+        yield from wrapped(
+            escaped(f"worker {worker.run.pk}: {describe_start(worker.run)}: {doing}"), "  ", output, hang="  "
+        )
+    stuck = stops.parked(walk)
+    for one in stuck[:_PARKED]:
+        yield from wrapped(escaped(f"parked: {stops.parked_words(one)}"), "  ", output, hang="  ")
+    if len(stuck) > _PARKED:
+        yield f"  {len(stuck) - _PARKED} more ranges are parked"
     yield ""
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
+from scripts_tracker.core import stops
 from scripts_tracker.core.escaping import escaped
-from scripts_tracker.core.text import describe_lease, describe_start
+from scripts_tracker.core.progress import progress_of
+from scripts_tracker.core.text import describe_lease, describe_start, local_time
 from scripts_tracker.ledger.database import typed
 from scripts_tracker.project.following import added
 from scripts_tracker.reporting.detail_text import outcome_style, outcome_words
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from scripts_tracker.core.history import RunNow
+    from scripts_tracker.core.progress import WalkRecord
+    from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import ScriptId
     from scripts_tracker.reporting.terminal import Output
 
@@ -27,8 +31,13 @@ _FIRST_LINES = 20
 # Seconds between two lines about the sign of life, where no terminal updates the line.
 _REMIND = 60.0
 _GONE = "the ledger no longer has this run."
+_WALK_GONE = "the ledger no longer has it."
 _ONE_WRITER = "SQLite stores the output when the script ends."
 _GAP = "(more was printed in between than the ledger keeps)"
+
+
+# Of ``show_script --watch`` for a batched script that nobody works on, and that is not finished: EX_TEMPFAIL.
+NOT_FINISHED: Final = 75
 
 
 def _fitting(line: str, columns: int) -> str:
@@ -122,3 +131,95 @@ class Follower:
         if outcome == "succeeded":
             return lines
         return [*lines, f"To see why: {typed(f'show_script {self._script_id}')}"]
+
+
+class WalkFollower:
+    """Turns the looks at a batched script into text to write as it is, line ends included.
+
+    Args:
+        status: of the script, as it was when this began.
+        output: at a terminal (it has a width) the last line is drawn over; elsewhere there is a line now and then.
+        clock: returns seconds.
+    """
+
+    def __init__(self, status: ScriptStatus, output: Output, clock: Callable[[], float]) -> None:
+        self._status = status
+        self._output = output
+        self._clock = clock
+        self._is_drawn = self._has_begun = False
+        self._reminded_at = clock()
+        self._parked: set[int] = set()
+        self.exit_code = NOT_FINISHED
+
+    def text(self, now: WalkRecord | None) -> str:
+        """What to write after a look."""
+        script_id = self._status.id
+        if now is None:
+            self.exit_code = EXIT_CODES["lost"]
+            return f"{self.erase()}{script_id}: {_WALK_GONE}\n"
+        is_over = now.outcome != "open" or not now.live
+        lines = [*self._head(now), *self._newly_parked(now)]
+        if is_over:
+            lines += self._end(now)
+        elif self._output.width is None:
+            lines += self._reminder(now)
+        erased = self.erase()
+        drawn = "" if is_over or self._output.width is None else progress_line(now, self._output.width)
+        self._is_drawn = bool(drawn)
+        return erased + "".join(f"{line}\n" for line in lines) + drawn
+
+    def erase(self) -> str:
+        """What removes the line that is drawn over; empty where nothing is drawn."""
+        is_drawn, self._is_drawn = self._is_drawn, False
+        return "\r\x1b[K" if is_drawn else ""
+
+    def _head(self, now: WalkRecord) -> Iterator[str]:
+        if self._has_begun:
+            return
+        self._has_begun = True
+        title = f"{self._status.id}: {now.table}, begun on {local_time(now.started_at)}"
+        yield from map(self._output.style.MIGRATE_HEADING, wrapped(title, "", self._output, hang="  "))
+        if self._output.width is None:
+            yield ", ".join(stops.pieces(progress_of(now)))
+
+    def _newly_parked(self, now: WalkRecord) -> Iterator[str]:
+        for one in stops.parked(now):
+            if one.pk not in self._parked:
+                self._parked.add(one.pk)
+                text = escaped(f"parked: {stops.parked_words(one)}")
+                yield from map(self._output.style.ERROR, wrapped(text, "", self._output, hang="  "))
+
+    def _reminder(self, now: WalkRecord) -> Iterator[str]:
+        """Without a terminal: a line once a minute."""
+        if self._clock() >= self._reminded_at + _REMIND:
+            self._reminded_at = self._clock()
+            yield escaped(", ".join(stops.pieces(progress_of(now))))
+
+    def _end(self, now: WalkRecord) -> Iterator[str]:
+        """How it ended, or why nobody works on it."""
+        script_id, style = self._status.id, self._output.style
+        if now.outcome == "succeeded":
+            self.exit_code = EXIT_CODES["succeeded"]
+            yield style.SUCCESS(f"{script_id}: done")
+            return
+        record = self._status.record
+        status = self._status._replace(record=record._replace(walk=now) if record else None)
+        if now.outcome == "open":
+            self.exit_code = NOT_FINISHED if now.hold else EXIT_CODES["failed"]
+            why = stops.why_stopped(status)
+        else:
+            self.exit_code = EXIT_CODES["failed"]
+            why = f"{now.outcome}, {stops.at(progress_of(now))}"
+        yield from map(style.WARNING, wrapped(escaped(f"{script_id}: {why}"), "", self._output, hang="  "))
+        yield f"To see what to do: {typed(f'show_script {script_id}')}"
+
+
+def progress_line(now: WalkRecord, width: int) -> str:
+    """As much of the progress as a line has room for: what matters most comes first."""
+    line = ""
+    for piece in stops.pieces(progress_of(now)):
+        longer = f"{line}, {escaped(piece)}" if line else escaped(piece)
+        if len(longer) >= width and line:
+            break
+        line = longer
+    return _fitting(line, width - 1)

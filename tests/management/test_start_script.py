@@ -56,6 +56,76 @@ def test_the_new_script_is_formatted_and_as_requested(made: Scaffold, tmp_path: 
     ]
 
 
+BATCHED = {
+    "one of its app": Scaffold(ABOUT, "Fix totals", model="Order", models="shop.models"),
+    "with requirements": Scaffold(ABOUT, "Fix", requires("shop.first"), "Order", "shop.models"),
+    "one with long names": Scaffold(
+        ABOUT, "Fix totals", model="Order" * 9, models=".".join(["shop_of_many_things"] * 3)
+    ),
+}
+
+
+@pytest.mark.parametrize("made", BATCHED.values(), ids=BATCHED)
+def test_the_new_batched_script_is_formatted_and_tracked(made: Scaffold, tmp_path: Path) -> None:
+    from scripts_tracker.analysis.linking.scanning import analyse
+    from scripts_tracker.core.values import CommandsDir
+
+    file = tmp_path / "fix_totals.py"
+    file.write_text(scaffold.render(made, Path(scaffold.BATCHED_TEMPLATE).read_text()))
+    command = [sys.executable, "-m", "black", "--check", "--quiet", str(file)]
+    assert subprocess.run(command, check=False).returncode == 0, file.read_text()
+    found = analyse([CommandsDir("shop", "shop.management.commands", str(tmp_path))], root=str(tmp_path))
+    assert [(one.id, one.is_batched, len(one.requires)) for one in found.definitions] == [
+        (ABOUT, True, len(made.requires))
+    ]
+    assert bool(found.findings) == bool(made.requires)  # what it requires is not there
+
+
+NO_MODEL = {
+    "an app without models": (("stock",), "stock has no models; name one: --model shop.Order"),
+    "a slip": (
+        ("scripts_tracker", "--model", "ScriptRnu"),
+        "there is no model 'ScriptRnu'; did you mean ScriptRun?",
+    ),
+    "another app without it": (
+        ("stock", "--model", "shop.Order"),
+        "there is no model 'shop.Order'; name it as Order",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "words"), NO_MODEL.values(), ids=NO_MODEL)
+def test_a_batched_script_needs_a_model(
+    arguments: tuple[str, ...], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.apps import AppConfig, apps
+    from django.core.management.base import CommandError
+
+    from scripts_tracker.management.commands import start_script
+
+    label, wanted = arguments[0], arguments[-1] if len(arguments) > 1 else None
+    if label == "stock":
+        monkeypatch.setattr(AppConfig, "get_models", lambda *_: iter(()))
+        label = apps.get_app_config("scripts_tracker").label
+        words = words.replace("stock", label)
+    with pytest.raises(CommandError) as error:
+        start_script._find_model(label, wanted)
+    assert words in str(error.value)
+
+
+def test_a_new_batched_script_passes_the_lint_and_runs(migrated: Project) -> None:
+    from scripts_tracker.lint import cli
+
+    model = ("--batched", "--model", "scripts_tracker.ScriptVersion")
+    out = migrated.manage("start_script", "shop", "backfill", *model).out
+    assert out.endswith("Fill it in, then run it: manage.py run_scripts shop.backfill --plan\n")
+    assert (
+        cli.main([str(migrated.root), "--root", str(migrated.root), "--ignore", "ST020", "--no-cache"]) == 0
+    )
+    assert "1 done" in migrated.manage("run_scripts").out
+    assert migrated.states("--all") == {"shop.backfill": "applied"}
+
+
 @pytest.mark.parametrize("text", ["$nothing", "$", "${help", "100 $% of it"])
 def test_a_template_with_an_unknown_variable_is_refused(text: str) -> None:
     with pytest.raises(NotScaffolded, match=r"the variables are \$app_label, \$name"):

@@ -62,6 +62,8 @@ class Command(TrackerCommand):
 
     def _watch(self, status: ScriptStatus) -> int:
         """Follow the run that holds the script; return the exit code of its outcome."""
+        if status.walk is not None and status.walk.live:
+            return self._watch_walk(status, status.walk.pk)
         if status.last_run is None or status.record is None or not status.record.is_held:
             raise not_started(_not_running(status))
         from scripts_tracker.project.following import follow  # only here
@@ -80,6 +82,23 @@ class Command(TrackerCommand):
             put(self.stdout, follower.erase())
             return exit_code(interrupt)
         return following.EXIT_CODES[outcome]
+
+    def _watch_walk(self, status: ScriptStatus, walk_pk: int) -> int:
+        """Follow the workers of a batched script until none is at it."""
+        from scripts_tracker.project.following import follow_walk  # as above
+        from scripts_tracker.reporting import following
+
+        follower = following.WalkFollower(status, self.output, time.monotonic)
+        try:
+            for now in follow_walk(walk_pk):
+                put(self.stdout, follower.text(now))
+        except BrokenPipeError:  # nobody reads any more
+            self.write("")
+            return 0
+        except KeyboardInterrupt as interrupt:
+            put(self.stdout, follower.erase())
+            return exit_code(interrupt)
+        return follower.exit_code
 
 
 def _not_running(status: ScriptStatus) -> str:

@@ -20,6 +20,7 @@ from scripts_tracker.project.scaffold import Scaffold
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
+    from django.db.models import Model
 
     from scripts_tracker.core.values import CommandsDir
 
@@ -39,19 +40,28 @@ class Command(TrackerCommand):
         add("name", metavar="NAME", help="the name of the command, such as fix_totals")
         required = "a script that must run before"
         add("--require", action="extend", nargs="+", default=[], metavar="APP.NAME", help=required)
+        batched = "for a large table: in batches, which can be paused and shared among workers"
+        add("--batched", action="store_true", help=batched)
+        add("--model", metavar="MODEL", help="with --batched: the rows, as Order or shop.Order")
         add("--help-text", metavar="TEXT", help="its help text, one line; default: its name")
 
     def perform(self, options: dict[str, Any]) -> int:
         """Write the file and print what to type next."""
+        if options["model"] and not options["batched"]:
+            raise CommandError("--model goes with --batched.")
         folder = _find_folder(options["app_label"])
         script_id = ScriptId(folder.app_label, options["name"])
         _validate_name(script_id.name)
         about = " ".join((options["help_text"] or scaffold.help_of(script_id.name)).split())
         made = Scaffold(script_id, about, _resolve(options["require"]))
-        text = scaffold.render(made, _read_template())
+        if options["batched"]:
+            model = _find_model(options["app_label"], options["model"])
+            made = made._replace(model=model.__name__, models=_module_of(model))
+        text = scaffold.render(made, _read_template(is_batched=options["batched"]))
         for path in scaffold.write(os.path.join(folder.path, f"{script_id.name}.py"), text):
             self.write(f"created {escaped(scan.shown_path(path))}")
-        command = f"run_scripts {script_id} --plan" if made.requires else f"{script_id.name} --dry-run"
+        is_by_plan = made.requires or options["batched"]
+        command = f"run_scripts {script_id} --plan" if is_by_plan else f"{script_id.name} --dry-run"
         self.write(f"Fill it in, then run it: manage.py {command}")
         return 0
 
@@ -94,9 +104,34 @@ def _resolve(wanted: list[str]) -> tuple[ScriptId, ...]:
     return names.resolve_all(wanted, known)
 
 
-def _read_template() -> str:
-    given = conf.tracker_settings().script_template
-    path = os.path.join(conf.base_dir(), given) if given else scaffold.TEMPLATE
+def _find_model(app_label: str, wanted: str | None) -> type[Model]:
+    """The model whose rows a batched script processes; the first one of its app by default."""
+    label, _, name = (wanted or "").rpartition(".")
+    models = {model.__name__: model for model in apps.get_app_config(app_label).get_models()}
+    try:
+        if label:
+            return apps.get_model(label, name)
+        return models[name] if name else next(iter(models.values()))
+    except StopIteration:
+        raise CommandError(f"{app_label} has no models; name one: --model shop.Order") from None
+    except LookupError:
+        near = names.nearest(name, models)
+        hint = (
+            f"; did you mean {near}?" if near else "; name it as Order, or shop.Order for one of another app"
+        )
+        raise CommandError(f"there is no model {wanted!r}{hint}") from None
+
+
+def _module_of(model: type[Model]) -> str:
+    """Where to import a model from: the package of models, if that has it, too."""
+    package = model.__module__.partition(".models.")[0]
+    return f"{package}.models" if package != model.__module__ else package
+
+
+def _read_template(*, is_batched: bool) -> str:
+    given = "" if is_batched else conf.tracker_settings().script_template
+    built_in = scaffold.BATCHED_TEMPLATE if is_batched else scaffold.TEMPLATE
+    path = os.path.join(conf.base_dir(), given) if given else built_in
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()
