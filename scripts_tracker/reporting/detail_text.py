@@ -94,7 +94,7 @@ def _walk(status: ScriptStatus, output: Output) -> Iterator[str]:
     from scripts_tracker.core.progress import progress_of
 
     progress = progress_of(walk)
-    yield output.style.MIGRATE_HEADING(f"Progress: {', '.join(stops.pieces(progress))}")
+    yield output.style.MIGRATE_HEADING(escaped(f"Progress: {', '.join(stops.pieces(progress))}"))
     count = stops.counted(len(walk.ranges), "range")
     text = f"{walk.table}: {progress.keys:,} keys walked, {progress.rows:,} rows changed, {count}"
     yield from wrapped(text, "  ", output, hang="  ")

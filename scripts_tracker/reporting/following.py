@@ -180,7 +180,7 @@ class WalkFollower:
         title = f"{self._status.id}: {now.table}, begun on {local_time(now.started_at)}"
         yield from map(self._output.style.MIGRATE_HEADING, wrapped(title, "", self._output, hang="  "))
         if self._output.width is None:
-            yield ", ".join(stops.pieces(progress_of(now)))
+            yield escaped(", ".join(stops.pieces(progress_of(now))))
 
     def _newly_parked(self, now: WalkRecord) -> Iterator[str]:
         for one in stops.parked(now):
