@@ -72,6 +72,10 @@ class Refused(CommandError):
     """A batched script that may not be worked on now."""
 
 
+class TakenOver(CommandError):
+    """A worker that gave no sign of life for too long: another one has what it was at, and it may begin anew."""
+
+
 class Stopped(Refused):
     """A batched script is not finished, and nothing has failed: run it again later.
 

@@ -20,7 +20,7 @@ from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import database, leases, processes, sessions, walk_queries, walks
 from scripts_tracker.ledger.walks import Saved
 from scripts_tracker.running import batch
-from scripts_tracker.running.calls import Stopped
+from scripts_tracker.running.calls import Stopped, TakenOver
 from scripts_tracker.running.keys import Sizes
 from scripts_tracker.running.outcome import INTERRUPTED, error_summary
 
@@ -153,7 +153,7 @@ class Walker:
     def _obey(self, now: Standing) -> None:
         if now.run != "running":
             why, _ = leases.why_unrecorded(self._run)
-            raise CommandError(f"{self._id} was stopped: {why}. What it has committed counts.")
+            raise TakenOver(f"{self._id} was stopped: {why}. What it has committed counts.")
         if now.hold is not None and now.walk == "open":
             raise Stopped(self._id, decided(now.hold))
         if now.walk not in {"open", "succeeded"}:
@@ -399,12 +399,12 @@ class _Waiting:
         self._until = time.monotonic() + seconds
         self._limit = _FIRST_LIMIT
 
-    def goes_on(self, look: Callable[[], None]) -> bool:
-        """Wait a moment; False if the time is over."""
-        until = time.monotonic() + random.uniform(_SLICE, self._limit)  # noqa: S311 - no secret
+    def goes_on(self, listen: Callable[[], None]) -> bool:
+        """Wait a moment, without a query; False if the time is over."""
+        until = time.monotonic() + random.uniform(self._limit / 2, self._limit)  # noqa: S311 - no secret
         self._limit = min(self._limit * 2, _LAST_LIMIT)
         while (left := until - time.monotonic()) > 0:
-            look()
+            listen()
             time.sleep(min(left, _SLICE))
         return time.monotonic() < self._until
 

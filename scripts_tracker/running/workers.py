@@ -25,6 +25,7 @@ from scripts_tracker.core.progress import progress_of
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import ScriptsTrackerError
 from scripts_tracker.ledger import database, processes, queries, walk_queries
+from scripts_tracker.running.calls import TakenOver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -284,7 +285,7 @@ def exit_code(summary: Summary) -> int:
         return 0
     if summary.is_unfinished:
         return EXIT_STOPPED
-    return 1
+    return LOST if any(isinstance(result.error, TakenOver) for result in summary.results) else 1
 
 
 def _interrupt(arrived: list[signal.Signals]) -> KeyboardInterrupt | None:

@@ -151,3 +151,17 @@ def test_whoever_is_killed_or_frozen_every_row_is_processed_exactly_once(herd: H
     assert herd.lost() > (KILLS + FREEZES) / 4, "who dies without a range proves nothing"
     ends = herd.walks.execute("SELECT id FROM scripts_tracker_scriptrun WHERE applies")
     assert len(ends) == 1
+
+
+@pytest.mark.parametrize("kind_name", ["postgresql"])
+def test_a_cursor_in_a_transaction_of_its_own_would_not_survive_this(herd: Herd) -> None:
+    """The control: if this passed with such a cursor, the test above would prove nothing."""
+    herd.walks.script(PACE, size=BATCH, finish='effect("finish")', attributes="import shop.apart")
+    herd.shop.project.write("shop/apart.py", APART)
+    herd.fill_up()
+    for _ in range(30):
+        herd.kill()
+        herd.fill_up()
+        if set(herd.walks.hits()) - {0, 1}:
+            return
+    pytest.fail("no row was processed twice")
