@@ -32,6 +32,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--runs", type=int, nargs=2, default=(1_000, 1_000_000), metavar=("SHORT", "LONG"))
     parser.add_argument(
+        "--table-rows", type=int, default=10_000_000, help="of a large table (default: 10000000)"
+    )
+    parser.add_argument(
         "--folder", help="keep the projects here (empty or missing); default: a temporary folder"
     )
     parser.add_argument("--json", metavar="FILE", help="write the figures here as well")
@@ -42,12 +45,13 @@ def _bench(options: argparse.Namespace, folder: str) -> Bench:
     tracker = tools.tracker()
     them: tools.Tool | str
     try:
-        them = tools.predecessor(folder)
+        them = tools.predecessor(folder) if options.rows != ["batches"] else "not needed"
     except tools.UnavailableError as error:
         them = str(error)
     present = [tracker] if isinstance(them, str) else [tracker, them]
     shape = Shape(options.commands, options.tracked, options.seed)
-    return Bench(Sites(folder, shape, present, tuple(options.runs)), tracker, them, options.rounds)
+    sites = Sites(folder, shape, present, tuple(options.runs))
+    return Bench(sites, tracker, them, options.rounds, folder, options.table_rows)
 
 
 def _measure(bench: Bench, names: Sequence[str]) -> tuple[list[Row], list[str]]:

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks import growth, linting, running
+from benchmarks import batches, growth, linting, running
 from benchmarks.measuring import BenchmarkError, Subject, own_memory_mib, run, side_by_side
 from benchmarks.rows import Overhead, Row
 from benchmarks.sites import ADMIN, EDITED, LARGER, forget_bytecode, forget_cache
@@ -30,12 +30,16 @@ class Bench:
     Attributes:
         predecessor: django-scripts-tracker, or why it cannot be measured.
         rounds: how often each side runs.
+        folder: where projects are.
+        table_rows: of the large table.
     """
 
     sites: Sites
     tracker: Tool
     predecessor: Tool | str
     rounds: int
+    folder: str
+    table_rows: int
 
 
 def _inside(bench: Bench, what: str, root: str, **env_of_it: str) -> dict[str, Any]:
@@ -245,6 +249,7 @@ GROUPS: Final[Mapping[str, Callable[[Bench], list[Row]]]] = {
     "admin": admin,
     "run": running.one_command,
     "growth": growth.growth,
+    "batches": batches.batches,
 }
 """The groups of rows by name, in the order of the table."""
 

@@ -98,15 +98,36 @@ def predecessor(folder: str) -> Tool:
     return Tool("django_scripts_tracker", binary)
 
 
-def _interpreters() -> Iterator[str]:
-    """Interpreters that the predecessor runs on: this one, those on PATH, those of pyenv."""
+MAINTENANCE_TASKS: Final = "django-maintenance-tasks==0.2.1"
+_NEW_ENOUGH: Final = (12, 13, 14)
+
+
+def maintenance_tasks(folder: str) -> Tool:
+    """An environment that has django-maintenance-tasks and what scripts_tracker needs; raises UnavailableError."""
+    python = next(_interpreters(_NEW_ENOUGH), None)
+    if python is None:
+        raise UnavailableError("no Python from 3.12 on was found, and it needs one")
+    home = os.path.join(folder, "maintenance-tasks-venv")
+    binary = os.path.join(home, "bin", "python")
+    needed = (MAINTENANCE_TASKS, "psycopg[binary]", "libcst")
+    try:
+        _quietly(python, "-m", "venv", home)
+        _quietly(binary, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *needed)
+    except (OSError, subprocess.SubprocessError) as error:
+        said = getattr(error, "stderr", None) or str(error)
+        raise UnavailableError(f"it could not be installed: {said.strip().splitlines()[-1]}") from error
+    return Tool("maintenance_tasks", binary)
+
+
+def _interpreters(minors: tuple[int, ...] = _OLD_ENOUGH) -> Iterator[str]:
+    """Interpreters that another tool runs on, by default the predecessor: this one, those on PATH, those of pyenv."""
     home = os.environ.get("PYENV_ROOT", os.path.join(os.path.expanduser("~"), ".pyenv"))
     candidates: list[str | None] = [sys.executable]
-    for minor in reversed(_OLD_ENOUGH):
+    for minor in reversed(minors):
         candidates.append(shutil.which(f"python3.{minor}"))
         candidates += sorted(glob.glob(os.path.join(home, "versions", f"3.{minor}.*", "bin", "python")))
     for candidate in candidates:
-        if candidate and _minor(candidate) in _OLD_ENOUGH:
+        if candidate and _minor(candidate) in minors:
             yield candidate
 
 

@@ -20,7 +20,7 @@ ROWS, KILLS, FREEZES = at_length(60_000, sample=2_000), at_length(200, sample=5)
 WORKERS, BATCH = 4, 10
 # What is left for the kills decides how fast the rows go by: the work must not be over before.
 PACE = f"{HIT}; time.sleep(float((pathlib.Path(__file__).parents[2] / 'pace').read_text()))"
-SLOW, MEDIUM, FAST = "0.2", "0.03", "0"
+SLOW, MEDIUM, FAST = "1.5", "0.03", "0"
 
 # A cursor that is saved as by other tools: after the batch, in a transaction of its own.
 APART = """
@@ -78,6 +78,7 @@ class Herd:
         found: dict[int, int] = {}
 
         def someone() -> object:
+            assert self.share() < 1, "the work is over before the last kill"
             found.update(self.holders())
             return found
 
@@ -128,7 +129,7 @@ def seasons(herd: Herd) -> list[Callable[[], None]]:
 def herd(walks: Walks) -> Herd:
     walks.rows(range(1, ROWS + 1))
     walks.script(PACE, size=BATCH, finish='effect("finish")')
-    walks.shop.lease(2)
+    walks.shop.lease(4)
     made = Herd(walks, WORKERS, seed=ROWS)
     made.pace(MEDIUM)
     return made
@@ -139,7 +140,7 @@ def test_whoever_is_killed_or_frozen_every_row_is_processed_exactly_once(herd: H
     herd.fill_up()
     todo = seasons(herd)
     for number, strike in enumerate(todo):
-        herd.pace(SLOW if herd.share() > 0.9 * (number + 1) / len(todo) else MEDIUM)
+        herd.pace(SLOW if herd.share() > 0.8 * number / len(todo) else MEDIUM)
         strike()
         herd.fill_up()
     herd.pace(FAST)
