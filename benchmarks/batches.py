@@ -29,7 +29,7 @@ import importlib.util
 SECRET_KEY = "only for benchmarks"
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-INSTALLED_APPS = ["scripts_tracker", "shop"]
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "scripts_tracker", "shop"]
 if importlib.util.find_spec("maintenance_tasks"):
     INSTALLED_APPS.append("maintenance_tasks")
 DATABASES = {{"default": {{"ENGINE": "django.db.backends.postgresql", **{database!r}}}}}
@@ -79,7 +79,6 @@ _SLEEP: Final = (
 _SCRIPTS: Final = {
     "set_based": (1_000, 0, _SET_BASED),
     "row_by_row": (500, 0, _ROW_BY_ROW),
-    "a_second": (1_000, 0, _SLEEP.format(1) + _SET_BASED),
     "waits": (100, 0, _SLEEP.format(0.05) + _SET_BASED),
     "blocked": (
         100,
@@ -212,19 +211,13 @@ def batches(bench: Bench) -> list[Row]:
 
 
 def _cost(project: Project) -> list[Row]:
-    found = project.inside("cost", 100_000)
-    second = project.inside("second", 10_000)
+    found = project.inside("cost", 16_000, 160_000)
+    wall, cpu = found["wall"] - found["bare_wall"], found["cpu"] - found["bare_cpu"]
     what = "a batch of 1,000 rows above its bare statement in a transaction"
     return [
-        Row(GROUP, what, "3 ms", found["ours"] - found["bare"], 0.003, 1),
-        Row(
-            GROUP,
-            "a batch of 1,000 rows",
-            "its bare statement in a transaction",
-            found["ours"],
-            found["bare"],
-        ),
-        Row(GROUP, "batches of a second", "the second alone", second["ours"], second["bare"], 1.02),
+        Row(GROUP, what, "3 ms", wall, 0.003, 1),
+        Row(GROUP, f"{what}: CPU time of the worker", "3 ms", cpu, 0.003, 1),
+        Row(GROUP, "a second with that on top", "the second alone", 1 + wall, 1, 1.02),
     ]
 
 

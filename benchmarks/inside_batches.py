@@ -52,32 +52,42 @@ def script(name: str) -> Callable[[], Any]:
     return lambda: call_command(name, stdout=stream)
 
 
-def bare(rows: int, size: int, *, sleep: float = 0) -> Callable[[], None]:
+def bare(rows: int, size: int) -> Callable[[], None]:
     """The statements of a set-based script without one, each in a transaction."""
 
     def work() -> None:
         for lower in range(0, rows, size):
             with transaction.atomic():
-                if sleep:
-                    with connection.cursor() as cursor:
-                        cursor.execute("SELECT pg_sleep(%s)", [sleep])
                 Row.objects.filter(pk__gt=lower, pk__lte=lower + size).update(hits=F("hits") + 1)
 
     return work
 
 
-def cost(rows: int) -> dict[str, float]:
-    """Seconds of a batch of 1,000, ours and bare, in turn."""
-    fill(rows)
-    pairs = [(timed(script("set_based")), timed(bare(rows, 1_000))) for _ in range(ROUNDS)]
-    ours, alone = (min(side) / (rows / 1_000) for side in zip(*pairs, strict=True))
-    return {"ours": ours, "bare": alone}
+def cost(few: int, many: int) -> dict[str, float]:
+    """What a batch of 1,000 takes more than its bare statement, by two tables, so that what a run takes once drops out."""
+    from scripts_tracker.models import ScriptRange
+
+    sides = {}
+    for count in (few, many):
+        fill(count)
+        ours, alone = script("set_based"), bare(count, 1_000)
+        pairs = [(_clocks(ours), _clocks(alone)) for _ in range(ROUNDS)]
+        walk = ScriptRange.objects.latest("pk").walk_id
+        batches = sum(one.batches for one in ScriptRange.objects.filter(walk=walk))
+        (wall, cpu), (bare_wall, bare_cpu) = (
+            [min(each) for each in zip(*side, strict=True)] for side in zip(*pairs, strict=True)
+        )
+        sides[count] = (batches, wall, cpu, bare_wall, bare_cpu)
+    batches, *seconds = (large - small for large, small in zip(sides[many], sides[few], strict=True))
+    return dict(
+        zip(("wall", "cpu", "bare_wall", "bare_cpu"), (one / batches for one in seconds), strict=True)
+    )
 
 
-def second(rows: int) -> dict[str, float]:
-    """The same of batches that take a second."""
-    fill(rows)
-    return {"ours": timed(script("a_second")), "bare": timed(bare(rows, 1_000, sleep=1))}
+def _clocks(work: Callable[[], Any]) -> tuple[float, float]:
+    """The seconds of a piece of work by the clock, and of CPU time of this process."""
+    began = time.process_time()
+    return timed(work), time.process_time() - began
 
 
 def rows(count: int) -> dict[str, float]:
