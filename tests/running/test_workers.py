@@ -245,3 +245,30 @@ def test_a_worker_is_started_as_the_command_was(
     line, *names = done.stdout.splitlines()
     assert line.removeprefix("-B|") == f"{begin}|{PASSED_ON}"
     assert names == ["DJANGO_SETTINGS_MODULE PYTHONPATH" if "django" in begin else ""]
+
+
+@pytest.mark.parametrize("kind_name", ["postgresql"])
+def test_a_killed_worker_is_started_again_and_all_go_on_when_the_one_that_started_them_is_killed(
+    walks: Walks,
+) -> None:
+    walks.rows(range(1, 601))
+    walks.script(
+        f"self.stdout.write('x' * 5000); {HIT}; hold('batch') if batch.filter(pk=600) else time.sleep(0.02)"
+    )
+    walks.shop.lease(2)
+    (parent,) = walks.shop.start(("run_scripts", "--workers", "2"))
+
+    def pids() -> set[int]:
+        rows = walks.execute("SELECT pid FROM scripts_tracker_scriptrun WHERE outcome = 'running'")
+        return {int(pid) for (pid,) in rows}
+
+    wait_for(lambda: len(pids()) == 2, "both are at work")
+    os.kill(min(pids()), signal.SIGKILL)
+    wait_for(lambda: "was killed by SIGKILL: starting it again" in parent.err, "the parent has seen it")
+    wait_for(lambda: len(walks.shop.outcomes()) >= 3, "another one has begun")
+    parent.signal(signal.SIGKILL)
+    parent.wait()
+    walks.shop.go("batch")
+    wait_for(lambda: "running" not in walks.shop.outcomes(), "the workers have ended")
+    assert walks.hits() == {1: 600}
+    assert walks.shop.states() == {"shop.walk": "applied"}
