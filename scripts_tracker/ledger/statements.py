@@ -65,6 +65,11 @@ CASE WHEN current_user = session_user THEN '' ELSE current_user END, current_set
     "sqlite": "'main', '', ''",
 }
 
+# Statements as a kind of database takes them. A worker of a batched script has the same few for each batch; a server of
+# many tenants has them for each schema.
+_written: dict[tuple[str, str, str, str], str] = {}
+_MOST_WRITTEN: Final = 512
+
 
 class Place(NamedTuple):
     """Where the rows of a run are, whatever its script does to the connection.
@@ -150,8 +155,17 @@ def update(statement: str, *params: Any, place: Place) -> int:
 
 
 def _sql(statement: str, connection: BaseDatabaseWrapper, place: Place | None) -> str:
-    quote = connection.ops.quote_name
     schema = place.schema if place else own_schema()
+    key = statement, connection.vendor, epoch_sql(connection), schema
+    if (found := _written.get(key)) is None:
+        if len(_written) >= _MOST_WRITTEN:
+            _written.clear()
+        found = _written[key] = _write(statement, connection, schema)
+    return found
+
+
+def _write(statement: str, connection: BaseDatabaseWrapper, schema: str) -> str:
+    quote = connection.ops.quote_name
     prefix = f"{_quoted(connection, schema)}." if schema else ""
     statement = statement.replace("{now}", epoch_sql(connection))
     statement = statement.replace("{place}", _PLACES.get(connection.vendor, "'', '', ''"))

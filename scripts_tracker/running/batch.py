@@ -30,6 +30,8 @@ _CANCELLED_IN_MYSQL: Final = frozenset({1969, 3024})
 _LOCK_SECONDS: Final = 1.0
 _LEAST_STATEMENT_SECONDS: Final = 30.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+_LOCAL: Final = "lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", MARK
+_SET_LOCAL: Final = f"SELECT {', '.join(f'set_config({name!r}, %s, true)' for name in _LOCAL)}"
 
 
 class BatchResult(NamedTuple):
@@ -155,9 +157,10 @@ class Timeouts:
     """
 
     def __init__(self, using: str, seconds: float, idle: float, mark: str = "") -> None:
-        self._connection, self._mark = connections[using], mark
+        self._connection = connections[using]
         lock = seconds or _LOCK_SECONDS
         self._values = lock, max(_LEAST_STATEMENT_SECONDS, 20 * seconds), max(idle, 1.0)
+        self._params = (*(f"{math.ceil(value * 1000)}ms" for value in self._values), mark)
         self._driver: Any = None
         self._before: dict[str, Any] = {}
 
@@ -165,11 +168,8 @@ class Timeouts:
         """Set them, inside the transaction of a batch."""
         connection = self._connection
         if connection.vendor == "postgresql":
-            names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", MARK)
-            calls = ", ".join(f"set_config('{name}', %s, true)" for name in names)
-            values = [f"{math.ceil(value * 1000)}ms" for value in self._values]
             with connection.cursor() as cursor:
-                cursor.execute(f"SELECT {calls}", [*values, self._mark])
+                cursor.execute(_SET_LOCAL, self._params)
         elif connection.vendor == "mysql" and self._driver is not connection.connection:
             self._set_for_session(connection)
 

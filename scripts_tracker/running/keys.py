@@ -36,6 +36,13 @@ class Step(NamedTuple):
     is_last: bool
 
 
+class _Compiled(NamedTuple):
+    """The statement that reads keys between bounds, without its LIMIT, and what knows how to read its rows."""
+
+    sql: str
+    compiler: Any
+
+
 class Sizes(NamedTuple):
     """``batch_seconds``, ``batch_max`` and ``batch_size`` of a command."""
 
@@ -87,6 +94,8 @@ class KeySpace:
         self._rows: Any = models.QuerySet(model, using=self.database)
         self._fields = _fields_of(model)
         self.kind = self._kind()
+        # By the names of the bounds. None: it has to be compiled each time.
+        self._compiled: dict[tuple[str, ...], _Compiled | None] = {}
 
     def _kind(self) -> str:
         (field, *others) = self._fields
@@ -128,10 +137,10 @@ class KeySpace:
 
     def step(self, after: Key | None, upper: Key | None, size: int) -> Step:
         """The next batch after a key, of at most so many keys."""
-        rows = self._between(self._rows, after, upper).order_by("pk")
-        for end in self._values(rows[size - 1 : size]):
+        bounds = self._bounds(after, upper)
+        for end in self._keys(bounds, size - 1, size):
             return Step(self.key(end), size, is_last=False)
-        values = self._values(rows[:size])
+        values = self._keys(bounds, 0, size)
         return Step(self.key(values[-1]) if values else None, len(values), is_last=len(values) < size)
 
     def batch(self, after: Key | None, end: Key | None) -> Any:
@@ -144,12 +153,43 @@ class KeySpace:
         return next(map(self.key, self._values(rows[:1])), None)
 
     def _between(self, rows: Any, after: Key | None, upper: Key | None) -> Any:
+        bounds = self._bounds(after, upper)
+        return rows.filter(**bounds) if bounds else rows.all()
+
+    def _bounds(self, after: Key | None, upper: Key | None) -> dict[str, Any]:
         bounds: dict[str, Any] = {}
         if after is not None and not (self.kind == INTEGER and int(after[0]) < _LEAST_INTEGER):
             bounds["pk__gt"] = self.value(after)
         if upper is not None:
             bounds["pk__lte"] = self.value(upper)
-        return rows.filter(**bounds) if bounds else rows.all()
+        return bounds
+
+    def _keys(self, bounds: dict[str, Any], low: int, high: int) -> list[Any]:
+        """Some of the keys between bounds, in order. Compiling this for each batch would take longer than the rest of it."""
+        connection, names = connections[self.database], tuple(bounds)
+        params = self._params(bounds)
+        if params is not None and names not in self._compiled:
+            self._compiled[names] = _compiled(
+                self._rows.filter(**bounds).order_by("pk").values_list("pk"), params
+            )
+        known = self._compiled.get(names)
+        if params is None or known is None:
+            return self._values(self._rows.filter(**bounds).order_by("pk")[low:high])
+        sql = f"{known.sql} {connection.ops.limit_offset_sql(low, high)}"
+        return [value for (value,) in _executed(known.compiler, connection, sql, params)]
+
+    def _params(self, bounds: dict[str, Any]) -> tuple[Any, ...] | None:
+        """Bounds as the driver takes them; None if Django may want another statement, as for a number out of range."""
+        if self.kind == OTHER:
+            return None
+        (field,), connection = self._fields, connections[self.database]
+        if self.kind == INTEGER and not all(_fits(field, connection.ops, one) for one in bounds.values()):
+            return None
+        # As a lookup does it: MySQL refuses 0 for the key of a row, not in a comparison.
+        return tuple(
+            field.get_db_prep_value(field.get_prep_value(one), connection, prepared=True)
+            for one in bounds.values()
+        )
 
     def _values(self, rows: Any) -> list[Any]:
         """The keys of rows, past a cache of querysets, which might give old ones."""
@@ -164,10 +204,33 @@ def _read(rows: Any) -> list[tuple[Any, ...]]:
         sql, params = compiler.as_sql()
     except EmptyResultSet:
         return []
+    return _executed(compiler, connection, sql, params)
+
+
+def _executed(compiler: Any, connection: Any, sql: str, params: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         found = cursor.fetchall()
     return [*compiler.results_iter([found], tuple_expected=True)]
+
+
+def _compiled(rows: Any, expected: tuple[Any, ...]) -> _Compiled | None:
+    """The statement of a queryset; None if its parameters are not those, so that others could not take their place."""
+    compiler = rows.query.get_compiler(connection=connections[rows.db])
+    try:
+        sql, params = compiler.as_sql()
+    except EmptyResultSet:
+        return None
+    return _Compiled(sql, compiler) if tuple(params) == expected else None
+
+
+def _fits(field: Any, operations: Any, number: int) -> bool:
+    """Whether the column can hold a number, as far as Django knows its type."""
+    try:
+        least, largest = operations.integer_field_range(field.get_internal_type())
+    except KeyError:  # a type of the project's
+        return False
+    return (least is None or least <= number) and (largest is None or number <= largest)
 
 
 def _check(queryset: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, models
+from django.db.models.sql.compiler import SQLCompiler
 from django.test.utils import isolate_apps
 
 from scripts_tracker.core.progress import INTEGER, OTHER, UUID, from_text, to_text
@@ -73,6 +74,38 @@ def test_a_walk_in_steps_meets_every_key_once(table: tuple[Any, list[Any], str],
             assert len(batch) == step.keys <= size
             after, is_last = from_text(to_text(step.end)) or after, step.is_last
     assert met == values
+
+
+@pytest.mark.parametrize("table", ["integer", "small", "uuid"], indirect=True)
+def test_the_statement_that_reads_keys_is_compiled_once(
+    table: tuple[Any, list[Any], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, values, _ = table
+    space, as_sql, compiled = KeySpace(rows.all()), SQLCompiler.as_sql, []
+
+    def counted(compiler: Any, **options: Any) -> Any:
+        compiled.append(compiler)
+        return as_sql(compiler, **options)
+
+    monkeypatch.setattr(SQLCompiler, "as_sql", counted)
+    keys = [space.key(one) for one in values]
+    for size in (1, 2, 3):
+        for lower, upper in itertools.pairwise(keys):
+            assert space.step(lower, upper, size) == (upper, 1, size > 1)
+    assert len(compiled) == 1
+
+
+@pytest.mark.parametrize("table", ["integer", "small"], indirect=True)
+@pytest.mark.parametrize("knows", [False, True], ids=["at first", "after others"])
+def test_bounds_that_the_column_cannot_hold_are_no_bounds(
+    table: tuple[Any, list[Any], str], *, knows: bool
+) -> None:
+    rows, values, _ = table
+    space, last = KeySpace(rows.all()), (str(values[-1]),)
+    if knows:
+        assert space.step((str(values[0]),), last, 10).keys == len(values) - 1
+    for lower, upper in (("-32769", str(2**63 - 1)), (str(-(2**63) - 1), str(2**62))):
+        assert space.step((lower,), (upper,), 10) == (last, len(values), True)
 
 
 def test_the_text_of_a_key_leads_back_to_it(table: tuple[Any, list[Any], str]) -> None:
