@@ -211,7 +211,7 @@ def _overtaken(status: ScriptStatus, seen: WalkRecord) -> str:
     if now is None or now.pk != seen.pk:
         return "it ended in the meantime"
     if now.hold is not None and now.hold != seen.hold:
-        return f"{stops.decision_words(now.hold)} in the meantime{_how_to_go_on(status)}"
+        return f"in the meantime it was {stops.decision_words(now.hold)}{_how_to_go_on(status)}"
     return "it was resumed in the meantime" if seen.hold is not None and now.hold is None else _at_work(now)
 
 

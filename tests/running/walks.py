@@ -85,11 +85,13 @@ class Walks:
         )
         self.shop.project.write(f"shop/management/commands/{name}.py", text)
 
-    def expire(self) -> None:
-        """As if the time of every lease had passed, also of the workers'."""
-        self.shop.expire()
+    def expire(self, pid: int | None = None) -> None:
+        """As if the time of every lease had passed, also of the workers'; or only that of one worker."""
         now = NOW[self.shop.project.kind.engine]
-        self.execute(f"UPDATE scripts_tracker_scriptrun SET lease_expires = {now} - 0.001")  # noqa: S608 - our own words
+        which = f" WHERE pid = {pid}" if pid else ""
+        self.execute(f"UPDATE scripts_tracker_scriptrun SET lease_expires = {now} - 0.001{which}")  # noqa: S608 - our own words
+        if not pid:
+            self.shop.expire()
 
     def hits(self) -> Counter[int]:
         """How many rows were processed how often."""
