@@ -43,6 +43,7 @@ MAX_ELEMENTS: Final = 100
 _CONSTANTS: Final[dict[str, Scalar]] = {"True": True, "False": False, "None": None}
 _IMPORT_MODULE: Final = "importlib.import_module"
 _PARTIAL: Final = "functools.partial"
+_GETATTR: Final = "getattr"
 _FOREIGN: Final = frozenset({"django", *sys.stdlib_module_names})
 
 
@@ -74,6 +75,8 @@ class Evaluator:
         if isinstance(node, cst.IfExp):
             body, orelse = (self.values(one, scope, at, depth + 1) for one in (node.body, node.orelse))
             return _distinct([*body, *orelse])
+        if isinstance(node, cst.Subscript):
+            return self._subscript(node, scope, at, depth)
         return self._literal(node, scope, at, depth)
 
     def name(self, name: str, scope: Scope, at: Point, depth: int = 0) -> Values:
@@ -114,12 +117,31 @@ class Evaluator:
         if _IMPORT_MODULE in paths:
             return self._imported_module(node, scope, at, depth)
         args = node.args
+        if _GETATTR in paths and (found := self._named_attribute(args, scope, at, depth)):
+            return found
         if _PARTIAL in paths and args and not args[0].star:
             function, args = self.values(args[0].value, scope, at, depth + 1), args[1:]
         if not any(_may_be_ours(one) for one in function):
             return OPAQUE
         arguments = self.arguments(args, node, scope, at, depth)
         return (Call(function, arguments, self._positions.place(node)),)
+
+    def _named_attribute(self, args: Sequence[cst.Arg], scope: Scope, at: Point, depth: int) -> Values:
+        """``getattr(module, "name")`` with a literal name; nothing for any other."""
+        if len(args) < 2 or any(arg.star or arg.keyword for arg in args):  # noqa: PLR2004 - the owner and the name
+            return ()
+        owners, names = (self.values(arg.value, scope, at, depth + 1) for arg in args[:2])
+        name = names[0].value if len(names) == 1 and isinstance(names[0], Const) else None
+        if not isinstance(name, str) or not name.isidentifier():
+            return ()
+        return _distinct([Ref(f"{one.path}.{name}") for one in owners if isinstance(one, Ref)])
+
+    def _subscript(self, node: cst.Subscript, scope: Scope, at: Point, depth: int) -> Values:
+        """An element of a table: what it is decides the table, as a call decides what it returns."""
+        owners = tuple(one for one in self.values(node.value, scope, at, depth + 1) if isinstance(one, Ref))
+        if not any(map(_may_be_ours, owners)):
+            return OPAQUE
+        return (Call(owners, (), self._positions.place(node)),)
 
     def arguments(
         self, args: Sequence[cst.Arg], call: cst.Call, scope: Scope, at: Point, depth: int = 0
