@@ -39,6 +39,8 @@ class UnreadableFile(AnalysisRule):
         "scripts_tracker.analysis.findings.Findings.unreadable",
         "scripts_tracker.analysis.findings.Findings.cycle_of_links",
         "scripts_tracker.analysis.findings.Findings.followed_by_bytes",
+        "scripts_tracker.analysis.findings.Findings.inherited_in_part",
+        "scripts_tracker.analysis.findings.Findings.watched_by_bytes",
         "scripts_tracker.analysis.linking.scanning._files",
         "scripts_tracker.analysis.linking.linker.Linker._report_without_source",
     )
