@@ -241,13 +241,16 @@ def test_a_worker_on_sqlite_that_is_killed_at_any_statement_leaves_no_row_out_an
 @pytest.mark.parametrize("kind_name", ["sqlite"])
 def test_on_sqlite_a_second_worker_is_told_that_the_script_is_held(walks: Walks) -> None:
     walks.rows(range(160))
-    walks.script(f'hold("batch"); {HIT}')
-    worker = walks.shop.hold("batch", "walk")
+    walks.script()
+    walks.shop.project.settings(THROTTLE)  # between two batches nothing is locked
+    (worker,) = walks.shop.start(("walk",))
+    waits = "SELECT id FROM scripts_tracker_scriptrun WHERE waiting <> ''"
+    wait_for(lambda: walks.execute(waits), "it waits")
     second = walks.shop.run("walk")
     assert second.code == 1
     assert "shop.walk was not run: " in second.err
     assert f"process {worker.pid}" in second.err
-    walks.shop.go("batch")
+    walks.shop.project.write("calm", "")
     assert worker.wait() == 0, worker.err
     assert walks.hits() == {1: 160}
 
