@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     Definitions = Mapping[ScriptId, ScriptDefinition]
     Records = Mapping[ScriptId, ScriptRecord]
+    Differing = list[tuple[ScriptDefinition, ScriptRecord]]
     Versions = Mapping[tuple[int, str | None], StoredVersion]
 
 
@@ -145,8 +146,9 @@ def comparable(
     """
     fingerprinter = _Refingerprinter(cache)
     records = _with_current_fingerprints(records, definitions, fingerprinter)
-    records = _with_equivalents(records, definitions, cache, earlier)
-    records = _with_history(records, definitions, fingerprinter)
+    if differing := _differing(records, definitions.values()):
+        records = _with_equivalents(records, differing, cache, earlier)
+        records = _with_history(records, _differing(records, (one for one, _ in differing)), fingerprinter)
     modules = _refingerprinted_modules(records, definitions)
     if fingerprinter.found or modules:
         from scripts_tracker.ledger import writing  # seldom needed
@@ -155,22 +157,19 @@ def comparable(
     return records
 
 
-def _differing(records: Records, definitions: Definitions) -> list[tuple[ScriptDefinition, ScriptRecord]]:
+def _differing(records: Records, definitions: Iterable[ScriptDefinition]) -> Differing:
     """The scripts that differ from what was applied last."""
     return [
-        (definition, records[one])
-        for one, definition in definitions.items()
-        if one in records and states.differs(definition, records[one])
+        (one, record)
+        for one in definitions
+        if (record := records.get(one.id)) is not None and states.differs(one, record)
     ]
 
 
 def _with_equivalents(
-    records: Records, definitions: Definitions, cache: Cache, earlier: Mapping[ScriptId, ScriptId]
+    records: Records, differing: Differing, cache: Cache, earlier: Mapping[ScriptId, ScriptId]
 ) -> Records:
     """Note which files differ from what was applied in nothing that runs."""
-    differing = _differing(records, definitions)
-    if not differing:
-        return records
     from scripts_tracker.project.equivalence import is_equivalent  # only if something was edited
 
     same = [record for one, record in differing if is_equivalent(one, record, cache, earlier.get(one.id))]
@@ -311,9 +310,8 @@ def _refingerprinted_modules(records: Records, definitions: Definitions) -> list
     return found
 
 
-def _with_history(records: Records, definitions: Definitions, fingerprinter: _Refingerprinter) -> Records:
+def _with_history(records: Records, differing: Differing, fingerprinter: _Refingerprinter) -> Records:
     """Fill in what was ever applied, of scripts that differ from what was applied last."""
-    differing = _differing(records, definitions)
     if not differing:
         return records
     versions, watched = defaultdict(list), defaultdict(list)

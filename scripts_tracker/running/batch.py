@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from django.core.management.base import CommandError
 from django.db import Error, InterfaceError, OperationalError, connections, transaction
 
-from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import database, sessions
 from scripts_tracker.ledger.walks import MARK
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.progress import Key
     from scripts_tracker.ledger.sessions import Level
-    from scripts_tracker.running.keys import KeySpace, Step
+    from scripts_tracker.running.keys import KeySpace
 
 # PostgreSQL: query_canceled, by the statement timeout. MariaDB, MySQL: the same.
 _CANCELLED: Final = "57014"
@@ -32,14 +31,6 @@ _LEAST_STATEMENT_SECONDS: Final = 30.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _LOCAL: Final = "lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", MARK
 _SET_LOCAL: Final = f"SELECT {', '.join(f'set_config({name!r}, %s, true)' for name in _LOCAL)}"
-
-
-class BatchResult(NamedTuple):
-    """A batch that is done, and the seconds that it took; ``rows`` is what ``process()`` returned, or its keys."""
-
-    step: Step
-    rows: int
-    seconds: float
 
 
 class Processing:
