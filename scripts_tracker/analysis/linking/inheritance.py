@@ -64,6 +64,9 @@ class Hierarchy:
 
         An unknown class has no bases. Bases in a cycle, and those past the limit, are left out.
         """
+        done = self._mros.get(start)
+        if done is not None:
+            return done
         stack = [start]
         opened: set[FoundClass] = set()
         while stack:
@@ -84,7 +87,10 @@ class Hierarchy:
 
     def is_batched(self, one: FoundClass) -> bool:
         """Whether a class reaches BatchedCommand."""
-        return any(type(each) is Unknown and each.path == BATCHED for each in self.mro(one))
+        for each in self.mro(one):  # noqa: SIM110 - every class is asked, and a generator takes twice as long
+            if type(each) is Unknown and each.path == BATCHED:
+                return True
+        return False
 
     def tracked_methods(self, one: FoundClass) -> tuple[str, ...]:
         """The methods of a command that our decorators can track."""
