@@ -10,6 +10,7 @@ import libcst as cst
 from scripts_tracker.analysis.facts.evaluation import is_foreign
 from scripts_tracker.analysis.facts.scopes import END, Scope, read_scope
 from scripts_tracker.analysis.facts.values import (
+    INSIDE,
     LOCAL_CLASS,
     TRACKED,
     UNBOUND,
@@ -20,6 +21,7 @@ from scripts_tracker.analysis.facts.values import (
     Values,
     last_name,
 )
+from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.analysis.source.trees import called, descendants, in_suites
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.source.parsing import ParsedSource
     from scripts_tracker.analysis.source.trees import Positions
 
+_OURS: Final[Values] = (Ref(f"scripts_tracker{INSIDE}{TRACKED}"),)
 _DECORATOR_LINE: Final = re.compile(r"^[ \t\f]*@", re.MULTILINE)
 
 
@@ -75,6 +78,9 @@ class MisplacedUses:
             self._consume_aliases(scope)
         found = {}
         for node, expression in self._uses(everywhere=everywhere):
+            if isinstance(node, cst.Call) and _executes_us(node):
+                found[self._positions.place(node)] = _OURS
+                continue
             values = self._evaluator.values(expression, self._module, END)
             if any(_may_be_ours(value, decorates=isinstance(node, cst.Decorator)) for value in values):
                 found[self._positions.place(node)] = values
@@ -153,6 +159,14 @@ def _imported_names(node: cst.CSTNode) -> Iterator[str]:
 
 def _is_no_function(node: cst.CSTNode) -> bool:
     return not isinstance(node, cst.FunctionDef)
+
+
+def _executes_us(node: cst.Call) -> bool:
+    """Whether a call is ``exec()`` or ``eval()`` of a text with our decorator."""
+    if not isinstance(node.func, cst.Name) or node.func.value not in {"exec", "eval"} or not node.args:
+        return False
+    text = string_value(node.args[0].value)
+    return isinstance(text, str) and TRACKED in text
 
 
 def _used(node: cst.Decorator | cst.Call | cst.Arg) -> cst.BaseExpression | None:

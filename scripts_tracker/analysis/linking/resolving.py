@@ -222,8 +222,12 @@ class Resolver:
             below = self._finder.find(f"{module.name}.{name}") if module.is_package else None
             if below is None:
                 through = self._through_stars(module, name, rest)
-                missing: list[Entity] = [] if through or name.startswith(STAR) else [Unknown(dotted(path))]
-                return missing, through
+                if through or name.startswith(STAR):
+                    return [], through
+                made = self._member(module, _GETATTR, starred=False)
+                return [
+                    Unknown(dotted(path)) if made is None else FoundValue(Call(made, (), (1, 1)), module)
+                ], []
             module, names = below, rest
         return [FoundModule(module)], []
 
@@ -259,6 +263,7 @@ class Resolver:
         return [(".".join([f"{star}{INSIDE}{STAR}{bare}", *rest]), module) for star in stars]
 
 
+_GETATTR: Final = "__getattr__"
 _BATCHES: Final = BATCHED.partition(".")[0]
 
 
