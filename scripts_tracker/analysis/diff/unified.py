@@ -73,10 +73,11 @@ def compare(
     digests = []
     from scripts_tracker.analysis import fingerprint
     from scripts_tracker.analysis.source import parsing  # libcst takes 0.2 s
+    from scripts_tracker.analysis.source.collector import collector_paused
 
     for name, source in zip(names, (old, new), strict=True):
         try:
-            with parsing.collector_paused():
+            with collector_paused():
                 parsed.append(parsing.parse(source))
                 digests.append(fingerprint.fingerprint_parsed(parsed[-1]))
         except UnreadableSource as error:

@@ -43,7 +43,8 @@ from scripts_tracker.analysis.facts.values import (
 )
 from scripts_tracker.analysis.fingerprint import fingerprint_parsed
 from scripts_tracker.analysis.fingerprint.literals import string_value
-from scripts_tracker.analysis.source.parsing import collector_paused, parse
+from scripts_tracker.analysis.source.collector import collector_paused
+from scripts_tracker.analysis.source.parsing import parse
 from scripts_tracker.analysis.source.trees import Positions, called, descendants
 from scripts_tracker.core.values import Fingerprint
 

@@ -217,7 +217,7 @@ class FunctionReader:
         found: dict[Ref, None] = {}
         for root in nodes:
             for node in descendants(root, enter=_is_no_attribute):
-                if isinstance(node, cst.Name | cst.Attribute):
+                if type(node) is cst.Name or type(node) is cst.Attribute:
                     values = self._evaluator.values(node, scope, at)
                     found.update((one, None) for one in values if isinstance(one, Ref) and may_lead(one))
         return tuple(found)[:MAX_PARTS]

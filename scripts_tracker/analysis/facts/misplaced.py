@@ -119,11 +119,11 @@ class MisplacedUses:
         while stack:
             root, inside = stack.pop()
             for node in walk(root, enter=_is_no_function):
-                if isinstance(node, cst.FunctionDef) and node is not root:
+                if type(node) is cst.FunctionDef and node is not root:
                     stack.append((node.params, inside))
                     stack.append((node.body, (*inside, node)))
                     stack.extend((decorator, inside) for decorator in node.decorators)
-                elif isinstance(node, cst.Decorator | cst.Call | cst.Arg):
+                elif type(node) is cst.Decorator or type(node) is cst.Call or type(node) is cst.Arg:
                     expression = _used(node)
                     if expression is not None and id(expression) not in self._consumed:
                         if not _is_local(root_name(expression), inside):
@@ -158,7 +158,7 @@ def _imported_names(node: cst.CSTNode) -> Iterator[str]:
 
 
 def _is_no_function(node: cst.CSTNode) -> bool:
-    return not isinstance(node, cst.FunctionDef)
+    return type(node) is not cst.FunctionDef
 
 
 def _executes_us(node: cst.Call) -> bool:

@@ -164,20 +164,20 @@ def _read_statement(scope: Scope, node: cst.CSTNode, point: Point) -> None:  # n
         if type(node.value) is cst.Call:
             _bind_by_call(scope, node, node.value, point)
         return
-    if isinstance(node, cst.Assign):
+    if type(node) is cst.Assign:
         for one in node.targets:
             _assign(scope, one.target, Binding(point, node, node.value))
-    elif isinstance(node, cst.AnnAssign):
+    elif type(node) is cst.AnnAssign:
         if node.value is not None:
             _assign(scope, node.target, Binding(point, node, node.value))
-    elif isinstance(node, cst.Import | cst.ImportFrom):
+    elif type(node) is cst.Import or type(node) is cst.ImportFrom:
         _import(scope, node, point)
-    elif isinstance(node, cst.ClassDef):
+    elif type(node) is cst.ClassDef:
         values = (Ref(f"{LOCAL_CLASS}{len(scope.classes)}"),) if scope.parent is None else OPAQUE
         binding = Binding(point, node, values=values)
         scope.classes.append(binding)
         _bind(scope, node.name.value, binding)
-    elif isinstance(node, cst.FunctionDef):
+    elif type(node) is cst.FunctionDef:
         scope.functions.append(node)
         _bind(scope, node.name.value, Binding(point, node, values=OPAQUE))
     else:

@@ -20,7 +20,8 @@ from scripts_tracker.analysis.fingerprint.tokens import (
     docstring_token,
 )
 from scripts_tracker.analysis.source import limits
-from scripts_tracker.analysis.source.parsing import collector_paused, parse
+from scripts_tracker.analysis.source.collector import collector_paused
+from scripts_tracker.analysis.source.parsing import parse
 from scripts_tracker.core.values import ALGORITHM, Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
 

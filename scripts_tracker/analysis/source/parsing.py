@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import gc
 import hashlib
 import io
 import os
@@ -22,7 +21,7 @@ from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from scripts_tracker.core.values import Place
 
@@ -102,19 +101,6 @@ def _reads(text: str) -> bool:
     except UnreadableSource:
         return False
     return True
-
-
-@contextlib.contextmanager
-def collector_paused() -> Iterator[None]:
-    """Keep the garbage collector from walking trees, which hold no cycles and are dropped once they are read."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 # Codecs that turn ASCII text into other text, slowly or with warnings: no editor writes source in them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import libcst as cst
 
@@ -27,6 +27,8 @@ _LINES: Final = frozenset({cst.SimpleStatementLine, cst.Decorator})
 _LEAVES: Final = frozenset({str, bool, type(None), cst.MaybeSentinel})
 _SUITES: Final = ("body", "orelse", "handlers", "finalbody", "cases", "decorators")
 _ENTERED: Final = (cst.BaseSuite, cst.BaseStatement, cst.Else, cst.Finally)
+# By class, as isinstance() is slow for nodes: they have ABCMeta.
+_is_entered: dict[type, bool] = {}
 _fields_of: dict[type[cst.CSTNode], tuple[str, ...]] = {}
 
 
@@ -77,10 +79,14 @@ def _suites(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     if type(node) in _LINES:
         return
     for name in _SUITES:
-        value = getattr(node, name, None)
-        if isinstance(value, list | tuple):
+        value: Any = getattr(node, name, None)
+        kind = type(value)
+        if kind is list or kind is tuple:
             yield from value
-        elif isinstance(value, _ENTERED):
+            continue
+        if kind not in _is_entered:
+            _is_entered[kind] = isinstance(value, _ENTERED)
+        if _is_entered[kind]:
             yield value
 
 

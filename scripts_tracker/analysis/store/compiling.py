@@ -65,8 +65,7 @@ def compiled(source: bytes, function: str = "") -> Compiled:
     Raises:
         UnreadableSource: the file cannot be parsed.
     """
-    # This imports libcst, which takes 0.2 s.
-    from scripts_tracker.analysis.source.parsing import collector_paused
+    from scripts_tracker.analysis.source.collector import collector_paused  # only where a file is new
 
     with collector_paused():
         # The tree must be gone before the garbage collector is back, which would walk all of it.
@@ -74,6 +73,7 @@ def compiled(source: bytes, function: str = "") -> Compiled:
 
 
 def _compiled(source: bytes, function: str) -> Compiled:
+    # This imports libcst, which takes 0.2 s.
     from scripts_tracker.analysis.facts.extraction import Extraction
     from scripts_tracker.analysis.source.parsing import parse
 
@@ -97,7 +97,12 @@ def compile_all(sources: Sequence[bytes], function: str = "") -> list[Result]:
     """The results of ``compile_one`` for several files, in their order."""
     work = partial(compile_one, function=function)
     workers = worker_count(sum(map(len, sources))) if len(sources) > 1 else 0
-    return compile_in_processes(sources, work, workers, function) if workers else list(map(work, sources))
+    if workers:
+        return compile_in_processes(sources, work, workers, function)
+    from scripts_tracker.analysis.source.collector import collector_paused  # as above
+
+    with collector_paused():
+        return list(map(work, sources))
 
 
 def worker_count(size: int) -> int:
