@@ -6,6 +6,7 @@ methods of its own. Here all classes share one base, and those with as many fiel
 
 from __future__ import annotations
 
+import sys
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,8 @@ else:
         constructor.__qualname__ = f"{name}.__new__"
         return constructor
 
+    _Unexpected = TypeError if sys.version_info >= (3, 13) else ValueError
+
     class _Values(tuple):
         """What all named tuples can do."""
 
@@ -73,7 +76,7 @@ else:
         def _replace(self, /, **others: Any) -> Any:
             made = self._make(map(others.pop, self._fields, self))
             if others:
-                raise ValueError(f"unexpected names of fields: {list(others)!r}")
+                raise _Unexpected(f"unexpected names of fields: {list(others)!r}")
             return made
 
         __replace__ = _replace

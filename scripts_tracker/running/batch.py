@@ -60,12 +60,12 @@ class Processing:
         """Process a batch inside its transaction."""
         using = self._space.database
         # A savepoint proves that the transaction is still the same: COMMIT in plain SQL would take it away.
-        mark = None if self._is_marked else transaction.savepoint(using=using)
+        mark = None if self._is_marked else connections[using].savepoint()
         result = self._process(self._space.batch(after, end))
         self._check(result)
         try:
             if mark is not None:
-                transaction.savepoint_commit(mark, using=using)
+                connections[using].savepoint_commit(mark)
         except Error as error:
             raise BrokenBatch(ENDED) from error
         return result if isinstance(result, int) and not isinstance(result, bool) else keys

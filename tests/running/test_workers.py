@@ -234,6 +234,7 @@ def test_a_worker_is_started_as_the_command_was(
     (tmp_path / "manage.py").write_text("import starting; starting.main(True)")
     (tmp_path / "other.py").write_text("import starting; starting.main(False)")
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(ROOT)}
+    environment.pop("PYTHONDEVMODE", None)  # it would be an option that is passed on
     done = subprocess.run(
         [sys.executable, *arguments, "run_scripts", "--workers", "4"],
         cwd=tmp_path,
