@@ -79,6 +79,8 @@ class ScriptRun(models.Model):
         walk: what a worker of a batched script works on, or a decision is about.
         lease_expires: when the lease of such a worker runs out, by the database's clock; other runs have that of the script.
         waiting: what such a worker waits for, empty while it works.
+        environment: where it was recorded; none where that is not known.
+        report: JSON of what a rehearsal has changed, empty without one.
     """
 
     script = models.ForeignKey(Script, on_delete=models.CASCADE, related_name="runs")
@@ -106,9 +108,36 @@ class ScriptRun(models.Model):
     )
     lease_expires = models.FloatField(default=0, db_default=0)
     waiting = models.CharField(max_length=255, default="", db_default="", blank=True)
+    environment = models.ForeignKey(
+        "ScriptEnvironment", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    report = models.TextField(default="", db_default="", blank=True)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.outcome} {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class ScriptEnvironment(models.Model):
+    """One place where the ledger was used: a restored copy finds the rows of the place that it comes from.
+
+    Attributes:
+        name: the setting "environment" there, empty without one.
+        identity: what the database says of itself, as ``ledger.environments`` reads it; empty where it says nothing.
+        first_seen_at: when the first run or decision was recorded there.
+        continues: the place that this one is, under another name or on another server, as a person has confirmed.
+        is_copy: whether a person has denied that, or another name has shown it.
+        user: who has decided.
+    """
+
+    name = models.CharField(max_length=255, default="", blank=True)
+    identity = models.CharField(max_length=255, default="", blank=True)
+    first_seen_at = models.DateTimeField()
+    continues = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    is_copy = models.BooleanField(default=False)
+    user = models.CharField(max_length=255, default="", blank=True)
+
+    def __str__(self) -> str:
+        return self.name or self.identity
 
 
 class ScriptWalk(models.Model):

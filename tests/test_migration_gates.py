@@ -58,7 +58,7 @@ def add(apps, editor):
 
 class Migration(migrations.Migration):
     {atomic}
-    dependencies = [("shop", "0001_initial"), ("scripts_tracker", "0006_walks")]
+    dependencies = [("shop", "0001_initial"), ("scripts_tracker", "0007_environments")]
     operations = [{before}RequireScripts("shop.fix_totals"), migrations.RemoveField("order", "old_total")]
 """
 
@@ -142,7 +142,7 @@ def test_a_ledger_that_is_not_there_is_a_clear_line(used: Project) -> None:
     used.settings("SCRIPTS_TRACKER = {'database': 'ledger'}")
     err = used.manage("migrate", code=1).err
     assert "manage.py migrate scripts_tracker --database ledger" in err
-    assert 'a migration that needs them must depend on ("scripts_tracker", "0006_walks")' in err
+    assert 'a migration that needs them must depend on ("scripts_tracker", "0007_environments")' in err
     used.manage("migrate", "scripts_tracker", "--database", "ledger", "--verbosity", "0")
     assert STOPPED in used.manage("migrate", code=1).err
     used.manage("check_scripts", "--mark-applied", "shop.fix_totals")

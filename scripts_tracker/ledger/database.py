@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-NEWEST_MIGRATION: Final = "0006_walks"
+NEWEST_MIGRATION: Final = "0007_environments"
 """What a project's migration depends on if it calls a tracked command or asks whether one has run."""
 
 # PostgreSQL: serialization_failure, deadlock_detected, lock_not_available.

@@ -207,7 +207,7 @@ def test_missing_tables_are_reported_with_the_command_to_run(monkeypatch: pytest
     with pytest.raises(LedgerMissing) as error:
         ask(OperationalError("no such table"))
     assert "create them with: manage.py migrate scripts_tracker;" in str(error.value)
-    assert 'must depend on ("scripts_tracker", "0006_walks")' in str(error.value)
+    assert 'must depend on ("scripts_tracker", "0007_environments")' in str(error.value)
 
 
 @pytest.mark.django_db

@@ -30,7 +30,7 @@ from django.core.management import call_command
 from django.db import migrations
 
 class Migration(migrations.Migration):
-    dependencies = [("scripts_tracker", "0006_walks")]
+    dependencies = [("scripts_tracker", "0007_environments")]
     operations = [migrations.RunPython(lambda apps, editor: call_command("works"))]
 """
 SETUP = """

@@ -202,5 +202,5 @@ def test_a_migration_that_calls_a_tracked_command_too_early_gets_one_clear_line(
         "    operations = [migrations.RunPython(lambda apps, editor: call_command('early'))]\n",
     )
     result = project.manage("migrate", code=1)
-    assert 'must depend on ("scripts_tracker", "0006_walks")' in result.err
+    assert 'must depend on ("scripts_tracker", "0007_environments")' in result.err
     assert "Traceback" not in result.err

@@ -146,7 +146,7 @@ from django.db import migrations
 from scripts_tracker.operations import RequireScripts
 
 class Migration(migrations.Migration):
-    dependencies = [("scripts_tracker", "0006_walks")]
+    dependencies = [("scripts_tracker", "0007_environments")]
     operations = [RequireScripts("shop.fix")]
 """
 MODEL = """\
