@@ -62,8 +62,8 @@ def validate(options: dict[str, Any]) -> None:
             if options[key] != default:
                 raise not_started(f"{name} goes with --rehearse.")
         return
-    for name, key, default, why in _NOT_WITH:
-        if options[key] != default:
+    for name, key, left_out, why in _NOT_WITH:
+        if options[key] != left_out:
             raise not_started(f"{name} does not go with --rehearse: {why}.")
     options["batches"] = _batches(options["batches"])
 
