@@ -22,7 +22,14 @@ GIT = [
     "-c",
     "init.defaultBranch=main",
 ]
-NEEDED = ("scripts_tracker", "pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml")
+NEEDED = (
+    "scripts_tracker",
+    "pyproject.toml",
+    "hatch_build.py",
+    "README.md",
+    "LICENSE",
+    ".pre-commit-hooks.yaml",
+)
 SCRIPT = """\
 from django.core.management.base import BaseCommand
 from django_scripts_tracker.core_tracker import tracked_script
