@@ -12,8 +12,10 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from scripts_tracker.ledger import queries, statements
+from scripts_tracker.ledger.database import NEWEST_MIGRATION
 from tests.builders import script_id
 from tests.databases.fixtures import HostedProject
+from tests.ledger.earlier_ledgers import PASTS, TIMES, name_of
 
 APP = "scripts_tracker"
 
@@ -219,21 +221,39 @@ def test_the_way_back_and_forth_loses_nothing_that_was_applied(hosted: HostedPro
     assert {one["script"]: one["state"] for one in before} == STATES
     history = "SELECT id, applies, watched, arguments FROM scripts_tracker_scriptrun ORDER BY id"
     runs, ever = hosted.execute(history), hosted.execute(APPLYING)
-    for _ in range(2):
-        hosted.migrate(APP, "0001")
-        rows = {name: rest for name, *rest in hosted.execute(OLD_COLUMNS)}
-        for one in before:
-            algorithm, digest, is_held, expires = rows[one["script"].removeprefix("shop.")]
-            assert one["applied_fingerprint"] == (f"{algorithm}:{digest}" if digest else None), one
-            assert bool(is_held) is (one["state"] == "lost"), one
-            assert expires == is_held, one
-        assert hosted.execute(EVER_APPLIED) == ever
-        hosted.migrate(APP)
-        assert scripts_of(hosted) == before
-        assert hosted.execute(history) == runs
+    hosted.python(f"from tests.ledger.earlier_ledgers import back_and_forth; back_and_forth({len(before)})")
+    assert scripts_of(hosted) == before
+    hosted.migrate(APP, "0001")
+    rows = {name: rest for name, *rest in hosted.execute(OLD_COLUMNS)}
+    for one in before:
+        algorithm, digest, is_held, expires = rows[one["script"].removeprefix("shop.")]
+        assert one["applied_fingerprint"] == (f"{algorithm}:{digest}" if digest else None), one
+        assert bool(is_held) is (one["state"] == "lost"), one
+        assert expires == is_held, one
+    assert hosted.execute(EVER_APPLIED) == ever
+    hosted.migrate(APP)
+    assert scripts_of(hosted) == before
+    assert hosted.execute(history) == runs
     hosted.migrate(APP, "zero")
     hosted.migrate(APP)
     assert {one["state"] for one in scripts_of(hosted)} == {"new"}
+
+
+def test_what_each_earlier_version_of_the_code_has_written_means_the_same_after_the_upgrade(
+    hosted: HostedProject,
+) -> None:
+    times = (*TIMES, "late")
+    for past, what in PASTS.items():
+        for time in times if what.has_file else ():
+            hosted.command(f"shop.{name_of(past, time)}")
+    hosted.python("from tests.ledger.earlier_ledgers import live; live()")
+    assert hosted.states() == {
+        f"shop.{name_of(past, time)}": what.state for past, what in PASTS.items() for time in times
+    }
+
+
+def test_every_migration_is_a_time_of_the_earlier_ledgers() -> None:
+    assert max(TIMES) == NEWEST_MIGRATION[:4], "add it to TIMES in tests/ledger/earlier_ledgers.py"
 
 
 def test_the_models_need_no_further_migration(db: None) -> None:
