@@ -82,3 +82,12 @@ def type_in(project: Project, block: str, *codes: int) -> None:
         expected = codes[number] if number < len(codes) else 0
         assert result.code == expected, f"$ {command}\n{result.text}"
         insist_on(shown, result.text)
+
+
+def follow_quickstart(project: Project) -> None:
+    """Do what quickstart.md says, in an empty folder, one after the other."""
+    for block in blocks(ROOT / "docs" / "quickstart.md"):
+        if block.is_typed:
+            type_in(project, block.text)
+        elif block.text.startswith("# at the end of "):
+            write(project, block.text)

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from django.core.management import load_command_class
 
+import tests.end_to_end.test_docs_operating
 import tests.end_to_end.test_docs_typed  # noqa: F401 - plays the other pages
 from scripts_tracker.analysis import codes
 from scripts_tracker.fleet import cli as fleet
 from scripts_tracker.lint import cli
 from tests.conftest import ROOT, Project
-from tests.end_to_end.pages import PAGES, PATH, PLAYED, blocks, plays, type_in, write
+from tests.end_to_end.pages import PAGES, PATH, PLAYED, blocks, follow_quickstart, plays
 
 
 def anchors(page: Path) -> set[str]:
@@ -43,7 +44,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_every_page_is_in_the_list_of_pages() -> None:
     listed = {link.partition("#")[0] for link in links(ROOT / "docs" / "README.md")}
     for page in (ROOT / "docs").glob("*.md"):
-        assert page.name in {*listed, "README.md"}, f"docs/README.md does not name {page.name}"
+        assert page.name in {*listed, "README.md", "index.md"}, f"docs/README.md does not name {page.name}"
 
 
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
@@ -80,13 +81,8 @@ def test_the_map_of_the_source_shows_every_room() -> None:
 
 @plays("quickstart.md")
 def test_the_commands_of_the_quickstart_print_what_it_shows(typed: list[str], tmp_path: Path) -> None:
-    """Into an empty folder, one after the other."""
-    project = Project(tmp_path, {"PYTHONPATH": str(ROOT)})
-    for block in blocks(ROOT / "docs" / "quickstart.md"):
-        if block.text in typed:
-            type_in(project, block.text)
-        elif block.text.startswith("# at the end of "):
-            write(project, block.text)
+    assert typed
+    follow_quickstart(Project(tmp_path, {"PYTHONPATH": str(ROOT)}))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
