@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test full lint bench clean
+.PHONY: demo test full lint docs bench lock dist release-check pictures clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/python fixtures/run_demo.py
@@ -30,10 +30,44 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.readthedocs .readthedocs.yaml
+
+# The site, in docs/_build/html; every warning is an error, and so is a link that leads nowhere. BUILDER=linkcheck also asks other sites.
+BUILDER ?= html
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -q -W --keep-going -n -b $(BUILDER) docs docs/_build/$(BUILDER)
 
 # What a check costs, against django-scripts-tracker and others; about a quarter of an hour on a machine with nothing else to do.
 bench: $(VENV)/.demo
 	$(BIN)/python -m benchmarks $(BENCH)
+
+# The pictures of the docs, from the demo and from the admin in a browser. Look at them before you commit them.
+pictures: $(VENV)/.dev
+	$(BIN)/python -m tests.pictures
+
+# The versions that CI tests with; Django and libcst are what it tests, so tox.ini says their versions.
+lock: $(VENV)/.pip
+	$(BIN)/python -m pip install --quiet --group ci
+	{ echo "# What CI installs, made by: make lock"; $(BIN)/uv pip compile --quiet --universal --python-version 3.10 pyproject.toml \
+	  $(addprefix --group ,dev docs release ci differential mysqlclient) --no-annotate --no-header \
+	  $(addprefix --no-emit-package ,django libcst scripts-tracker); } > .ci/constraints.txt
+
+# The wheel and the sdist, of what git knows.
+dist: $(VENV)/.release
+	rm -rf dist build/clone
+	git clone --quiet . build/clone
+	$(BIN)/python -m build --outdir dist build/clone
+	$(BIN)/python -m twine check --strict dist/*
+
+# What must hold before a release: TAG=v1.0.0 is the version, every address is known, the wheel and the sdist install on the oldest
+# and the newest Python and Django and play the tutorial, the site is built.
+release-check: dist
+	$(BIN)/python -m tests.release_check $(TAG)
+	SCRIPTS_TRACKER_FULL=1 $(BIN)/python -m pytest -q -n 2 tests/end_to_end/test_build.py tests/test_release.py
+	$(MAKE) docs
 
 # A recent pip, for dependency groups.
 $(VENV)/.pip:
@@ -58,5 +92,13 @@ $(VENV)/.dev: $(VENV)/.pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --group docs
+	@touch $@
+
+$(VENV)/.release: $(VENV)/.pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable . --group release
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .tox .demo
+	rm -rf $(VENV) .tox .demo build dist docs/_build

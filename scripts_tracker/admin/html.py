@@ -69,14 +69,9 @@ def outcome_badge(outcome: str) -> SafeString:
     return badge(_OUTCOMES.get(outcome, "done"), outcome.capitalize())
 
 
-def kind(name: str, *, is_rehearsal: bool = False) -> str:
+def kind(name: str) -> str:
     """The kind of a row of the history, in words."""
-    return "Rehearsal" if is_rehearsal else KINDS.get(name, name)
-
-
-def kind_of(run: ScriptRun) -> str:
-    """The kind of a run, in words: a dry run has no report."""
-    return kind(run.kind, is_rehearsal=bool(run.report))
+    return KINDS.get(name, name)
 
 
 def moment(value: datetime | None) -> str:

@@ -47,8 +47,7 @@ class VersionFacts(NamedTuple):
 class RunFacts(NamedTuple):
     """Who does something to a script, and how: one row of the history, before its outcome.
 
-    ``arguments`` is JSON text, ``watched`` what ``watches.to_text`` made of the watched modules, ``report`` that of a
-    rehearsal.
+    ``arguments`` is JSON text, ``watched`` what ``watches.to_text`` made of the watched modules.
     """
 
     kind: Kind
@@ -60,7 +59,6 @@ class RunFacts(NamedTuple):
     git_revision: str = ""
     reason: str = ""
     watched: str = ""
-    report: str = ""
 
     def escaped(self, escape: Escape) -> RunFacts:
         """The same with its texts as ``in_its_characters`` wants them; the others are JSON, which is ASCII."""

@@ -204,10 +204,9 @@ class Worker:
 class WorkerAttempt(Attempt):
     """The attempt of a worker: it applies if it does the end of the walk, and one that stops early has not failed."""
 
-    def called(self) -> tuple[Any, BaseException | None]:
-        """As that of a plain script; to stop is no failure."""
+    def _called(self) -> tuple[Any, BaseException | None]:
         try:
-            return super().called()
+            return super()._called()
         except Stopped as stopped:
             self._worker.reason = f"{STOPPED}: {stopped.reason}"
             return None, stopped

@@ -1,0 +1,198 @@
+"""What is published says what is true: classifiers, workflows, locked versions, links on PyPI, the changelog."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import itertools
+import re
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml  # pre-commit brings it
+
+from tests.conftest import NEWCOMER, ROOT
+from tests.release_check import about, changes, headings, problems
+
+pytestmark = NEWCOMER
+
+WORKFLOWS = ROOT / ".github" / "workflows"
+REPOSITORY = "https://github.example/owner/name"
+SITE = "https://docs.example/en"
+
+
+def environments() -> list[str]:
+    """The env_list of tox.ini, without its braces."""
+    (lines,) = re.findall(r"^env_list =\n((?: +\S+\n)+)", (ROOT / "tox.ini").read_text(), re.MULTILINE)
+    found = []
+    for line in lines.split():
+        parts = [part.split(",") for part in re.split(r"[{}]", line)]
+        found += ["".join(choice) for choice in itertools.product(*parts)]
+    return found
+
+
+def versions(pattern: str) -> set[str]:
+    return {f"{one[0]}.{one[1:]}" for env in environments() for one in re.findall(pattern, env)}
+
+
+def test_the_classifiers_are_what_tox_tests() -> None:
+    named = about()["project"]["classifiers"]
+    pythons = {
+        one.rpartition(" ")[2] for one in named if re.match(r"Programming Language :: Python :: 3\.\d", one)
+    }
+    djangos = {one.rpartition(" ")[2] for one in named if re.match(r"Framework :: Django :: \d", one)}
+    assert pythons == versions(r"py(\d+)")
+    assert djangos == versions(r"django(\d+)")
+    assert about()["project"]["requires-python"] == f">={min(pythons, key=lambda one: int(one[2:]))}"
+
+
+def jobs(workflow: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((WORKFLOWS / workflow).read_text())["jobs"]
+    return found
+
+
+def test_the_workflow_has_a_job_for_every_environment_of_tox() -> None:
+    pairs = jobs("ci.yml")["tests"]["strategy"]["matrix"]["include"]
+    assert [pair["env"] for pair in pairs] == environments()
+    for pair in pairs:
+        assert pair["env"].startswith(f"py{pair['python'].replace('.', '')}-")
+
+
+def test_every_target_of_make_that_a_workflow_names_exists() -> None:
+    targets = {*re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)}
+    named = [name for file in WORKFLOWS.iterdir() for name in re.findall(r"make ([a-z-]+)", file.read_text())]
+    assert {"lint", "docs", "release-check"} <= {*named} <= targets | {"test"}
+
+
+def test_only_the_job_that_publishes_may_write_anything() -> None:
+    for workflow in WORKFLOWS.iterdir():
+        assert yaml.safe_load(workflow.read_text())["permissions"] == {"contents": "read"}
+    rights = {name: job.get("permissions") for name, job in jobs("release.yml").items()}
+    assert rights == {"build": None, "publish": {"id-token": "write"}}
+    assert not any(
+        "run" in step or "checkout" in step["uses"] for step in jobs("release.yml")["publish"]["steps"]
+    )
+
+
+def test_what_ci_installs_is_locked_and_comes_from_no_other_registry() -> None:
+    text = (ROOT / ".ci" / "constraints.txt").read_text()
+    assert not re.search(r"://|^-|@", text, re.MULTILINE)
+    locked = {*re.findall(r"^([a-z0-9-]+)==", text, re.MULTILINE)}
+    groups = about()["dependency-groups"]
+    wanted = {
+        re.split(r"[\[<>=!~ ;]", one)[0]
+        for name in (
+            "test",
+            "lint",
+            "browser",
+            "celery",
+            "docs",
+            "release",
+            "ci",
+            "differential",
+            "mysqlclient",
+        )
+        for one in groups[name]
+        if isinstance(one, str)
+    }
+    assert wanted <= locked, "run: make lock"
+    assert not locked & {"django", "libcst", "scripts-tracker"}, "tox.ini says these versions"
+
+
+@pytest.fixture(scope="module")
+def hook() -> ModuleType:
+    pytest.importorskip("hatchling")
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+README = (ROOT / "README.md").read_text()
+RELATIVE = re.compile(r"\]\((?!https://)")
+
+
+def test_on_pypi_no_link_of_the_readme_is_relative(hook: ModuleType) -> None:
+    assert RELATIVE.search(README)
+    for places in (("", ""), (REPOSITORY, ""), (REPOSITORY, SITE), ("", SITE)):
+        text = hook.absolute(README, *places)
+        assert not RELATIVE.search(text)
+        assert not places[0] or f"]({REPOSITORY}/blob/main/CHANGELOG.md)" in text
+        assert not places[1] or f"]({SITE}/quickstart.html)" in text
+        assert re.findall(r"```.*?```", text, re.DOTALL) == re.findall(r"```.*?```", README, re.DOTALL)
+
+
+LINKS = {
+    "a page, with a site": ("[a](docs/lint.md#json)", f"[a]({SITE}/lint.html#json)", SITE),
+    "the list of pages, with a site": ("[a](docs/README.md)", f"[a]({SITE}/index.html)", SITE),
+    "a page, without a site": ("[a](docs/lint.md)", f"[a]({REPOSITORY}/blob/main/docs/lint.md)", ""),
+    "another file": ("[a](LICENSE)", f"[a]({REPOSITORY}/blob/main/LICENSE)", SITE),
+    "what is absolute": ("[a](https://a.example/b)", "[a](https://a.example/b)", SITE),
+    "a heading of the page": ("[a](#b)", "[a](#b)", SITE),
+    "a picture": ("![a](docs/a.png)", f"![a]({REPOSITORY}/raw/main/docs/a.png)", SITE),
+}
+
+
+@pytest.mark.parametrize(("text", "expected", "site"), LINKS.values(), ids=LINKS)
+def test_a_link_leads_to_the_address_of_the_project(
+    hook: ModuleType, text: str, expected: str, site: str
+) -> None:
+    assert hook.absolute(text, REPOSITORY, site) == expected
+
+
+def test_without_an_address_there_is_no_url_and_with_one_there_are_all(hook: ModuleType) -> None:
+    for repository, names in (("", set()), (REPOSITORY, {"Documentation", "Source", "Changelog", "Issues"})):
+        metadata: dict[str, Any] = {}
+        hook.MetadataHook(str(ROOT), {"repository": repository, "documentation": ""}).update(metadata)
+        assert metadata.get("urls", {}).keys() == names
+        assert metadata["readme"]["content-type"] == "text/markdown"
+
+
+KINDS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_the_changelog_is_kept_as_keep_a_changelog_has_it() -> None:
+    text = changes()
+    (newest, no_date), *released = headings(text)
+    assert (newest, no_date) == ("Unreleased", "")
+    assert len(headings(text)) == len(re.findall(r"^## ", text, re.MULTILINE))
+    assert [when for _, when in released] == sorted((when for _, when in released), reverse=True)
+    assert {*re.findall(r"^### (.*)$", text, re.MULTILINE)} <= KINDS
+
+
+def released() -> tuple[dict[str, Any], str]:
+    pyproject = copy.deepcopy(about())
+    pyproject["project"]["version"] = "1.0.0"
+    pyproject["tool"]["hatch"]["metadata"]["hooks"]["custom"].update(
+        repository=REPOSITORY, documentation=SITE
+    )
+    return pyproject, "## [Unreleased]\n\n## [1.0.0] - 2026-12-24\n"
+
+
+def test_a_release_with_everything_in_place_has_no_problem() -> None:
+    assert not list(problems("v1.0.0", *released()))
+    assert not list(problems("", *released()))
+
+
+NOT_READY: dict[str, tuple[str, str, str]] = {
+    "a development version": ("", "1.0.0.dev0", "version 1.0.0.dev0 is no release"),
+    "another tag": ("v1.0.1", "1.0.0", "tag the commit v1.0.0"),
+    "no section": ("v2.0.0", "2.0.0", "rename [Unreleased] to [2.0.0] - "),
+}
+
+
+@pytest.mark.parametrize(("tag", "version", "said"), NOT_READY.values(), ids=NOT_READY)
+def test_a_release_is_refused(tag: str, version: str, said: str) -> None:
+    pyproject, changelog = released()
+    pyproject["project"]["version"] = version
+    assert said in "\n".join(problems(tag, pyproject, changelog))
+
+
+def test_a_release_without_a_date_or_an_address_is_refused() -> None:
+    pyproject, _ = released()
+    pyproject["tool"]["hatch"]["metadata"]["hooks"]["custom"]["documentation"] = ""
+    said = list(problems("v1.0.0", pyproject, "## [1.0.0]\n"))
+    assert [one.partition(":")[0] for one in said] == ["CHANGELOG.md", "pyproject.toml"]
