@@ -17,7 +17,7 @@ from tests.warm.client import Process
 
 # At full length, on each kind of database: 60,000 rows, 200 kills and 20 freezes among four workers.
 ROWS, KILLS, FREEZES = at_length(60_000, sample=2_000), at_length(200, sample=5), at_length(20, sample=1)
-WORKERS, BATCH = 4, 10
+WORKERS, BATCH, LEASE = 4, 10, 4
 # What is left for the kills decides how fast the rows go by: the work must not be over before.
 PACE = f"{HIT}; time.sleep(float((pathlib.Path(__file__).parents[2] / 'pace').read_text()))"
 SLOW, MEDIUM, FAST = "1.5", "0.03", "0"
@@ -99,11 +99,25 @@ class Herd:
         time.sleep(self.moments.uniform(0, 0.1))
         victim.signal(signal.SIGSTOP)
         self.alive.remove(victim)
-        self.fill_up()
-        wait_for(lambda: self.outcome(run) != "running", "another worker takes over")
+        # Who is at a range of its own does not look for another one, and that can take longer than a test waits.
+        taken = False
+        while not taken:
+            self.fill_up()
+            taken = self._is_taken_within(2 * LEASE, run)
+            if not taken:
+                self.kill()
         victim.signal(signal.SIGCONT)
         assert victim.wait() in {0, 1}, victim.err
         assert "Traceback" not in victim.err, victim.err
+
+    def _is_taken_within(self, seconds: float, run: int) -> bool:
+        """Whether another worker takes over from a run in that time."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.outcome(run) != "running":
+                return True
+            time.sleep(0.2)
+        return False
 
     def outcome(self, run: int) -> str:
         rows: list[Any] = self.walks.execute("SELECT id, outcome FROM scripts_tracker_scriptrun")
@@ -129,7 +143,7 @@ def seasons(herd: Herd) -> list[Callable[[], None]]:
 def herd(walks: Walks) -> Herd:
     walks.rows(range(1, ROWS + 1))
     walks.script(PACE, size=BATCH, finish='effect("finish")')
-    walks.shop.lease(4)
+    walks.shop.lease(LEASE)
     made = Herd(walks, WORKERS, seed=ROWS)
     made.pace(MEDIUM)
     return made
