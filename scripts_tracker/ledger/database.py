@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import random
+import sys
 import time
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import (
@@ -121,11 +122,26 @@ def discard(connection: BaseDatabaseWrapper) -> None:
     # Django's object stays, as a framework may have chosen a tenant on it; without the blocks that were left open.
     connection.in_atomic_block = connection.closed_in_transaction = False
     connection.atomic_blocks, connection.savepoint_ids = [], []
+    if connection.vendor == "sqlite" and connection.connection is not None:
+        _close_cursors(connection.connection)
     with contextlib.suppress(Exception):  # a pool would give it to the next one as it is
         connection.connection.close()
     with contextlib.suppress(Exception):  # MySQL's driver raises for what is closed already
         connection.close()
     connection.connection = None
+
+
+def _close_cursors(driver: Any) -> None:
+    """Close what still has rows to read: SQLite keeps the lock for them, even if the connection is closed."""
+    known = 3  # Django's object, the argument and that of getrefcount; each cursor has the connection, too
+    if sys.getrefcount(driver) > known:
+        import gc  # only after a script that has left something behind
+        import sqlite3
+
+        for one in gc.get_referrers(driver):
+            if isinstance(one, sqlite3.Cursor):
+                with contextlib.suppress(sqlite3.Error):
+                    one.close()
 
 
 def is_contention(error: BaseException, vendor: str = "") -> bool:
