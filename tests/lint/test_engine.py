@@ -67,10 +67,19 @@ def test_lost_findings_are_computed_again(tmp_path: Path) -> None:
 
 
 COMPUTED = {
-    "a call": ("help = make()", "a help text that cannot be read"),
-    "an import that is not found": ("from elsewhere import help", "a help text that cannot be read"),
+    "a call": ("help = make()", "no help text that can be read"),
+    "an import that is not found": ("from elsewhere import help", "no help text that can be read"),
     "an empty text": ('help = ""', "no help text"),
     "nothing": ("", "no help text"),
+}
+BASES = {
+    "Django's class for commands": ("django.core.management.base", "LabelCommand", "no help text"),
+    "a command of Django": (
+        "django.core.management.commands.shell",
+        "Command",
+        "no help text that can be read",
+    ),
+    "a command of another package": ("wagtail.commands", "Base", "no help text that can be read"),
 }
 
 
@@ -78,4 +87,17 @@ COMPUTED = {
 def test_a_computed_help_text_is_not_called_missing(line: str, words: str, tmp_path: Path) -> None:
     build(f"--- c/fix.py\n{OWN.replace('    help', f'    {line}  #', 1)}", tmp_path)
     (finding,) = (one for one in _linted(_request(tmp_path, "c"), tmp_path).findings if one.code == "ST016")
-    assert finding.message.startswith(f"shop.fix has {words}")
+    assert finding.message.removesuffix(" without running the code") == f"shop.fix has {words}"
+
+
+@pytest.mark.parametrize(("module", "name", "words"), BASES.values(), ids=BASES)
+def test_a_help_text_that_a_base_class_from_a_package_may_have_is_not_called_missing(
+    module: str, name: str, words: str, tmp_path: Path
+) -> None:
+    source = (
+        f"from {module} import {name} as Base\nfrom scripts_tracker import tracked_script\n\nclass Command(Base):\n"
+        "    @tracked_script\n    def handle(self, *args, **options): ...\n"
+    )
+    build(f"--- c/fix.py\n{source}", tmp_path)
+    (finding,) = (one for one in _linted(_request(tmp_path, "c"), tmp_path).findings if one.code == "ST016")
+    assert finding.message.removesuffix(" without running the code") == f"shop.fix has {words}"

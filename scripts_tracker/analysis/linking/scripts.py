@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
-from scripts_tracker.analysis.facts.values import COMMAND, REQUIRED, TRACKED, Const
+from scripts_tracker.analysis.facts.values import BATCHED, COMMAND, REQUIRED, TRACKED, Const
 from scripts_tracker.analysis.linking.arguments import (
     RequirementReader,
     WatchReader,
@@ -21,6 +21,7 @@ from scripts_tracker.analysis.linking.resolving import (
     FoundValue,
     OurUse,
     Resolver,
+    Unknown,
 )
 from scripts_tracker.analysis.linking.trails import Trails
 from scripts_tracker.analysis.linking.untracked import Untracked
@@ -36,6 +37,14 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.linking.resolving import Entity
     from scripts_tracker.analysis.source.reading import CommandFile
     from scripts_tracker.core.values import ModuleVersion, Place
+
+# Base classes from packages that bring no help text.
+_DJANGO: Final = ("BaseCommand", "AppCommand", "LabelCommand", "NoArgsCommand")
+_WITHOUT_HELP: Final = frozenset(
+    {BATCHED, "object", "abc.ABC", "typing.Generic", "typing.Protocol"}
+    | {f"django.core.management.{name}" for name in _DJANGO}
+    | {f"django.core.management.base.{name}" for name in _DJANGO}
+)
 
 
 class HiddenBaseError(Exception):
@@ -247,15 +256,16 @@ class ScriptReader:
         """The first ``help`` in the method resolution order, else the docstring of the class or of the module.
 
         Returns:
-            The text, and whether there is none because it is computed.
+            The text, and whether there is none because it is computed, or stands in a package, which is not read.
         """
         own, is_computed = self._hierarchy.facts(command).doc, False
         for one in self._hierarchy.mro(command):
+            is_computed = is_computed or (isinstance(one, Unknown) and one.path not in _WITHOUT_HELP)
             if isinstance(one, FoundClass) and (values := self._hierarchy.facts(one).help) is not None:
                 texts = [self._text(entity) for entity in self._resolver.entities(values, one.module)]
                 for text in filter(None, texts):
                     return text, False
-                is_computed = None in texts
+                is_computed = is_computed or None in texts
                 break
         text = _dedented(own or "") or _dedented(facts.doc or "")
         return text, is_computed and not text

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 _MISSING = ("no help text", 'Add help = "..." to the Command class.')
-_COMPUTED = ("a help text that cannot be read without running the code", "Write the text as a literal.")
+_COMPUTED = ("no help text that can be read without running the code", "Write the text as a literal.")
 
 
 class MissingHelp(ProjectRule):
@@ -23,7 +23,7 @@ class MissingHelp(ProjectRule):
 
     ## What it does
     Looks for `help` in the class and its base classes, and for a docstring of the class or the module. A help text that
-    is computed cannot be read, and is reported as such.
+    is computed, or that a base class from an installed package may have, cannot be read, and is reported as such.
 
     ## Why is this bad?
     The notice after `migrate` shows the help text to people who have never seen the script and must decide whether
