@@ -11,6 +11,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
+def row_report() -> Callable[..., dict[str, dict[str, int | None]]]:
+    """Run a script, and give the rows that it changes by table: ``scripts_tracker.testing.row_report``."""
+    from scripts_tracker import testing
+
+    return testing.row_report
+
+
+@pytest.fixture
 def assert_idempotent() -> Callable[..., None]:
     """Run a script twice, and fail if the second run changes rows: ``scripts_tracker.testing.assert_idempotent``."""
     from scripts_tracker import testing

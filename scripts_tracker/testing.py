@@ -1,20 +1,30 @@
-"""For the tests of a project: run a script twice, and fail if the second run changes rows.
+"""For the tests of a project: which rows a script changes, and whether a second run changes any.
 
     class FixTotalsTest(IdempotenceMixin, TestCase):
         def test_twice(self):
             self.assert_idempotent("fix_totals")
 
 With pytest, the fixture ``assert_idempotent`` does the same in a test that may use the database.
+
+    class FixTotalsTest(RowReportMixin, TestCase):
+        def test_rows(self):
+            self.assert_changes("fix_totals", {"shop_order": {"inserted": 0, "updated": 3, "deleted": 0}})
+
+``row_report("fix_totals")`` gives that dictionary, and so does the fixture ``row_report``.
 """
 
 from __future__ import annotations
 
 import io
+import time
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.core.management import call_command
+from django.core.management import CommandError, call_command, load_command_class
 from django.db import connections, router
+
+from scripts_tracker.core.reports import RehearsalReport, row_counts
+from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -58,6 +68,99 @@ def assert_idempotent(
         shown = "\n".join(f"  {difference}" for difference in differences[:_SHOWN])
         more = f"\n  and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
         raise NotIdempotentError(f"{command} is not idempotent; its second run\n{shown}{more}")
+
+
+class ScriptRun(NamedTuple):
+    """A run of a script in a test.
+
+    Attributes:
+        rows: the changed rows by table, as ``row_report`` gives them.
+        report: the same with the statements, seconds, hooks of ``on_commit`` and what could not be counted.
+        result: what ``call_command`` returned.
+        output: what the command wrote to ``self.stdout``.
+    """
+
+    rows: dict[str, dict[str, int | None]]
+    report: RehearsalReport
+    result: Any
+    output: str
+
+
+def run_script(command: str, *args: Any, **options: Any) -> ScriptRun:
+    """Run a command, as ``call_command`` does, and count the rows that its statements change.
+
+    What it changes stays, for the test to look at. Rows that it rolls back itself are not counted.
+
+    Args:
+        command: its name, or ``app.name``.
+        args: passed to it.
+        options: passed to it by name.
+
+    Raises:
+        CommandError: there is no such command; and whatever the command raises.
+    """
+    from scripts_tracker.running.recording_sql import Recorder, recorded
+
+    recorder, output = Recorder(), io.StringIO()
+    found: Any = _command(command)
+    aliases = list(connections)
+    before = sum(len(connections[alias].run_on_commit) for alias in aliases)
+    began = time.monotonic()
+    with recorded(recorder):
+        result = call_command(found, *args, **{"stdout": output, **options})
+    report = RehearsalReport(
+        recorder.tables,
+        recorder.statements,
+        time.monotonic() - began,
+        max(sum(len(connections[alias].run_on_commit) for alias in aliases) - before, 0),
+        warnings=tuple(recorder.warnings),
+    )
+    return ScriptRun(row_counts(report.tables), report, result, output.getvalue())
+
+
+def row_report(command: str, *args: Any, **options: Any) -> dict[str, dict[str, int | None]]:
+    """Run a command and give the rows that it has changed, by table: a plain value that a test can keep.
+
+    A number is None where it is not known (``ON CONFLICT DO UPDATE``, ``TRUNCATE``). A table of another database than
+    "default" has its alias in front: "replica:shop_order". Tables without a changed row are left out.
+
+    Args:
+        command: its name, or ``app.name``.
+        args: passed to it.
+        options: passed to it by name.
+
+    Raises:
+        CommandError: there is no such command; and whatever the command raises.
+    """
+    return run_script(command, *args, **options).rows
+
+
+def _command(name: str) -> Any:
+    """What ``call_command`` runs: a name, or the object of the command of one app."""
+    app_label, _, command = name.rpartition(".")
+    if not app_label:
+        return command
+    try:
+        return load_command_class(apps.get_app_config(app_label).name, command)
+    except (LookupError, ImportError) as error:
+        raise CommandError(f"there is no command {command!r} in an app {app_label!r}: {error}") from error
+
+
+class RowReportMixin:
+    """For a ``TestCase`` of Django: the rows that a script changes, as an expectation."""
+
+    maxDiff: int | None = None
+
+    def row_report(self, command: str, *args: Any, **options: Any) -> dict[str, dict[str, int | None]]:
+        """The function of that name."""
+        return row_report(command, *args, **options)
+
+    def assert_changes(
+        self, command: str, expected: Mapping[str, Mapping[str, int | None]], *args: Any, **options: Any
+    ) -> None:
+        """Run a command, and fail if it has not changed just these rows."""
+        test: Any = self
+        test.assertEqual(row_report(command, *args, **options), expected)  # noqa: PT009 - it shows what differs
 
 
 class IdempotenceMixin:

@@ -69,9 +69,14 @@ def outcome_badge(outcome: str) -> SafeString:
     return badge(_OUTCOMES.get(outcome, "done"), outcome.capitalize())
 
 
-def kind(name: str) -> str:
+def kind(name: str, *, is_rehearsal: bool = False) -> str:
     """The kind of a row of the history, in words."""
-    return KINDS.get(name, name)
+    return "Rehearsal" if is_rehearsal else KINDS.get(name, name)
+
+
+def kind_of(run: ScriptRun) -> str:
+    """The kind of a run, in words: a dry run has no report."""
+    return kind(run.kind, is_rehearsal=bool(run.report))
 
 
 def moment(value: datetime | None) -> str:

@@ -254,7 +254,7 @@ def _run(run: PastRun, site: AdminSite) -> dict[str, Any]:
     return {
         "url": page_of_run(site, record.pk),
         "when": html.moment(record.started_at),
-        "kind": html.kind(record.kind),
+        "kind": html.kind(record.kind, is_rehearsal=run.is_rehearsal),
         "outcome": html.outcome_badge(run.outcome),
         "duration": html.NO_VALUE if run.seconds is None else text.duration(run.seconds),
         "by": text.who(record.user, record.host),

@@ -36,6 +36,17 @@ def _sign(run: ScriptRun) -> str:
     return describe_lease(rows.lease_now(run))
 
 
+def _rehearsed(run: ScriptRun) -> str:
+    """What a rehearsal has found, as text; empty while it goes on."""
+    from django.core.management.color import no_style  # few runs are rehearsals
+
+    from scripts_tracker.core import reports
+    from scripts_tracker.reporting import rehearsals, terminal
+
+    found = reports.from_text(run.report) if run.ended_at else None
+    return "\n".join(rehearsals.report(found, terminal.Output(no_style()), "")) if found else ""
+
+
 class _ColumnFilter(SimpleListFilter):
     """A column with a few known values: no SELECT DISTINCT over a million runs."""
 
@@ -68,7 +79,9 @@ class KindFilter(_ColumnFilter):
 
     title = "kind"
     parameter_name = "kind"
-    known = tuple((one, html.kind(one)) for one in html.KINDS)
+    known = tuple(
+        (one, "Dry run or rehearsal" if one == "rehearsal" else html.kind(one)) for one in html.KINDS
+    )
 
 
 class RunList(ChangeList):
@@ -93,7 +106,7 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     show_facets = admin.ShowFacets.NEVER
     fields = readonly_fields = (
         "of_script", "what", "how_it_ended", "sign", "is_applied", "started", "ended", "took", "by", "where", "pid",
-        "fingerprint", "commit", "given", "why", "printed", "trace",
+        "fingerprint", "commit", "given", "why", "rehearsed", "printed", "trace",
     )  # fmt: skip
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[RunList]:  # noqa: ARG002 - Django's signature
@@ -105,9 +118,12 @@ class ScriptRunAdmin(ReadOnlyAdmin):
         return rows.runs_with_scripts(super().get_queryset(request))
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Without the sign of life where there is none."""
+        """Without the sign of life and the report of a rehearsal where there is none."""
         fields = super().get_fields(request, obj)
-        return fields if obj is None or _sign(obj) else [one for one in fields if one != "sign"]
+        if obj is None:
+            return fields
+        omitted = {name for name, value in (("sign", _sign(obj)), ("rehearsed", obj.report)) if not value}
+        return [one for one in fields if one not in omitted]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -137,7 +153,7 @@ class ScriptRunAdmin(ReadOnlyAdmin):
         context["original"] = f"{run.script} {html.moment(run.started_at)}"
         is_running = rows.outcome_now(run) == "running"
         refreshes = is_running and "still" not in request.GET
-        context.update(title=f"{html.kind(run.kind)}: {run.script}", subtitle=None)
+        context.update(title=f"{html.kind_of(run)}: {run.script}", subtitle=None)
         context.update(is_running=is_running, refreshes=refreshes, pause=_REFRESH)
         response = super().render_change_form(request, context, *args, **kwargs)
         if refreshes:  # a header, as a page may allow no scripts
@@ -151,7 +167,7 @@ class ScriptRunAdmin(ReadOnlyAdmin):
         return super().get_search_results(request, queryset, search_term.replace(".", " "))
 
     started = column("started", lambda run: html.moment(run.started_at), ordering="pk")
-    what = column("kind", lambda run: html.kind(run.kind))
+    what = column("kind", html.kind_of)
     how_it_ended = column("outcome", lambda run: html.outcome_badge(rows.outcome_now(run)))
     took = column("duration", html.duration)
     ended = column("ended", lambda run: html.moment(run.ended_at))
@@ -164,6 +180,7 @@ class ScriptRunAdmin(ReadOnlyAdmin):
         "arguments", lambda run: html.block("" if run.arguments == "{}" else run.arguments, "Arguments")
     )
     why = column("reason", lambda run: html.block(run.reason, "Reason"))
+    rehearsed = column("rehearsal", lambda run: html.block(_rehearsed(run), "Rehearsal"))
     sign = column("lease", _sign)
     printed = column(
         "output", lambda run: html.block(run.output, "Output", at_end=rows.outcome_now(run) == "running")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from scripts_tracker.core.progress import Progress
+    from scripts_tracker.core.reports import RehearsalReport
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import Lease, RunRecord
 
@@ -36,6 +37,7 @@ class StepOutcome(Enum):
 
     DONE = ("done", "was run", "done")
     ELSEWHERE = ("elsewhere", "was run by another process", "done")
+    REHEARSED = ("rehearsed", "was rehearsed", "done")
     UNCOUNTED = ("uncounted", "was run, but not marked as applied", "done")
     FAILED = ("failed", "failed", "failed")
     HELD = ("held", "is still run by another process", "failed")
@@ -46,31 +48,46 @@ class StepOutcome(Enum):
     @property
     def blocks(self) -> bool:
         """Whether scripts that require this one are blocked; after a skipped one, they are skipped as well."""
-        return self not in {StepOutcome.DONE, StepOutcome.ELSEWHERE, StepOutcome.SKIPPED}
+        return self not in _THEN_GOES_ON
+
+
+_THEN_GOES_ON = frozenset(
+    {StepOutcome.DONE, StepOutcome.ELSEWHERE, StepOutcome.REHEARSED, StepOutcome.SKIPPED}
+)
 
 
 class Result(NamedTuple):
-    """How one step ended: the seconds it took, the reason in a line, the exception that the script raised."""
+    """How one step ended.
+
+    Attributes:
+        status: the script.
+        outcome: how.
+        seconds: it took.
+        text: the reason in a line.
+        error: the exception that the script raised.
+        report: of a rehearsal.
+    """
 
     status: ScriptStatus
     outcome: StepOutcome
     seconds: float = 0.0
     text: str = ""
     error: BaseException | None = None
+    report: RehearsalReport | None = None
 
 
 class RunEvent(NamedTuple):
     """An event of step ``number`` of ``total``.
 
     Attributes:
-        kind: started, waiting, progress, printed, or the value of the ``StepOutcome``.
+        kind: started, waiting, progress, printed, statement, or the value of the ``StepOutcome``.
         status: the script.
         seconds: how long that has taken so far.
         holder: while waiting, the attempt that holds the script; None if only its lock is seen.
         lease: how it holds the script.
         result: at the end of the step.
         progress: how far a batched script is.
-        line: a line that a worker has printed, without its end, or a notice about it.
+        line: a line that a worker has printed, without its end, or a notice about it; a statement of a rehearsal.
         is_error: whether that belongs on stderr.
         worker: the number of that worker.
     """

@@ -10,16 +10,26 @@ from scripts_tracker.core.tuples import NamedTuple
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from scripts_tracker.core.reports import RehearsalReport
     from scripts_tracker.core.values import Fingerprint, Lease, RunRecord
 
 
 class PastRun(NamedTuple):
-    """A row of the history; ``outcome`` takes the lease into account, ``arguments`` are JSON text."""
+    """A row of the history.
+
+    Attributes:
+        record: the row.
+        outcome: takes the lease into account.
+        arguments: JSON text.
+        git_revision: of the project.
+        is_rehearsal: whether it was rolled back (``--rehearse``); the kind "rehearsal" is also that of a dry run.
+    """
 
     record: RunRecord
     outcome: str
     arguments: str = "{}"
     git_revision: str = ""
+    is_rehearsal: bool = False
 
     @property
     def seconds(self) -> float | None:
@@ -48,6 +58,17 @@ class RunNow(NamedTuple):
     output: str
 
 
+class StoredRehearsal(NamedTuple):
+    """A rehearsal that has ended: the key of its run, how it ended, the version that was rehearsed, what it has found."""
+
+    run: int
+    outcome: str
+    started_at: datetime
+    content_digest: str | None
+    reason: str
+    report: RehearsalReport
+
+
 class PastVersion(NamedTuple):
     """A content of the file that was run or marked here; ``applied`` counts the runs that applied it."""
 
@@ -69,6 +90,7 @@ class Past(NamedTuple):
         versions: the version that ran last comes first.
         output: the end of the output of the last run.
         traceback: of the last run, if it failed.
+        rehearsal: the last one.
     """
 
     runs: tuple[PastRun, ...] = ()
@@ -76,3 +98,4 @@ class Past(NamedTuple):
     versions: tuple[PastVersion, ...] = ()
     output: str = ""
     traceback: str = ""
+    rehearsal: StoredRehearsal | None = None

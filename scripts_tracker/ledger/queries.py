@@ -15,7 +15,7 @@ from scripts_tracker.core.values import (
     RunRecord,
     StoredVersion,
 )
-from scripts_tracker.ledger import database, processes, statements
+from scripts_tracker.ledger import database, processes, rehearsals, statements
 from scripts_tracker.ledger.database import needs_tables
 from scripts_tracker.ledger.statements import (
     LEASE,
@@ -225,7 +225,7 @@ def history_of(record: ScriptRecord, limit: int) -> Past:
     attempts = rows.filter(kind__in=("run", "rehearsal")).order_by("-pk")
     ((output, traceback),) = fetch(attempts.values_list("output", "traceback")[:1]) or [("", "")]
     total = fetch(rows.values_list("script").annotate(Count("pk")))[0][1] if older else len(runs)
-    return Past(runs, total, versions_of(record.pk), output, traceback)
+    return Past(runs, total, versions_of(record.pk), output, traceback, rehearsals.last_rehearsal(record.pk))
 
 
 @needs_tables
@@ -244,14 +244,15 @@ def runs_before(
     """
     rows = database.runs().filter(script=record.pk).order_by("-pk")
     rows = rows if before is None else rows.filter(pk__lt=before)
-    found = tuple(_past_run(row, record) for row in fetch(rows.values_list(*_PAST_RUN)[: most + 1]))
+    columns = rows.annotate(is_rehearsal=Q(report__gt="")).values_list(*_PAST_RUN, "is_rehearsal")
+    found = tuple(_past_run(row, record) for row in fetch(columns[: most + 1]))
     return found[:most], found[most - 1].record.pk if len(found) > most else None
 
 
 def _past_run(row: tuple[Any, ...], record: ScriptRecord) -> PastRun:
-    *values, arguments, git_revision = row
+    *values, arguments, git_revision, is_rehearsal = row
     run = cast("RunRecord", run_record(values, None))
-    return PastRun(run, _past_outcome(run, record), arguments, git_revision)
+    return PastRun(run, _past_outcome(run, record), arguments, git_revision, bool(is_rehearsal))
 
 
 def _past_outcome(run: RunRecord, record: ScriptRecord) -> str:

@@ -47,7 +47,8 @@ class VersionFacts(NamedTuple):
 class RunFacts(NamedTuple):
     """Who does something to a script, and how: one row of the history, before its outcome.
 
-    ``arguments`` is JSON text, ``watched`` what ``watches.to_text`` made of the watched modules.
+    ``arguments`` is JSON text, ``watched`` what ``watches.to_text`` made of the watched modules, ``report`` that of a
+    rehearsal.
     """
 
     kind: Kind
@@ -59,6 +60,7 @@ class RunFacts(NamedTuple):
     git_revision: str = ""
     reason: str = ""
     watched: str = ""
+    report: str = ""
 
     def escaped(self, escape: Escape) -> RunFacts:
         """The same with its texts as ``in_its_characters`` wants them; the others are JSON, which is ASCII."""

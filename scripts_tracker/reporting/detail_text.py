@@ -42,6 +42,7 @@ def script(detail: ScriptDetail, output: Output) -> str:
             *problems(detail.findings, output),
             *([""] if detail.findings else []),
             *_versions(detail, output),
+            *_rehearsal(detail, output),
             *_runs(detail, output),
             *_last_output(detail, output),
         ]
@@ -147,6 +148,23 @@ def _versions(detail: ScriptDetail, output: Output) -> Iterator[str]:
     yield ""
 
 
+def _rehearsal(detail: ScriptDetail, output: Output) -> Iterator[str]:
+    """What the last rehearsal has found."""
+    found = detail.past.rehearsal
+    if found is None:
+        return
+    from scripts_tracker.reporting import rehearsals  # few scripts have one
+
+    now = detail.status.definition
+    is_old = now is not None and found.content_digest != now.content_digest
+    text = (
+        f"Last rehearsal ({local_time(found.started_at)}, {found.outcome}{', other code' if is_old else ''}):"
+    )
+    yield output.style.MIGRATE_HEADING(text)
+    yield from rehearsals.report(found.report, output)
+    yield ""
+
+
 def _runs(detail: ScriptDetail, output: Output) -> Iterator[str]:
     """The history: a line for each entry, with details below it."""
     past = detail.past
@@ -189,7 +207,7 @@ def outcome_words(run: PastRun) -> str:
         "resume": "resumed",
         "cancel": "cancelled",
         "restart": "begun anew",
-        "rehearsal": f"dry run {run.outcome}",
+        "rehearsal": f"{'rehearsal' if run.is_rehearsal else 'dry run'} {run.outcome}",
     }
     text = words.get(record.kind, run.outcome)
     text += "" if run.seconds is None else f" in {duration(run.seconds)}"

@@ -11,7 +11,7 @@ from scripts_tracker.ledger import queries
 from scripts_tracker.reporting.report import why
 
 if TYPE_CHECKING:
-    from scripts_tracker.core.history import PastRun, PastVersion
+    from scripts_tracker.core.history import PastRun, PastVersion, StoredRehearsal
     from scripts_tracker.core.states import ScriptRecord, ScriptStatus
     from scripts_tracker.core.values import Lease
     from scripts_tracker.project.detail import Comparison, ScriptDetail
@@ -54,6 +54,7 @@ def script(detail: ScriptDetail, output: Output) -> str:
         "runs": [_run(run) for run in past.runs],
         "output": past.output,
         "traceback": past.traceback,
+        "rehearsal": _rehearsal(past.rehearsal) if past.rehearsal else None,
     }
     if detail.comparison is not None:
         document["diff"] = _comparison(detail.comparison)
@@ -134,6 +135,15 @@ def _run(run: PastRun) -> dict[str, Any]:
         "git_revision": run.git_revision,
         "fingerprint": str(record.version) if record.version else None,
         "arguments": run.given,
+    }
+
+
+def _rehearsal(found: StoredRehearsal) -> dict[str, Any]:
+    return {
+        "outcome": found.outcome,
+        "started_at": found.started_at.isoformat(),
+        "reason": found.reason,
+        **found.report.to_json(),
     }
 
 

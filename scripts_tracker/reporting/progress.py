@@ -64,6 +64,8 @@ class Progress:
             return self._waiting(event)
         if event.kind == "printed":
             return self._printed(event)
+        if event.kind == "statement":
+            return f"  {escaped_lines(event.line)};\n"
         if event.progress is not None:
             from scripts_tracker.core import stops  # only of batched scripts
 
@@ -72,7 +74,15 @@ class Progress:
         self._reminded_at, self._is_drawn = None, False
         if event.kind in {"skipped", "blocked"}:
             return start  # these are in the summary
-        return f"{start}{self._line(event)}\n"
+        return f"{start}{self._line(event)}\n{self._report(event)}"
+
+    def _report(self, event: RunEvent) -> str:
+        """What a rehearsal has found, below the line of its end."""
+        if event.result is None or event.result.report is None:
+            return ""
+        from scripts_tracker.reporting import rehearsals  # only with --rehearse
+
+        return "".join(f"{line}\n" for line in rehearsals.report(event.result.report, self._output))
 
     def _advance(self, event: RunEvent, words: str) -> str:
         """How far a batched script is: in place at a terminal, once in a while elsewhere."""
@@ -124,6 +134,7 @@ def _outcome(result: Result, output: Output) -> str:
     lines = {
         "done": (style.SUCCESS, f"done in {seconds}"),
         "elsewhere": (style.SUCCESS, f"done {text}"),
+        "rehearsed": (style.SUCCESS, f"rehearsed in {seconds}"),
         "uncounted": (style.WARNING, f"ran in {seconds} ({text}: not marked as applied)"),
         "failed": (style.ERROR, f"failed after {seconds}: {text}"),
         "held": (style.ERROR, f"not run: {text}"),

@@ -18,7 +18,7 @@ from scripts_tracker.core.values import ScriptOptions
 from scripts_tracker.exceptions import LedgerMissing, Unrenewable
 from scripts_tracker.ledger import database, leases, processes
 from scripts_tracker.project.scan import identify
-from scripts_tracker.running.calls import HandleCall, Refused, planned_run_of
+from scripts_tracker.running.calls import HandleCall, Refused, planned_run_of, rehearsed
 from scripts_tracker.running.outcome import Attempt
 from scripts_tracker.running.output import captured
 from scripts_tracker.running.start import record_start, warn, warn_if_unseen
@@ -76,6 +76,8 @@ def run_tracked(
         raise CommandError(f"{identity.id}: {reason}")
     required: tuple[Required, ...] = getattr(call.function, "required_scripts", ())
     with _set(_recording, _recording.get() | {id(call.command)}), _require(call, identity.id, required, ask):
+        if rehearsed() is not None:
+            return _rehearse(call, options, planned)
         start = _start(call, identity, options, planned, begin)
         if start is None:
             return call()
@@ -132,6 +134,15 @@ def _start(
             raise
         logger.debug("%s runs unrecorded in a test", identity.id, exc_info=True)
         return None
+
+
+def _rehearse(call: HandleCall, options: ScriptOptions, planned: PlannedRun | None) -> Any:
+    """Make the call as a part of a rehearsal, which records its own scripts; others that those call are not recorded."""
+    if planned is None or planned.rehearse is None:
+        return call()
+    planned.on_start()
+    with _captured(call.command) as output:
+        return planned.rehearse(call, options, output)
 
 
 def _perform(

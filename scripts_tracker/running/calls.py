@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from scripts_tracker.core.events import WorkOptions
-    from scripts_tracker.core.values import ScriptId
+    from scripts_tracker.core.values import ScriptId, ScriptOptions
     from scripts_tracker.project.scan import Identity
 
+    Rehearse = Callable[["HandleCall", "ScriptOptions", Callable[[], str]], Any]
+    """Makes a call whose effect is rolled back; gets the options of the script, and what gives its output so far."""
     AskToAbort = Callable[[str, str], bool | None]
     """Shows a warning and asks a question; None where there is no one to ask."""
 
@@ -111,6 +113,7 @@ class PlannedRun:
         failure: what the script has failed by.
         interrupt: one that came when it had ended.
         work: how to work on a batched script; None where nobody says.
+        rehearse: makes the call instead; None for a run that counts.
     """
 
     def __init__(
@@ -128,6 +131,26 @@ class PlannedRun:
         self.failure: BaseException | None = None
         self.interrupt: KeyboardInterrupt | None = None
         self.work: WorkOptions | None = None
+        self.rehearse: Rehearse | None = None
+
+
+# The scripts that were rehearsed so far, by the rehearsal that is going on; None outside of one.
+_rehearsed: ContextVar[frozenset[ScriptId] | None] = ContextVar("_rehearsed", default=None)
+
+
+@contextlib.contextmanager
+def rehearsing(rehearsed: frozenset[ScriptId]) -> Iterator[None]:
+    """Let what is called in the block know that it is a rehearsal, and which scripts came before."""
+    token = _rehearsed.set(rehearsed)
+    try:
+        yield
+    finally:
+        _rehearsed.reset(token)
+
+
+def rehearsed() -> frozenset[ScriptId] | None:
+    """The scripts whose effect this call sees and nothing else ever will; None outside of a rehearsal."""
+    return _rehearsed.get()
 
 
 _planned: ContextVar[PlannedRun | None] = ContextVar("_planned", default=None)

@@ -135,6 +135,24 @@ class KeySpace:
             return tuple(_cut(least, largest, max(_LEAST_RANGES, _RANGES_A_WORKER * workers)))
         return ((None, None),)
 
+    def spread(self, count: int) -> tuple[Range, ...]:
+        """Cut the key space into at most so many ranges of equal width; one range where keys have no width.
+
+        Args:
+            count: how many.
+        """
+        ranges = self.ranges(1)
+        lower, upper = ranges[0][0], ranges[-1][1]
+        if self.kind == OTHER or upper is None:
+            return ranges
+        if self.kind == INTEGER and lower is not None:
+            return tuple(_cut(int(lower[0]) + 1, int(upper[0]), count))
+        before, largest = uuid.UUID(lower[0]).int if lower else -1, uuid.UUID(upper[0]).int
+        count = min(count, largest - before)
+        bounds = [before + (largest - before) * number // count for number in range(count + 1)]
+        keys = [self.key(uuid.UUID(int=bound)) if bound >= 0 else None for bound in bounds]
+        return tuple(itertools.pairwise(keys))
+
     def step(self, after: Key | None, upper: Key | None, size: int) -> Step:
         """The next batch after a key, of at most so many keys."""
         bounds = self._bounds(after, upper)

@@ -137,7 +137,7 @@ class Attempt(NamedTuple):
         has_returned = False
         try:
             with _one_transaction() if self.is_atomic else contextlib.nullcontext():
-                result, pending = self._called()
+                result, pending = self.called()
                 has_returned = True
                 self._check_transactions()
                 pending = self._recorded() or pending
@@ -152,7 +152,8 @@ class Attempt(NamedTuple):
             raise
         return result, pending
 
-    def _called(self) -> tuple[Any, BaseException | None]:
+    def called(self) -> tuple[Any, BaseException | None]:
+        """Call ``handle()`` and ask whether the work is done; gives what it returned, and a good exit to be raised."""
         try:
             with processes.children_end_here():
                 ended = self._handled()
@@ -298,7 +299,7 @@ class Attempt(NamedTuple):
             return False  # the caller's transaction takes the running row with it
         if is_hurried and not inside:
             database.discard(database.connection())  # the interrupt may have cut an answer in two
-        trace, summary = _masked(error)
+        trace, summary = masked_error(error)
         from scripts_tracker.core.escaping import escaped  # for failures alone
 
         def record() -> str:
@@ -363,8 +364,8 @@ def _committed_first(raised: list[BaseException]) -> Iterator[None]:
         raised.append(error)
 
 
-def _masked(error: BaseException) -> tuple[str, str]:
-    """The traceback and a line about the error, without secrets."""
+def masked_error(error: BaseException) -> tuple[str, str]:
+    """The traceback and a line about an error, without secrets, as the ledger keeps them."""
     from scripts_tracker.core.text import error_traceback  # for failures alone
 
     secrets = conf.tracker_settings().secret_pattern

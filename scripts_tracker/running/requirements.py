@@ -20,6 +20,7 @@ from scripts_tracker.exceptions import LedgerMissing, ScriptsTrackerError, UserA
 from scripts_tracker.ledger import database
 from scripts_tracker.project import scan
 from scripts_tracker.project.status import load_status
+from scripts_tracker.running import calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -94,7 +95,7 @@ def find_missing(required: Iterable[Required], app_label: str, by_id: Statuses) 
             near = names.nearest_scripts(str(target), by_id)
             hint = f"; did you mean {near}?" if near else ""
             unknown.append(f"{target} (no such tracked script{hint})")
-        elif not status.state.satisfies:
+        elif not status.state.satisfies and target not in (calls.rehearsed() or ()):
             known.append(status)
     return Missing(tuple(known), (*(f"{status.id} ({status.state.value})" for status in known), *unknown))
 

@@ -87,6 +87,7 @@ class Runner:
         self._until = None if seconds is None else time.monotonic() + seconds
         self._planned: PlannedRun | None = None
         self._interrupt: KeyboardInterrupt | None = None
+        self._inside = False
         # Who holds the script that the current step waits for, as of the last look.
         self._holder: tuple[RunRecord | None, Lease | None] = (None, None)
 
@@ -95,7 +96,7 @@ class Runner:
         for status, reasons in self._plan.blocked:
             self._results[status.id] = Result(status, StepOutcome.BLOCKED, text="; ".join(reasons))
         interrupt: KeyboardInterrupt | None = None
-        inside = database.is_in_transaction()
+        self._inside = database.is_in_transaction()
         for number, status in enumerate(self._plan.steps, start=1):
             self._number = number
             self._began, self._planned = time.monotonic(), None
@@ -104,8 +105,8 @@ class Runner:
                 self._settle(obstacle)
                 continue
             try:
-                if not inside and number > 1:
-                    sessions.start_clean()
+                if number > 1:
+                    self._start_clean()
                 result = self._step(status)
                 self._settle(result)
                 interrupt = _interrupt_behind(result.error) or self._late_interrupt()
@@ -115,9 +116,13 @@ class Runner:
             except (Error, LedgerMissing) as error:
                 text = f"the ledger cannot be used: {database.error_summary(error)}"
                 self._settle(self._ended(status, StepOutcome.FAILED, text))
-        if not inside:
-            sessions.start_clean()  # migrate goes on after auto_run
+        self._start_clean()  # migrate goes on after auto_run
         return Summary(tuple(self._results.values()), interrupt)
+
+    def _start_clean(self) -> None:
+        """Drop the connections, with what a script has left on them."""
+        if not self._inside:
+            sessions.start_clean()
 
     def _late_interrupt(self) -> KeyboardInterrupt | None:
         """The interrupt that the script has blocked or swallowed, or that came at its end."""
@@ -205,15 +210,7 @@ class Runner:
             status = now
 
     def _try(self, status: ScriptStatus) -> Result:
-        run = status.last_run
-        path = status.path
-        planned = self._planned = PlannedRun(
-            Identity(status.id, path, scan.absolute_path(path)),
-            (run.pk, run.outcome) if run else None,
-            lambda: self._send("started", status),
-        )
-        if status.is_batched:
-            planned.work = self._work_on(status)
+        planned = self._planned = self._plan_for(status)
         try:
             self._call_and_put_back(status, planned)
         except (Held, Changed) as error:
@@ -231,6 +228,17 @@ class Runner:
                 raise interrupt  # noqa: B904 - as a rule it is the error itself
             return self._failed(status, planned, error)
         return self._succeeded(status, planned)
+
+    def _plan_for(self, status: ScriptStatus) -> PlannedRun:
+        run, path = status.last_run, status.path
+        planned = PlannedRun(
+            Identity(status.id, path, scan.absolute_path(path)),
+            (run.pk, run.outcome) if run else None,
+            lambda: self._send("started", status),
+        )
+        if status.is_batched:
+            planned.work = self._work_on(status)
+        return planned
 
     def _work_on(self, status: ScriptStatus) -> WorkOptions:
         """How to work on a batched script in this process; of several, the one that started them reports."""
@@ -309,8 +317,7 @@ class Runner:
     def _failed(self, status: ScriptStatus, planned: PlannedRun, error: BaseException) -> Result:
         is_unreached = planned.run is None
         if is_unreached:
-            watch = status.definition.options.watch if status.definition else ()
-            record_failure(planned.identity, planned, error, watch)
+            self._record_unreached(status, planned, error)
         text = _in_a_line(error)
         if is_unreached and isinstance(error, CommandError) and text.startswith(_WRONG_ARGUMENTS):
             passed = as_typed(status.definition.options.arguments) if status.definition else ""
@@ -321,6 +328,10 @@ class Runner:
         if planned.is_recorded:
             text = f"{AFTER_SUCCESS}: {text}"
         return self._ended(status, StepOutcome.FAILED, text, error)
+
+    def _record_unreached(self, status: ScriptStatus, planned: PlannedRun, error: BaseException) -> None:
+        watch = status.definition.options.watch if status.definition else ()
+        record_failure(planned.identity, planned, error, watch)
 
     def _wait(self, status: ScriptStatus, held: Held, until: float) -> bool:
         """Wait until the script is free; False if it is still held when the time is over."""

@@ -204,9 +204,10 @@ class Worker:
 class WorkerAttempt(Attempt):
     """The attempt of a worker: it applies if it does the end of the walk, and one that stops early has not failed."""
 
-    def _called(self) -> tuple[Any, BaseException | None]:
+    def called(self) -> tuple[Any, BaseException | None]:
+        """As that of a plain script; to stop is no failure."""
         try:
-            return super()._called()
+            return super().called()
         except Stopped as stopped:
             self._worker.reason = f"{STOPPED}: {stopped.reason}"
             return None, stopped

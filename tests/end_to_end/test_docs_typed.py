@@ -346,3 +346,35 @@ def test_the_batched_script_of_the_page_fills_the_totals(typed: list[str], migra
     type_in(migrated, run)
     asked = "from shop.models import Order; print(sorted(Order.objects.values_list('total', flat=True)))"
     assert migrated.python(asked).out == "[0, 1, 2, 3, 4, 5, 6, 7, 8]\n"
+
+
+# rehearsing.md
+
+FILL = """\
+from customers.models import Customer
+from scripts_tracker import tracked_script
+from scripts_tracker.batches import BatchedCommand
+
+class Command(BatchedCommand):
+    batch_size = 10
+
+    def batches(self):
+        return Customer.objects.all()
+
+    @tracked_script
+    def process(self, batch):
+        batch.update(region="somewhere")
+"""
+
+
+@plays("rehearsing.md")
+def test_a_rehearsal_shows_what_the_page_shows(typed: list[str], demo: Project) -> None:
+    plain, batched, shown = typed
+    demo.manage("migrate", "-v0")
+    type_in(demo, plain)
+    customers = "Customer(pk=n, email=str(n), name='', region='') for n in range(5, 101)"
+    code = f"from customers.models import Customer\nCustomer.objects.bulk_create({customers})"
+    demo.manage("shell", "-v0", "-c", code)
+    demo.write("customers/management/commands/fill_totals.py", FILL)
+    type_in(demo, batched)
+    type_in(demo, shown)

@@ -379,6 +379,7 @@ def test_json_is_the_contract_to_the_letter() -> None:
         ],
         "output": "printed",
         "traceback": "trace",
+        "rehearsal": None,
         "diff": {
             "old": "applied",
             "new": "now",

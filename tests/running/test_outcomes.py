@@ -95,7 +95,7 @@ def test_an_error_of_many_letters_is_shown_in_part(jobs: Jobs) -> None:
 def test_the_size_of_an_error_costs_next_to_nothing() -> None:
     def shown(size: int) -> Callable[[], object]:
         error = ValueError("a token=b\n" * size)
-        return lambda: outcome._masked(error)
+        return lambda: outcome.masked_error(error)
 
     assert grows_less_than_half(shown(20_000), shown(20_000 * LARGER))
 

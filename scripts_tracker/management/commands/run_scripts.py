@@ -20,6 +20,7 @@ from scripts_tracker.core.text import error_text, parsed_duration
 from scripts_tracker.exceptions import ScriptsTrackerError
 from scripts_tracker.ledger import database
 from scripts_tracker.ledger.processes import exit_code, signals_raise
+from scripts_tracker.management import rehearsing
 from scripts_tracker.management.base import TrackerCommand, add_names, not_started, put
 from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import progress, terminal
@@ -78,6 +79,7 @@ class Command(TrackerCommand):
             action="store_true",
             help="put jobs on the queue of django.tasks (setting queue) instead, and return at once",
         )
+        rehearsing.add_arguments(parser)
         # What --workers starts this command with: it is this one of them, and reports to the process that started it.
         add("--as-worker", type=int, default=0, metavar="NUMBER", help=argparse.SUPPRESS)
         no_input = ("--no-input", "--noinput")
@@ -92,6 +94,7 @@ class Command(TrackerCommand):
         options["wait"] = _seconds(options["wait"])
         options["workers"] = _workers(options["workers"])
         options["duration"] = _duration(options["duration"])
+        rehearsing.validate(options)
         if options["enqueue"]:
             _require_queue(options)
         if options["as_worker"]:
@@ -118,6 +121,8 @@ class Command(TrackerCommand):
             return 0
         if options["enqueue"]:
             return self._enqueue(plan, choice, overview, options)
+        if options["rehearse"]:
+            return self._rehearse(plan, choice, overview, options)
         try:
             return self._run(plan, choice, overview, options)
         finally:
@@ -141,6 +146,12 @@ class Command(TrackerCommand):
         if not summary.is_good:
             return self._fail(summary, is_quiet=is_quiet, only_failures=bool(options.get("only_failures")))
         return 0
+
+    def _rehearse(self, plan: Plan, choice: Choice, overview: ProjectStatus, options: dict[str, Any]) -> int:
+        one = rehearsing.Rehearsing(self, options, self._options(options))
+        around = contextlib.nullcontext() if options["interactive"] else _no_input()
+        report = self._reporter(is_quiet=options["verbosity"] < 1)
+        return one.carry_out(plan, choice, overview.by_id, report, around)
 
     def _enqueue(self, plan: Plan, choice: Choice, overview: ProjectStatus, options: dict[str, Any]) -> int:
         """Put a job on the queue for every step that can begin."""

@@ -1,0 +1,335 @@
+"""Rehearsals: scripts run, what they change is counted, and nothing of it is left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from tests.running.shops import Shop
+
+MODELS = """\
+from django.db import models
+
+class Item(models.Model):
+    name = models.CharField(max_length=100, unique=True)
+    count = models.IntegerField(default=0)
+    class Meta:
+        db_table = "item"
+        managed = False
+
+class Part(models.Model):
+    item = models.ForeignKey(Item, on_delete=models.CASCADE)
+    class Meta:
+        db_table = "part"
+        managed = False
+"""
+KEYS = {
+    "sqlite": "integer PRIMARY KEY AUTOINCREMENT",
+    "postgresql": "bigserial PRIMARY KEY",
+    "mariadb": "bigint AUTO_INCREMENT PRIMARY KEY",
+}
+IMPORTS = (
+    "from django.db import connection, transaction, IntegrityError; from shop.models import Item, Part;"
+    " from django.core import mail; from django.core.management.base import CommandError;"
+    " from django.db.models import F; sql = lambda *a: connection.cursor().execute(*a)\n        "
+)
+
+Counts = tuple[int | None, int | None, int | None]
+
+
+def counts(**tables: Counts) -> dict[str, Counts]:
+    return tables
+
+
+# What a script does: what its report has of each changed table (inserted, updated, deleted).
+DONE: dict[str, tuple[str, dict[str, Counts]]] = {
+    "creates": ("Item.objects.create(name='new')", counts(item=(1, 0, 0))),
+    "creates_many": (
+        "Item.objects.bulk_create([Item(name=f'n{n}') for n in range(250)], batch_size=100)",
+        counts(item=(250, 0, 0)),
+    ),
+    "ignores_conflicts": (
+        "Item.objects.bulk_create([Item(name='a'), Item(name='z')], ignore_conflicts=True)",
+        counts(item=(1, 0, 0)),
+    ),
+    "saves": ("[one.save() for one in Item.objects.all()]", counts(item=(0, 3, 0))),
+    "updates": ("Item.objects.update(count=F('count') + 1)", counts(item=(0, 3, 0))),
+    "deletes_with_what_belongs_to_it": (
+        "Item.objects.get(name='a').delete()",
+        counts(item=(0, 0, 1), part=(0, 0, 2)),
+    ),
+    "raw_sql": (
+        "sql('INSERT INTO effect (name) VALUES (%s)', ['x']); sql(\"UPDATE item SET count = 7 WHERE name <> 'a'\")",
+        counts(effect=(1, 0, 0), item=(0, 2, 0)),
+    ),
+    "many_in_one_call": (
+        "connection.cursor().executemany('INSERT INTO effect (name) VALUES (%s)', [['a'], ['b'], ['c']])",
+        counts(effect=(3, 0, 0)),
+    ),
+    "nothing": ("list(Item.objects.all())", {}),
+    "an_error_that_is_caught": (
+        (
+            "try:\n            Item.objects.create(name='a')\n        except IntegrityError:\n"
+            "            Item.objects.create(name='b2')"
+        ),
+        counts(item=(1, 0, 0)),
+    ),
+    "an_error_of_raw_sql_that_is_caught": (
+        "try:\n            sql('SELECT nothing')\n        except Exception:\n            Item.objects.create(name='b3')",
+        counts(item=(1, 0, 0)),
+    ),
+    "what_it_rolls_back_itself": (
+        (
+            "try:\n            with transaction.atomic():\n                Item.objects.update(count=1)\n"
+            "                raise ValueError\n        except ValueError:\n            Item.objects.filter(name='a').update(count=2)"
+        ),
+        counts(item=(0, 1, 0)),
+    ),
+    "what_it_rolls_back_to_a_savepoint": (
+        (
+            "with transaction.atomic():\n            Item.objects.filter(name='a').update(count=3)\n"
+            "            sid = transaction.savepoint()\n            Item.objects.all().delete()\n"
+            "            transaction.savepoint_rollback(sid)"
+        ),
+        counts(item=(0, 1, 0)),
+    ),
+    "a_durable_block": (
+        "with transaction.atomic(durable=True):\n            Item.objects.filter(name='a').update(count=3)",
+        counts(item=(0, 1, 0)),
+    ),
+    "transactions_of_its_own": (
+        (
+            "transaction.set_autocommit(False); Item.objects.update(count=5); transaction.rollback();"
+            " Item.objects.filter(name='b').update(count=5); transaction.commit(); transaction.set_autocommit(True)"
+        ),
+        counts(item=(0, 1, 0)),
+    ),
+    "a_connection_that_it_closes": (
+        (
+            "Item.objects.filter(name='a').update(count=9); connection.close();"
+            " assert Item.objects.get(name='a').count == 9"
+        ),
+        counts(item=(0, 1, 0)),
+    ),
+    "a_command_that_it_calls": (
+        "from django.core.management import call_command; call_command('creates')",
+        counts(item=(1, 0, 0)),
+    ),
+}
+# By the kind of database, as its SQL differs.
+RAW: dict[str, dict[str, tuple[str, dict[str, Counts]]]] = {
+    "sqlite": {
+        "with_update": (
+            "sql('WITH x AS (SELECT 1) UPDATE item SET count = 4')",
+            counts(item=(0, 3, 0)),
+        ),
+        "upsert": (
+            "sql(\"INSERT INTO item (name, count) VALUES ('a', 1) ON CONFLICT (name) DO UPDATE SET count = 2\")",
+            counts(item=(None, None, 0)),
+        ),
+        "replaces": (
+            "sql(\"INSERT OR REPLACE INTO item (id, name, count) VALUES (3, 'c', 1)\")",
+            counts(item=(1, 0, None)),
+        ),
+    },
+    "postgresql": {
+        "with_update": (
+            "sql('WITH x AS (DELETE FROM part RETURNING 1) UPDATE item SET count = 4')",
+            counts(item=(0, 3, 0), part=(0, 0, None)),
+        ),
+        "upsert": (
+            "sql(\"INSERT INTO item (name, count) VALUES ('a', 1) ON CONFLICT (name) DO UPDATE SET count = 2\")",
+            counts(item=(None, None, 0)),
+        ),
+        "truncates": ("sql('TRUNCATE part')", counts(part=(0, 0, None))),
+        "merges": (
+            "sql('MERGE INTO item USING part ON part.item_id = item.id WHEN NOT MATCHED THEN DO NOTHING')",
+            counts(item=(None, None, None)),
+        ),
+        "changes_a_table": ("sql('ALTER TABLE item ADD COLUMN x int'); sql('DROP TABLE part')", {}),
+    },
+    "mariadb": {
+        "upsert": (
+            "sql(\"INSERT INTO item (name, count) VALUES ('a', 1) ON DUPLICATE KEY UPDATE count = 2\")",
+            counts(item=(None, None, 0)),
+        ),
+        "replaces": (
+            "sql(\"REPLACE INTO item (id, name, count) VALUES (3, 'c', 1)\")",
+            counts(item=(None, 0, None)),
+        ),
+        "joined": (
+            "sql('UPDATE item JOIN part ON part.item_id = item.id SET count = 4')",
+            counts(item=(0, None, 0), part=(0, None, 0)),
+        ),
+    },
+}
+# What a script does that makes its rehearsal fail, and how its reason begins.
+REFUSED = "CommandError: not possible in a rehearsal, and not done: "
+FAILS: dict[str, tuple[str, str]] = {
+    "fails": ("Item.objects.update(count=99); raise CommandError('no luck')", "no luck"),
+    "commits_in_raw_sql": (
+        "Item.objects.update(count=99); sql('COMMIT')",
+        "COMMIT would end the transaction",
+    ),
+    "swallows_the_refusal": (
+        (
+            "Item.objects.update(count=99)\n        try:\n            sql('/* done */ commit')\n"
+            "        except Exception:\n            pass"
+        ),
+        "COMMIT would end the transaction",
+    ),
+    "leaves_a_transaction_open": (
+        "transaction.atomic().__enter__(); Item.objects.update(count=99)",
+        "left a transaction open",
+    ),
+    "connects_in_a_thread": (
+        (
+            "import threading; threading.excepthook = lambda *_: None\n"
+            "        one = threading.Thread(target=lambda: Item.objects.update(count=99)); one.start(); one.join()"
+        ),
+        "a connection in another thread",
+    ),
+    "exits": ("Item.objects.update(count=99); raise SystemExit(3)", "SystemExit: 3"),
+}
+FAILS_ON: dict[str, dict[str, tuple[str, str]]] = {
+    "sqlite": {
+        "runs_a_script_of_sql": (
+            "connection.cursor().executescript('UPDATE item SET count = 99;')",
+            "executescript() would end the transaction",
+        ),
+    },
+    "postgresql": {"prepares": ("sql(\"PREPARE TRANSACTION 'x'\")", "PREPARE TRANSACTION would end")},
+    "mariadb": {
+        "creates_a_table": ("sql('CREATE TABLE x (a int)')", "CREATE TABLE would end the transaction"),
+        "truncates": ("sql('TRUNCATE TABLE part')", "TRUNCATE TABLE would end the transaction"),
+        "changes_a_table_without_transactions": (
+            "sql('UPDATE flat SET a = 1')",
+            "an engine without transactions",
+        ),
+    },
+}
+
+
+class Rehearsed(Shop):
+    """A shop with three items, of which the first has two parts."""
+
+    def fill(self) -> None:
+        kind = self.project.kind.engine
+        self.project.write("shop/models.py", MODELS)
+        self.project.settings("EMAIL_BACKEND = 'django.core.mail.backends.smtp.EmailBackend'; EMAIL_PORT = 1")
+        for statement in (
+            f"CREATE TABLE item (id {KEYS[kind]}, name varchar(100) NOT NULL UNIQUE, count integer NOT NULL)",
+            f"CREATE TABLE part (id {KEYS[kind]}, item_id bigint NOT NULL REFERENCES item (id))",
+            "INSERT INTO item (name, count) VALUES ('a', 0), ('b', 0), ('c', 0)",
+            "INSERT INTO part (item_id) VALUES (1), (1)",
+            *(
+                ["CREATE TABLE flat (a int) ENGINE=MyISAM", "INSERT INTO flat VALUES (0)"]
+                if kind == "mariadb"
+                else []
+            ),
+        ):
+            self.project.execute(statement)
+
+    def does(self, name: str, body: str, **facts: Any) -> None:
+        self.script(f"shop.{name}", IMPORTS + body, **facts)
+
+    def rehearse(self, *arguments: str, code: int = 0) -> dict[str, dict[str, Any]]:
+        """What JSON has of each script, by name."""
+        process = self.run("run_scripts", "--rehearse", "--format", "json", *arguments)
+        assert process.code == code, process.out + process.err
+        return {one["script"].removeprefix("shop."): one for one in json.loads(process.out)["scripts"]}
+
+    def rehearse_each(self, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """One rehearsal for each script, in one process."""
+        done = self.project.python(
+            "from django.core.management import call_command\n"
+            f"for name in {[*names]}: call_command('run_scripts', name, rehearse=True, format='json'); print(chr(0))"
+        )
+        documents = map(json.loads, done.out.split("\0")[:-1])
+        return {name: one["scripts"][0] for name, one in zip(names, documents, strict=True)}
+
+    def tables(self) -> dict[str, list[Any]]:
+        """All rows of all tables but those of the ledger, which has the reports."""
+        listed = {
+            "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+            "postgresql": "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'",
+            "mariadb": "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()",
+        }
+        names = [name for (name,) in self.project.execute(listed[self.project.kind.engine])]
+        return {
+            name: sorted(self.project.execute(f"SELECT * FROM {name}"))  # noqa: S608 - our own words
+            for name in names
+            if not name.startswith("scripts_tracker_")
+        }
+
+
+def changed(report: dict[str, Any]) -> dict[str, Counts]:
+    found = {one["table"]: (one["inserted"], one["updated"], one["deleted"]) for one in report["tables"]}
+    return {table: rows for table, rows in found.items() if rows != (0, 0, 0)}
+
+
+@pytest.fixture
+def rehearsed(shop: Shop) -> Rehearsed:
+    shop.__class__ = Rehearsed
+    assert isinstance(shop, Rehearsed)
+    shop.fill()
+    return shop
+
+
+def test_a_report_has_the_rows_that_each_script_changes_and_nothing_of_it_is_left(
+    rehearsed: Rehearsed,
+) -> None:
+    cases = {**DONE, **RAW[rehearsed.project.kind.engine]}
+    for name, (body, _) in cases.items():
+        rehearsed.does(name, body)
+    before = rehearsed.tables()
+    found = rehearsed.rehearse_each(cases)
+    assert {name: one["reason"] for name, one in found.items()} == dict.fromkeys(cases, "")
+    assert {name: changed(one["report"]) for name, one in found.items()} == {
+        name: expected for name, (_, expected) in cases.items()
+    }
+    assert rehearsed.tables() == before
+    assert set(rehearsed.states().values()) == {"new"}
+
+
+def test_a_script_whose_rehearsal_fails_leaves_nothing_and_the_others_go_on(rehearsed: Rehearsed) -> None:
+    cases = {**FAILS, **FAILS_ON[rehearsed.project.kind.engine]}
+    for name, (body, _) in cases.items():
+        rehearsed.does(name, body)
+    rehearsed.does(
+        "z_last", "assert not Item.objects.filter(count=99).exists(); Item.objects.create(name='last')"
+    )
+    before = rehearsed.tables()
+    found = rehearsed.rehearse("--continue-on-error", code=1)
+    assert {name: one["outcome"] for name, one in found.items()} == {
+        **dict.fromkeys(cases, "failed"),
+        "z_last": "rehearsed",
+    }
+    for name, (_, reason) in cases.items():
+        assert reason in found[name]["reason"], name
+    assert rehearsed.tables() == before
+    assert rehearsed.outcomes().count("failed") == len(cases)
+
+
+def test_scripts_see_what_the_ones_before_have_changed(rehearsed: Rehearsed) -> None:
+    rehearsed.does("first", "Item.objects.create(name='by first')")
+    rehearsed.does("second", "assert Item.objects.get(name='by first')", requires=("first",))
+    found = rehearsed.rehearse("second")
+    assert {name: one["outcome"] for name, one in found.items()} == {
+        "first": "rehearsed",
+        "second": "rehearsed",
+    }
+
+
+def test_mail_and_hooks_are_counted_and_not_sent(rehearsed: Rehearsed) -> None:
+    rehearsed.does(
+        "sends",
+        "transaction.on_commit(lambda: 1 / 0)\n        with transaction.atomic():\n"
+        "            transaction.on_commit(lambda: 1 / 0); transaction.on_commit(lambda: 1 / 0, robust=True)\n"
+        "        mail.send_mail('s', 'b', 'a@b.c', ['d@e.f']); mail.send_mass_mail([('s', 'b', 'a@b.c', ['d@e.f'])] * 2)",
+    )
+    report = rehearsed.rehearse("sends")["sends"]["report"]
+    assert (report["hooks"], report["mails"]) == (3, 3)
