@@ -15,7 +15,7 @@ from django.urls import path
 from django.utils.html import format_html
 
 from scripts_tracker.admin import html, listing
-from scripts_tracker.admin.base import ReadOnlyAdmin, column, key_of, page_of, shows_runs
+from scripts_tracker.admin.base import ReadOnlyAdmin, column, in_english, key_of, page_of, shows_runs
 from scripts_tracker.admin.listing import AppFilter, ScriptList, StateFilter, TagFilter, status_of
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import LedgerMissing
@@ -75,7 +75,7 @@ class ScriptAdmin(ReadOnlyAdmin):
         """Django's, and the pages of the decisions."""
 
         def page(name: str) -> URLPattern:
-            view = self.admin_site.admin_view(self.decide_view)
+            view = in_english(self.admin_site.admin_view(self.decide_view))
             # With ATOMIC_REQUESTS: a deadlock ends the whole transaction, and a decision is tried again.
             view = transaction.non_atomic_requests(alias())(view)
             found: URLPattern = path(
