@@ -18,6 +18,8 @@ from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 
+from scripts_tracker.core import reports
+from scripts_tracker.core.reports import RehearsalReport, TableChanges
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.ledger import processes, statements, writing
 from scripts_tracker.models import Script, ScriptRun
@@ -590,6 +592,28 @@ def test_an_unfinished_run_has_the_state_that_a_check_reports(
         assert re.search(rf'class="field-latest_run">.*{badge}', text_of(ada, LIST))
         assert load_status().statuses[0].state.label == words
     assert badge in text_of(ada, f"{RUNS}?outcome=running").partition('class="results"')[2]
+
+
+def test_the_page_of_a_rehearsal_shows_its_report(shop: Callable[..., Path], ada: Client) -> None:
+    shop("shop.first")
+    applied("shop.first")
+    row, report = (
+        Script.objects.get(),
+        RehearsalReport((TableChanges("default", "shop_order", updated=3),), 1),
+    )
+    pages = {}
+    for name, text in (("Rehearsal", reports.to_text(report)), ("Dry run", "")):
+        run = writing.new_run(row.pk, None, writing.RunFacts("rehearsal", report=text), "succeeded")
+        run.save()
+        pages[name] = text_of(ada, f"{RUNS}{run.pk}/change/")
+        assert f"{name}: shop.first" in pages[name]
+    assert "shop_order: 3 updated (0 statements, 0 ms)" in pages["Rehearsal"]
+    assert "field-rehearsed" not in pages["Dry run"]
+    listed = text_of(ada, RUNS)
+    assert ">Rehearsal<" in listed
+    assert ">Dry run<" in listed
+    history = text_of(ada, f"{LIST}shop.first/change/").partition('id="st-runs"')[2]
+    assert "Rehearsal" in history
 
 
 def test_the_page_of_a_running_run_shows_its_output_and_is_loaded_again_until_it_ends(
