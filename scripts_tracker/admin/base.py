@@ -10,6 +10,7 @@ from django.contrib.admin.utils import quote
 from django.urls import reverse
 from django.utils import translation
 
+from scripts_tracker import conf
 from scripts_tracker.admin import html
 from scripts_tracker.ledger import rows
 
@@ -77,6 +78,12 @@ def in_english(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
             return response
 
     return shown
+
+
+def titled(title: str) -> str:
+    """The title of a page, with the name of the environment."""
+    name = conf.tracker_settings().environment
+    return f"{title} ({name})" if name else title
 
 
 def column(label: str, show: Callable[[Any], Any], **options: Any) -> Callable[[Any, Any], Any]:

@@ -26,6 +26,7 @@ from scripts_tracker.models import Script, ScriptRun
 from scripts_tracker.project import releases
 from scripts_tracker.project.status import load_status
 from tests.conftest import COMMAND
+from tests.places import Move, Q
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -648,6 +649,35 @@ def test_a_page_of_a_run_that_nobody_runs_any_more_is_not_loaded_again(
     response = ada.get(f"{RUNS}{run.pk}/change/")
     assert ">Lost</span>" in response.content.decode()
     assert not response.has_header("Refresh")
+
+
+def test_pages_name_the_environment_and_what_comes_from_another_one(
+    shop: Callable[..., Path], ada: Client, at: Move
+) -> None:
+    at("production")
+    for name in ("first", "second"):
+        shop(f"shop.{name}")
+    applied("shop.first")
+    here = ScriptRun.objects.get().environment_id
+    run = hold("second")
+    ScriptRun.objects.filter(pk=run.pk).update(environment=here)
+    assert "Scripts (production)" in text_of(ada, LIST)
+    assert ">Running</span>" in text_of(ada, RUNS)
+
+    at("staging", Q)
+    page = text_of(ada, f"{LIST}shop.first/change/")
+    assert "shop.first (staging)" in page
+    assert "applied (inherited from production, " in page
+    runs = text_of(ada, RUNS)
+    assert "Runs (staging)" in runs
+    assert ">Running</span>" not in runs
+    response = ada.get(f"{RUNS}{run.pk}/change/")
+    assert ">production</div>" in response.content.decode()
+    assert not response.has_header("Refresh")
+    assert "Which one is this?" not in text_of(ada, LIST)
+    at("", Q)
+    assert "Which one is this?" in text_of(ada, LIST)
+    assert "Which one is this?" in text_of(ada, f"{LIST}shop.first/change/")
 
 
 def test_many_unfinished_runs_need_no_more_queries(
