@@ -89,6 +89,10 @@ def test_what_the_commands_print_is_what_their_schemas_say(migrated: Project) ->
             *(["--diff"] if name == "rates" else []),
         )
         insist_on_schema("show_script", migrated.manage(*shown).out)
+    for more in ((), ("--sql",)):
+        rehearsed = migrated.manage("run_scripts", "--rehearse", "--format", "json", *more, code=1)
+        assert insist_on_schema("rehearsal", rehearsed.out)["scripts"]
+    insist_on_schema("show_script", migrated.manage("show_script", "rates", "--format", "json").out)
     migrated.write("production.json", printed)
     gone = {
         **report["counts"],
