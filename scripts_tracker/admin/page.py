@@ -13,6 +13,7 @@ from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.ledger import queries
 from scripts_tracker.project import detail
+from scripts_tracker.project.fingerprints import with_fingerprint
 from scripts_tracker.reporting import graph, report
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Subject(NamedTuple):
 def find(script_id: ScriptId, overview: ProjectStatus) -> Subject | None:
     """A script by its name; None if there is none."""
     status = overview.by_id.get(script_id)
+    status = status and with_fingerprint(status, overview.cache)
     record = status.record if status else queries.record_of(script_id)
     return Subject(script_id, status, record, overview) if status or record else None
 
@@ -90,7 +92,6 @@ def context(subject: Subject, request: HttpRequest, site: AdminSite, *, runs: bo
     }
     if status:
         found["why"] = html.plain(report.why(status))
-        found["question"] = report.question([status])
         found.update(_requirements(subject, site))
         if status.walk:
             found["walk"] = _walk(status, status.walk, site if runs else None)
@@ -110,10 +111,9 @@ def _rows(subject: Subject) -> Iterator[tuple[str, Any]]:
     yield "App", listing.app_name(subject.id.app_label)
     if record and record.applied_at:
         yield "Applied", html.moment(record.applied_at)
-        yield "Inherited from", record.inherited_from
     if record and record.last_run:
         run = record.last_run
-        where = text.by_whom(run.user, run.host) + (f" in {run.place}" if run.place else "")
+        where = text.by_whom(run.user, run.host)
         yield "Last run", html.run_line(run, queries.last_outcome(record), where)
         yield "Reason", run.reason
     if definition:
@@ -259,7 +259,6 @@ def _run(run: PastRun, site: AdminSite) -> dict[str, Any]:
         "kind": html.kind(record.kind, is_rehearsal=run.is_rehearsal),
         "outcome": html.outcome_badge(run.outcome),
         "duration": html.NO_VALUE if run.seconds is None else text.duration(run.seconds),
-        "by": text.who(record.user, record.host)
-        + (f" in {html.plain(record.place)}" if record.place else ""),
+        "by": text.who(record.user, record.host),
         "reason": html.plain(record.reason).split("\n", 1)[0],
     }

@@ -229,7 +229,7 @@ class _Matcher:
 
     def _facts(self, source: bytes) -> FileFacts | None:
         try:
-            return self._cache.facts(hashlib.sha256(source).hexdigest()) or scan.facts_of(source)
+            return scan.full_facts(source, hashlib.sha256(source).hexdigest(), self._cache)
         except UnreadableSource:
             return None
 

@@ -97,6 +97,16 @@ class Fingerprint(NamedTuple):
         """Whether it is such a substitute."""
         return self.algorithm == _OF_BYTES
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether it is PENDING."""
+        return self.algorithm == _PENDING
+
+
+_PENDING: Final = "pending"
+PENDING: Final = Fingerprint(_PENDING, "")
+"""In place of a fingerprint that is not computed yet, as nothing is compared with it. Never stored in the ledger or shown."""
+
 
 class ScriptOptions(NamedTuple):
     """The options of ``@tracked_script`` and their defaults."""
@@ -159,7 +169,7 @@ class Requirement(NamedTuple):
 class ScriptDefinition(NamedTuple):
     """A tracked script as its file defines it.
 
-    ``fingerprint`` is None if the file cannot be parsed; ``watches`` are the modules in ``options.watch`` as they are now.
+    ``fingerprint`` is None if the file cannot be parsed, and PENDING until somebody asks for it; ``watches`` are the modules in ``options.watch`` as they are now.
     ``help`` is empty if there is none, or if it is computed (``has_computed_help``). ``is_batched`` is true for a
     BatchedCommand, whose ``process()`` is tracked in place of ``handle()``.
     """
@@ -227,8 +237,6 @@ class RunRecord(NamedTuple):
         reason: in a line, what failed, or why a success does not count.
         applies: whether the version is applied because of this row.
         watched: the watched modules when it began.
-        environment: the key of the place where it was recorded; None where that is not known.
-        place: the name of that place, if it is another one than this.
     """
 
     pk: int
@@ -245,8 +253,6 @@ class RunRecord(NamedTuple):
     applies: bool = False
     process: str = ""
     watched: tuple[ModuleVersion, ...] = ()
-    environment: int | None = None
-    place: str = ""
 
 
 class Lease(NamedTuple):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from scripts_tracker import conf
 from scripts_tracker.core import states, watches
 from scripts_tracker.core.history import Past, PastVersion
 from scripts_tracker.core.states import State, is_same_code
@@ -14,6 +13,7 @@ from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import queries
 from scripts_tracker.ledger.database import typed
 from scripts_tracker.project import scan
+from scripts_tracker.project.fingerprints import with_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +89,6 @@ class ScriptDetail(NamedTuple):
         findings: the problems in its file.
         past: its history.
         comparison: what changed since it was applied, if asked for.
-        environment: the name of the environment; empty without one.
     """
 
     status: ScriptStatus
@@ -98,7 +97,6 @@ class ScriptDetail(NamedTuple):
     findings: tuple[Finding, ...]
     past: Past
     comparison: Comparison | None = None
-    environment: str = ""
 
     def is_now(self, version: PastVersion) -> bool:
         """Whether a version is in the file now, perhaps formatted differently."""
@@ -132,7 +130,7 @@ def load_detail(project: ProjectStatus, script_id: ScriptId, *, limit: int = LAS
         limit: how many of its runs to read.
     """
     by_id = project.by_id
-    status = by_id[script_id]
+    status = with_fingerprint(by_id[script_id], project.cache)
     return ScriptDetail(
         status,
         {
@@ -142,7 +140,6 @@ def load_detail(project: ProjectStatus, script_id: ScriptId, *, limit: int = LAS
         tuple(other for other in project.statuses if any(one.target == script_id for one in other.requires)),
         tuple(finding for finding in project.findings if finding.location.path == status.path),
         queries.history_of(status.record, limit) if status.record else Past(),
-        environment=conf.tracker_settings().environment,
     )
 
 

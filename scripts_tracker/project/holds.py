@@ -223,7 +223,7 @@ def _version_now(status: ScriptStatus, cache: Cache) -> VersionFacts | None:
     source, content_digest = versions.read_source(scan.absolute_path(definition.location.path))
     if content_digest != definition.content_digest:
         return None
-    return versions.version_of(source, content_digest, cache.facts(content_digest) or scan.facts_of(source))
+    return versions.version_of(source, content_digest, scan.full_facts(source, content_digest, cache))
 
 
 def _not_begun(status: ScriptStatus, verb: str) -> str:

@@ -133,7 +133,7 @@ def _mark_of(status: ScriptStatus, cache: Cache) -> Mark | None:
     source, content_digest = versions.read_source(scan.absolute_path(path))
     if content_digest != definition.content_digest:
         return None
-    facts = cache.facts(content_digest) or scan.facts_of(source)
+    facts = scan.full_facts(source, content_digest, cache)
     version = versions.version_of(source, content_digest, facts)
     return Mark(status.id, path, version, watches.to_text(definition.watches), status.last_run)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.analysis.facts.values import FileFacts
     from scripts_tracker.analysis.store.cache import Cache
+    from scripts_tracker.analysis.store.index_cache import ComparableVersions
     from scripts_tracker.core.values import CommandsDir, Finding, ModuleVersion, ProjectIndex
 
 _OWN_APP = "scripts_tracker"
@@ -110,13 +111,15 @@ def is_scanned(app: AppConfig) -> bool:
     return any(os.path.normpath(folder.path) == path for folder in commands_dirs())
 
 
-def scan(cache: Cache | None = None) -> ProjectIndex:
+def scan(cache: Cache | None = None, comparable: ComparableVersions | None = None) -> ProjectIndex:
     """Read the project's command files.
 
     Args:
         cache: has facts and indexes from before; takes new ones, and is saved.
+        comparable: what scripts are compared with, see ``analyse``; None if every fingerprint is needed.
     """
     from scripts_tracker.analysis.linking.scanning import analyse
+    from scripts_tracker.analysis.store.index_cache import every_version
 
     index = analyse(
         commands_dirs(),
@@ -125,6 +128,7 @@ def scan(cache: Cache | None = None) -> ProjectIndex:
         ignored_files=conf.ignored_files(),
         ignored_prefixes=conf.ignored_prefixes(),
         cache=cache,
+        comparable=comparable or every_version,
     )
     if cache is not None:
         cache.save()
@@ -175,6 +179,15 @@ def facts_of(source: bytes) -> FileFacts:
     from scripts_tracker.analysis.facts.extraction import extract
 
     return extract(source)
+
+
+def full_facts(source: bytes, content_digest: str, cache: Cache) -> FileFacts:
+    """The facts of one file with its fingerprint, from the cache if it has them; raises as ``facts_of``."""
+    facts = cache.full_facts(content_digest)
+    if facts is None:
+        facts = facts_of(source)
+        cache.put_facts(content_digest, facts)
+    return facts
 
 
 def script_of_module(module_name: str) -> ScriptId:
@@ -273,6 +286,7 @@ def _sees(identity: Identity) -> bool:
     from scripts_tracker.analysis.linking.linker import Linker
     from scripts_tracker.analysis.linking.modules import Finder
     from scripts_tracker.analysis.source.reading import CommandFile
+    from scripts_tracker.analysis.store.index_cache import no_version
 
     known, root, folder = cache(), conf.base_dir(), os.path.dirname(os.path.realpath(identity.file))
     dirs = commands_dirs()
@@ -281,7 +295,8 @@ def _sees(identity: Identity) -> bool:
         for one in dirs
         if os.path.realpath(one.path) == folder
     ]
-    linker = Linker(files, Finder(dirs, root, _import_roots()), known, Findings(root))
+    finder = Finder(dirs, root, _import_roots())
+    linker = Linker(files, finder, known, Findings(root), comparable=no_version)
     found = linker.index().definitions
     known.save()
     return any(one.id == identity.id for one in found)

@@ -19,6 +19,7 @@ from scripts_tracker.core.values import ALGORITHM, Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.ledger import database, queries
 from scripts_tracker.project import scan
+from scripts_tracker.project.fingerprints import LedgerVersions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -63,22 +64,25 @@ class ProjectStatus(NamedTuple):
         )
 
 
-def load_status(*, use_cache: bool = True) -> ProjectStatus:
+def load_status(*, use_cache: bool = True, with_fingerprints: bool = False) -> ProjectStatus:
     """Scan the project and read the ledger.
 
     Args:
         use_cache: whether to read and write the cache in the project root.
+        with_fingerprints: whether the fingerprint of every script is needed. Without it, that of a script may be PENDING
+            if the ledger has nothing to compare it with.
 
     Raises:
         LedgerMissing: the database does not have the tables.
     """
-    return database.retry(lambda: _load_status(use_cache=use_cache), database.patience())
+    load = partial(_load_status, use_cache=use_cache, with_fingerprints=with_fingerprints)
+    return database.retry(load, database.patience())
 
 
-def _load_status(*, use_cache: bool) -> ProjectStatus:
+def _load_status(*, use_cache: bool, with_fingerprints: bool) -> ProjectStatus:
     records = queries.records()
     cache = scan.cache(None if use_cache else "", partial(_texts_in_ledger, records.values()))
-    index = scan.scan(cache)
+    index = scan.scan(cache, LedgerVersions(records, wants_all=with_fingerprints))
     definitions = {definition.id: definition for definition in index.definitions}
     records, earlier = _under_new_labels(records, definitions)
     records = comparable(records, definitions, cache, earlier)
@@ -195,7 +199,7 @@ class _Refingerprinter:
 
     def _compute(self, version: StoredVersion) -> tuple[Fingerprint, str]:
         # If the file still has the bytes of the version, its facts stand in for a source that is not stored.
-        facts, problem = self._cache.facts(version.content_digest), ""
+        facts, problem = self._cache.full_facts(version.content_digest), ""
         try:
             source = _source_of(version)
             facts = facts or self._facts(version, source)

@@ -324,7 +324,7 @@ def test_a_file_that_was_only_touched_is_not_parsed(repo: Repo, monkeypatch: pyt
     os.utime(path, (1, 1))
     parsed: list[int] = []
 
-    def none(olds: list[bytes], _function: str) -> list[object]:
+    def none(olds: list[bytes], *_: object, **__: object) -> list[object]:
         parsed.append(len(olds))
         return []
 

@@ -161,7 +161,9 @@ def test_nothing_is_parsed_a_second_time(tmp_path: Path, monkeypatch: pytest.Mon
     asked, paths = request(tmp_path), tuple(map(str, tmp_path.rglob("*.py")))
     run = Run(asked, project_findings(asked).definitions, (), listed(asked).files, paths, cache=cache)
     found = [*RULE.check(run)]
-    monkeypatch.setattr(modules, "compile_all", lambda sources, *_: [pytest.fail("parsed") for _ in sources])
+    monkeypatch.setattr(
+        modules, "compile_all", lambda sources, *_, **__: [pytest.fail("parsed") for _ in sources]
+    )
     assert [*RULE.check(run)] == found != []
 
 

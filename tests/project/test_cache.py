@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from tests.conftest import Project
 
+IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 CHECKED = """
 import sys
 from django.core.management import call_command
@@ -80,6 +87,23 @@ def test_scripts_that_are_new_are_analysed_once(shop: Project) -> None:
 def test_a_notice_fills_the_cache_for_the_next_check(shop: Project) -> None:
     assert "You have 2 new" in shop.migrate().out
     assert shop.python(CHECKED).out.splitlines()[-1] == "False"
+
+
+def test_an_image_brings_what_the_lint_knows_to_containers_with_other_paths_and_times(
+    shop: Project, tmp_path: Path
+) -> None:
+    shop.run(sys.executable, "-m", "scripts_tracker.lint.cli", "--exit-zero")
+    for path in [shop.root, *shop.root.rglob("*")]:
+        path.chmod(path.stat().st_mode & ~0o222)
+    container = replace(shop, root=tmp_path / "srv" / "app")
+    shutil.copytree(shop.root, container.root, copy_function=shutil.copy)
+    before = {path: path.stat().st_mtime_ns for path in container.root.rglob("*")}
+    checked = container.python(CHECKED).out
+    assert "You have 2 new" in checked
+    assert checked.splitlines()[-1] == "False"
+    if not IS_ROOT:  # who may write everywhere
+        assert {path: path.stat().st_mtime_ns for path in container.root.rglob("*")} == before
+    assert "st1:" in shop.root.joinpath(".scripts_tracker_cache/facts").read_text(), "nor for JSON, or a mark"
 
 
 def test_an_edit_is_seen_through_the_cache(shop: Project) -> None:

@@ -20,6 +20,7 @@ from scripts_tracker.analysis.facts.values import (
     INSIDE,
     LOCAL_CLASS,
     METHODS,
+    NOT_COMPUTED,
     OPAQUE,
     OURS,
     PROCESS,
@@ -45,6 +46,7 @@ from scripts_tracker.analysis.fingerprint import fingerprint_parsed
 from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.analysis.source.collector import collector_paused
 from scripts_tracker.analysis.source.parsing import parse
+from scripts_tracker.analysis.source.syntax import compiles
 from scripts_tracker.analysis.source.trees import Positions, called, descendants
 from scripts_tracker.core.values import Fingerprint
 
@@ -55,11 +57,12 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import Place
 
 
-def extract(source: bytes) -> FileFacts:
+def extract(source: bytes, *, with_fingerprint: bool = True) -> FileFacts:
     """What one file says by itself.
 
     Args:
         source: its bytes.
+        with_fingerprint: whether its fingerprint is needed too.
 
     Returns:
         The facts; equal bytes give equal facts.
@@ -68,7 +71,7 @@ def extract(source: bytes) -> FileFacts:
         UnreadableSource: with line, column and reason, where the source cannot be parsed.
     """
     with collector_paused():
-        return Extraction(parse(source)).facts()
+        return Extraction(parse(source)).facts(with_fingerprint=with_fingerprint)
 
 
 _TABLES: Final = (cst.Dict, cst.List, cst.Tuple, cst.Set, cst.DictComp, cst.ListComp)
@@ -99,7 +102,7 @@ class Extraction:
         self._methods = _MethodReader(self)
         self._class_scopes: list[Scope] = []
 
-    def facts(self) -> FileFacts:
+    def facts(self, *, with_fingerprint: bool = True) -> FileFacts:
         """What the file says by itself; raises UnreadableSource as ``extract`` does."""
         bindings, _ = self.scope.lookup(COMMAND, END)
         self.functions.read()
@@ -118,7 +121,7 @@ class Extraction:
         uses = misplaced.read(names)
         unread = self._parsed.unread
         return FileFacts(
-            fingerprint=self._fingerprint() if bindings else None,
+            fingerprint=self._fingerprint(needed=with_fingerprint) if bindings else None,
             command=self._command_place(bindings),
             doc=self._doc and cleaned(self._doc),
             names=names,
@@ -130,12 +133,15 @@ class Extraction:
             unread=unread and (unread.error.reason, (unread.error.line, unread.error.column)),
         )
 
-    def _fingerprint(self) -> str:
+    def _fingerprint(self, *, needed: bool) -> str:
         """Of the code; of the bytes where not all of the code can be read."""
         unread = self._parsed.unread
-        return str(
-            Fingerprint.of_bytes(unread.content_digest) if unread else fingerprint_parsed(self._parsed)
-        )
+        if unread:
+            return str(Fingerprint.of_bytes(unread.content_digest))
+        # The walk refuses literals that the parse lets pass: without it, CPython has to do that.
+        if not needed and compiles(self.text):
+            return NOT_COMPUTED
+        return str(fingerprint_parsed(self._parsed))
 
     def _exported(self, name: str) -> Values:
         bindings, _ = self.scope.lookup(name, END)

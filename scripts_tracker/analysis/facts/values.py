@@ -58,6 +58,8 @@ def last_name(path: str) -> str:
     return dotted(path).rpartition(".")[2]
 
 
+NOT_COMPUTED: Final = ""
+"""In place of a fingerprint that nobody has asked for."""
 MAX_TEXT: Final = 10_000
 """Longer texts are cut; a list of scripts has no room for them."""
 
@@ -255,7 +257,8 @@ class FileFacts(NamedTuple):
     """Everything one file says by itself; a pure function of its bytes.
 
     Attributes:
-        fingerprint: ``str()`` of the Fingerprint; None for a file without a ``Command``, which is no script.
+        fingerprint: ``str()`` of the Fingerprint; NOT_COMPUTED as long as nobody has asked for it; None for a file without
+            a ``Command``, which is no script.
         command: where ``Command`` is bound; None where it is not.
         doc: the docstring of the module.
         names: what each name of the module is once it has been executed.
@@ -277,6 +280,11 @@ class FileFacts(NamedTuple):
     functions: tuple[FunctionFacts, ...] = ()
     imports: tuple[OurImport, ...] = ()
     unread: tuple[str, Place] | None = None
+
+    @property
+    def has_fingerprint(self) -> bool:
+        """Whether the fingerprint is known, or there is none."""
+        return self.fingerprint != NOT_COMPUTED
 
     def to_text(self) -> str:
         """The facts as JSON, after the version of the analysis and the algorithm of the fingerprint."""

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import libcst as cst
 
+from scripts_tracker.analysis.source.syntax import MAX_INT_DIGITS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Parts = list[str]
 """A text as alternating pieces: decoded text, a character name that Unicode 13.0 lacks, decoded text, ..."""
 
-MAX_INT_DIGITS: Final = 4300
 MAX_CODE_POINT: Final = 0x10FFFF
 
 _PREFIX = re.compile(r"[A-Za-z]*")

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from scripts_tracker.analysis.fingerprint.literals import InvalidLiteralError, Parts
+from scripts_tracker.analysis.source.syntax import CONSTANTS
 from scripts_tracker.exceptions import UnreadableSource
 
 Stack = list[Any]
@@ -67,16 +68,12 @@ def fields(tag: str, *names: str) -> Handler:
     return handle
 
 
-# Python reads these as constants; no identifier may become one by normalisation.
-_CONSTANTS: Final = frozenset({"True", "False", "None"})
-
-
 def identifier(name: str) -> str:
     """The name as Python sees it: NFKC."""
     if name.isascii():
         return name
     normal = unicodedata.normalize("NFKC", name)
-    if normal in _CONSTANTS:
+    if normal in CONSTANTS:
         raise InvalidLiteralError(name, f"the identifier stands for the constant {normal}")
     return normal
 

@@ -10,10 +10,16 @@ from scripts_tracker.analysis.findings import in_script
 from scripts_tracker.analysis.linking.modules import FactsLoader, Finder, Module
 from scripts_tracker.analysis.linking.scripts import HiddenBaseError, ScriptReader
 from scripts_tracker.analysis.source import reading
-from scripts_tracker.analysis.store.index_cache import NOT_A_SCRIPT, Inputs, LinkedFile, key_of_file
+from scripts_tracker.analysis.store.index_cache import (
+    NOT_A_SCRIPT,
+    Inputs,
+    LinkedFile,
+    every_version,
+    key_of_file,
+)
 from scripts_tracker.core.cycles import find_cycles
 from scripts_tracker.core.tuples import NamedTuple
-from scripts_tracker.core.values import Finding, ProjectIndex, ScriptDefinition, ScriptId
+from scripts_tracker.core.values import PENDING, Finding, ProjectIndex, ScriptDefinition, ScriptId
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
@@ -24,8 +30,9 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.source.reading import CommandFile
     from scripts_tracker.analysis.store.cache import Cache
     from scripts_tracker.analysis.store.compiling import Question
+    from scripts_tracker.analysis.store.index_cache import ComparableVersions
     from scripts_tracker.core.cycles import Cycle
-    from scripts_tracker.core.values import Requirement
+    from scripts_tracker.core.values import Fingerprint, Requirement
 
 
 _MOST_NAMES: Final = 5
@@ -49,6 +56,7 @@ class Linker:
         findings: takes what is wrong.
         question: what else to find out about files that are parsed.
         instead: the bytes that count for some paths of modules, in place of those of the files.
+        comparable: what scripts are compared with; every fingerprint is needed where it is not given.
     """
 
     def __init__(
@@ -60,10 +68,13 @@ class Linker:
         question: Question | None = None,
         *,
         instead: Mapping[str, bytes] = MappingProxyType({}),
+        comparable: ComparableVersions = every_version,
     ) -> None:
         self._files = files
         self._finder = finder
-        self._loader = FactsLoader(cache, question, instead)
+        self._loader = FactsLoader(cache, question, instead, self._wants_fingerprint)
+        self._comparable = comparable
+        self._pending: dict[str, list[_Pending]] = {}
         self._findings = findings
         self._reader = ScriptReader(files, finder, self._loader, findings)
         self._digests: dict[str, str] = {}
@@ -192,7 +203,19 @@ class Linker:
             )
 
     def _load(self, pending: Iterable[_Pending]) -> None:
-        self._loader.load((one.file.path, one.source, one.digest) for one in pending)
+        files = list(pending)
+        for one in files:
+            self._pending.setdefault(one.file.path, []).append(one)
+        self._loader.load((one.file.path, one.source, one.digest) for one in files)
+        self._pending = {}
+
+    def _wants_fingerprint(self, path: str) -> bool:
+        """Whether the fingerprint of a file has to be computed, to compare it with a version of other bytes."""
+        files = self._pending.get(path)
+        if files is None:  # of a base class
+            return self._comparable is every_version
+        versions = [(one, self._comparable(one.file.script_id)) for one in files]
+        return any(known is not None and _known_version(one, known) is None for one, known in versions)
 
     def _script(self, one: _Pending) -> ScriptDefinition | None:
         try:
@@ -203,8 +226,12 @@ class Linker:
             return self._unreadable(one.file, one.digest, error.line, error.column)
         except HiddenBaseError:
             return self._unreadable(one.file, one.digest, 1, 1)
-        if definition is not None:
-            self._report_unread(definition, one.file.path, facts)
+        if definition is None:
+            return None
+        self._report_unread(definition, one.file.path, facts)
+        if definition.fingerprint is not None and definition.fingerprint.is_pending:
+            versions = self._comparable(definition.id) or {}
+            return definition._replace(fingerprint=_known_version(one, versions) or PENDING)
         return definition
 
     def _report_unread(self, script: ScriptDefinition, path: str, facts: FileFacts) -> None:
@@ -218,11 +245,19 @@ class Linker:
 
     def _unreadable(self, file: CommandFile, digest: str, line: int, column: int) -> ScriptDefinition:
         return ScriptDefinition(
-            id=ScriptId(file.folder.app_label, file.name),
+            id=file.script_id,
             location=self._findings.location(file.path, (line, column)),
             fingerprint=None,
             content_digest=digest,
         )
+
+
+def _known_version(one: _Pending, versions: Mapping[str, Fingerprint]) -> Fingerprint | None:
+    """The fingerprint of a version that differs from a file at most in its line endings; None without one."""
+    if not versions:
+        return None
+    digests = (one.digest, *map(reading.content_digest, reading.with_other_line_endings(one.source)))
+    return next((versions[digest] for digest in digests if digest in versions), None)
 
 
 def _home(file: CommandFile) -> Module:

@@ -13,10 +13,11 @@ from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.store.cache import FINGERPRINT
 from scripts_tracker.analysis.store.compiling import compile_all
 from scripts_tracker.core.tuples import NamedTuple
+from scripts_tracker.core.values import Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from scripts_tracker.analysis.store.cache import Cache
     from scripts_tracker.analysis.store.compiling import Compiled, Question
@@ -157,6 +158,7 @@ class FactsLoader:
         cache: has facts from before, and takes new ones.
         question: what else to find out about files that are parsed; files without an answer in the cache are parsed.
         instead: the bytes that count for some paths, in place of those of the files.
+        wants_fingerprint: whether the fingerprint of a file is needed, by its path; by default that of every command is.
 
     Attributes:
         digests: of the files that were read, by path; None as soon as one could not be read.
@@ -167,8 +169,10 @@ class FactsLoader:
         cache: Cache,
         question: Question | None = None,
         instead: Mapping[str, bytes] = MappingProxyType({}),
+        wants_fingerprint: Callable[[str], bool] = lambda _path: True,
     ) -> None:
         self.digests: dict[str, str] | None = {}
+        self._wants_fingerprint = wants_fingerprint
         self._cache = cache
         self._question = question
         self._sources: dict[str, bytes | UnreadableSource] = dict(instead)
@@ -205,21 +209,41 @@ class FactsLoader:
         unknown: dict[str, bytes] = {}
         paths: dict[str, list[str]] = {}
         for path, source, digest in files:
-            facts = self._known(digest)
+            facts = self._known(digest, path) or self._known_otherwise(digest, path, source)
             if facts is not None:
                 self._facts[path] = facts
             else:
                 unknown[digest] = source
                 paths.setdefault(digest, []).append(path)
+        whole = {digest for digest in unknown if any(map(self._wants_fingerprint, paths[digest]))}
         function = self._question.function if self._question else ""
-        for digest, one in zip(unknown, compile_all(list(unknown.values()), function), strict=True):
-            facts_or_error = one if isinstance(one, UnreadableSource) else self._keep(digest, one)
-            self._facts.update(dict.fromkeys(paths[digest], facts_or_error))
+        for with_fingerprint in (True, False):
+            sources = {one: unknown[one] for one in unknown if (one in whole) is with_fingerprint}
+            if not sources:
+                continue
+            found = compile_all(list(sources.values()), function, with_fingerprint=with_fingerprint)
+            for digest, one in zip(sources, found, strict=True):
+                facts_or_error = one if isinstance(one, UnreadableSource) else self._keep(digest, one)
+                self._facts.update(dict.fromkeys(paths[digest], facts_or_error))
 
-    def _known(self, digest: str) -> FileFacts | None:
+    def _known(self, digest: str, path: str) -> FileFacts | None:
         if self._question and not self._cache.text(self._question.kind, digest):
             return None
-        return self._cache.facts(digest)
+        facts = self._cache.facts(digest)
+        if facts is None or facts.has_fingerprint or not self._wants_fingerprint(path):
+            return facts
+        return self._cache.full_facts(digest)
+
+    def _known_otherwise(self, digest: str, path: str, source: bytes) -> FileFacts | None:
+        """The facts of the same text with other line endings, as git checks it out on other systems: they are equal."""
+        if self._question:
+            return None
+        for other in reading.with_other_line_endings(source):
+            facts = self._known(reading.content_digest(other), path)
+            if facts is not None and facts.unread is None:
+                self._cache.put_facts(digest, facts)
+                return facts
+        return None
 
     def _keep(self, digest: str, one: Compiled) -> FileFacts:
         self._cache.put_facts(digest, one.facts)
@@ -230,7 +254,7 @@ class FactsLoader:
     def fingerprint(self, path: str) -> str:
         """The fingerprint of a file, whether or not it is a command; raises UnreadableSource."""
         digest = self.digest(path)
-        known = self._cache.text(FINGERPRINT, digest)
+        known = self._cache.text(FINGERPRINT, digest) or self._fingerprint_otherwise(self.source(path))
         if not known:
             # This brings libcst, which a check needs only where a watched module is new.
             from scripts_tracker.analysis.fingerprint import fingerprint_or_bytes
@@ -238,6 +262,12 @@ class FactsLoader:
             known = str(fingerprint_or_bytes(self.source(path)))
             self._cache.put_text(FINGERPRINT, digest, known)
         return known
+
+    def _fingerprint_otherwise(self, source: bytes) -> str:
+        """The fingerprint of the same text with other line endings; empty where none is known, or only that of the bytes."""
+        digests = map(reading.content_digest, reading.with_other_line_endings(source))
+        known = (self._cache.text(FINGERPRINT, digest) for digest in digests)
+        return next((one for one in known if one and not Fingerprint.parse(one).is_of_bytes), "")
 
     def mentions(self, path: str, name: str) -> bool:
         """Whether a file may bind a name; spares the parse of most, such as every ``__init__.py`` on the way."""

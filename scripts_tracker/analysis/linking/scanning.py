@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from scripts_tracker.analysis.source.reading import CommandFile
+    from scripts_tracker.analysis.store.index_cache import ComparableVersions
     from scripts_tracker.core.values import CommandsDir, ProjectIndex
 
 
@@ -27,6 +28,7 @@ def analyse(
     ignored_files: Collection[str] = ("__init__.py",),
     ignored_prefixes: tuple[str, ...] = (),
     cache: Cache | None = None,
+    comparable: ComparableVersions = index_cache.every_version,
 ) -> ProjectIndex:
     """All tracked scripts of a project, and everything that is wrong with them.
 
@@ -37,6 +39,8 @@ def analyse(
         ignored_files: names of files to ignore.
         ignored_prefixes: prefixes of names of files to ignore.
         cache: has facts and indexes from before, and takes new ones.
+        comparable: what scripts are compared with, as ``index_cache.every_version``. The fingerprint of a script that is
+            compared with nothing may be PENDING.
 
     Returns:
         Definitions sorted by id, findings by place. A file that cannot be parsed has a finding, and a definition
@@ -45,14 +49,15 @@ def analyse(
     findings, since = Findings(root), reading.now()
     files = command_files(dirs, findings, ignored_files, ignored_prefixes)
     key = index_cache.key_of(dirs, root, import_roots)
-    cached = index_cache.CachedIndex(None if any(findings) else cache, key, files, since)
+    cached = index_cache.CachedIndex(None if any(findings) else cache, key, files, since, comparable)
     if cached.index is not None:
         return cached.index
     # These import modules that a check needs only if something is new.
     from scripts_tracker.analysis.linking.linker import Linker
     from scripts_tracker.analysis.linking.modules import Finder
 
-    linker = Linker(files, Finder(dirs, root, import_roots), Cache() if cache is None else cache, findings)
+    kept, finder = Cache() if cache is None else cache, Finder(dirs, root, import_roots)
+    linker = Linker(files, finder, kept, findings, comparable=comparable)
     index = linker.index(cached.inputs)
     cached.keep(index, linker.inputs)
     return index

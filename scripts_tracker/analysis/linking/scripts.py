@@ -25,7 +25,14 @@ from scripts_tracker.analysis.linking.resolving import (
 )
 from scripts_tracker.analysis.linking.trails import Trails
 from scripts_tracker.analysis.linking.untracked import Untracked
-from scripts_tracker.core.values import Fingerprint, Requirement, ScriptDefinition, ScriptId, ScriptOptions
+from scripts_tracker.core.values import (
+    PENDING,
+    Fingerprint,
+    Requirement,
+    ScriptDefinition,
+    ScriptId,
+    ScriptOptions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -198,7 +205,7 @@ class ScriptReader:
         return ScriptDefinition(
             id=identity,
             location=self._findings.location(file.path, place),
-            fingerprint=Fingerprint.parse(facts.fingerprint) if facts.fingerprint else None,
+            fingerprint=_fingerprint_of(facts),
             content_digest=digest,
             help=text,
             has_computed_help=is_computed,
@@ -281,6 +288,12 @@ class ScriptReader:
             values = self._hierarchy.facts(entity).help
             entity = next(iter(self._resolver.entities(values, entity.module)), None) if values else None
         return None
+
+
+def _fingerprint_of(facts: FileFacts) -> Fingerprint | None:
+    if facts.fingerprint is None:
+        return None
+    return Fingerprint.parse(facts.fingerprint) if facts.has_fingerprint else PENDING
 
 
 def _dedented(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.findings import CYCLE_OF_LINKS
 from scripts_tracker.core.tuples import NamedTuple
+from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
@@ -53,6 +54,11 @@ class CommandFile(NamedTuple):
     name: str
     path: str
     ignored: bool
+
+    @property
+    def script_id(self) -> ScriptId:
+        """The id of the script that it may hold."""
+        return ScriptId(self.folder.app_label, self.name)
 
     @property
     def has_source(self) -> bool:
@@ -218,6 +224,14 @@ def _refuse_irregular(mode: int) -> None:
 def content_digest(source: bytes) -> str:
     """The sha256 of a file's bytes, in hexadecimal digits."""
     return hashlib.sha256(source).hexdigest()
+
+
+def with_other_line_endings(source: bytes) -> Iterator[bytes]:
+    """The same text as git checks it out elsewhere: with LF for CRLF, or CRLF for LF."""
+    if b"\r" not in source:
+        yield source.replace(b"\n", b"\r\n")
+    elif b"\r" not in (unix := source.replace(b"\r\n", b"\n")):
+        yield unix
 
 
 def mentions_us(source: bytes) -> bool:

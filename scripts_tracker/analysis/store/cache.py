@@ -3,7 +3,7 @@
 It is kept in a folder of the project, or as long as the process lasts. Each file of the folder is written as a whole and
 put in place at once; a file that is damaged or of another version counts as missing. A folder or a file that another user
 may have written is not trusted, and no link is followed: whatever stands in the place of the cache, a check only takes
-longer.
+longer. That of root is trusted, as an image is built by root, and root may do anything.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _OPEN_FILE: Final = os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_BINARY", 0)
 _OPEN_FOLDER: Final = os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_DIRECTORY", 0)
 _HAS_OWNERS: Final = hasattr(os, "geteuid")
+_ROOT: Final = 0
 _JUNCTION: Final = 0xA0000003
 """``stat.IO_REPARSE_TAG_MOUNT_POINT``, which only Windows has: a link to a folder that counts as a folder."""
 
@@ -90,6 +91,18 @@ class Cache:
                 return None
         return self._facts[digest]
 
+    def full_facts(self, digest: str) -> FileFacts | None:
+        """As ``facts``, but only with the fingerprint."""
+        facts = self.facts(digest)
+        if facts is None or facts.has_fingerprint:
+            return facts
+        from scripts_tracker.analysis.facts.values import FileFacts
+
+        # The ledger may have it, as it has that of everything that ever ran.
+        with contextlib.suppress(ValueError):
+            facts = FileFacts.from_text(self._more.get(key_of(FACTS, digest), ""))
+        return facts if facts.has_fingerprint else None
+
     def put_facts(self, digest: str, facts: FileFacts) -> None:
         """Keep the facts of the bytes with this digest."""
         self._facts[digest] = self._unsaved[key_of(FACTS, digest)] = facts
@@ -123,7 +136,8 @@ class Cache:
             with contextlib.suppress(OSError):
                 self._folder.create()
                 with self._folder as is_usable:
-                    if is_usable:
+                    # Where it is part of an image, the texts would be made in vain by each check.
+                    if is_usable and self._folder.is_writable:
                         self._save()
         self._unsaved, self._indexes = {}, {}
 
@@ -236,9 +250,14 @@ class _Folder:
 
     def create(self) -> None:
         """Make it, so that only this user can write it; but not in a project of another user, who could not delete it."""
-        if not _is_of_another_user(os.stat(os.path.dirname(self._path))):
+        if not _HAS_OWNERS or os.stat(os.path.dirname(self._path)).st_uid == os.geteuid():
             with contextlib.suppress(FileExistsError):
                 os.mkdir(self._path, 0o700)
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether this process may put files into it."""
+        return os.access(self._path, os.W_OK)
 
     def signature(self, name: str) -> tuple[int, ...]:
         """Differs as soon as another process has written the file; empty where there is none to use."""
@@ -319,4 +338,4 @@ def _why_not(status: os.stat_result, kind: int) -> str:
 
 
 def _is_of_another_user(status: os.stat_result) -> bool:
-    return _HAS_OWNERS and status.st_uid != os.geteuid()
+    return _HAS_OWNERS and status.st_uid not in (os.geteuid(), _ROOT)

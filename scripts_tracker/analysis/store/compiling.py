@@ -27,7 +27,7 @@ CHUNK_BYTES: Final = 25_000
 MAX_PROCESSES: Final = 8
 _CODE: Final = (
     "import json, sys; sys.path.extend(json.loads(sys.argv[1]));"
-    " from scripts_tracker.analysis.store.compiling import main; main(sys.argv[2])"
+    " from scripts_tracker.analysis.store.compiling import main; main(*sys.argv[2:])"
 )
 _QUOTA: Final = "/sys/fs/cgroup/cpu.max"
 
@@ -55,12 +55,13 @@ class Compiled(NamedTuple):
 Result = Compiled | UnreadableSource
 
 
-def compiled(source: bytes, function: str = "") -> Compiled:
+def compiled(source: bytes, function: str = "", *, with_fingerprint: bool = True) -> Compiled:
     """Parse and analyse one file.
 
     Args:
         source: its bytes.
         function: of a Question.
+        with_fingerprint: whether the fingerprint is needed too.
 
     Raises:
         UnreadableSource: the file cannot be parsed.
@@ -69,36 +70,38 @@ def compiled(source: bytes, function: str = "") -> Compiled:
 
     with collector_paused():
         # The tree must be gone before the garbage collector is back, which would walk all of it.
-        return _compiled(source, function)
+        return _compiled(source, function, with_fingerprint=with_fingerprint)
 
 
-def _compiled(source: bytes, function: str) -> Compiled:
+def _compiled(source: bytes, function: str, *, with_fingerprint: bool) -> Compiled:
     # This imports libcst, which takes 0.2 s.
-    from scripts_tracker.analysis.facts.extraction import Extraction
+    from scripts_tracker.analysis.facts.extraction import Extraction, extract
     from scripts_tracker.analysis.source.parsing import parse
 
-    extraction = Extraction(parse(source))
-    facts = extraction.facts()
     if not function:
-        return Compiled(facts)
+        return Compiled(extract(source, with_fingerprint=with_fingerprint))
+    extraction = Extraction(parse(source))
+    facts = extraction.facts(with_fingerprint=with_fingerprint)
     module, _, name = function.partition(":")
     return Compiled(facts, getattr(import_module(module), name)(extraction))
 
 
-def compile_one(source: bytes, function: str = "") -> Result:
+def compile_one(source: bytes, function: str = "", *, with_fingerprint: bool = True) -> Result:
     """As ``compiled``, but returns the error."""
     try:
-        return compiled(source, function)
+        return compiled(source, function, with_fingerprint=with_fingerprint)
     except UnreadableSource as error:
         return error
 
 
-def compile_all(sources: Sequence[bytes], function: str = "") -> list[Result]:
+def compile_all(
+    sources: Sequence[bytes], function: str = "", *, with_fingerprint: bool = True
+) -> list[Result]:
     """The results of ``compile_one`` for several files, in their order."""
-    work = partial(compile_one, function=function)
+    work = partial(compile_one, function=function, with_fingerprint=with_fingerprint)
     workers = worker_count(sum(map(len, sources))) if len(sources) > 1 else 0
     if workers:
-        return compile_in_processes(sources, work, workers, function)
+        return compile_in_processes(sources, work, workers, function, with_fingerprint=with_fingerprint)
     from scripts_tracker.analysis.source.collector import collector_paused  # as above
 
     with collector_paused():
@@ -126,7 +129,12 @@ def cores() -> int:
 
 
 def compile_in_processes(
-    sources: Sequence[bytes], work: Callable[[bytes], Result], workers: int, function: str = ""
+    sources: Sequence[bytes],
+    work: Callable[[bytes], Result],
+    workers: int,
+    function: str = "",
+    *,
+    with_fingerprint: bool = True,
 ) -> list[Result]:
     """The results for several files, from this process and from workers.
 
@@ -135,12 +143,14 @@ def compile_in_processes(
         work: what this process does with each; the workers do the same.
         workers: how many to start; this process does what a worker leaves undone when it dies.
         function: of a Question, which ``work`` asks too.
+        with_fingerprint: as in ``work``.
     """
+    words = [function, *(["with a fingerprint"] if with_fingerprint else [])]
     job = _Job(sources)
     with contextlib.ExitStack() as stack:
         threads = [
             threading.Thread(target=job.hand_out, args=(process,), daemon=True)
-            for process in _started(workers, stack, function)
+            for process in _started(workers, stack, words)
         ]
         for thread in threads:
             thread.start()
@@ -189,7 +199,9 @@ class _Job:
                 self.results.update(zip(chunk, answers, strict=True))
 
 
-def _started(workers: int, stack: contextlib.ExitStack, function: str) -> list[subprocess.Popen[bytes]]:
+def _started(
+    workers: int, stack: contextlib.ExitStack, words: Sequence[str]
+) -> list[subprocess.Popen[bytes]]:
     """The workers, which end with the stack; fewer if the system has no room for them."""
     path = json.dumps([os.path.abspath(entry) for entry in sys.path])
     flags = ["-I", *(["-B"] if sys.dont_write_bytecode else [])]
@@ -197,7 +209,7 @@ def _started(workers: int, stack: contextlib.ExitStack, function: str) -> list[s
     with contextlib.suppress(OSError):
         for _ in range(workers):
             process = subprocess.Popen(
-                [sys.executable, *flags, "-c", _CODE, path, function],
+                [sys.executable, *flags, "-c", _CODE, path, *words],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -219,12 +231,18 @@ def _send(stream: IO[bytes], chunk: Sequence[bytes]) -> None:
     stream.flush()
 
 
-def main(function: str) -> None:
-    """Be a worker: answer chunks from standard input until it ends. ``function`` is that of a Question."""
+def main(function: str, *words: str) -> None:
+    """Be a worker: answer chunks from standard input until it ends.
+
+    Args:
+        function: of a Question.
+        words: any at all if fingerprints are needed.
+    """
     for line in sys.stdin.buffer:
         sources = [sys.stdin.buffer.read(length) for length in json.loads(line)]
         for source in sources:
-            sys.stdout.buffer.write(json.dumps(_encoded(compile_one(source, function))).encode() + b"\n")
+            answer = compile_one(source, function, with_fingerprint=bool(words))
+            sys.stdout.buffer.write(json.dumps(_encoded(answer)).encode() + b"\n")
         sys.stdout.buffer.flush()
 
 

@@ -19,6 +19,7 @@ from scripts_tracker.analysis.source import reading
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import (
     ALGORITHM,
+    PENDING,
     Finding,
     Fingerprint,
     Location,
@@ -32,10 +33,28 @@ from scripts_tracker.core.values import (
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from scripts_tracker.analysis.source.reading import CommandFile
     from scripts_tracker.analysis.store.cache import Cache
+
+    ComparableVersions = Callable[[ScriptId], Mapping[str, Fingerprint] | None]
+
+
+def every_version(_script: ScriptId) -> Mapping[str, Fingerprint]:
+    """The versions that a script is compared with, if nothing is known of them but that there may be some.
+
+    Such a function returns fingerprints by the digest of the bytes, or None if a script is compared with nothing, so that
+    its own fingerprint is not needed.
+    """
+    return _NO_VERSIONS
+
+
+def no_version(_script: ScriptId) -> None:
+    """The same for scripts that are compared with nothing."""
+
+
+_NO_VERSIONS: Final[Mapping[str, Fingerprint]] = MappingProxyType({})
 
 
 class LinkedFile(NamedTuple):
@@ -96,13 +115,21 @@ class CachedIndex:
         key: by ``key_of``.
         files: the command files, as they are now.
         since: ``reading.now()`` before anything was read.
+        comparable: what scripts are compared with; those whose fingerprint is needed and not known have changed.
 
     Attributes:
         index: the index; None if a file changed, or nothing was kept.
         inputs: the results for the unchanged files; None if no result holds.
     """
 
-    def __init__(self, cache: Cache | None, key: str, files: Sequence[CommandFile], since: int) -> None:
+    def __init__(
+        self,
+        cache: Cache | None,
+        key: str,
+        files: Sequence[CommandFile],
+        since: int,
+        comparable: ComparableVersions = every_version,
+    ) -> None:
         self.index: ProjectIndex | None = None
         self.inputs: Inputs | None = None
         self._cache = cache if cache is not None and cache.is_kept else None
@@ -110,6 +137,7 @@ class CachedIndex:
         self._files = files
         self._paths = [file.path for file in files if not file.ignored]
         self._since = since
+        self._comparable = comparable
         if self._cache is not None:
             # A missing or malformed text is no index.
             with contextlib.suppress(
@@ -135,21 +163,48 @@ class CachedIndex:
                     None if changed.intersection((*read, *found)) else self._without(changed, inputs)
                 )
                 return
-            text = self._text(inputs, index, rest)
-            if text != content:
-                cache.put_index(self._key, text)
+            head, _, _ = self._text(inputs, index, rest).split("\t")
         definitions, findings = json.loads(index)
-        self.index = ProjectIndex(tuple(map(_definition, definitions)), tuple(map(_finding, findings)))
+        known = ProjectIndex(tuple(map(_definition, definitions)), tuple(map(_finding, findings)))
+        if _PENDING in index and (wanted := self._wanted(known.definitions)):
+            if None in wanted.values():
+                digests, linked, found = json.loads(rest)
+                self.inputs = self._without((), Inputs(digests, {}, probes, read, found, same, linked))
+                return
+            known = known._replace(definitions=_with(known.definitions, wanted))
+            index = _json(known)
+        if (text := f"{head}\t{index}\t{rest}") != content:
+            cache.put_index(self._key, text)
+        self.index = known
+
+    def _wanted(self, definitions: Iterable[ScriptDefinition]) -> dict[ScriptId, Fingerprint | None]:
+        """The scripts whose fingerprints are pending and needed now; with that of a version of the same bytes, if any."""
+        found = {}
+        for one in definitions:
+            if one.fingerprint is not None and one.fingerprint.is_pending:
+                versions = self._comparable(one.id)
+                if versions is not None:
+                    found[one.id] = versions.get(one.content_digest)
+        return found
 
     def _without(self, changed: Collection[str], inputs: Inputs) -> Inputs:
-        """The inputs without the changed files."""
-        keys = [key_of_file(file) for file in self._files if not file.ignored and file.path not in changed]
+        """The inputs without the changed files, and without those whose fingerprint is needed now."""
+        files = [file for file in self._files if not file.ignored and file.path not in changed]
+        stored = inputs.stored
+        linked = {
+            key: _linked(stored[key]) if key in stored else NOT_A_SCRIPT for key in map(key_of_file, files)
+        }
+        wanted = self._wanted(one.definition for one in linked.values() if one.definition)
+        again = {file.path for file in files if file.script_id in wanted}
+        kept = {key_of_file(file) for file in files if file.path not in again}
         return inputs._replace(
-            digests={path: digest for path, digest in inputs.digests.items() if path not in changed},
-            linked={
-                key: _linked(inputs.stored[key]) if key in inputs.stored else NOT_A_SCRIPT for key in keys
+            digests={
+                path: digest
+                for path, digest in inputs.digests.items()
+                if path not in changed and path not in again
             },
-            stored={key: inputs.stored[key] for key in keys if key in inputs.stored},
+            linked={key: one for key, one in linked.items() if key in kept},
+            stored={key: one for key, one in stored.items() if key in kept},
         )
 
     def keep(self, index: ProjectIndex, inputs: Inputs | None) -> None:
@@ -180,6 +235,18 @@ class CachedIndex:
     def _names(self) -> str:
         names = "\n".join(f"{one.folder.app_label}\0{one.path}\0{one.ignored}" for one in self._files)
         return hashlib.sha256(names.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _with(
+    definitions: Iterable[ScriptDefinition], fingerprints: Mapping[ScriptId, Fingerprint | None]
+) -> tuple[ScriptDefinition, ...]:
+    return tuple(
+        one._replace(fingerprint=fingerprints[one.id]) if one.id in fingerprints else one
+        for one in definitions
+    )
+
+
+_PENDING: Final = json.dumps(PENDING, separators=(",", ":"))
 
 
 def _hold(probes: Mapping[str, bool]) -> bool:

@@ -148,10 +148,12 @@ def _scripts(files: Iterable[CommandFile], run: Run) -> dict[ScriptDefinition, s
     from scripts_tracker.analysis.linking.linker import Linker
     from scripts_tracker.analysis.linking.modules import Finder
     from scripts_tracker.analysis.store.cache import Cache
+    from scripts_tracker.analysis.store.index_cache import no_version
 
     request, root = run.request, run.request.root
     finder = Finder(request.dirs, root, request.import_roots)
-    linker = Linker([*files], finder, Cache() if run.cache is None else run.cache, Findings(root))
+    cache = Cache() if run.cache is None else run.cache
+    linker = Linker([*files], finder, cache, Findings(root), comparable=no_version)
     scripts = [one for one in linker.index().definitions if one.fingerprint is not None]
     classes = {one: {path for path, _ in linker.mro(one.id)} for one in scripts}
     # A file that is not a command has its path as its label.

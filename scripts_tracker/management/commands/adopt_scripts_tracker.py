@@ -32,7 +32,7 @@ class Command(TrackerCommand):
         """Judge, record, report."""
         is_plan, output = options["plan"], self.output
         using, tables = _find_tables(options["database"])
-        report, marks = survey.survey(load_status(), using, tables)
+        report, marks = survey.survey(load_status(with_fingerprints=True), using, tables)
         if marks and not is_plan:
             report = survey.record(report, marks)
         if options["format"] == "json":

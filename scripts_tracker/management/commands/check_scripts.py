@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
@@ -54,18 +55,16 @@ class Command(TrackerCommand):
         verify = (
             "ask the methods that verify= names whether the work of these scripts is done; changes no state"
         )
-        moved = "this database is the environment that its scripts were run in, moved, restored or renamed"
-        decide("--environment-moved", action="store_true", help=moved)
-        copied = "this database is a copy: what was run in the original is inherited, what was running there is lost"
-        decide("--environment-copied", action="store_true", help=copied)
         decide("--verify", nargs="+", metavar="NAME", help=verify)
         add("--reason", default="", help="the reason for a decision, kept in the ledger")
 
     def perform(self, options: dict[str, Any]) -> int:
         """Check; decide; report."""
-        if options["environment_moved"] or options["environment_copied"]:
-            return self._place(is_copy=options["environment_copied"], reason=options["reason"])
-        overview = load_status(use_cache=options["use_cache"])
+        # JSON prints the fingerprint of each script.
+        load = partial(
+            load_status, use_cache=options["use_cache"], with_fingerprints=options["format"] == "json"
+        )
+        overview = load()
         if overview.cache.refusal and options["verbosity"] > 1:
             self.write(overview.cache.refusal, self.stderr)
         chosen = _choose(overview, options["names"])
@@ -74,7 +73,7 @@ class Command(TrackerCommand):
         if self._decide(overview, options):
             if options["format"] == "text":
                 return 0
-            overview = load_status(use_cache=options["use_cache"])
+            overview = load()
             chosen = _choose(overview, [str(status.id) for status in chosen])
         report = self._report(chosen, overview, options)
         render = formats.renderer(formats.CHECK_FORMATS, options["format"])
@@ -108,8 +107,7 @@ class Command(TrackerCommand):
         if not (mark_all or options["mark_applied"] or options["unmark"]):
             if reason:
                 raise not_started(
-                    "--reason goes with --mark-all-applied, --mark-applied, --unmark, --release, --environment-moved"
-                    " or --environment-copied."
+                    "--reason goes with --mark-all-applied, --mark-applied, --unmark or --release."
                 )
             return False
         if mark_all and options["names"]:
@@ -125,16 +123,6 @@ class Command(TrackerCommand):
             statuses = _choose(overview, options["mark_applied"])
         self._tell(marks.mark_applied(statuses, reason, overview.cache), "Marked as applied", options)
         return True
-
-    def _place(self, *, is_copy: bool, reason: str) -> int:
-        """Record whether this database is another environment than the one that its scripts were run in."""
-        from scripts_tracker.project import environments  # seldom needed
-
-        decision = environments.decide(is_copy=is_copy, reason=reason)
-        if decision is None:
-            raise not_started(environments.NOTHING_TO_DECIDE)
-        self.write(environments.words(decision, is_copy=is_copy))
-        return 0
 
     def _verify(self, statuses: tuple[ScriptStatus, ...]) -> int:
         """Say for each script whether its work is done; 1 if that of any is not."""

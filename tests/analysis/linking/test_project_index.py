@@ -222,7 +222,7 @@ def test_facts_survive_json(case: Case, tmp_path: Path, monkeypatch: pytest.Monk
     assert first == index_of(tmp_path)
     if not any(one.fingerprint is None for one in first.definitions):
         monkeypatch.setattr(
-            modules, "compile_all", lambda sources, *_: [pytest.fail("parsed") for _ in sources]
+            modules, "compile_all", lambda sources, *_, **__: [pytest.fail("parsed") for _ in sources]
         )
     assert index_of(tmp_path, cache=Cache(str(tmp_path))) == first
 

@@ -87,8 +87,12 @@ def test_what_stands_in_place_of_the_folder_is_left_alone(
     assert _everything(tmp_path) == before
 
 
-def _of_another_user(_: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _of_another_user(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     user = os.geteuid()
+    if AS_ROOT:
+        for path in (root / FOLDER, *(root / FOLDER).glob("*"), root):
+            if path.exists():
+                os.chown(path, 12345, 12345)
     monkeypatch.setattr(os, "geteuid", lambda: user + 1)
 
 
@@ -130,6 +134,29 @@ def test_no_folder_is_made_in_the_project_of_another_user(
     _of_another_user(tmp_path, monkeypatch)
     _fill(tmp_path)
     assert not (tmp_path / FOLDER).exists(), "that user could not delete it"
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root has files of root")
+def test_a_user_trusts_the_cache_of_root_which_an_image_brings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fill(tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert _is_known(tmp_path)
+    (tmp_path / FOLDER).chmod(0o777)
+    assert not _is_known(tmp_path), "others may have written to it"
+
+
+def test_a_cache_that_cannot_be_written_is_used_and_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fill(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    before = _everything(tmp_path)
+    other = _fill(tmp_path)
+    assert other.refusal == ""
+    assert _everything(tmp_path) == before
+    assert _is_known(tmp_path)
 
 
 def test_a_new_cache_is_for_its_owner_alone_whatever_the_umask(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from scripts_tracker.analysis.linking import linker
 from scripts_tracker.analysis.linking.scanning import analyse
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.store.cache import Cache
-from scripts_tracker.analysis.store.index_cache import CachedIndex
-from scripts_tracker.core.values import CommandsDir
+from scripts_tracker.analysis.store.index_cache import CachedIndex, no_version
+from scripts_tracker.core.values import PENDING, CommandsDir, Fingerprint
 from tests.analysis.project_cases import FIXTURES, folders, read_cases
 
 if TYPE_CHECKING:
@@ -126,6 +126,48 @@ def test_the_remembered_index_equals_a_fresh_one(change: Callable[[Path], None],
     change(shop)
     assert _index(shop, Cache(str(shop))) == _index(shop)
     assert _index(shop, Cache(str(shop))) == _index(shop), "and the next time"
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_an_index_without_fingerprints_is_completed_as_they_are_needed(
+    change: Callable[[Path], None], shop: Path
+) -> None:
+    before = _index(shop, Cache(str(shop)), comparable=no_version)
+    assert [one.fingerprint for one in before.definitions] == [PENDING, PENDING]
+    change(shop)
+    one = _index(shop, Cache(str(shop)), comparable=lambda script: {} if script.name == "own" else None)
+    known = {one.id: one for one in _index(shop).definitions}
+    assert one.definitions == tuple(
+        known[one.id]
+        if one.id.name == "own" or one.fingerprint is None
+        else known[one.id]._replace(fingerprint=PENDING)
+        for one in one.definitions
+    )
+    assert _index(shop, Cache(str(shop))) == _index(shop)
+    if all(one.fingerprint for one in known.values()):  # else no index is kept
+        assert _index(shop, Cache(str(shop)), comparable=no_version) == _index(shop), "it is kept with them"
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_version_with_the_same_bytes_or_other_line_endings_gives_its_fingerprint(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, inherits = _index(shop, Cache(str(shop)), comparable=no_version).definitions[::-1]
+    lf = (shop / own.location.path).read_bytes()
+    versions = {
+        own.id: {own.content_digest: Fingerprint("st1", "0")},
+        inherits.id: {inherits.content_digest: Fingerprint("st1", "1")},
+    }
+    read = _reads(monkeypatch)
+    found = _index(shop, Cache(str(shop)), comparable=lambda script: versions[script])
+    assert [one.fingerprint for one in found.definitions] == [
+        Fingerprint("st1", "1"),
+        Fingerprint("st1", "0"),
+    ]
+    assert not read, "nothing is linked again"
+    (shop / own.location.path).write_bytes(lf.replace(b"\n", b"\r\n"))
+    found = _index(shop, Cache(str(shop)), comparable=lambda script: versions[script])
+    assert found.definitions[1].fingerprint == Fingerprint("st1", "0")
 
 
 VARIANTS = [

@@ -1,0 +1,52 @@
+"""Whether CPython compiles a source: a fifteenth of the work of libcst's parse, which leaves some of its errors unseen."""
+
+from __future__ import annotations
+
+import re
+import symtable
+import threading
+import unicodedata
+import warnings
+from typing import Final
+
+from scripts_tracker.analysis.source.parsing import on_deep_stack
+from scripts_tracker.exceptions import UnreadableSource
+
+MAX_INT_DIGITS: Final = 4300
+"""The limit of CPython in decimal integers, which can be changed, and which early releases of Python 3.10 lack."""
+CONSTANTS: Final = frozenset({"True", "False", "None"})
+"""What Python reads as constants: no identifier may become one by normalisation."""
+_MANY_DIGITS: Final = re.compile(rf"\d[\d_]{{{MAX_INT_DIGITS}}}")
+_FOREIGN_WORD: Final = re.compile(r"\w*[^\W\x00-\x7f]\w*")
+# Filters of warnings belong to the whole process.
+_filtering: Final = threading.Lock()
+
+
+def compiles(text: str) -> bool:
+    """Whether CPython accepts a source that the limits let pass, and each of its literals and names for what it is.
+
+    Args:
+        text: the source, with LF line endings.
+    """
+    if len(text) > MAX_INT_DIGITS and _MANY_DIGITS.search(text):
+        return False
+    if not text.isascii() and any(map(_is_constant, _FOREIGN_WORD.findall(text))):
+        return False
+    try:
+        # Its stack is deep enough, and it is the one that parses.
+        on_deep_stack(_compile, text)
+    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError, SystemError):
+        return False
+    except UnreadableSource:  # no thread could be started, which the parse says
+        return False
+    return True
+
+
+def _compile(text: str) -> None:
+    with _filtering, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of invalid escapes, which are no business of a check
+        symtable.symtable(text, "<script>", "exec")
+
+
+def _is_constant(word: str) -> bool:
+    return unicodedata.normalize("NFKC", word) in CONSTANTS
