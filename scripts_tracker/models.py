@@ -125,8 +125,10 @@ class ScriptEnvironment(models.Model):
         identity: what the database says of itself, as ``ledger.environments`` reads it; empty where it says nothing.
         first_seen_at: when the first run or decision was recorded there.
         continues: the place that this one is, under another name or on another server, as a person has confirmed.
-        is_copy: whether a person has denied that, or another name has shown it.
+        is_copy: whether a person has denied that.
         user: who has decided.
+        reason: why.
+        decided_at: when.
     """
 
     name = models.CharField(max_length=255, default="", blank=True)
@@ -135,6 +137,8 @@ class ScriptEnvironment(models.Model):
     continues = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     is_copy = models.BooleanField(default=False)
     user = models.CharField(max_length=255, default="", blank=True)
+    reason = models.TextField(default="", blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.name or self.identity

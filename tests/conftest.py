@@ -27,6 +27,7 @@ from tests.warm.client import Warm
 pytest_plugins = [
     "tests.databases.fixtures",
     "tests.jobs",
+    "tests.places",
     "tests.running.shops",
     "tests.running.walks",
     "tests.running.tenants",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.urls import reverse
+from django.utils import translation
 
+from scripts_tracker import conf
 from scripts_tracker.admin import html
 from scripts_tracker.ledger import rows
 
@@ -17,7 +20,8 @@ if TYPE_CHECKING:
 
     from django.contrib.admin import AdminSite
     from django.db.models import QuerySet
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
+    from django.urls import URLPattern
 
     from scripts_tracker.core.values import ScriptId
 
@@ -36,6 +40,13 @@ class ReadOnlyAdmin(_ModelAdmin):
 
         css: ClassVar = {"all": ["scripts_tracker/admin.css"]}
 
+    def get_urls(self) -> list[URLPattern]:
+        """Django's, each of them in English."""
+        urls: list[URLPattern] = super().get_urls()
+        for one in urls:
+            one.callback = in_english(one.callback)
+        return urls
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The rows, from the ledger's database."""
         return rows.in_ledger(super().get_queryset(request))
@@ -51,6 +62,28 @@ class ReadOnlyAdmin(_ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - as above
         """Never: the history is kept; to unmark a script is a decision with a reason."""
         return False
+
+
+def in_english(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """The same view with Django's words in the language of ours, whatever the user has chosen: a page in two is neither."""
+
+    @functools.wraps(view)
+    def shown(*args: Any, **kwargs: Any) -> HttpResponse:
+        with translation.override("en"):
+            response = view(*args, **kwargs)
+            # A template that is rendered later would be in the user's language.
+            render = getattr(response, "render", None)
+            response = render() if render is not None else response
+            response.setdefault("Content-Language", "en")
+            return response
+
+    return shown
+
+
+def titled(title: str) -> str:
+    """The title of a page, with the name of the environment."""
+    name = conf.tracker_settings().environment
+    return f"{title} ({name})" if name else title
 
 
 def column(label: str, show: Callable[[Any], Any], **options: Any) -> Callable[[Any, Any], Any]:

@@ -92,6 +92,7 @@ def context(subject: Subject, request: HttpRequest, site: AdminSite, *, runs: bo
     }
     if status:
         found["why"] = html.plain(report.why(status))
+        found["question"] = report.question([status])
         found.update(_requirements(subject, site))
         if status.walk:
             found["walk"] = _walk(status, status.walk, site if runs else None)
@@ -111,9 +112,10 @@ def _rows(subject: Subject) -> Iterator[tuple[str, Any]]:
     yield "App", listing.app_name(subject.id.app_label)
     if record and record.applied_at:
         yield "Applied", html.moment(record.applied_at)
+        yield "Inherited from", record.inherited_from
     if record and record.last_run:
         run = record.last_run
-        where = text.by_whom(run.user, run.host)
+        where = text.by_whom(run.user, run.host) + (f" in {run.place}" if run.place else "")
         yield "Last run", html.run_line(run, queries.last_outcome(record), where)
         yield "Reason", run.reason
     if definition:
@@ -259,6 +261,7 @@ def _run(run: PastRun, site: AdminSite) -> dict[str, Any]:
         "kind": html.kind(record.kind, is_rehearsal=run.is_rehearsal),
         "outcome": html.outcome_badge(run.outcome),
         "duration": html.NO_VALUE if run.seconds is None else text.duration(run.seconds),
-        "by": text.who(record.user, record.host),
+        "by": text.who(record.user, record.host)
+        + (f" in {html.plain(record.place)}" if record.place else ""),
         "reason": html.plain(record.reason).split("\n", 1)[0],
     }

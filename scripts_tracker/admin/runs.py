@@ -12,8 +12,9 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 
+from scripts_tracker import conf
 from scripts_tracker.admin import html
-from scripts_tracker.admin.base import ReadOnlyAdmin, column, page_of
+from scripts_tracker.admin.base import ReadOnlyAdmin, column, page_of, titled
 from scripts_tracker.core.text import describe_lease
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import rows
@@ -91,6 +92,11 @@ class RunList(ChangeList):
         """The rows of the list."""
         return rows.without_long_texts(super().get_queryset(request, exclude_parameters))
 
+    def get_results(self, request: HttpRequest) -> None:
+        """The rows of a page, with what they need to know whether they still run."""
+        super().get_results(request)
+        rows.attach_places(self.result_list)
+
 
 class ScriptRunAdmin(ReadOnlyAdmin):
     """The history: runs and decisions. Methods are not named like columns, which Django would show instead."""
@@ -105,7 +111,7 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     fields = readonly_fields = (
-        "of_script", "what", "how_it_ended", "sign", "is_applied", "started", "ended", "took", "by", "where", "pid",
+        "of_script", "what", "how_it_ended", "sign", "is_applied", "started", "ended", "took", "by", "where", "pid", "recorded_in",
         "fingerprint", "commit", "given", "why", "rehearsed", "printed", "trace",
     )  # fmt: skip
 
@@ -129,6 +135,8 @@ class ScriptRunAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list, or why there is none."""
+        if conf.tracker_settings().environment:
+            extra_context = {"title": titled("Runs"), **(extra_context or {})}
         return self._unreadable(request) or super().changelist_view(request, extra_context)
 
     def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -153,7 +161,7 @@ class ScriptRunAdmin(ReadOnlyAdmin):
         context["original"] = f"{run.script} {html.moment(run.started_at)}"
         is_running = rows.outcome_now(run) == "running"
         refreshes = is_running and "still" not in request.GET
-        context.update(title=f"{html.kind_of(run)}: {run.script}", subtitle=None)
+        context.update(title=titled(f"{html.kind_of(run)}: {run.script}"), subtitle=None)
         context.update(is_running=is_running, refreshes=refreshes, pause=_REFRESH)
         response = super().render_change_form(request, context, *args, **kwargs)
         if refreshes:  # a header, as a page may allow no scripts
@@ -173,6 +181,7 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     ended = column("ended", lambda run: html.moment(run.ended_at))
     by = column("user", lambda run: run.user, ordering="user")
     where = column("host", lambda run: run.host, ordering="host")
+    recorded_in = column("environment", lambda run: rows.place_of(run) or html.NO_VALUE)
     commit = column("git revision", lambda run: run.git_revision)
     is_applied = column("marked as applied", lambda run: run.applies, boolean=True)
     fingerprint = column("version", lambda run: str(run.version or html.NO_VALUE))

@@ -15,7 +15,7 @@ from django.urls import path
 from django.utils.html import format_html
 
 from scripts_tracker.admin import html, listing
-from scripts_tracker.admin.base import ReadOnlyAdmin, column, key_of, page_of, shows_runs
+from scripts_tracker.admin.base import ReadOnlyAdmin, column, in_english, key_of, page_of, shows_runs, titled
 from scripts_tracker.admin.listing import AppFilter, ScriptList, StateFilter, TagFilter, status_of
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import LedgerMissing
@@ -63,10 +63,14 @@ class ScriptAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list with the problems in the files, or why there is no list."""
-        context: dict[str, Any] = {"title": "Scripts", "findings": (), **(extra_context or {})}
+        from scripts_tracker.reporting import report  # only when it is shown
+
+        context: dict[str, Any] = {"title": titled("Scripts"), "findings": (), **(extra_context or {})}
         if self.has_view_permission(request):
             try:
-                context["findings"] = html.plain_findings(listing.overview_of(request).findings)
+                overview = listing.overview_of(request)
+                context["findings"] = html.plain_findings(overview.findings)
+                context["question"] = report.question(overview.statuses)
             except LedgerMissing as error:
                 context["trouble"] = str(error)
         return super().changelist_view(request, context)
@@ -75,7 +79,7 @@ class ScriptAdmin(ReadOnlyAdmin):
         """Django's, and the pages of the decisions."""
 
         def page(name: str) -> URLPattern:
-            view = self.admin_site.admin_view(self.decide_view)
+            view = in_english(self.admin_site.admin_view(self.decide_view))
             # With ATOMIC_REQUESTS: a deadlock ends the whole transaction, and a decision is tried again.
             view = transaction.non_atomic_requests(alias())(view)
             found: URLPattern = path(
@@ -174,7 +178,7 @@ class ScriptAdmin(ReadOnlyAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "media": self.media,
-            "title": title,
+            "title": titled(title),
             # Django 6.1 has breadcrumbs as a list, and the tools of an object beside its title.
             "is_list_of_breadcrumbs": django.VERSION >= (6, 1),
         }

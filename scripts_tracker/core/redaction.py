@@ -370,14 +370,17 @@ def arguments_to_json(
     return json.dumps({**ordered, "...": f"{left_out:,} more left out"} if left_out else ordered)
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether the value of that name is masked as a whole."""
+    return re.search(_HIDDEN, name, re.IGNORECASE) is not None
+
+
 def _length(value: object) -> int:
     return len(value) if isinstance(value, str | list | tuple) else 0
 
 
 def _masked(name: str, value: object, secrets: str | re.Pattern[str] | None, room: int) -> object:
-    return (
-        MASK if re.search(_HIDDEN, name, re.IGNORECASE) and _is_true(value) else _plain(value, secrets, room)
-    )
+    return MASK if is_secret_name(name) and _is_true(value) else _plain(value, secrets, room)
 
 
 def _is_true(value: object) -> bool:

@@ -60,11 +60,20 @@ class Statement(NamedTuple):
         return self.verb in _CONTROL
 
 
-class _Token(NamedTuple):
-    """A word in capitals, a quoted name (with ``is_name``) or a sign, at a depth of parentheses."""
+class Token(NamedTuple):
+    """A piece of a text, at a depth of parentheses.
+
+    Attributes:
+        text: a word in capitals, a name without its quotes, a sign, or "?" for anything else.
+        start, end: where it is.
+        is_name: whether it is a quoted name.
+        raw: a word as it is written; empty for anything else.
+    """
 
     text: str
     depth: int
+    start: int
+    end: int
     is_name: bool = False
     raw: str = ""
 
@@ -126,7 +135,7 @@ def statements(sql: str, vendor: str) -> tuple[Statement, ...]:
 
 
 def _statements(sql: str, vendor: str) -> tuple[Statement, ...]:
-    return tuple(_statement(part, vendor) for part in _split(_tokens(sql, vendor)))
+    return tuple(_statement(part, vendor) for part in _split(tokens(sql, vendor)))
 
 
 _kept = lru_cache(maxsize=512)(_statements)
@@ -140,7 +149,8 @@ def _pattern(vendor: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     return re.compile(body, flags), re.compile(comment, re.DOTALL)
 
 
-def _tokens(sql: str, vendor: str) -> Iterator[_Token]:
+def tokens(sql: str, vendor: str) -> Iterator[Token]:
+    """The pieces of a text without white space and comments; as ``statements``."""
     body, comment = _pattern(vendor)
     place, depth, is_code = 0, 0, False
     while place < len(sql):
@@ -166,15 +176,15 @@ def _tokens(sql: str, vendor: str) -> Iterator[_Token]:
             depth += 1
 
 
-def _token(match: re.Match[str], depth: int) -> _Token | None:
+def _token(match: re.Match[str], depth: int) -> Token | None:
     kind, text = match.lastgroup, match.group()
     if kind == "space":
         return None
     if kind == "word":
-        return _Token(text.upper(), depth, raw=text)
+        return Token(text.upper(), depth, *match.span(), raw=text)
     if kind == "name":
-        return _Token(_unquoted(text), depth, is_name=True)
-    return _Token(text if kind == "sign" else "?", depth)
+        return Token(_unquoted(text), depth, *match.span(), is_name=True)
+    return Token(text if kind == "sign" else "?", depth, *match.span())
 
 
 def _end_of_comment(sql: str, start: int, *, nests: bool) -> int:
@@ -194,8 +204,8 @@ def _unquoted(text: str) -> str:
     return text[1:-1].replace(mark * 2, mark)
 
 
-def _split(tokens: Iterator[_Token]) -> Iterator[Sequence[_Token]]:
-    part: list[_Token] = []
+def _split(tokens: Iterator[Token]) -> Iterator[Sequence[Token]]:
+    part: list[Token] = []
     for token in tokens:
         if token.text == ";" and not token.is_name:
             if part:
@@ -207,7 +217,7 @@ def _split(tokens: Iterator[_Token]) -> Iterator[Sequence[_Token]]:
         yield part
 
 
-def _statement(tokens: Sequence[_Token], vendor: str) -> Statement:
+def _statement(tokens: Sequence[Token], vendor: str) -> Statement:
     start = next((place for place, one in enumerate(tokens) if one.text != "(" or one.is_name), 0)
     tokens = tokens[start:]
     words = [one.text for one in tokens if one.text.isidentifier() and not one.is_name]
@@ -244,7 +254,7 @@ def _ending_in_mysql(first: str, second: str, words: Sequence[str]) -> str:
     return "" if first in _LEAVE_OPEN or is_temporary or is_analysed else f"{first} {second}".strip()
 
 
-def _effect(tokens: Sequence[_Token], first: str, vendor: str) -> tuple[str, str, tuple[Change, ...]]:
+def _effect(tokens: Sequence[Token], first: str, vendor: str) -> tuple[str, str, tuple[Change, ...]]:
     """The verb, the table and the changes of a statement."""
     if first == "WITH":
         return _of_with(tokens, vendor)
@@ -258,7 +268,7 @@ def _effect(tokens: Sequence[_Token], first: str, vendor: str) -> tuple[str, str
     return first, table, changes
 
 
-def _of_with(tokens: Sequence[_Token], vendor: str) -> tuple[str, str, tuple[Change, ...]]:
+def _of_with(tokens: Sequence[Token], vendor: str) -> tuple[str, str, tuple[Change, ...]]:
     base = tokens[0].depth
     inner: list[Change] = []
     for place, (before, one) in enumerate(itertools.pairwise(tokens), start=1):
@@ -273,7 +283,7 @@ def _of_with(tokens: Sequence[_Token], vendor: str) -> tuple[str, str, tuple[Cha
     return "with", _read_table(tokens), tuple(inner)
 
 
-def _of_explain(tokens: Sequence[_Token], first: str, vendor: str) -> tuple[str, str, tuple[Change, ...]]:
+def _of_explain(tokens: Sequence[Token], first: str, vendor: str) -> tuple[str, str, tuple[Change, ...]]:
     """Only with ANALYZE the statement is executed, and the rows that the driver counts are those of the plan."""
     runs = first == "ANALYZE" or any(one.text == "ANALYZE" for one in tokens)
     place = next((number for number, one in enumerate(tokens) if one.text in _VERBS), None)
@@ -283,14 +293,14 @@ def _of_explain(tokens: Sequence[_Token], first: str, vendor: str) -> tuple[str,
     return first, table, tuple(one._replace(is_counted=False) for one in changes) if runs else ()
 
 
-def _inside(tokens: Sequence[_Token]) -> Sequence[_Token]:
+def _inside(tokens: Sequence[Token]) -> Sequence[Token]:
     """The tokens up to the parenthesis that closes around the first one."""
     depth = tokens[0].depth
     end = next((place for place, one in enumerate(tokens) if one.depth < depth), len(tokens))
     return tokens[:end]
 
 
-def _name_at(tokens: Sequence[_Token], place: int) -> tuple[str, int]:
+def _name_at(tokens: Sequence[Token], place: int) -> tuple[str, int]:
     """The dotted name that begins there, and the place behind it; empty if there is none."""
     parts: list[str] = []
     while place < len(tokens) and (tokens[place].is_name or tokens[place].raw):
@@ -302,7 +312,7 @@ def _name_at(tokens: Sequence[_Token], place: int) -> tuple[str, int]:
     return ".".join(parts), place
 
 
-def _name_after(tokens: Sequence[_Token], *skipped: str) -> str:
+def _name_after(tokens: Sequence[Token], *skipped: str) -> str:
     """The name that follows the first word and any of these."""
     place = 1
     while place < len(tokens) and not tokens[place].is_name and tokens[place].text in skipped:
@@ -310,14 +320,14 @@ def _name_after(tokens: Sequence[_Token], *skipped: str) -> str:
     return _name_at(tokens, place)[0]
 
 
-def _has(tokens: Sequence[_Token], *wanted: str) -> bool:
+def _has(tokens: Sequence[Token], *wanted: str) -> bool:
     """Whether these words follow each other outside of parentheses."""
     plain = [one.text for one in tokens if one.depth == tokens[0].depth and not one.is_name]
     size = len(wanted)
     return any(tuple(plain[place : place + size]) == wanted for place in range(len(plain) - size + 1))
 
 
-def _read_table(tokens: Sequence[_Token]) -> str:
+def _read_table(tokens: Sequence[Token]) -> str:
     """The first table that is read from."""
     callers = {tokens[0].depth: ""} if tokens else {}
     before = ""
@@ -338,7 +348,7 @@ def _read_table(tokens: Sequence[_Token]) -> str:
 _WITH_FROM: Final = frozenset({"EXTRACT", "SUBSTRING", "SUBSTR", "TRIM", "OVERLAY"})
 
 
-def _insert(tokens: Sequence[_Token], vendor: str) -> tuple[Change, ...]:
+def _insert(tokens: Sequence[Token], vendor: str) -> tuple[Change, ...]:
     skipped = ("OR", "LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE", "INTO", "OVERWRITE")
     table = _name_after(tokens, *skipped)
     if _has(tokens, "OR", "REPLACE"):
@@ -348,13 +358,13 @@ def _insert(tokens: Sequence[_Token], vendor: str) -> tuple[Change, ...]:
     return (Change(table, INSERTED),)
 
 
-def _replace(tokens: Sequence[_Token], vendor: str) -> tuple[Change, ...]:
+def _replace(tokens: Sequence[Token], vendor: str) -> tuple[Change, ...]:
     table = _name_after(tokens, "OR", "LOW_PRIORITY", "DELAYED", "INTO")
     # MySQL counts those that it deletes as well.
     return Change(table, INSERTED, is_counted=vendor == "sqlite"), Change(table, DELETED, is_counted=False)
 
 
-def _update(tokens: Sequence[_Token], _vendor: str) -> tuple[Change, ...]:
+def _update(tokens: Sequence[Token], _vendor: str) -> tuple[Change, ...]:
     end = next(
         (place for place, one in enumerate(tokens) if one.text == "SET" and not one.is_name), len(tokens)
     )
@@ -363,7 +373,7 @@ def _update(tokens: Sequence[_Token], _vendor: str) -> tuple[Change, ...]:
     return tuple(Change(name, UPDATED, is_counted=is_one) for name in dict.fromkeys(tables.values()))
 
 
-def _delete(tokens: Sequence[_Token], vendor: str) -> tuple[Change, ...]:
+def _delete(tokens: Sequence[Token], vendor: str) -> tuple[Change, ...]:
     if vendor != "mysql":
         return (Change(_name_after(tokens, "FROM", "ONLY", "OR"), DELETED),)
     skipped = ("LOW_PRIORITY", "QUICK", "IGNORE")
@@ -380,7 +390,7 @@ def _delete(tokens: Sequence[_Token], vendor: str) -> tuple[Change, ...]:
     return tuple(Change(name, DELETED, is_counted=len(names) == 1) for name in dict.fromkeys(names))
 
 
-def _listed(tokens: Sequence[_Token], *skipped: str) -> dict[str, str]:
+def _listed(tokens: Sequence[Token], *skipped: str) -> dict[str, str]:
     """The tables that follow the first word, a comma or JOIN, by their alias."""
     found: dict[str, str] = {}
     place, is_next = 1, True
@@ -405,26 +415,26 @@ def _listed(tokens: Sequence[_Token], *skipped: str) -> dict[str, str]:
     return found
 
 
-def _merge(tokens: Sequence[_Token], _vendor: str) -> tuple[Change, ...]:
+def _merge(tokens: Sequence[Token], _vendor: str) -> tuple[Change, ...]:
     table = _name_after(tokens, "INTO", "ONLY")
     return tuple(Change(table, column, is_counted=False) for column in _COLUMNS)
 
 
-def _truncate(tokens: Sequence[_Token], _vendor: str) -> tuple[Change, ...]:
+def _truncate(tokens: Sequence[Token], _vendor: str) -> tuple[Change, ...]:
     names = _listed(tokens, "TABLE", "ONLY").values()
     return tuple(Change(name, DELETED, is_counted=False) for name in names)
 
 
-def _copy(tokens: Sequence[_Token], _vendor: str) -> tuple[Change, ...]:
+def _copy(tokens: Sequence[Token], _vendor: str) -> tuple[Change, ...]:
     return (Change(_name_after(tokens), INSERTED),) if _has(tokens, "FROM") else ()
 
 
-def _load(tokens: Sequence[_Token], _vendor: str) -> tuple[Change, ...]:
+def _load(tokens: Sequence[Token], _vendor: str) -> tuple[Change, ...]:
     place = next((place for place, one in enumerate(tokens) if one.text == "TABLE"), len(tokens))
     return (Change(_name_at(tokens, place + 1)[0], INSERTED),)
 
 
-def _nothing(_tokens: Sequence[_Token], _vendor: str) -> tuple[Change, ...]:
+def _nothing(_tokens: Sequence[Token], _vendor: str) -> tuple[Change, ...]:
     return ()
 
 

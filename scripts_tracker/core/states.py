@@ -79,6 +79,9 @@ class ScriptRecord(NamedTuple):
         is_equivalent: whether the file differs from what was applied in nothing that runs.
         walk_pk: the walk of a batched script that is open; 0 without one.
         walk: that walk.
+        inherited_from: the name of another place where it was applied, or was run last if it was never applied; empty for
+            this one.
+        is_undecided: whether that may be this one or another: a person has to say so.
     """
 
     id: ScriptId
@@ -95,6 +98,8 @@ class ScriptRecord(NamedTuple):
     is_equivalent: bool = False
     walk_pk: int = 0
     walk: WalkRecord | None = None
+    inherited_from: str = ""
+    is_undecided: bool = False
 
     @property
     def is_held(self) -> bool:

@@ -64,6 +64,7 @@ def decision_words(run: RunRecord) -> str:
     """``paused by anna on web-1 on 2026-05-01 12:00: the disk is full``."""
     reason = _line(run.reason)
     words = f"{_HELD.get(run.kind, run.kind)}{by_whom(run.user, run.host)} on {local_time(run.started_at)}"
+    words += f" in {run.place}" if run.place else ""
     return f"{words}: {reason}" if reason else words
 
 

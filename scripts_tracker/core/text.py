@@ -71,7 +71,8 @@ def by_whom(user: str, host: str) -> str:
 def describe_start(run: RunRecord) -> str:
     """When a run started, who started it and where: ``2026-07-01 12:00 by deploy on web-1, process 7``."""
     process = f", process {run.pid}" if run.pid else ""
-    return f"{local_time(run.started_at)}{by_whom(run.user, run.host)}{process}"
+    place = escaped(f", in {run.place}") if run.place else ""
+    return f"{local_time(run.started_at)}{by_whom(run.user, run.host)}{process}{place}"
 
 
 def describe_holder(run: RunRecord | None, lease: Lease | None = None) -> str:

@@ -237,6 +237,8 @@ class RunRecord(NamedTuple):
         reason: in a line, what failed, or why a success does not count.
         applies: whether the version is applied because of this row.
         watched: the watched modules when it began.
+        environment: the key of the place where it was recorded; None where that is not known.
+        place: the name of that place, if it is another one than this.
     """
 
     pk: int
@@ -253,6 +255,8 @@ class RunRecord(NamedTuple):
     applies: bool = False
     process: str = ""
     watched: tuple[ModuleVersion, ...] = ()
+    environment: int | None = None
+    place: str = ""
 
 
 class Lease(NamedTuple):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models import F
 
-from scripts_tracker.ledger import database, walk_queries
+from scripts_tracker.ledger import database, environments, walk_queries
 from scripts_tracker.ledger.database import alias, needs_tables
 from scripts_tracker.ledger.statements import fetch
 from scripts_tracker.ledger.writing import columns_of, in_its_characters, new_run
@@ -124,7 +124,10 @@ def _decide(
         with transaction.atomic(using=alias()):
             walks = ScriptWalk.objects.using(alias()).filter(pk=seen.pk, token=seen.token)
             _lock(walks.filter(outcome="open"), seen)
-            run = new_run(seen.script_pk, None, facts.escaped(escape), "succeeded")
+            here = environments.recording()
+            run = new_run(
+                seen.script_pk, None, facts.escaped(escape)._replace(environment_id=here), "succeeded"
+            )
             run.walk_id = seen.pk
             run.save(using=alias(), force_insert=True)
             changes = change(run.pk)

@@ -124,7 +124,8 @@ def _begin(
     try:
         with transaction.atomic(using=alias()):
             script_pk = entry.script_pk or leases.add_script(script_id, path, escape)
-            run = writing.new_run(script_pk, None, facts.escaped(escape), "running")
+            facts = facts.escaped(escape)._replace(environment_id=entry.environment)
+            run = writing.new_run(script_pk, None, facts, "running")
             run.version_id = leases.version_pk(script_pk, entry.version, version)
             run.token = os.urandom(16).hex()
             if isinstance(walk, NewWalk):

@@ -22,7 +22,7 @@ from scripts_tracker.core.values import Fingerprint, RunRecord
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.ledger import database, statements, writing
 from scripts_tracker.ledger.database import alias, needs_tables
-from scripts_tracker.ledger.statements import LAST_RUN, LEASE, RUN, Place, columns, lease_of, run_record
+from scripts_tracker.ledger.statements import HERE, LAST_RUN, LEASE, RUN, Place, columns, lease_of, run_record
 from scripts_tracker.models import ScriptVersion
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ RELEASED: Final = "released"
 """How the reason of a lost run begins that a person released."""
 _DECIDED: Final = "a person marked or unmarked the script before this run ended"
 
-# One row even for an unknown script: where the tables are is asked, too.
-_LOOK_UP: Final = f"""SELECT {{place}}, {columns("s", "id", "applied_run_id")}, {LEASE}, {columns("l", *RUN)},
+# One row even for an unknown script: where the tables are is asked, too, and which environment this is.
+_LOOK_UP: Final = f"""SELECT {{place}}, p."identity", {HERE.replace("{identity}", 'p."identity"')}, {columns("s", "id", "applied_run_id")}, {LEASE}, {columns("l", *RUN)},
 {columns("v", "id", "algorithm", "digest", "facts")}, CASE WHEN v."source" IS NULL THEN 1 ELSE 0 END
-FROM (SELECT COUNT(*) AS "none" FROM "scripts_tracker_script" WHERE 1 = 0) p
+FROM (SELECT COUNT(*) AS "none", {{identity}} AS "identity" FROM "scripts_tracker_script" WHERE 1 = 0) p
 LEFT JOIN "scripts_tracker_script" s ON s."identity" = %s {LAST_RUN}
 LEFT JOIN "scripts_tracker_scriptversion" v ON v."script_id" = s."id" AND v."content_digest" = %s"""  # noqa: S608 - our own names
 _TAKE: Final = """UPDATE "scripts_tracker_script" SET "lease_expires" = {now} + %s, "lease_renewed" = {now},
@@ -61,7 +61,10 @@ class KnownVersion(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What the ledger holds of a script that is about to run; without a ``script_pk``, nothing."""
+    """What the ledger holds of a script that is about to run; without a ``script_pk``, nothing.
+
+    ``environment`` is what a run is recorded with, see ``environments.recording``.
+    """
 
     script_pk: int | None = None
     applied_run: int | None = None
@@ -69,6 +72,7 @@ class Entry(NamedTuple):
     lease: Lease | None = None
     version: KnownVersion | None = None
     place: Place = Place()
+    environment: int | None = None
 
     @property
     def holder(self) -> RunRecord | None:
@@ -98,18 +102,42 @@ class OpenRun(NamedTuple):
 
 @needs_tables
 def look_up(script_id: ScriptId, content_digest: str) -> Entry:
-    """A script and one content of its file, as the ledger holds them (one query)."""
-    ((schema, role, isolation, *row),) = statements.select(
-        _LOOK_UP, statements.identity_of(script_id), content_digest
-    )
+    """A script and one content of its file, as the ledger holds them (one query).
+
+    The first time at a place, its row is added; what was running in another place is recorded as lost.
+    """
+    entry, identity, first = _look_up(script_id, content_digest)
+    if not _is_new_here(entry, first):
+        return entry
+    from scripts_tracker.ledger import environments  # once for each place, as a rule
+
+    if first is None:
+        return entry._replace(environment=environments.add(identity))
+    here = environments.recording()
+    return _look_up(script_id, content_digest)[0]._replace(environment=here)
+
+
+def _is_new_here(entry: Entry, first: int | None) -> bool:
+    """Whether nothing was recorded at this place yet, or the last run goes on in another one."""
+    run = entry.last_run
+    if entry.environment is None or run is None or run.outcome != "running":
+        return entry.environment is None
+    return (first if run.environment is None else run.environment) != entry.environment
+
+
+def _look_up(script_id: ScriptId, content_digest: str) -> tuple[Entry, str, int | None]:
+    """The entry, with the identity of the database and the key of the first environment."""
+    ((*row,),) = statements.select_here(_LOOK_UP, statements.identity_of(script_id), content_digest)
+    schema, role, isolation, identity, here, first, script_pk, applied_run, ago, left, *row = row
     place = Place(schema or "", role or "", isolation or "")
-    script_pk, applied_run, ago, left, *run, pk, algorithm, digest, facts, lacks_source = row
+    *run, pk, algorithm, digest, facts, lacks_source = row
     if script_pk is None:
-        return Entry(place=place)
+        return Entry(place=place, environment=here), identity, first
     last_run = run_record(run, database.connection().timezone)
     applied_run = last_run.pk if last_run and last_run.applies else applied_run
     known = KnownVersion(pk, Fingerprint(algorithm, digest), facts, bool(lacks_source)) if pk else None
-    return Entry(script_pk, applied_run, last_run, lease_of(last_run, ago, left), known, place)
+    lease = lease_of(last_run, ago, left)
+    return Entry(script_pk, applied_run, last_run, lease, known, place, here), identity, first
 
 
 @needs_tables
@@ -144,7 +172,8 @@ def _begin(
                 require_free_row(script_pk)
             lost = mark_lost(entry.last_run) if takes else None
             known_pk = version_pk(script_pk, entry.version, version)
-            run = writing.new_run(script_pk, known_pk, facts.escaped(escape), "running")
+            facts = facts.escaped(escape)._replace(environment_id=entry.environment)
+            run = writing.new_run(script_pk, known_pk, facts, "running")
             run.token = os.urandom(16).hex()
             run.save(using=alias(), force_insert=True)
             if takes:

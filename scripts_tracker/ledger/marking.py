@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
 from scripts_tracker.core.tuples import NamedTuple
-from scripts_tracker.ledger import database
+from scripts_tracker.ledger import database, environments
 from scripts_tracker.ledger.clock import DatabaseEpoch
 from scripts_tracker.ledger.database import Collision, alias, needs_tables
 from scripts_tracker.ledger.statements import fetch, identity_of, lease_of
@@ -125,6 +125,7 @@ def _decide(write: Callable[[Escape, bool], Refused], also: Also, escape: Escape
 
 def _mark(marks: Mapping[ScriptId, Mark], facts: RunFacts, escape: Escape, leave_locked: bool) -> Refused:  # noqa: FBT001 - one caller
     now, facts, refused = database.now(), facts.escaped(escape), dict["ScriptId", Refusal]()
+    facts = facts._replace(environment_id=environments.recording())
     for batch in batches([*marks]):
         free = _lock({one: marks[one].seen for one in batch}, refused, leave_locked=leave_locked)
         missing = [one for one in batch if one not in free and one not in refused]
@@ -141,6 +142,7 @@ def _mark(marks: Mapping[ScriptId, Mark], facts: RunFacts, escape: Escape, leave
 
 def _unmark(seen: Seen, facts: RunFacts, escape: Escape, leave_locked: bool) -> Refused:  # noqa: FBT001 - as above
     now, facts, refused = database.now(), facts.escaped(escape), dict["ScriptId", Refusal]()
+    facts = facts._replace(environment_id=environments.recording())
     for batch in batches([*seen]):
         pks = _lock({one: seen[one] for one in batch}, refused, leave_locked=leave_locked).values()
         database.runs().filter(script__in=pks, applies=True).update(applies=False)

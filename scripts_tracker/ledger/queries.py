@@ -18,6 +18,7 @@ from scripts_tracker.core.values import (
 from scripts_tracker.ledger import database, processes, rehearsals, statements
 from scripts_tracker.ledger.database import needs_tables
 from scripts_tracker.ledger.statements import (
+    HERE,
     LEASE,
     RUN,
     SCRIPTS,
@@ -31,11 +32,12 @@ from scripts_tracker.ledger.statements import (
 from scripts_tracker.models import Script, ScriptRun
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import tzinfo
 
     from django.db.models import Model, QuerySet
 
+    from scripts_tracker.core.environments import Places
     from scripts_tracker.core.values import ModuleVersion, ScriptId
 
     M = TypeVar("M", bound=Model)
@@ -54,11 +56,15 @@ ON o."id" = s."applied_run_id" AND (s."last_run_id" IS NULL OR o."id" <> s."last
 LEFT JOIN "scripts_tracker_scriptversion" ov ON ov."id" = o."version_id"
 """
 _VERSION: Final = RUN[3:6]
-_RECORDS: Final = f"""SELECT {columns("s", "id", "app_label", "name", "path", "walk_id")}, {LEASE},
-{columns("l", *RUN)}, {columns("o", *_VERSION, "started_at", "ended_at", "watched")} {_SCRIPTS}"""
+_RECORDS: Final = f"""SELECT {HERE}, {columns("s", "id", "app_label", "name", "path", "walk_id")}, {LEASE},
+{columns("l", *RUN)}, {columns("o", *_VERSION, "started_at", "ended_at", "watched", "environment_id")} {_SCRIPTS}"""
 # The facts of one version come over the wire once.
 _FACTS: Final = f"""SELECT {columns("lv", "algorithm", "content_digest", "facts")},
 {columns("ov", "algorithm", "content_digest")}, CASE WHEN ov."id" = lv."id" THEN '' ELSE ov."facts" END {_SCRIPTS}"""
+# Where a row of ``_RECORDS`` has the environment of the last run, its key, and the version of an older one.
+_LAST_RUN: Final = 9
+_LAST_ENVIRONMENT: Final = _LAST_RUN + RUN.index("environment_id")
+_OLDER_RUN: Final = _LAST_RUN + len(RUN) + len(_VERSION)
 _PAST_RUN: Final = (*RUN, "arguments", "git_revision")
 _RUN_NOW: Final = f"""SELECT {LEASE}, s."last_run_id", l."walk_id", l."lease_expires" - {{now}}, {columns("l", "output", *RUN)}
 FROM "scripts_tracker_scriptrun" l JOIN "scripts_tracker_script" s ON s."id" = l."script_id"
@@ -79,27 +85,50 @@ def record_of(script_id: ScriptId) -> ScriptRecord | None:
 
 def _records(statement: str, *params: str) -> Mapping[ScriptId, ScriptRecord]:
     zone = database.connection().timezone
-    records = [_record(row, zone) for row in statements.select(statement, *params)]
+    rows = statements.select_here(statement, *params)
+    places = _places(rows)
+    records = [_record(row, zone, places) for row in rows]
     open_walks = [record.walk_pk for record in records if record.walk_pk]
     if open_walks:
         from scripts_tracker.ledger.walk_queries import walks  # only for batched scripts that have begun
 
-        found = walks(open_walks)
+        found = walks(open_walks, places)
         records = [one._replace(walk=found.get(one.walk_pk)) if one.walk_pk else one for one in records]
     return {record.id: record for record in records}
 
 
-def _record(row: tuple[Any, ...], zone: tzinfo | None) -> ScriptRecord:
-    pk, app_label, name, path, walk_pk, ago, left, *columns = row
+def _places(rows: Sequence[tuple[Any, ...]]) -> Places | None:
+    """The places that these runs are of; None if that is this one alone (one query, if there are others)."""
+    if not rows:
+        return None
+    here, first = rows[0][:2]
+    last_runs = {row[_LAST_ENVIRONMENT] for row in rows if row[_LAST_RUN] is not None}
+    older_runs = {row[-1] for row in rows if row[_OLDER_RUN] is not None}
+    if first is None or all((first if pk is None else pk) == here for pk in last_runs | older_runs):
+        return None
+    from scripts_tracker.ledger import environments  # few ledgers have runs of several places
+
+    return environments.places()
+
+
+def _record(row: tuple[Any, ...], zone: tzinfo | None, places: Places | None) -> ScriptRecord:
+    _, _, pk, app_label, name, path, walk_pk, ago, left, *columns = row
     run = run_record(columns[: len(RUN)], zone)
+    if run is not None and places is not None:
+        run = places.as_seen(run)
     if run is not None and run.applies:
-        applied, content_digest, watched = run.version, run.content_digest, run.watched
+        applied, content_digest, watched, environment = (
+            run.version,
+            run.content_digest,
+            run.watched,
+            run.environment,
+        )
         started_at, ended_at = run.started_at, run.ended_at
     else:
-        algorithm, digest, content_digest, started_at, ended_at, text = columns[len(RUN) :]
+        algorithm, digest, content_digest, started_at, ended_at, text, environment = columns[len(RUN) :]
         applied = Fingerprint(algorithm, digest) if algorithm else None
         watched = watches.from_text(text) if text else ()
-    return ScriptRecord(
+    record = ScriptRecord(
         id=statements.script_id_of(app_label, name),
         path=path,
         applied=applied,
@@ -111,6 +140,16 @@ def _record(row: tuple[Any, ...], zone: tzinfo | None) -> ScriptRecord:
         applied_watched=watched,
         walk_pk=walk_pk or 0,
     )
+    return record if places is None else _from_elsewhere(record, environment, places)
+
+
+def _from_elsewhere(record: ScriptRecord, applied_in: int | None, places: Places) -> ScriptRecord:
+    """A record that may be about another place."""
+    origins = [places.origin(applied_in)] if record.applied else []
+    origins += [places.origin(record.last_run.environment)] if record.last_run else []
+    is_undecided = not all(origin.is_decided for origin in origins)
+    label = origins[0].label if origins and origins[0].is_decided else ""
+    return record._replace(inherited_from=label, is_undecided=is_undecided)
 
 
 @needs_tables
@@ -234,6 +273,8 @@ def runs_before(
 ) -> tuple[tuple[PastRun, ...], int | None]:
     """A page of a script's runs, newest first (one query, which stays fast however long the history is).
 
+    One query more, if they come from several places.
+
     Args:
         record: what the ledger holds of the script now.
         before: only runs older than the one with this key.
@@ -245,13 +286,27 @@ def runs_before(
     rows = database.runs().filter(script=record.pk).order_by("-pk")
     rows = rows if before is None else rows.filter(pk__lt=before)
     columns = rows.annotate(is_rehearsal=Q(report__gt="")).values_list(*_PAST_RUN, "is_rehearsal")
-    found = tuple(_past_run(row, record) for row in fetch(columns[: most + 1]))
+    read = fetch(columns[: most + 1])
+    places = _places_of_history(read, record)
+    found = tuple(_past_run(row, record, places) for row in read)
     return found[:most], found[most - 1].record.pk if len(found) > most else None
 
 
-def _past_run(row: tuple[Any, ...], record: ScriptRecord) -> PastRun:
+def _places_of_history(rows: Sequence[tuple[Any, ...]], record: ScriptRecord) -> Places | None:
+    """The places of the runs; None if they are all of one, and that is this one or a person has to say which."""
+    found = {row[RUN.index("environment_id")] for row in rows}
+    is_inherited = record.inherited_from or (record.last_run is not None and record.last_run.place)
+    if len(found) <= 1 and not is_inherited:
+        return None
+    from scripts_tracker.ledger import environments  # as above
+
+    return environments.places()
+
+
+def _past_run(row: tuple[Any, ...], record: ScriptRecord, places: Places | None) -> PastRun:
     *values, arguments, git_revision, is_rehearsal = row
     run = cast("RunRecord", run_record(values, None))
+    run = run if places is None else places.as_seen(run)
     return PastRun(run, _past_outcome(run, record), arguments, git_revision, bool(is_rehearsal))
 
 

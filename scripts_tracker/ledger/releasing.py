@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from scripts_tracker.core.text import by_whom
-from scripts_tracker.ledger import database, leases
+from scripts_tracker.ledger import database, environments, leases
 from scripts_tracker.ledger.database import alias, needs_tables
 from scripts_tracker.ledger.marking import nothing_else
 from scripts_tracker.ledger.writing import in_its_characters, new_run
@@ -61,6 +61,7 @@ def _release(script_pk: int, run_pk: int, facts: RunFacts, also: Also) -> bool:
         # Another token: a batch of the worker cannot be committed any more.
         ranges = ScriptRange.objects.using(alias()).filter(worker=run_pk, outcome="open")
         ranges.update(token=os.urandom(16).hex(), worker=None)
+        facts = facts._replace(environment_id=environments.recording())
         new_run(script_pk, None, facts, "succeeded").save(using=alias(), force_insert=True)
         also({})
     return True

@@ -12,12 +12,17 @@ from scripts_tracker.ledger.database import alias, needs_tables
 from scripts_tracker.models import Script
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.db.models import Model, QuerySet
 
+    from scripts_tracker.core.environments import Origin, Places
     from scripts_tracker.core.values import Lease, RunRecord, ScriptId
     from scripts_tracker.models import ScriptRun
 
     M = TypeVar("M", bound=Model)
+
+_PLACES = "_scripts_tracker_places"
 
 
 def in_ledger(rows: QuerySet[M]) -> QuerySet[M]:
@@ -52,7 +57,7 @@ def unsaved_row(script_id: ScriptId, path: str) -> Script:
 
 def runs_with_scripts(runs: QuerySet[ScriptRun]) -> QuerySet[ScriptRun]:
     """Runs with their script and version, without the source, and with the time by the clock of the database."""
-    runs = runs.select_related("script", "version").defer("version__facts", "version__source")
+    runs = runs.select_related("script", "version", "environment").defer("version__facts", "version__source")
     return cast("QuerySet[ScriptRun]", runs.annotate(now=DatabaseEpoch()))
 
 
@@ -72,6 +77,35 @@ def check_readable(runs: QuerySet[Any]) -> None:
     list(runs.filter(pk=0))
 
 
+def place_of(run: ScriptRun) -> str:
+    """The name of the environment where a run was recorded; empty where that is not known."""
+    from scripts_tracker.ledger.statements import unescaped
+
+    name = unescaped(run.environment.name) if run.environment else ""
+    return name or _origin(run).label
+
+
+def _is_elsewhere(run: ScriptRun) -> bool:
+    """Whether a run is known to be of another environment, where its lease and its process are."""
+    return _origin(run).is_other
+
+
+def attach_places(runs: Iterable[ScriptRun]) -> None:
+    """Let these runs know all places at once (one query)."""
+    from scripts_tracker.ledger import environments  # only when a page is shown
+
+    places = environments.places()
+    for run in runs:
+        setattr(run, _PLACES, places)
+
+
+def _origin(run: ScriptRun) -> Origin:
+    """Where a run comes from, as seen from here (one query, unless ``attach_places`` has made it)."""
+    if not hasattr(run, _PLACES):
+        attach_places([run])
+    return cast("Places", getattr(run, _PLACES)).origin(run.environment_id)
+
+
 def lease_now(run: ScriptRun) -> Lease | None:
     """How one of ``runs_with_scripts`` holds its script; None if it is not running, or another run came after it.
 
@@ -79,6 +113,8 @@ def lease_now(run: ScriptRun) -> Lease | None:
     """
     from scripts_tracker.ledger.statements import lease_of
 
+    if run.outcome == "running" and _is_elsewhere(run):
+        return None
     script, now = run.script, getattr(run, "now")  # noqa: B009 - an annotation, which the model does not have
     if run.walk_id is not None:
         return lease_of(cast("RunRecord", run), None, run.lease_expires - now)
@@ -92,5 +128,7 @@ def outcome_now(run: ScriptRun) -> str:
     """The outcome of one of ``runs_with_scripts`` as a check reports it: ``lost`` if no process can be running it."""
     from scripts_tracker.ledger import queries
 
+    if run.outcome == "running" and _is_elsewhere(run):
+        return "lost"
     lease = lease_now(run)
     return queries.outcome_of(run, holds=lease is not None and lease.is_live)

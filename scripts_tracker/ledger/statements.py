@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connections, transaction
 from django.utils.dateparse import parse_datetime
 
+from scripts_tracker import conf
 from scripts_tracker.core import watches
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Fingerprint, Lease, RunRecord, ScriptId
@@ -34,6 +36,7 @@ _ESCAPE: Final = r"\\(?:x([89a-f][0-9a-f])|u([0-9a-f]{4})|U([0-9a-f]{8}))"
 RUN: Final = (
     *("id", "kind", "outcome", "version__algorithm", "version__digest", "version__content_digest"),
     *("started_at", "ended_at", "host", "pid", "user", "reason", "applies", "process", "watched"),
+    "environment_id",
 )
 """What ``run_record`` takes, as a queryset of runs names it."""
 
@@ -65,6 +68,26 @@ CASE WHEN current_user = session_user THEN '' ELSE current_user END, current_set
     "sqlite": "'main', '', ''",
 }
 
+HERE: Final = """(SELECT MAX(e."id") FROM "scripts_tracker_scriptenvironment" e WHERE e."name" = %s AND e."identity" = {identity}),
+(SELECT MIN(e."id") FROM "scripts_tracker_scriptenvironment" e)"""
+"""Columns for ``select_here``: the key of this environment, and of the first one that the ledger has."""
+
+# Each in a subquery of its own, which PostgreSQL evaluates once. Its function may be forbidden or missing: as text, it is
+# looked for only where it may be called, so the statement cannot fail.
+_IDENTITIES: Final = {
+    "postgresql": """(SELECT 'postgresql:' || COALESCE(CASE
+WHEN has_function_privilege(to_regprocedure('pg_catalog.pg_control_system()'), 'EXECUTE') THEN
+substring(CAST(query_to_xml('SELECT system_identifier FROM pg_catalog.pg_control_system()', true, false, '') AS text)
+from '<system_identifier>([0-9]+)<') END, '') || ':' ||
+(SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))""",
+    # Not @@server_uid, which older versions do not have.
+    "mariadb": """(SELECT CONCAT('mysql:', COALESCE((SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_VARIABLES
+WHERE VARIABLE_NAME = 'SERVER_UID'), ''), ':', DATABASE()))""",
+    "mysql": "CONCAT('mysql:', @@server_uuid, ':', DATABASE())",
+}
+_LONGEST_PATH: Final = 200
+_LONGEST_NAME: Final = 255
+
 # Statements as a kind of database takes them. A worker of a batched script has the same few for each batch; a server of
 # many tenants has them for each schema.
 _written: dict[tuple[str, str, str, str], str] = {}
@@ -93,11 +116,15 @@ def identity_of(script_id: ScriptId) -> str:
 def script_id_of(app_label: str, name: str) -> ScriptId:
     """The script of a row, whose label and name are escaped if the database lacks their characters."""
     if "\\" in name or "\\" in app_label:
-        app_label, name = (
-            re.sub(_ESCAPE, lambda code: chr(int("".join(filter(None, code.groups())), 16)), one)
-            for one in (app_label, name)
-        )
+        app_label, name = map(unescaped, (app_label, name))
     return ScriptId(app_label, name)
+
+
+def unescaped(text: str) -> str:
+    """A text without the escapes of characters that the database lacks."""
+    if "\\" not in text:
+        return text
+    return re.sub(_ESCAPE, lambda code: chr(int("".join(filter(None, code.groups())), 16)), text)
 
 
 def select(statement: str, *params: Any, place: Place | None = None) -> list[tuple[Any, ...]]:
@@ -113,6 +140,54 @@ def select(statement: str, *params: Any, place: Place | None = None) -> list[tup
     with _in_role(connection, place), connection.cursor() as cursor:
         cursor.execute(_sql(statement, connection, place), params)
         return list(cursor.fetchall())
+
+
+def select_here(statement: str, *params: Any, name_first: bool = True) -> list[tuple[Any, ...]]:
+    """Run a SELECT as ``select`` does; ``{identity}`` is what the database says of itself.
+
+    Args:
+        statement: has ``HERE`` before all other parameters; ``{identity}`` once.
+        params: the other parameters.
+        name_first: whether the name of the environment stands before ``{identity}``.
+    """
+    identity, values = database_identity()
+    first = (environment_name(),) if name_first else ()
+    return select(statement.replace("{identity}", identity), *first, *values, *params)
+
+
+def environment_name() -> str:
+    """The setting as it is stored: a database that lacks its characters would refuse even to compare it."""
+    return conf.tracker_settings().environment.encode("ascii", "backslashreplace").decode()[:_LONGEST_NAME]
+
+
+def database_identity() -> tuple[str, tuple[str, ...]]:
+    """The identity of the ledger's database as SQL, with its parameters.
+
+    A database that a test has made is no place of its own: its clones and reruns are not, either.
+    """
+    connection = connections[alias()]
+    if conf.is_under_test():
+        return "''", ()
+    if connection.vendor == "sqlite":
+        return "%s", (_identity_of_file(connection),)
+    kind = "mariadb" if getattr(connection, "mysql_is_mariadb", False) else connection.vendor
+    return _IDENTITIES.get(kind, "''"), ()
+
+
+def _identity_of_file(connection: BaseDatabaseWrapper) -> str:
+    name = str(connection.settings_dict["NAME"])
+    if name.startswith("file:"):
+        from urllib.parse import unquote, urlsplit  # few names are addresses
+
+        name = unquote(urlsplit(name).path)
+    path = os.path.realpath(name)
+    try:
+        inode = os.stat(path).st_ino
+    except OSError:  # in memory
+        return ""
+    if not path.isascii() or len(path) > _LONGEST_PATH:
+        path = hashlib.sha256(os.fsencode(path)).hexdigest()
+    return f"sqlite:{inode}:{path}"
 
 
 def fetch(rows: QuerySet[Any, Any]) -> list[tuple[Any, ...]]:
@@ -237,10 +312,12 @@ def run_record(row: Sequence[Any], zone: tzinfo | None) -> RunRecord | None:
     pk, kind, outcome, algorithm, digest, content, started_at, ended_at, *_ = row
     if pk is None:
         return None
-    host, pid, user, reason, applies, process, text = row[8:]
+    host, pid, user, reason, applies, process, text, environment = row[8:]
     version = Fingerprint(algorithm, digest) if algorithm else None
     times = moment(started_at, zone), moment(ended_at, zone)
     watched = watches.from_text(text) if text else ()
+    # fmt: off
     return RunRecord(
-        pk, kind, outcome, version, content, *times, host, pid, user, reason, bool(applies), process, watched
+        pk, kind, outcome, version, content, *times, host, pid, user, reason, bool(applies), process, watched, environment
     )
+    # fmt: on

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import tzinfo
 
+    from scripts_tracker.core.environments import Places
     from scripts_tracker.core.values import RunRecord
 
     Row = Sequence[Any]
@@ -60,12 +61,13 @@ class _Parts:
 
 
 @needs_tables
-def walks(pks: Collection[int]) -> Mapping[int, WalkRecord]:
+def walks(pks: Collection[int], places: Places | None = None) -> Mapping[int, WalkRecord]:
     """Walks by key with their ranges and workers, as they are now (one query).
 
     Args:
         pks: the keys of walks; what is not there any more is left out. Of more than the database takes as parameters,
             those that are open are read.
+        places: sees which workers are of another place; None where all are of this one.
     """
     if not pks:
         return {}
@@ -73,6 +75,11 @@ def walks(pks: Collection[int]) -> Mapping[int, WalkRecord]:
     parts: dict[int, _Parts] = defaultdict(_Parts)
     for part, pk, *row in _rows(pks):
         _add(parts[pk], part, row, zone)
+    if places is not None:
+        for one in parts.values():
+            one.runs = {
+                pk: (places.as_seen(run), waiting, left) for pk, (run, waiting, left) in one.runs.items()
+            }
     return {pk: _walk(pk, one, zone) for pk, one in parts.items()}
 
 

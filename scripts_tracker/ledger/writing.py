@@ -48,7 +48,7 @@ class RunFacts(NamedTuple):
     """Who does something to a script, and how: one row of the history, before its outcome.
 
     ``arguments`` is JSON text, ``watched`` what ``watches.to_text`` made of the watched modules, ``report`` that of a
-    rehearsal.
+    rehearsal, ``environment_id`` what ``environments.recording`` gives.
     """
 
     kind: Kind
@@ -61,6 +61,7 @@ class RunFacts(NamedTuple):
     reason: str = ""
     watched: str = ""
     report: str = ""
+    environment_id: int | None = None
 
     def escaped(self, escape: Escape) -> RunFacts:
         """The same with its texts as ``in_its_characters`` wants them; the others are JSON, which is ASCII."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from scripts_tracker import conf
 from scripts_tracker.core import states, watches
 from scripts_tracker.core.history import Past, PastVersion
 from scripts_tracker.core.states import State, is_same_code
@@ -89,6 +90,7 @@ class ScriptDetail(NamedTuple):
         findings: the problems in its file.
         past: its history.
         comparison: what changed since it was applied, if asked for.
+        environment: the name of the environment; empty without one.
     """
 
     status: ScriptStatus
@@ -97,6 +99,7 @@ class ScriptDetail(NamedTuple):
     findings: tuple[Finding, ...]
     past: Past
     comparison: Comparison | None = None
+    environment: str = ""
 
     def is_now(self, version: PastVersion) -> bool:
         """Whether a version is in the file now, perhaps formatted differently."""
@@ -140,6 +143,7 @@ def load_detail(project: ProjectStatus, script_id: ScriptId, *, limit: int = LAS
         tuple(other for other in project.statuses if any(one.target == script_id for one in other.requires)),
         tuple(finding for finding in project.findings if finding.location.path == status.path),
         queries.history_of(status.record, limit) if status.record else Past(),
+        environment=conf.tracker_settings().environment,
     )
 
 

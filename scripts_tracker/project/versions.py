@@ -78,14 +78,15 @@ def run_metadata(kind: Kind, *, given: str = "{}", reason: str = "", user: str =
         host=processes.host(),
         pid=os.getpid(),
         process=processes.own(),
-        user=(user or _process_user())[:255],
+        user=(user or process_user())[:255],
         arguments=given,
         git_revision=git.head_revision(conf.base_dir()),
         reason=redaction.bounded(reason),
     )
 
 
-def _process_user() -> str:
+def process_user() -> str:
+    """The name of the user that this process belongs to, or its number."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # no such uid in this container, or no pwd module

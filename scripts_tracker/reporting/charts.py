@@ -41,7 +41,8 @@ class _Node(NamedTuple):
 def mermaid(report: Report, output: Output) -> str:  # noqa: ARG001 - every format has the same shape
     """A Mermaid flowchart: arrows lead from a required script to those that require it."""
     nodes, edges = _nodes_and_edges(report)
-    lines = ["flowchart TD"]
+    title = escaped(report.environment).replace("\\", "\\\\").replace('"', '\\"')
+    lines = [*(["---", f'title: "{title}"', "---"] if title else []), "flowchart TD"]
     for node in nodes:
         # Inside a quoted label only the entity codes are safe.
         name = node.name.replace("#", "#35;").replace('"', "#quot;").replace("<", "#lt;").replace(">", "#gt;")
@@ -56,6 +57,8 @@ def dot(report: Report, output: Output) -> str:  # noqa: ARG001 - as above
     """A directed graph for Graphviz (graphviz.org/doc/info/lang.html), with the same arrows."""
     nodes, edges = _nodes_and_edges(report)
     lines = ["digraph scripts {", '    node [shape=box, style="rounded,filled", fontname="sans-serif"];']
+    title = escaped(report.environment).replace("\\", "\\\\").replace('"', '\\"')
+    lines += [f'    label="{title}"; labelloc="t"; fontname="sans-serif";'] if title else []
     for node in nodes:
         # A backslash would start one of the language's own escapes.
         name = node.name.replace("\\", "\\\\").replace('"', '\\"')

@@ -9,7 +9,7 @@ from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.text import as_typed, describe_start, duration, local_time, who
 from scripts_tracker.core.values import ScriptOptions
 from scripts_tracker.project.detail import next_steps
-from scripts_tracker.reporting.report import tone, version_notes, why
+from scripts_tracker.reporting.report import question, tone, version_notes, why
 from scripts_tracker.reporting.terminal import wrapped
 from scripts_tracker.reporting.text import problems
 
@@ -58,6 +58,7 @@ def _title(status: ScriptStatus, output: Output) -> str:
 def _head(detail: ScriptDetail, output: Output) -> Iterator[str]:
     status = detail.status
     yield _title(status, output)
+    yield from map(output.style.WARNING, question([status]))
     yield from wrapped(why(status), "  ", output)
     for purpose, command in next_steps(detail).items():
         line = f"  {purpose}: {command}"
@@ -72,6 +73,7 @@ def _head(detail: ScriptDetail, output: Output) -> Iterator[str]:
 
 def _facts(detail: ScriptDetail) -> Iterator[str]:
     facts = {
+        "Environment": [detail.environment] if detail.environment else [],
         "Path": [detail.status.path] if detail.status.path else [],
         "Options": [one] if (one := _options(detail.status.definition)) else [],
         "Requires": [
@@ -180,7 +182,9 @@ def _runs(detail: ScriptDetail, output: Output) -> Iterator[str]:
 
 def _run(run: PastRun, output: Output) -> Iterator[str]:
     record, outcome = run.record, escaped(outcome_words(run))
-    by = who(record.user, record.host)
+    by = ", ".join(
+        filter(None, (who(record.user, record.host), escaped(f"in {record.place}") if record.place else ""))
+    )
     line = f"  {local_time(record.started_at)}  {outcome}"
     fits = output.width is None or len(f"{line}, {by}") <= output.width
     coloured = line.replace(outcome, outcome_style(run, output)(outcome))

@@ -32,6 +32,7 @@ def check(report: Report, output: Output) -> str:
         "needs_action": any(status.needs_action for status in report.statuses),
         "scripts": [_status(status) for status in report.listed],
         "environment": report.environment or None,
+        "environment_is_undecided": bool(report.question),
         "taken_at": report.taken_at.isoformat() if report.taken_at else None,
         "revision": report.revision or None,
         "problems": [finding_to_json(found) for found in report.findings],
@@ -44,6 +45,7 @@ def script(detail: ScriptDetail, output: Output) -> str:
     past, definition = detail.past, detail.status.definition
     document = {
         "version": 1,
+        "environment": detail.environment or None,
         "script": _status(detail.status),
         "why": why(detail.status),
         "options": definition.options._asdict() if definition else None,
@@ -77,6 +79,7 @@ def _status(status: ScriptStatus) -> dict[str, Any]:
         ],
         "applied_at": applied_at.isoformat() if applied_at else None,
         "applied_fingerprint": str(record.applied) if record and record.applied else None,
+        "inherited_from": (record.inherited_from or None) if record else None,
         "tags": list(status.tags),
         "last_run": _last_run(record),
         "watches": [one.module for one in status.watches],
@@ -135,6 +138,7 @@ def _run(run: PastRun) -> dict[str, Any]:
         "git_revision": run.git_revision,
         "fingerprint": str(record.version) if record.version else None,
         "arguments": run.given,
+        "inherited_from": record.place or None,
     }
 
 

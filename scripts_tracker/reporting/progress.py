@@ -15,13 +15,14 @@ from scripts_tracker.core.escaping import escaped, escaped_lines
 from scripts_tracker.core.planning import NOT_IN_MIGRATE
 from scripts_tracker.core.states import State
 from scripts_tracker.core.text import as_typed, describe_holder, describe_lease, duration, error_traceback
-from scripts_tracker.reporting.report import why
+from scripts_tracker.reporting.report import question, why
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from scripts_tracker.core.events import Placed, Result, RunEvent, Summary
     from scripts_tracker.core.planning import Choice, Plan
+    from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import ScriptId
     from scripts_tracker.reporting.terminal import Output
 
@@ -263,6 +264,13 @@ def not_planned(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
     for status in choice.skipped_by_no_retry:
         if status.id not in blocked:
             yield output.style.WARNING(f"{status.id} skipped because of --no-retry: {why(status)}")
+
+
+def about_place(environment: str, statuses: Iterable[ScriptStatus], output: Output) -> Iterator[str]:
+    """Where scripts run: the name of the environment, and what a person has to say about its database."""
+    if environment:
+        yield f"Environment: {escaped(environment)}"
+    yield from map(output.style.WARNING, question(statuses))
 
 
 def heading(made: Plan, output: Output, verb: str = "Running") -> str:

@@ -83,7 +83,12 @@ def _changes(one: TableChanges) -> str:
 
 
 def _cost(statements: int, seconds: float) -> str:
-    return f"{counted(statements, 'statement')}, {duration(seconds)}"
+    return f"{counted(statements, 'statement')}, {_span(seconds)}"
+
+
+def _span(seconds: float) -> str:
+    """Milliseconds matter for statements."""
+    return duration(seconds) if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
 def _left_out(found: RehearsalReport) -> str:
@@ -98,7 +103,7 @@ def _left_out(found: RehearsalReport) -> str:
 def _of_sample(one: Sample) -> Iterator[str]:
     share = "" if one.percent is None else f", {one.percent:.3g} % of the key space"
     batches = f"{one.batches:,} batch{'' if one.batches == 1 else 'es'}"
-    yield f"Rehearsed: {batches}, {counted(one.keys, 'key')}{share}, {duration(one.seconds)}"
+    yield f"Rehearsed: {batches}, {counted(one.keys, 'key')}{share}, {_span(one.seconds)}"
     if one.is_whole:
         return
     if one.estimated_seconds is None:
@@ -107,7 +112,7 @@ def _of_sample(one: Sample) -> Iterator[str]:
         rows = (
             "rows not known" if one.estimated_rows is None else f"about {counted(one.estimated_rows, 'row')}"
         )
-        yield f"For the whole: about {duration(one.estimated_seconds)}, {rows} changed"
+        yield f"For the whole: about {_span(one.estimated_seconds)}, {rows} changed"
     yield f"Basis: {one.basis}"
 
 

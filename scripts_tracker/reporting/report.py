@@ -12,7 +12,7 @@ from scripts_tracker.core.text import describe_holder, describe_lease, describe_
 from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from scripts_tracker.core.history import PastVersion
@@ -83,9 +83,27 @@ class Report(NamedTuple):
         return tuple(status for status in self.statuses if status.needs_action)
 
     @property
+    def question(self) -> Sequence[str]:
+        """What a person has to say about the database, in lines; none where nothing is in doubt."""
+        return question(self.by_id.values())
+
+    @property
     def exit_code(self) -> int:
         """The exit code of ``--check``."""
         return max((EXIT_CODES.get(status.state, 0) for status in self.unapplied), default=0)
+
+
+def question(statuses: Iterable[ScriptStatus]) -> Sequence[str]:
+    """What a person has to say about a database that has the runs of another one; no lines where nothing is in doubt."""
+    if not any(one.record is not None and one.record.is_undecided for one in statuses):
+        return ()
+    from scripts_tracker.ledger.database import typed  # needs the models
+
+    return (
+        "Some scripts ran in another database. Which one is this?",
+        f"  it, moved: {typed('check_scripts --environment-moved')}",
+        f"  a copy: {typed('check_scripts --environment-copied')}",
+    )
 
 
 def compared_by_bytes(status: ScriptStatus) -> str:
@@ -112,7 +130,7 @@ def version_notes(
 
 def why(status: ScriptStatus) -> str:
     """Why the script is in its state, as half a sentence."""
-    applied = local_time(status.record.applied_at) if status.record else ""
+    applied = applied_when(status.record) if status.record else ""
     run = status.last_run
     started = describe_start(run) if run else ""
     sign = describe_lease(status.record.lease) if status.record else ""
@@ -123,13 +141,13 @@ def why(status: ScriptStatus) -> str:
         State.NEW: _new(run) + _as_deleted(status) + _given_up(status),
         State.MODIFIED: _modified(status, applied) + _given_up(status),
         State.EDITED: f'{_modified(status, applied)}, and rerun is "once"',
-        State.REVERTED: f"{_EARLIER[status.is_older]} on {applied}",
+        State.REVERTED: f"{_EARLIER[status.is_older]} {applied}",
         State.MOVED: f"the same code was applied as {status.moved_from}, whose file is gone",
         State.PAUSED: "paused by a person",
         State.RUNNING: holder(status),
-        State.RECURRING: f'applied on {applied}, and rerun is "always"',
-        State.APPLIED: f"applied on {applied}",
-        State.MISSING: f"applied on {applied}",
+        State.RECURRING: f'applied {applied}, and rerun is "always"',
+        State.APPLIED: f"applied {applied}",
+        State.MISSING: f"applied {applied}",
     }
     reason = _of_walk(status) or words[status.state]
     if status.renamed_from is not None:
@@ -141,6 +159,15 @@ def why(status: ScriptStatus) -> str:
         reason += f"; {missing}" if missing else ""
     by_bytes = compared_by_bytes(status)
     return escaped(f"{reason}; only the bytes could be compared: {by_bytes}" if by_bytes else reason)
+
+
+def applied_when(record: ScriptRecord) -> str:
+    """When a version was applied, and where, if that is another place; to follow the word "applied"."""
+    moment = local_time(record.applied_at)
+    if not record.inherited_from:
+        return f"on {moment}"
+    day = f", {moment[:10]}" if record.applied_at else ""
+    return f"(inherited from {record.inherited_from}{day})"
 
 
 def _of_walk(status: ScriptStatus) -> str:
@@ -188,7 +215,8 @@ def _as_deleted(status: ScriptStatus) -> str:
 
 def _new(run: RunRecord | None) -> str:
     if run is not None and run.kind == "run" and run.outcome == "succeeded":
-        return f"ran on {local_time(run.started_at)} ({run.reason}: not marked as applied)"
+        place = f" in {run.place}" if run.place else ""
+        return f"ran on {local_time(run.started_at)}{place} ({run.reason}: not marked as applied)"
     if run is not None and run.kind == "unmark":
         return f"unmarked on {describe_start(run)}"
     return "never applied here"
@@ -201,8 +229,8 @@ def _modified(status: ScriptStatus, applied: str) -> str:
         return ""
     modules = watches.changed_words(definition.watches, record.applied_watched)
     if modules and is_same_code(definition, record):
-        return f"{modules}; applied on {applied}"
-    words = f"the {'file' if record.bytes_only else 'code'} changed since it was applied on {applied}"
+        return f"{modules}; applied {applied}"
+    words = f"the {'file' if record.bytes_only else 'code'} changed since it was applied {applied}"
     return f"{words}; {modules}" if modules else words
 
 

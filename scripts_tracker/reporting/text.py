@@ -67,6 +67,8 @@ def _head(report: Report, output: Output) -> Iterator[str]:
     )
     if report.environment:
         yield from wrapped(f"Environment: {report.environment}", "  ", output)
+    # A command stays on one line, to be copied.
+    yield from map(output.style.WARNING, report.question)
 
 
 def _sections(

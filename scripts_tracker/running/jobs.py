@@ -22,7 +22,7 @@ from scripts_tracker.core.planning import Plan
 from scripts_tracker.core.states import State
 from scripts_tracker.core.text import describe_holder, duration, error_text
 from scripts_tracker.exceptions import UnknownScript
-from scripts_tracker.ledger import database, processes
+from scripts_tracker.ledger import database, environments, processes
 from scripts_tracker.project.status import load_status
 from scripts_tracker.running import queue
 from scripts_tracker.running.outcome import INTERRUPTED
@@ -97,7 +97,8 @@ def enqueue(plan: Plan, by_id: Mapping[ScriptId, ScriptStatus], request: Job) ->
         NotEnqueued: the queue does not take one.
     """
     newest = max((status.last_run.pk for status in by_id.values() if status.last_run), default=0)
-    request = request._replace(since=newest)
+    here = environments.places()
+    request = request._replace(since=newest, environment=here.name, database=here.identity)
     waiting = queued()
     for status in plan.steps:
         yield _place(status, plan, by_id, request, waiting)
@@ -158,6 +159,9 @@ def _work_off(job: Job) -> str:
     if not _at_work.acquire(blocking=False):
         return _make_room(job, "another thread of this process runs a script")
     try:
+        elsewhere = environments.places().origin_of(job.environment, job.database).label
+        if elsewhere:
+            return _say(job, f"nothing done: this job was enqueued in {elsewhere}")
         by_id = load_status().by_id
         status = next((one for script, one in by_id.items() if script.dotted == job.script), None)
         if status is None or status.definition is None:

@@ -43,6 +43,8 @@ class Job(NamedTuple):
         workers: how many jobs may work on a batched script at once.
         since: the key of the newest run when the jobs were asked for: what is newer was done since.
         tries: how often in a row the job had to make room without having worked.
+        environment: the name of the place where it was enqueued, as ``core.environments`` knows places.
+        database: the identity of the database there.
     """
 
     script: str
@@ -52,6 +54,8 @@ class Job(NamedTuple):
     workers: int = 1
     since: int = 0
     tries: int = 0
+    environment: str = ""
+    database: str = ""
 
     @classmethod
     def parse(cls, given: dict[str, Any]) -> Job:

@@ -14,6 +14,7 @@ from django.db import Error, connections
 from django.db.backends.signals import connection_created
 
 from scripts_tracker import conf
+from scripts_tracker.core import sql_masking
 from scripts_tracker.core.events import Result, StepOutcome, Summary
 from scripts_tracker.core.redaction import arguments_to_json, compiled, mask
 from scripts_tracker.core.reports import RehearsalReport
@@ -289,7 +290,8 @@ class Rehearsal(Runner):
 
         def show(alias: str, text: str) -> None:
             where = "" if alias == "default" else f"{alias}: "
-            self._send("statement", status, line=where + mask(text, secrets))
+            named = sql_masking.masked(text, connections[alias].vendor)
+            self._send("statement", status, line=where + mask(named, secrets))
 
         return show
 

@@ -18,12 +18,15 @@ from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 
+from scripts_tracker.core import reports
+from scripts_tracker.core.reports import RehearsalReport, TableChanges
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.ledger import processes, statements, writing
 from scripts_tracker.models import Script, ScriptRun
 from scripts_tracker.project import releases
 from scripts_tracker.project.status import load_status
 from tests.conftest import COMMAND
+from tests.places import Move, Q
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -592,6 +595,28 @@ def test_an_unfinished_run_has_the_state_that_a_check_reports(
     assert badge in text_of(ada, f"{RUNS}?outcome=running").partition('class="results"')[2]
 
 
+def test_the_page_of_a_rehearsal_shows_its_report(shop: Callable[..., Path], ada: Client) -> None:
+    shop("shop.first")
+    applied("shop.first")
+    row, report = (
+        Script.objects.get(),
+        RehearsalReport((TableChanges("default", "shop_order", updated=3),), 1),
+    )
+    pages = {}
+    for name, text in (("Rehearsal", reports.to_text(report)), ("Dry run", "")):
+        run = writing.new_run(row.pk, None, writing.RunFacts("rehearsal", report=text), "succeeded")
+        run.save()
+        pages[name] = text_of(ada, f"{RUNS}{run.pk}/change/")
+        assert f"{name}: shop.first" in pages[name]
+    assert "shop_order: 3 updated (0 statements, 0 ms)" in pages["Rehearsal"]
+    assert "field-rehearsed" not in pages["Dry run"]
+    listed = text_of(ada, RUNS)
+    assert ">Rehearsal<" in listed
+    assert ">Dry run<" in listed
+    history = text_of(ada, f"{LIST}shop.first/change/").partition('id="st-runs"')[2]
+    assert "Rehearsal" in history
+
+
 def test_the_page_of_a_running_run_shows_its_output_and_is_loaded_again_until_it_ends(
     shop: Callable[..., Path], ada: Client
 ) -> None:
@@ -624,6 +649,35 @@ def test_a_page_of_a_run_that_nobody_runs_any_more_is_not_loaded_again(
     response = ada.get(f"{RUNS}{run.pk}/change/")
     assert ">Lost</span>" in response.content.decode()
     assert not response.has_header("Refresh")
+
+
+def test_pages_name_the_environment_and_what_comes_from_another_one(
+    shop: Callable[..., Path], ada: Client, at: Move
+) -> None:
+    at("production")
+    for name in ("first", "second"):
+        shop(f"shop.{name}")
+    applied("shop.first")
+    here = ScriptRun.objects.get().environment_id
+    run = hold("second")
+    ScriptRun.objects.filter(pk=run.pk).update(environment=here)
+    assert "Scripts (production)" in text_of(ada, LIST)
+    assert ">Running</span>" in text_of(ada, RUNS)
+
+    at("staging", Q)
+    page = text_of(ada, f"{LIST}shop.first/change/")
+    assert "shop.first (staging)" in page
+    assert "applied (inherited from production, " in page
+    runs = text_of(ada, RUNS)
+    assert "Runs (staging)" in runs
+    assert ">Running</span>" not in runs
+    response = ada.get(f"{RUNS}{run.pk}/change/")
+    assert ">production</div>" in response.content.decode()
+    assert not response.has_header("Refresh")
+    assert "Which one is this?" not in text_of(ada, LIST)
+    at("", Q)
+    assert "Which one is this?" in text_of(ada, LIST)
+    assert "Which one is this?" in text_of(ada, f"{LIST}shop.first/change/")
 
 
 def test_many_unfinished_runs_need_no_more_queries(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from scripts_tracker.core import sql_masking
+from scripts_tracker.core.redaction import MASK
 from scripts_tracker.core.sql import Statement, statements
 
 INSERT = "INSERT INTO t VALUES"
@@ -147,3 +149,31 @@ def test_a_statement_that_reads_is_about_its_first_table(sql: str, table: str) -
 def test_what_follows_many_values_is_found() -> None:
     values = ", ".join(["(%s::jsonb, 'a')"] * 2_000)
     assert statements(f"{INSERT} {values}; SELECT 1", PG)[1] == Statement("select", words="SELECT")
+
+
+MASKED: dict[str, tuple[str, str, str]] = {
+    "what a column is set to": (
+        MYSQL,
+        "UPDATE `u` SET `api_token` = 'abc', a = 'x'",
+        "api_token` = '*', a = 'x'",
+    ),
+    "what it is compared with": (PG, "SELECT 1 FROM u WHERE u.\"secret\" = 'abc'", "\"secret\" = '*'"),
+    "a column of an insert": (
+        SQLITE,
+        "INSERT INTO u (a, password, b) VALUES ('x', 'abc', 3), ('y', f('abc', (2)), 4)",
+        "VALUES ('x','*', 3), ('y','*', 4)",
+    ),
+    "no value": (
+        PG,
+        "SELECT token FROM u WHERE u.token = v.token",
+        "SELECT token FROM u WHERE u.token = v.token",
+    ),
+    "rows of a query": (PG, "INSERT INTO u (token) SELECT a FROM v", "INSERT INTO u (token) SELECT a FROM v"),
+}
+
+
+@pytest.mark.parametrize(("vendor", "sql", "expected"), MASKED.values(), ids=MASKED)
+def test_values_of_columns_that_hold_secrets_are_masked(vendor: str, sql: str, expected: str) -> None:
+    found = sql_masking.masked(sql, vendor)
+    assert expected in found.replace(MASK, "*")
+    assert "abc" not in found

@@ -17,6 +17,7 @@ import yaml  # pre-commit brings it
 from tests.adoption.old_tracker import SOURCE, OldTracker, commit
 from tests.conftest import COMMAND, ENVIRONMENT, MATRIX, ROOT, Project, Result
 from tests.databases.fixtures import HostedProject
+from tests.databases.kinds import PostgreSQL
 from tests.end_to_end.pages import PATH, blocks, plays, type_in
 from tests.running.tenants import Layouts
 from tests.waiting import PATIENCE, wait_for
@@ -88,6 +89,43 @@ def test_environments_are_compared_as_the_page_shows(typed: list[str], project: 
         == 0
     )
     assert not git(project.root, "ls-files", "shop/management/commands/first.py")
+
+
+# environments.md
+
+
+@plays("environments.md")
+@pytest.mark.parametrize("kind_name", ["postgresql"])
+def test_a_restored_dump_is_as_the_page_shows(typed: list[str], hosted: HostedProject) -> None:
+    run, restore, check, rename, ask = typed
+    kind, staging = hosted.kind, f"{hosted.database}_staging"
+    assert isinstance(kind, PostgreSQL)
+    path = hosted.command("shop.fix_totals", body="pass")
+    path.write_text(path.read_text().replace("Does fix_totals", "Recompute order totals"))
+
+    def use(database: str, **settings: str) -> None:
+        hosted.settings(f"{kind.settings(database)}SCRIPTS_TRACKER = {settings}")
+
+    use(hosted.database, environment="production")
+    type_in(hosted, run)
+    kind.create(staging)
+    try:
+        at = {"PGHOST": kind.server.host, "PGPORT": str(kind.server.port), "PGUSER": kind.server.user}
+        names = restore.replace(" production", f" {hosted.database}").replace(" staging ", f" {staging} ")
+        for line in names.splitlines():
+            done = hosted.run(
+                "sh", "-c", line.removeprefix("$ "), PATH=PATH, PGPASSWORD=kind.server.password, **at
+            )
+            assert done.code == 0, done.err
+        use(staging, environment="staging")
+        type_in(hosted, check)
+        kind.execute(staging, "UPDATE scripts_tracker_scriptenvironment SET name = ''")
+        use(staging)
+        type_in(hosted, ask)
+    finally:
+        kind.drop(staging)
+    use(hosted.database, environment="live")
+    type_in(hosted, rename)
 
 
 # migrations.md

@@ -333,6 +333,7 @@ def test_json_is_the_contract_to_the_letter() -> None:
     assert document.pop("script")["script"] == "a.x"
     assert document == {
         "version": 1,
+        "environment": None,
         "why": "the code changed since it was applied on 2026-05-01 12:00",
         "options": {
             "rerun": "on-change",
@@ -375,6 +376,7 @@ def test_json_is_the_contract_to_the_letter() -> None:
                 "git_revision": "",
                 "fingerprint": "st1:" + "a" * 64,
                 "arguments": {"limit": 10},
+                "inherited_from": None,
             }
         ],
         "output": "printed",

@@ -360,6 +360,7 @@ def test_json_is_the_contract_to_the_letter() -> None:
                 "requires": ["b.y"],
                 "applied_at": "2026-05-01T12:00:00+00:00",
                 "applied_fingerprint": "st1:" + "a" * 64,
+                "inherited_from": None,
                 "tags": ["slow"],
                 "last_run": {
                     "outcome": "succeeded",
@@ -375,6 +376,7 @@ def test_json_is_the_contract_to_the_letter() -> None:
             }
         ],
         "environment": "production",
+        "environment_is_undecided": False,
         "taken_at": "2026-05-02T00:00:00+00:00",
         "revision": "1f",
         "problems": [

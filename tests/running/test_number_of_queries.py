@@ -9,6 +9,8 @@ import pytest
 from tests.databases.fixtures import HostedProject
 
 MOST = 8
+# Once for each place, the first run there adds its row.
+NEW_PLACE = 'INSERT INTO "scripts_tracker_scriptenvironment"'
 
 # Every statement on this thread's connection, with what Django sends through a cursor to mark a savepoint.
 COUNT = """
@@ -76,7 +78,10 @@ def test_a_run_adds_at_most_eight_statements(hosted: HostedProject, before: obje
     hosted.execute("INSERT INTO effect VALUES ('whole')")
     hosted.command("shop.fix", decorators=f"@tracked_script({options})", body=BODY)
     before(hosted)
-    for run in statements(hosted):
+    first, second = statements(hosted)
+    assert not any("INSERT" in sql and "scriptenvironment" in sql for sql in second)
+    for run in (first, second):
         own = [sql for sql in run if "FROM effect" in sql]
         assert len(own) == 1
-        assert len(run) - len(own) <= MOST, "\n".join(run)
+        ours = [sql for sql in run if sql not in own and not sql.replace("`", '"').startswith(NEW_PLACE)]
+        assert len(ours) <= MOST, "\n".join(ours)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
+import os
+import shutil
+import signal
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import DEMO, PLAIN
+from tests.databases.fixtures import SERVERS, HostedProject, Hosts
 from tests.running.shops import Shop
 
 MODELS = """\
@@ -68,6 +75,10 @@ DONE: dict[str, tuple[str, dict[str, Counts]]] = {
     "many_in_one_call": (
         "connection.cursor().executemany('INSERT INTO effect (name) VALUES (%s)', [['a'], ['b'], ['c']])",
         counts(effect=(3, 0, 0)),
+    ),
+    "reads_in_pieces": (
+        "[one.save() for one in Item.objects.iterator(chunk_size=1)]",
+        counts(item=(0, 3, 0)),
     ),
     "nothing": ("list(Item.objects.all())", {}),
     "an_error_that_is_caught": (
@@ -251,19 +262,23 @@ class Rehearsed(Shop):
         documents = map(json.loads, done.out.split("\0")[:-1])
         return {name: one["scripts"][0] for name, one in zip(names, documents, strict=True)}
 
-    def tables(self) -> dict[str, list[Any]]:
-        """All rows of all tables but those of the ledger, which has the reports."""
-        listed = {
-            "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
-            "postgresql": "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'",
-            "mariadb": "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()",
-        }
-        names = [name for (name,) in self.project.execute(listed[self.project.kind.engine])]
-        return {
-            name: sorted(self.project.execute(f"SELECT * FROM {name}"))  # noqa: S608 - our own words
-            for name in names
-            if not name.startswith("scripts_tracker_")
-        }
+    def tables(self) -> dict[str, str]:
+        return checksums(self.project)
+
+
+LISTED = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+    "postgresql": "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'",
+    "mariadb": "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()",
+}
+
+
+def checksums(project: HostedProject) -> dict[str, str]:
+    """Of every table but those of the ledger, which has the reports."""
+    names = [name for (name,) in project.execute(LISTED[project.kind.engine])]
+    own = [name for name in names if not name.startswith("scripts_tracker_")]
+    rows = {name: project.execute(f"SELECT * FROM {name}") for name in own}  # noqa: S608 - our own words
+    return {name: hashlib.sha256(repr(sorted(rows[name], key=repr)).encode()).hexdigest() for name in own}
 
 
 def changed(report: dict[str, Any]) -> dict[str, Counts]:
@@ -333,3 +348,113 @@ def test_mail_and_hooks_are_counted_and_not_sent(rehearsed: Rehearsed) -> None:
     )
     report = rehearsed.rehearse("sends")["sends"]["report"]
     assert (report["hooks"], report["mails"]) == (3, 3)
+
+
+def test_what_is_committed_past_django_is_said_loudly(rehearsed: Rehearsed) -> None:
+    rehearsed.does(
+        "a", "Item.objects.update(count=99); connection.connection.commit(); Item.objects.update(count=98)"
+    )
+    rehearsed.does("b", "Item.objects.update(count=97)")
+    process = rehearsed.run("run_scripts", "--rehearse", "--format", "json", "--continue-on-error")
+    assert process.code == 1
+    assert "NOT EVERYTHING MAY HAVE BEEN ROLLED BACK in database 'default'" in process.err
+    document = json.loads(process.out)
+    assert document["not_rolled_back"] == ["default"]
+    assert [one["outcome"] for one in document["scripts"]] == ["failed", "skipped"]
+    assert "WHAT WAS CHANGED THERE UNTIL THEN MAY BE COMMITTED" in document["scripts"][0]["reason"]
+    assert rehearsed.project.execute("SELECT DISTINCT count FROM item") == [(99,)]
+
+
+ENDS = {"SIGINT": (130, "failed"), "SIGTERM": (143, "failed"), "SIGKILL": (-9, "running")}
+
+
+@SERVERS
+@pytest.mark.parametrize(("name", "expected"), ENDS.items(), ids=ENDS)
+def test_a_signal_in_the_middle_leaves_nothing(
+    rehearsed: Rehearsed, name: str, expected: tuple[int, str]
+) -> None:
+    rehearsed.does("first", "Item.objects.create(name='first')")
+    rehearsed.does("held", "Item.objects.update(count=99); hold('held')", requires=("first",))
+    before = rehearsed.tables()
+    process = rehearsed.hold("held", "run_scripts", "--rehearse")
+    os.kill(process.pid, signal.Signals[name])
+    process.wait()
+    assert (process.code, rehearsed.outcomes()[-1]) == expected
+    assert rehearsed.tables() == before
+    assert set(rehearsed.states().values()) == {"new"}
+
+
+def test_another_database_is_rolled_back_too(rehearsed: Rehearsed) -> None:
+    other = rehearsed.project.kind.engine == "sqlite"
+    second = (
+        "{**DATABASES['default'], 'NAME': str(BASE_DIR / 'second.sqlite3')}"
+        if other
+        else "dict(DATABASES['default'])"
+    )
+    rehearsed.project.settings(f"DATABASES['second'] = {second}")
+    rehearsed.project.settings(
+        "DATABASES['away'] = {'ENGINE': 'django.db.backends.sqlite3', 'NAME': '/nowhere/db'}"
+    )
+    if other:
+        shutil.copy(rehearsed.project.database, rehearsed.project.root / "second.sqlite3")
+    rehearsed.does(
+        "a",
+        "Item.objects.using('second').update(count=9); transaction.on_commit(lambda: 1 / 0, using='second')",
+    )
+    report = rehearsed.rehearse("a")["a"]["report"]
+    assert [(one["alias"], one["table"], one["updated"]) for one in report["tables"]] == [
+        ("second", "item", 3)
+    ]
+    assert report["hooks"] == 1
+    rehearsed.does("a", "Item.objects.using('away').count()")
+    process = rehearsed.run("run_scripts", "--rehearse")
+    assert process.code == 1
+    assert (
+        "  Database 'away' cannot be used in this rehearsal: unable to open database file.\n" in process.out
+    )
+
+
+# The demo
+
+
+@pytest.fixture
+def demo_shop(tmp_path: Path, hosts: Hosts, kind_name: str) -> Iterator[HostedProject]:
+    """The demo on each kind of database in turn."""
+    kind, root = hosts.kind(kind_name), tmp_path / "demo"
+    shutil.copytree(DEMO, root, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3"))
+    name = hosts.new_name(kind, root)
+    kind.create(name)
+    with (root / "shop" / "settings.py").open("a") as settings:
+        settings.write(kind.settings(name))
+    (root / "consents.csv").write_text("email\nBob@example.fr\n")
+    yield HostedProject(root, dict(PLAIN), kind, name)
+    kind.drop(name)
+
+
+def test_the_scripts_of_the_demo_are_rehearsed_and_leave_nothing(demo_shop: HostedProject) -> None:
+    demo_shop.manage("migrate", "-v0")
+    before = checksums(demo_shop)
+    result = demo_shop.manage("run_scripts", "--rehearse", "--format", "json")
+    found = {one["script"]: one for one in json.loads(result.out)["scripts"]}
+    assert {one["outcome"] for one in found.values()} == {"rehearsed"}
+    assert len(found) == 11
+    assert checksums(demo_shop) == before
+    assert {name: changed(one["report"]) for name, one in found.items()} == CHANGED_IN_THE_DEMO
+    assert set(demo_shop.states().values()) == {"new"}
+    assert "11 done, 0 failed, 0 blocked, 0 skipped." in demo_shop.manage("run_scripts").out
+    assert checksums(demo_shop) != before
+
+
+CHANGED_IN_THE_DEMO: dict[str, dict[str, Counts]] = {
+    "catalog.import_kingston-upon-hull": counts(catalog_product=(2, 0, 0)),
+    "catalog.import_vat_rates": counts(catalog_vatrate=(3, 0, 0)),
+    "catalog.normalise_skus": counts(catalog_product=(0, 5, 0)),
+    "catalog.refresh_search_text": counts(catalog_product=(0, 5, 0)),
+    "customers.guess_regions": counts(customers_customer=(0, 4, 0)),
+    "customers.import_consents": counts(customers_customer=(0, 1, 0)),
+    "customers.lowercase_emails": counts(customers_customer=(0, 4, 0)),
+    "customers.merge_duplicates": counts(customers_customer=(0, 0, 1), orders_order=(0, 1, 0)),
+    "orders.close_stale_orders": counts(orders_order=(0, 2, 0)),
+    "orders.fix_totals": counts(orders_order=(0, 4, 0)),
+    "orders.renumber_invoices": counts(orders_order=(0, 4, 0)),
+}

@@ -17,6 +17,7 @@ from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 from scripts_tracker.signals import script_failed, script_started, script_succeeded
 from tests.jobs import Jobs
 from tests.running.batches import LOG, add_rows, script
+from tests.running.memory_queue import LIBRARY, PUT, scripts, use
 
 IMPORT = "from django.contrib.auth.models import Group; from django.db import connection, transaction; "
 CREATE = f"{IMPORT}Group.objects.create(name='new')"
@@ -229,6 +230,25 @@ def test_mail_is_counted_and_not_sent(jobs: Jobs, send: str) -> None:
     assert not mail.outbox
     mail.send_mail("s", "b", "a@b.c", ["d@e.f"])
     assert len(mail.outbox) == 1
+
+
+def test_jobs_are_counted_and_not_enqueued(jobs: Jobs, settings: Any) -> None:
+    use(settings)
+    task = "from tests.running.test_rehearsing import job; job().enqueue(script='x')"
+    jobs.script("a", f"{task}; {task}")
+    assert rehearse(jobs)["a"]["report"]["jobs"] == 2
+    assert "; 2 jobs not enqueued." in jobs.run(rehearse=True).out
+    assert not PUT
+    jobs.run("a")
+    assert scripts() == ["x", "x"]
+
+
+def job() -> Any:
+    return LIBRARY.task(work)
+
+
+def work(script: str) -> None:
+    """Not done."""
 
 
 def test_show_script_has_the_last_rehearsal(jobs: Jobs) -> None:

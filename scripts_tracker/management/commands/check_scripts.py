@@ -55,11 +55,17 @@ class Command(TrackerCommand):
         verify = (
             "ask the methods that verify= names whether the work of these scripts is done; changes no state"
         )
+        moved = "this database is the environment that its scripts were run in, moved, restored or renamed"
+        decide("--environment-moved", action="store_true", help=moved)
+        copied = "this database is a copy: what was run in the original is inherited, what was running there is lost"
+        decide("--environment-copied", action="store_true", help=copied)
         decide("--verify", nargs="+", metavar="NAME", help=verify)
         add("--reason", default="", help="the reason for a decision, kept in the ledger")
 
     def perform(self, options: dict[str, Any]) -> int:
         """Check; decide; report."""
+        if options["environment_moved"] or options["environment_copied"]:
+            return self._place(is_copy=options["environment_copied"], reason=options["reason"])
         # JSON prints the fingerprint of each script.
         load = partial(
             load_status, use_cache=options["use_cache"], with_fingerprints=options["format"] == "json"
@@ -107,7 +113,8 @@ class Command(TrackerCommand):
         if not (mark_all or options["mark_applied"] or options["unmark"]):
             if reason:
                 raise not_started(
-                    "--reason goes with --mark-all-applied, --mark-applied, --unmark or --release."
+                    "--reason goes with --mark-all-applied, --mark-applied, --unmark, --release, --environment-moved"
+                    " or --environment-copied."
                 )
             return False
         if mark_all and options["names"]:
@@ -123,6 +130,16 @@ class Command(TrackerCommand):
             statuses = _choose(overview, options["mark_applied"])
         self._tell(marks.mark_applied(statuses, reason, overview.cache), "Marked as applied", options)
         return True
+
+    def _place(self, *, is_copy: bool, reason: str) -> int:
+        """Record whether this database is another environment than the one that its scripts were run in."""
+        from scripts_tracker.project import environments  # seldom needed
+
+        decision = environments.decide(is_copy=is_copy, reason=reason)
+        if decision is None:
+            raise not_started(environments.NOTHING_TO_DECIDE)
+        self.write(environments.words(decision, is_copy=is_copy))
+        return 0
 
     def _verify(self, statuses: tuple[ScriptStatus, ...]) -> int:
         """Say for each script whether its work is done; 1 if that of any is not."""

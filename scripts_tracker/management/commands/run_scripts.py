@@ -113,6 +113,7 @@ class Command(TrackerCommand):
             _require_adoption(overview)
         self._limit_workers(plan, options)
         if options["plan"]:
+            self._say_place(overview)
             self._say_lines(progress.plan(plan, choice, self.output, options["workers"]))
             if options["enqueue"]:
                 from scripts_tracker.running import jobs  # as below
@@ -132,6 +133,7 @@ class Command(TrackerCommand):
     def _run(self, plan: Plan, choice: Choice, overview: ProjectStatus, options: dict[str, Any]) -> int:
         is_quiet = options["verbosity"] < 1 or bool(options["as_worker"])
         if not is_quiet:
+            self._say_place(overview)
             left = progress.not_planned(plan, choice, self.output)
             self._say_lines([*left, progress.heading(plan, self.output)])
         runner = Runner(plan, overview.by_id, self._options(options), self._reporter(is_quiet=is_quiet))
@@ -160,6 +162,7 @@ class Command(TrackerCommand):
 
         is_quiet = options["verbosity"] < 1
         if not is_quiet:
+            self._say_place(overview)
             left = progress.not_planned(plan, choice, self.output)
             self._say_lines([*left, progress.heading(plan, self.output, "Enqueuing")])
         wanted = tuple(one.id.dotted for one in choice.chosen) if options["names"] else ()
@@ -284,6 +287,11 @@ class Command(TrackerCommand):
             raise CommandError(text)
         _say(self.stderr, f"{text}\n")
         return 0
+
+    def _say_place(self, overview: ProjectStatus) -> None:
+        environment = conf.tracker_settings().environment
+        for line in progress.about_place(environment, overview.statuses, self.output):
+            self._say_lines([line])
 
     def _say_lines(self, lines: Iterable[str]) -> None:
         _say(self.stdout, "\n".join(lines) + "\n")
