@@ -77,6 +77,8 @@ EFFECT_BEFORE_COMMIT: Final = "ST034"
 """``process()`` sends mail or a request before its batch is committed."""
 ROW_BY_ROW_LOOP: Final = "ST035"
 """A script loops over a table in ``handle()`` and saves row by row."""
+REPLACED_HANDLE: Final = "ST036"
+"""A batched script has a ``handle()``, or what calls it, of its own, so that no batch is processed."""
 
 NAMES: Final = {
     code: name.lower().replace("_", "-")

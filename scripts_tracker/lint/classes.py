@@ -151,6 +151,18 @@ def _is_batched(classes: Sequence[Class]) -> bool | None:
     return False if all(path.startswith(known) or path == "object" for path in paths) else None
 
 
+def before_batched(lineage: Lineage, classes: Sequence[Class]) -> Lineage:
+    """A lineage without the classes whose methods those of BatchedCommand hide, as they are named after it."""
+    hidden: list[Class | None] = []
+    for one in lineage.classes:
+        names = [value for values in one.bases for value in values]
+        paths = [dotted(value.path) if isinstance(value, Ref) else "" for value in names]
+        if BATCHED in paths:
+            hidden += [_local(value, classes) for value in names[paths.index(BATCHED) :]]
+    left = tuple(one for one in lineage.classes if one not in hidden)
+    return lineage._replace(classes=left)
+
+
 def _local(value: object, classes: Sequence[Class]) -> Class | None:
     number = value.path.removeprefix(LOCAL_CLASS) if isinstance(value, Ref) else ""
     is_local = isinstance(value, Ref) and value.path.startswith(LOCAL_CLASS) and number.isdigit()

@@ -24,6 +24,7 @@ from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.lint.classes import (
     ADDS,
     CHANGES,
+    before_batched,
     calls_super,
     changes_arguments,
     read_classes,
@@ -237,6 +238,12 @@ class Tree:
         """The same, of what is or may be a batched command."""
         return self._methods(name, [one for one in self.lineages if one.is_batched is not False])
 
+    def sure_batched_methods(self, name: str) -> Iterator[Method]:
+        """The same, of what is a batched command, or is one if the script of this file is."""
+        for lineage in self.lineages:
+            if lineage.is_batched or (lineage.is_batched is None and lineage.is_command):
+                yield from self._methods(name, [before_batched(lineage, self.classes)])
+
     @cached_property
     def processes(self) -> tuple[Method, ...]:
         """The ``process()`` methods of what is or may be a batched command."""
@@ -260,13 +267,13 @@ class Tree:
                     if node is not None and id(node) not in known:
                         yield Method(one, node, is_first)
                         known.add(id(node))
-                    if node is None or not self._calls_super(node):
+                    if node is None or not self.calls_super(node):
                         break
                     is_first = False
 
     def overrides(self, one: Class) -> Iterator[str]:
         """The methods of a class that do not call that of a base class, or that undo what it does."""
-        yield from (name for name, node in one.methods.items() if not self._calls_super(node))
+        yield from (name for name, node in one.methods.items() if not self.calls_super(node))
         if self.changes_arguments(one):
             yield ADDS
 
@@ -274,7 +281,7 @@ class Tree:
         """Whether a class changes arguments after they were added; for most the text of the file is enough."""
         return any(word in self.text for word in CHANGES) and changes_arguments(one)
 
-    def _calls_super(self, method: cst.FunctionDef) -> bool:
+    def calls_super(self, method: cst.FunctionDef) -> bool:
         """Whether a method calls the one of a base class; for most the text of the file is enough."""
         known = self._calling_super.get(id(method))
         if known is None:
