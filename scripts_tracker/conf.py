@@ -32,6 +32,7 @@ class TrackerSettings(NamedTuple):
         heartbeat_seconds: the time between two heartbeats; None for a quarter of ``lease_seconds``.
         wait_seconds: how long ``run_scripts`` waits for a script that another process runs.
         script_template: the file that ``start_script`` fills in, absolute or below BASE_DIR; None for ours.
+        batched_template: the same for ``start_script --batched``.
         database: the alias of the ledger's database; None to ask the routers.
         renamed_apps: the label that an app has now, by an earlier one: its scripts keep their history.
         throttle: what batched scripts ask between two batches: dotted names or callables (``scripts_tracker.throttles``).
@@ -51,6 +52,7 @@ class TrackerSettings(NamedTuple):
     heartbeat_seconds: float | None = None
     wait_seconds: float = 600
     script_template: str | None = None
+    batched_template: str | None = None
     database: str | None = None
     renamed_apps: Mapping[str, str] = MappingProxyType({})
     throttle: Sequence[str | Callable[..., object]] = ()
@@ -172,6 +174,12 @@ def _queue_error(value: object) -> str:
     return ""
 
 
+def _template(example: str) -> Kind:
+    return Kind(
+        lambda value: value is None or (isinstance(value, str) and bool(value)), "a path", f'"{example}"'
+    )
+
+
 _BOOL = Kind(lambda value: isinstance(value, bool), "True or False", "True")
 _WEEK = 7 * 86400.0
 _LONGEST_NAME = 100
@@ -191,9 +199,8 @@ _KEYS: Mapping[str, Kind] = {
     "lease_seconds": _number(0.1, _WEEK, "a number of seconds", "60"),
     "heartbeat_seconds": _number(0.01, _WEEK, "a number of seconds", "15", or_none=True),
     "wait_seconds": _number(0.0, _WEEK, "a number of seconds", "600"),
-    "script_template": Kind(
-        lambda value: value is None or (isinstance(value, str) and bool(value)), "a path", '"script.py-tpl"'
-    ),
+    "script_template": _template("script.py-tpl"),
+    "batched_template": _template("batched.py-tpl"),
     "database": Kind(
         lambda value: value is None or (isinstance(value, str) and value in settings.DATABASES),
         "an alias of DATABASES",

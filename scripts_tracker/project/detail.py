@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scripts_tracker import conf
 from scripts_tracker.core import states, watches
+from scripts_tracker.core.events import Queued
 from scripts_tracker.core.history import Past, PastVersion
 from scripts_tracker.core.states import State, is_same_code
 from scripts_tracker.core.text import local_time
@@ -91,6 +92,7 @@ class ScriptDetail(NamedTuple):
         past: its history.
         comparison: what changed since it was applied, if asked for.
         environment: the name of the environment; empty without one.
+        queued: the jobs that wait on the queue.
     """
 
     status: ScriptStatus
@@ -100,6 +102,7 @@ class ScriptDetail(NamedTuple):
     past: Past
     comparison: Comparison | None = None
     environment: str = ""
+    queued: Queued = Queued()
 
     def is_now(self, version: PastVersion) -> bool:
         """Whether a version is in the file now, perhaps formatted differently."""

@@ -81,11 +81,17 @@ def _facts(detail: ScriptDetail) -> Iterator[str]:
             for name, status in detail.required.items()
         ],
         "Required by": [f"{other.id} ({other.state.value})" for other in detail.required_by],
+        "Queue": [_jobs(detail)] if detail.queued.is_asked else [],
     }
     for label, lines in facts.items():
         for number, line in enumerate(lines):
             yield f"{'' if number else label:<{_LABEL}}{escaped(line)}"
     yield ""
+
+
+def _jobs(detail: ScriptDetail) -> str:
+    jobs = detail.queued.of(detail.status.id.dotted)
+    return "not known, this queue cannot say" if jobs is None else f"{jobs} job{'' if jobs == 1 else 's'}"
 
 
 def _walk(status: ScriptStatus, output: Output) -> Iterator[str]:

@@ -11,6 +11,7 @@ from scripts_tracker.ledger import queries
 from scripts_tracker.reporting.report import why
 
 if TYPE_CHECKING:
+    from scripts_tracker.core.events import Queued
     from scripts_tracker.core.history import PastRun, PastVersion, StoredRehearsal
     from scripts_tracker.core.states import ScriptRecord, ScriptStatus
     from scripts_tracker.core.values import Lease
@@ -30,7 +31,7 @@ def check(report: Report, output: Output) -> str:
         "version": 1,
         "counts": {state.value: count for state, count in report.counts.items()},
         "needs_action": any(status.needs_action for status in report.statuses),
-        "scripts": [_status(status) for status in report.listed],
+        "scripts": [_status(status, report.queued) for status in report.listed],
         "environment": report.environment or None,
         "environment_is_undecided": bool(report.question),
         "taken_at": report.taken_at.isoformat() if report.taken_at else None,
@@ -46,7 +47,7 @@ def script(detail: ScriptDetail, output: Output) -> str:
     document = {
         "version": 1,
         "environment": detail.environment or None,
-        "script": _status(detail.status),
+        "script": _status(detail.status, detail.queued),
         "why": why(detail.status),
         "options": definition.options._asdict() if definition else None,
         "required_by": [other.id.dotted for other in detail.required_by],
@@ -63,7 +64,7 @@ def script(detail: ScriptDetail, output: Output) -> str:
     return document_text(document, output)
 
 
-def _status(status: ScriptStatus) -> dict[str, Any]:
+def _status(status: ScriptStatus, queued: Queued) -> dict[str, Any]:
     """One script, with nulls where it has no file or no record."""
     definition, record = status.definition, status.record
     applied_at = record.applied_at if record else None
@@ -86,6 +87,7 @@ def _status(status: ScriptStatus) -> dict[str, Any]:
         "changed_modules": list(status.changed_modules),
         "lease": _lease(record.lease) if record and record.lease else None,
         "progress": progress._asdict() if (progress := status.progress) else None,
+        "queued_jobs": queued.of(status.id.dotted),
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scripts_tracker.core import watches
 from scripts_tracker.core.escaping import escaped
+from scripts_tracker.core.events import Queued
 from scripts_tracker.core.states import State, is_same_code
 from scripts_tracker.core.text import describe_holder, describe_lease, describe_start, local_time
 from scripts_tracker.core.tuples import NamedTuple
@@ -55,6 +56,7 @@ class Report(NamedTuple):
         environment: the name of the environment; empty without one.
         taken_at: when the ledger was read.
         revision: the commit that is checked out; empty where it is not known, or not asked for.
+        queued: the jobs that wait on the queue.
     """
 
     statuses: tuple[ScriptStatus, ...]
@@ -65,6 +67,7 @@ class Report(NamedTuple):
     environment: str = ""
     taken_at: datetime | None = None
     revision: str = ""
+    queued: Queued = Queued()
 
     @property
     def counts(self) -> dict[State, int]:
@@ -153,7 +156,9 @@ def why(status: ScriptStatus) -> str:
     if status.renamed_from is not None:
         reason += f", as {status.renamed_from}"
     if status.definition is None and status.record is not None:
-        return f"{reason}, {status.absence or 'the file is gone'}"
+        gone = "the file is gone; a new file with the same code goes on from there"
+        without = status.absence or (gone if status.walk is not None else "the file is gone")
+        return f"{reason}, {without}"
     if status.state not in {State.MODIFIED, State.EDITED}:
         missing = watches.missing_words(status.watches)
         reason += f"; {missing}" if missing else ""

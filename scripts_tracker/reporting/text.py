@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.core.escaping import escaped
-from scripts_tracker.core.states import State
+from scripts_tracker.core.states import State, is_cancelled
 from scripts_tracker.reporting.report import compared_by_bytes, tone, why
 from scripts_tracker.reporting.terminal import wrapped
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scripts_tracker.reporting.report import Report
     from scripts_tracker.reporting.terminal import Output
 
+QUEUE_UNKNOWN: Final = "The queue cannot say which jobs it has."
 _BRIEF = (State.NEW, State.MODIFIED)
 
 
@@ -27,6 +28,8 @@ def check(report: Report, output: Output) -> str:
     if report.dependencies:
         lines.extend(_dependencies(report, output))
     lines.extend(problems(report.findings, output))
+    if report.queued.is_asked and report.queued.jobs is None:
+        lines.extend(wrapped(QUEUE_UNKNOWN, "", output))
     lines.extend(_renamed(report, output))
     lines.extend(_rest(report, output))
     return "\n".join(lines)
@@ -34,7 +37,7 @@ def check(report: Report, output: Output) -> str:
 
 def notice(report: Report, output: Output) -> str:
     """The notice after ``migrate``: what needs action, in the words that people grep for."""
-    named = tuple(one for one in report.statuses if one.needs_action or one.state is State.MOVED)
+    named = tuple(filter(_is_named, report.statuses))
     lines = [*_head(report, output), *_sections(named, output, _brief_note), *_renamed(report, output)]
     if report.findings:
         count = len(report.findings)
@@ -44,6 +47,15 @@ def notice(report: Report, output: Output) -> str:
         text = f"{words} found in the scripts; to see them: {typed('check_scripts')}"
         lines.extend(map(output.style.WARNING, wrapped(text, "", output)))
     return "\n".join(lines)
+
+
+def _is_named(status: ScriptStatus) -> bool:
+    """Whether the notice names a script: something must be done, or its file went while it was at work on a table."""
+    if status.needs_action or status.state is State.MOVED:
+        return True
+    is_gone = status.definition is None and not status.absence
+    has_stopped = status.walk is not None and status.state in {State.FAILED, State.LOST}
+    return is_gone and has_stopped and not is_cancelled(status.walk)
 
 
 def problems(findings: Sequence[Finding], output: Output) -> Iterator[str]:
@@ -88,6 +100,8 @@ def _sections(
 
 def _note(status: ScriptStatus, report: Report) -> str:
     note = f"{status.id}: {why(status)}"
+    if jobs := report.queued.of(status.id.dotted):
+        note += f"\n{jobs} job{'s' if jobs > 1 else ''} on the queue"
     if not status.needs_action:
         return note
     from scripts_tracker.core import planning  # only for scripts that need action
@@ -117,7 +131,7 @@ def _renamed(report: Report, output: Output) -> Iterator[str]:
     pairs = Counter(
         (one.renamed_from.app_label, one.id.app_label)
         for one in report.statuses
-        if one.renamed_from is not None
+        if one.renamed_from is not None and one.renamed_from.app_label != one.id.app_label
     )
     for (old, new), count in sorted(pairs.items()):
         scripts = "1 script" if count == 1 else f"{count} scripts"

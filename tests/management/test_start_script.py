@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
+import unittest.mock
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.management import call_command
 
-from scripts_tracker.core.values import ScriptId
+from scripts_tracker.core.values import CommandsDir, ScriptId
 from scripts_tracker.exceptions import NotScaffolded
 from scripts_tracker.project import scaffold
 from scripts_tracker.project.scaffold import Scaffold
 from tests.conftest import Project
+from tests.jobs import Jobs
 
 ABOUT = ScriptId("shop", "fix_totals")
 
@@ -41,7 +46,6 @@ SCAFFOLDS = {
 @pytest.mark.parametrize("made", SCAFFOLDS.values(), ids=SCAFFOLDS)
 def test_the_new_script_is_formatted_and_as_requested(made: Scaffold, tmp_path: Path) -> None:
     from scripts_tracker.analysis.linking.scanning import analyse
-    from scripts_tracker.core.values import CommandsDir
 
     file = tmp_path / "fix_totals.py"
     file.write_text(scaffold.render(made, template()))
@@ -68,7 +72,6 @@ BATCHED = {
 @pytest.mark.parametrize("made", BATCHED.values(), ids=BATCHED)
 def test_the_new_batched_script_is_formatted_and_tracked(made: Scaffold, tmp_path: Path) -> None:
     from scripts_tracker.analysis.linking.scanning import analyse
-    from scripts_tracker.core.values import CommandsDir
 
     file = tmp_path / "fix_totals.py"
     file.write_text(scaffold.render(made, Path(scaffold.BATCHED_TEMPLATE).read_text()))
@@ -124,6 +127,39 @@ def test_a_new_batched_script_passes_the_lint_and_runs(migrated: Project) -> Non
     )
     assert "1 done" in migrated.manage("run_scripts").out
     assert migrated.states("--all") == {"shop.backfill": "applied"}
+
+
+TEMPLATES = {
+    "of its own": ({"batched_template": "own.py-tpl"}, "of ScriptVersion", ""),
+    "of its own beside one of plain scripts": (
+        {"batched_template": "own.py-tpl", "script_template": "plain.py-tpl"},
+        "of ScriptVersion",
+        "",
+    ),
+    "only one of plain scripts": (
+        {"script_template": "plain.py-tpl"},
+        "class Command(BatchedCommand)",
+        'The built-in template is used: "script_template" is for plain scripts; for --batched, set "batched_template".\n',
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "words", "err"), TEMPLATES.values(), ids=TEMPLATES)
+def test_a_batched_script_has_a_template(
+    jobs: Jobs, settings: Any, given: dict[str, str], words: str, err: str
+) -> None:
+    (jobs.root / "own.py-tpl").write_text("# $name of $model\n")
+    (jobs.root / "plain.py-tpl").write_text("# $name\n")
+    settings.SCRIPTS_TRACKER = given
+    from scripts_tracker.management.commands import start_script
+
+    written = io.StringIO()
+    command = start_script.Command(stderr=written, stdout=io.StringIO())
+    folder = CommandsDir("jobs", "jobs", str(jobs.path("x").parent))
+    with unittest.mock.patch.object(start_script, "_find_folder", return_value=folder):
+        call_command(command, "scripts_tracker", "fill", batched=True, model="scripts_tracker.ScriptVersion")
+    assert words in jobs.path("fill").read_text()
+    assert written.getvalue() == err
 
 
 @pytest.mark.parametrize("text", ["$nothing", "$", "${help", "100 $% of it"])

@@ -373,6 +373,7 @@ def test_json_is_the_contract_to_the_letter() -> None:
                 "changed_modules": ["a.helper"],
                 "lease": None,
                 "progress": None,
+                "queued_jobs": None,
             }
         ],
         "environment": "production",

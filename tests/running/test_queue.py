@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.core.management.base import CommandError
 from django.db import transaction
 
+from scripts_tracker.core.planning import Plan
+from scripts_tracker.ledger import database
 from scripts_tracker.models import ScriptRun
+from scripts_tracker.project.status import load_status
 from scripts_tracker.running import queue
+from tests.builders import script_id
 from tests.conftest import Project
 from tests.jobs import Jobs
 from tests.running import memory_queue
@@ -352,6 +358,80 @@ def test_no_more_jobs_work_on_a_script_than_were_asked_for(walk: Jobs) -> None:
     assert deliver() == "jobs.walk: nothing done: 1 worker is at work"
     assert "  jobs.walk: 1 worker is at work" in walk.run(enqueue=True).out
     assert PUT == []
+
+
+# How many jobs ask for, wait already, and work already; how many are put.
+NUMBERS = {
+    "one by default": (1, 0, 0, 1),
+    "as many as workers": (4, 0, 0, 4),
+    "those that wait are counted": (4, 3, 0, 1),
+    "those at work are counted": (4, 0, 1, 3),
+    "both are counted": (4, 2, 1, 1),
+    "none if there are enough": (4, 3, 1, 0),
+    "none if there are more": (2, 5, 0, 0),
+}
+
+
+@pytest.mark.parametrize(("workers", "waiting", "live", "put"), NUMBERS.values(), ids=NUMBERS)
+def test_the_jobs_of_a_batched_script_are_as_many_as_its_workers(
+    walk: Jobs, monkeypatch: pytest.MonkeyPatch, *, workers: int, waiting: int, live: int, put: int
+) -> None:
+    work = begin("jobs.walk")
+    for _ in range(live):
+        add_worker(work)
+    status = load_status().by_id[script_id("jobs.walk")]
+    counted = Counter({"jobs.walk": waiting})
+    from scripts_tracker.running import jobs
+
+    monkeypatch.setattr(jobs, "_put", lambda job: memory_queue.PUT.append(memory_queue.Put(job.script, {})))
+    request = queue.Job("", workers=workers)
+    # One writer at a time: SQLite has one job.
+    monkeypatch.setattr(database, "connection", lambda: SimpleNamespace(vendor="postgresql"))
+    placed = jobs._place(status, Plan((status,), (), ()), {status.id: status}, request, counted)
+    assert (placed.jobs, len(PUT)) == (put, put)
+    assert bool(placed.text) == (put == 0)
+
+
+def test_on_sqlite_a_batched_script_has_one_job_whatever_is_asked_for(walk: Jobs) -> None:
+    result = walk.run(enqueue=True, workers=4)
+    assert "  jobs.walk: 1 job\n" in result.out
+    assert result.err == "SQLite has one writer at a time, so there is one worker.\n"
+    assert scripts() == ["jobs.walk"]
+
+
+UNKNOWN = "The queue cannot say which jobs it has."
+
+
+def test_reports_say_how_many_jobs_wait_for_what_is_not_applied(
+    shop: Jobs, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def queued(task: object) -> Counter[str]:
+        asked.append(task)
+        return Counter(scripts())
+
+    shop.run("pears")
+    shop.run("apples", enqueue=True)
+    assert UNKNOWN in shop.run(command="check_scripts").out
+    assert "Queue        not known, this queue cannot say\n" in shop.run("apples", command="show_script").out
+    monkeypatch.setattr(queue, "queued", queued)
+    check = shop.run(command="check_scripts").out
+    assert "jobs.apples: never applied here\n    1 job on the queue\n" in check
+    assert (check.count("on the queue"), UNKNOWN in check) == (1, False)
+    assert "Queue        1 job\n" in shop.run("apples", command="show_script").out
+    found = json.loads(shop.run(command="check_scripts", format="json").out)["scripts"]
+    assert {one["script"]: one["queued_jobs"] for one in found} == {"jobs.apples": 1, "jobs.cider": 0}
+    assert len(asked) == 3
+    assert "on the queue" not in shop.run("pears", command="check_scripts").out
+    settings.SCRIPTS_TRACKER = {}
+    assert "queue" not in shop.run(command="check_scripts").out
+    assert len(asked) == 3, "nothing is asked without a queue, or a script that may wait"
+
+
+def test_a_queue_that_is_broken_does_not_break_a_check(shop: Jobs, settings: Any) -> None:
+    use(settings, "nowhere.CeleryBackend")
+    assert UNKNOWN in shop.run(command="check_scripts").out
 
 
 DOWN = f"""\

@@ -10,6 +10,7 @@ from django.core.management.base import CommandError
 from scripts_tracker import conf
 from scripts_tracker.core import names
 from scripts_tracker.management.base import TrackerCommand, add_names, not_started
+from scripts_tracker.management.queued import queued_for
 from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import formats
 from scripts_tracker.reporting.report import Report, holder
@@ -96,6 +97,7 @@ class Command(TrackerCommand):
             options["all"],
             options["show_dependencies"],
             conf.tracker_settings().environment,
+            queued=queued_for(chosen),
         )
         if options["format"] != "json":
             return report

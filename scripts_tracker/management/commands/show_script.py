@@ -10,6 +10,7 @@ from scripts_tracker.ledger import queries
 from scripts_tracker.ledger.database import typed
 from scripts_tracker.ledger.processes import exit_code
 from scripts_tracker.management.base import TrackerCommand, not_started, put
+from scripts_tracker.management.queued import queued_for
 from scripts_tracker.project import detail
 from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import formats
@@ -54,6 +55,7 @@ class Command(TrackerCommand):
             return self._watch(overview.by_id[script_id])
         limit = queries.MOST_RUNS if options["history"] else detail.LAST_RUNS
         found = detail.load_detail(overview, script_id, limit=limit)
+        found = found._replace(queued=queued_for([found.status]))
         if options["diff"]:
             found = detail.with_comparison(found, raw=options["raw"])
         render = formats.renderer(formats.SCRIPT_FORMATS, options["format"])

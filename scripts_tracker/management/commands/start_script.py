@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.values import CommandsDir
 
+_NOT_FOR_BATCHES = 'The built-in template is used: "script_template" is for plain scripts; for --batched, set "batched_template".'
 _NAME = re.compile(r"[^\W\d_]\w*")
 
 
@@ -57,6 +58,9 @@ class Command(TrackerCommand):
         if options["batched"]:
             model = _find_model(options["app_label"], options["model"])
             made = made._replace(model=model.__name__, models=_module_of(model))
+        settings = conf.tracker_settings()
+        if options["batched"] and settings.script_template and not settings.batched_template:
+            self.write(_NOT_FOR_BATCHES, self.stderr)
         text = scaffold.render(made, _read_template(is_batched=options["batched"]))
         for path in scaffold.write(os.path.join(folder.path, f"{script_id.name}.py"), text):
             self.write(f"created {escaped(scan.shown_path(path))}")
@@ -129,7 +133,8 @@ def _module_of(model: type[Model]) -> str:
 
 
 def _read_template(*, is_batched: bool) -> str:
-    given = "" if is_batched else conf.tracker_settings().script_template
+    settings = conf.tracker_settings()
+    given = settings.batched_template if is_batched else settings.script_template
     built_in = scaffold.BATCHED_TEMPLATE if is_batched else scaffold.TEMPLATE
     path = os.path.join(conf.base_dir(), given) if given else built_in
     try:
