@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.core import stops
@@ -12,7 +11,7 @@ from scripts_tracker.core.text import describe_lease, describe_start, local_time
 from scripts_tracker.ledger.database import typed
 from scripts_tracker.project.following import added
 from scripts_tracker.reporting.detail_text import outcome_style, outcome_words
-from scripts_tracker.reporting.terminal import wrapped
+from scripts_tracker.reporting.terminal import fitting, line_of, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -38,15 +37,6 @@ _GAP = "(more was printed in between than the ledger keeps)"
 
 # Of ``show_script --watch`` for a batched script that nobody works on, and that is not finished: EX_TEMPFAIL.
 NOT_FINISHED: Final = 75
-
-
-def _fitting(line: str, columns: int) -> str:
-    """As much of a line as a terminal shows in so many columns: a wide character takes two."""
-    for place, each in enumerate(line):
-        columns -= 2 if unicodedata.east_asian_width(each) in "WF" else 1
-        if columns < 0:
-            return line[:place]
-    return line
 
 
 class Follower:
@@ -112,7 +102,7 @@ class Follower:
             return []
         rest = escaped(now.output[now.output.rfind("\n") + 1 :])
         lines = [*([rest] if rest else []), describe_lease(now.lease)]
-        return [_fitting(line, width - 1) for line in lines]
+        return [fitting(line, width - 1) for line in lines]
 
     def _reminder(self, now: RunNow) -> list[str]:
         """Without a terminal: the sign of life once a minute."""
@@ -216,10 +206,4 @@ class WalkFollower:
 
 def progress_line(now: WalkRecord, width: int) -> str:
     """As much of the progress as a line has room for: what matters most comes first."""
-    line = ""
-    for piece in stops.pieces(progress_of(now)):
-        longer = f"{line}, {escaped(piece)}" if line else escaped(piece)
-        if len(longer) >= width and line:
-            break
-        line = longer
-    return _fitting(line, width - 1)
+    return line_of((), stops.pieces(progress_of(now)), width)

@@ -16,9 +16,11 @@ from scripts_tracker.core.planning import NOT_IN_MIGRATE
 from scripts_tracker.core.states import State
 from scripts_tracker.core.text import as_typed, describe_holder, describe_lease, duration, error_traceback
 from scripts_tracker.reporting.report import question, why
+from scripts_tracker.reporting.terminal import fitting, line_of
+from scripts_tracker.reporting.text import QUEUE_UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from scripts_tracker.core.events import Placed, Result, RunEvent, Summary
     from scripts_tracker.core.planning import Choice, Plan
@@ -70,7 +72,7 @@ class Progress:
         if event.progress is not None:
             from scripts_tracker.core import stops  # only of batched scripts
 
-            return self._advance(event, ", ".join(stops.pieces(event.progress)))
+            return self._advance(event, tuple(stops.pieces(event.progress)))
         start = "\r\x1b[K" if self._is_drawn else ""
         self._reminded_at, self._is_drawn = None, False
         if event.kind in {"skipped", "blocked"}:
@@ -85,16 +87,16 @@ class Progress:
 
         return "".join(f"{line}\n" for line in rehearsals.report(event.result.report, self._output))
 
-    def _advance(self, event: RunEvent, words: str) -> str:
+    def _advance(self, event: RunEvent, pieces: Sequence[str]) -> str:
         """How far a batched script is: in place at a terminal, once in a while elsewhere."""
-        text = f"{self._head(event)}: {words}"
         if self._output.width is not None:
             self._is_drawn = True
-            return f"\r\x1b[K{text[: self._output.width - 1]}"
+            heads = self._head(event), str(event.status.id), event.status.id.name
+            return f"\r\x1b[K{line_of(heads, pieces, self._output.width)}"
         if event.seconds < (self._reminded_at or 0.0) + _REMIND:
             return ""
         self._reminded_at = event.seconds
-        return f"{text}\n"
+        return escaped(f"{self._head(event)}: {', '.join(pieces)}") + "\n"
 
     def _printed(self, event: RunEvent) -> str:
         """A line of a worker, above the line of the progress."""
@@ -114,7 +116,7 @@ class Progress:
     def _waiting(self, event: RunEvent) -> str:
         if self._output.width is not None:
             self._is_drawn = True
-            return f"\r\x1b[K{self._drawn_wait(event)[: self._output.width - 1]}"
+            return f"\r\x1b[K{fitting(self._drawn_wait(event), self._output.width - 1)}"
         text = f"{self._head(event)}: waiting: {describe_holder(event.holder, event.lease)}"
         if self._reminded_at is not None and event.seconds < self._reminded_at + _REMIND:
             return ""
@@ -291,7 +293,7 @@ def placed(one: Placed, output: Output) -> str:
 def queued(made: Plan, jobs: Mapping[str, int] | None, output: Output) -> Iterator[str]:
     """The jobs that wait on the queue for the steps of a plan."""
     if jobs is None:
-        yield "The queue cannot say which jobs it has."
+        yield QUEUE_UNKNOWN
         return
     found = {step.id: jobs[step.id.dotted] for step in made.steps if jobs.get(step.id.dotted)}
     if found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import unicodedata
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django.core.management.color import color_style, no_style
@@ -13,7 +14,7 @@ from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 class Style(Protocol):
@@ -88,3 +89,56 @@ def wrapped(text: str, indent: str, output: Output, hang: str = "") -> Iterator[
                 break_long_words=False,
                 break_on_hyphens=False,
             )
+
+
+def _widths(text: str) -> Iterator[int]:
+    """The columns that each character takes."""
+    for each in text:
+        yield 2 if unicodedata.east_asian_width(each) in "WF" else 1
+
+
+def fitting(line: str, columns: int) -> str:
+    """As much of a line as a terminal shows in so many columns."""
+    for place, width in enumerate(_widths(line)):
+        columns -= width
+        if columns < 0:
+            return line[:place]
+    return line
+
+
+# Fewer columns of a name say nothing.
+_SHORTEST_NAME = 6
+# A piece of so many characters is a reason in words, of which a part says something; a part of a number misleads.
+_LONG = 30
+
+
+def line_of(heads: Sequence[str], pieces: Iterable[str], width: int) -> str:
+    """A line to draw over at a terminal, which must not wrap.
+
+    Args:
+        heads: what comes first, and shorter forms of it: the first that leaves room for two pieces, or else a part of
+            the last.
+        pieces: what follows, as far as there is room; what matters most comes first.
+        width: of the terminal.
+    """
+    first, *others = map(escaped, pieces)
+    wanted = ", ".join([first, *(one for one in others[:1] if len(one) < _LONG)])
+    starts = [f"{escaped(head)}: " for head in heads] or [""]
+    fits = (one for one in starts if sum(_widths(one + wanted)) < width)
+    line = next(fits, None) or _shortened(starts[-1], width - 1 - sum(_widths(first)))
+    line += first
+    for piece in others:
+        longer = f"{line}, {piece}"
+        if sum(_widths(longer)) >= width:
+            line = line if len(piece) < _LONG else f"{fitting(longer, max(width - 4, 0)).rstrip()}..."
+            break
+        line = longer
+    return fitting(line, width - 1)
+
+
+def _shortened(start: str, columns: int) -> str:
+    """As much of a name as there is room for; nothing of it where that is too little."""
+    if sum(_widths(start)) <= columns:
+        return start
+    room = columns - len("...: ")
+    return "" if room < _SHORTEST_NAME else f"{fitting(start, room)}...: "

@@ -9,9 +9,10 @@ from django.core.management.color import no_style
 
 from scripts_tracker.core import planning
 from scripts_tracker.core.events import Result, RunEvent, StepOutcome, Summary
+from scripts_tracker.core.progress import Progress as Progress_of
 from scripts_tracker.core.states import ScriptStatus, statuses
 from scripts_tracker.core.values import Lease, RunRecord
-from scripts_tracker.reporting import progress
+from scripts_tracker.reporting import progress, terminal
 from scripts_tracker.reporting.progress import Progress
 from scripts_tracker.reporting.report import why
 from scripts_tracker.reporting.terminal import Output
@@ -125,6 +126,51 @@ def test_a_wait_says_when_the_holder_gave_a_sign_of_life_first_where_the_termina
 
 def test_the_line_of_a_wait_is_erased_at_its_end() -> None:
     assert said(event("waiting"), event("skipped"), output=TERMINAL).endswith(ERASE)
+
+
+AT_WORK = Progress_of(21.5, 21_500, 20_000, 1234.4, 3140.0, 4, None, 0, 1000)
+LAGS = AT_WORK._replace(waiting="the replica 'a' is 12 s behind (limit: 10 s) \x1b[2J", workers=1)
+LONG = "recompute_the_totals_of_every_order_of_the_last_ten_years"
+WIDTHS = {
+    "all of it": (
+        "fix",
+        AT_WORK,
+        100,
+        "[ 2/10 0:05] shop.fix: 21.5 %, 1,234 rows/s, 52 min 20 s left, 4 workers",
+    ),
+    "as much as fits": ("fix", AT_WORK, 60, "[ 2/10 0:05] shop.fix: 21.5 %, 1,234 rows/s"),
+    "a name that leaves room without the clock": (
+        LONG[:29],
+        AT_WORK,
+        60,
+        "shop.recompute_the_totals_of_every: 21.5 %, 1,234 rows/s",
+    ),
+    "a name that is longer than the terminal": (
+        LONG,
+        AT_WORK,
+        60,
+        "recompute_the_totals_of_every_order_of_the_last_...: 21.5 %",
+    ),
+    "almost no room": ("fix", AT_WORK, 16, "fix: 21.5 %"),
+    "no room": (LONG, AT_WORK, 8, "21.5 %"),
+    "a long reason": ("fix", LAGS, 60, "[ 2/10 0:05] shop.fix: 21.5 %, waiting: the replica 'a'..."),
+    "wide characters": ("漢字" * 10, AT_WORK, 60, "漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字: 21.5 %"),
+}
+
+
+@pytest.mark.parametrize(("name", "now", "width", "line"), WIDTHS.values(), ids=WIDTHS)
+def test_the_line_of_a_batched_script_never_wraps(name: str, now: Progress_of, width: int, line: str) -> None:
+    going = RunEvent("progress", status(f"shop.{name}"), 2, 10, progress=now)
+    drawn = said(going, output=TERMINAL._replace(width=width))
+    assert drawn == f"{ERASE}{line}"
+    assert sum(terminal._widths(line)) < width
+
+
+def test_without_a_terminal_the_whole_line_comes_once_a_minute() -> None:
+    going = RunEvent("progress", status(f"shop.{LONG}"), 2, 10, progress=LAGS)
+    text = said(going._replace(seconds=61.0), going._replace(seconds=62.0), going._replace(seconds=122.0))
+    line = f"[ 2/10 0:05] shop.{LONG}: 21.5 %, waiting: the replica 'a' is 12 s behind (limit: 10 s) "
+    assert text == f"{line}^[[2J, 1 worker\n" * 2
 
 
 def error_of(body: str) -> BaseException:
