@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -156,6 +157,9 @@ _arrived: list[signal.Signals] = []
 _holds: list[None] = []
 # Not empty while the first signal raises nothing, and the second one does.
 _delays: list[None] = []
+# systemd and Heroku send SIGTERM to every process, and who has started a worker passes it on: so many seconds later, it
+# is the same one.
+_ECHO = 1.0
 
 
 def arrived() -> Terminated | None:
@@ -165,7 +169,7 @@ def arrived() -> Terminated | None:
 
 @contextlib.contextmanager
 def signals_delayed() -> Iterator[Callable[[], KeyboardInterrupt | None]]:
-    """Let the first SIGTERM, SIGHUP or Ctrl-C not interrupt the block, but a second one do.
+    """Let the first SIGTERM, SIGHUP or Ctrl-C not interrupt the block, but a second one do, unless it is an echo.
 
     Yields:
         What gives the interrupt that has arrived, None before.
@@ -245,13 +249,17 @@ def signals_raise(*, ends_process: bool = False) -> Iterator[None]:
     if not numbers:
         yield
         return
-    process, is_over = os.getpid(), False
+    process, is_over, first = os.getpid(), False, 0.0
 
     def handle(number: int, _frame: FrameType | None) -> None:
+        nonlocal first
         if is_over or os.getpid() != process:  # the script has kept this handler, or has forked a child
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
+        if _delays and _arrived == [number] and time.monotonic() - first < _ECHO:
+            return
+        first = first or time.monotonic()
         _arrived.append(signal.Signals(number))
         if not _holds and (not _delays or len(_arrived) > 1):
             raise Terminated(_arrived[-1].name)

@@ -7,6 +7,7 @@ started it. Where that one is killed, they go on, and end when the script is don
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import signal
@@ -52,6 +53,8 @@ _LEASES = 3
 _LINE, _LINES = 64 * 1024, 10_000
 # How often a signal is passed on as it is: the first ends a worker after its batch, the second at once.
 _PATIENT_SIGNALS = 2
+# What a process lacks for a while: other processes, memory, open files.
+_SHORT_OF = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 # A worker that somebody else has ended by these is not started again.
 _ASKED = frozenset(getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP"))
 
@@ -175,7 +178,16 @@ class Workers:
         arguments = ["--as-worker", str(number), "--workers", str(self._count)]
         if self._until is not None:
             arguments += ["--for", f"{max(self._until - time.monotonic(), 0.1):.1f}s"]
-        self._alive.append(_Worker(number, self._start, (*arguments, str(self._script)), self._lines))
+        arguments.append(str(self._script))
+        try:
+            self._alive.append(_Worker(number, self._start, tuple(arguments), self._lines))
+        except OSError as error:
+            self._codes[number] = 1
+            how = f"cannot be started: {error.strerror or error}"
+            if error.errno in _SHORT_OF:
+                self._mourn(number, how)
+            else:
+                self._give_up(number, how)
 
     def _forward(self, seconds: float) -> None:
         """Report what was printed; wait so long for the first line."""
@@ -205,19 +217,23 @@ class Workers:
             self._forward(0)
             code = self._codes[worker.number] = worker.process.returncode
             if not self._signals and not self._over and (code == LOST or (code < 0 and -code not in _ASKED)):
-                self._mourn(worker.number, code)
+                self._mourn(
+                    worker.number, "lost its lease" if code == LOST else f"was killed by {_name(-code)}"
+                )
 
-    def _mourn(self, number: int, code: int) -> None:
-        """Start a worker that was killed again, sooner or later, unless it dies again and again."""
+    def _mourn(self, number: int, how: str) -> None:
+        """Start a worker again, sooner or later, unless it dies again and again."""
         deaths = self._deaths[number] = self._deaths.get(number, 0) + 1
-        how = "lost its lease" if code == LOST else f"was killed by {_name(-code)}"
         if deaths > _DEATHS:
-            self._errors[number] = f"worker {number} {how} {deaths} times without progress"
-            self._notice(number, f"{how} {deaths} times without progress: not started again")
+            self._give_up(number, f"{how} {deaths} times without progress")
             return
         pause = min(2 ** (deaths - 1) - 1, _LONGEST_PAUSE)
         self._due[number] = time.monotonic() + pause
         self._notice(number, f"{how}: starting it again{f' in {pause} s' if pause else ''}")
+
+    def _give_up(self, number: int, why: str) -> None:
+        self._errors[number] = f"worker {number} {why}"
+        self._notice(number, f"{why}: not started again")
 
     def _begin_again(self) -> None:
         now = time.monotonic()

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from scripts_tracker.ledger import processes
 from scripts_tracker.ledger.processes import (
     Terminated,
     arrived,
     children_end_here,
     exit_code,
+    signals_delayed,
     signals_held,
     signals_raise,
 )
@@ -81,6 +83,30 @@ def test_it_can_be_held_back(number: signal.Signals) -> None:
         assert str(arrived()) == number.name
         with pytest.raises(Terminated):
             send(number)
+
+
+def test_delayed_it_does_not_interrupt_until_it_comes_again(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_ECHO", 0.0)
+    with signals_raise(), signals_delayed() as has_come:
+        send(number)
+        assert str(has_come()) == number.name
+        with pytest.raises(Terminated):
+            send(number)
+
+
+def test_an_echo_of_it_is_the_same_signal(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_ECHO", 600.0)
+    (other,) = {*NUMBERS} - {number}
+    with signals_raise(), signals_delayed() as has_come:
+        send(number)
+        send(
+            number
+        )  # a service manager sends it to every process, and the one that started this one passes it on
+        assert str(has_come()) == number.name
+        with pytest.raises(Terminated):
+            send(other)
 
 
 @pytest.mark.parametrize("theirs", [signal.SIG_IGN, lambda *_: None], ids=["ignored", "handled"])

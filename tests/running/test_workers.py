@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import re
@@ -18,7 +19,7 @@ import pytest
 
 from scripts_tracker.core.events import WorkerStart
 from scripts_tracker.core.progress import INTEGER, RangeRecord, WalkRecord
-from scripts_tracker.ledger import processes
+from scripts_tracker.ledger import database, processes
 from scripts_tracker.running import workers
 from tests.builders import NOON, script_id
 from tests.conftest import ROOT
@@ -178,6 +179,75 @@ def test_one_that_ignores_two_signals_is_killed_by_the_third(told: Told, tmp_pat
             f"open({str(ready)!r}, 'w').close()\nwhile True: time.sleep(600)"
         )
     assert (end.codes, told.texts) == ((-9,), ["no", "no"])
+
+
+# How a process cannot be started, and how often it is tried.
+STARTLESS = {
+    "the program is not there": (errno.ENOENT, 1, "worker 1 cannot be started: No such file or directory"),
+    "there is no other process now": (
+        errno.EAGAIN,
+        6,
+        "worker 1 cannot be started: Resource temporarily unavailable 6 times without progress",
+    ),
+}
+
+
+@pytest.mark.parametrize(("number", "tries", "error"), STARTLESS.values(), ids=STARTLESS)
+def test_a_worker_that_cannot_be_started_is_one_line(
+    told: Told, monkeypatch: pytest.MonkeyPatch, number: int, tries: int, error: str
+) -> None:
+    started: list[object] = []
+
+    def refuse(*arguments: object, **_: object) -> None:
+        started.append(arguments)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    end = told.supervise("")
+    assert (end, len(started)) == (workers.End((1,), error), tries)
+    assert told.texts[-1] == f"{error.removeprefix('worker 1 ')}: not started again"
+
+
+def test_the_first_goes_on_where_no_other_can_be_started(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = subprocess.Popen
+
+    def refuse(arguments: list[str], **options: Any) -> Any:
+        if arguments[arguments.index("--as-worker") + 1] == "2":
+            raise OSError(errno.ENOENT, "No such file or directory")
+        return start(arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    end = told.supervise("time.sleep(1); print('done')", count=2)
+    assert (end.codes, told.texts[-1]) == ((1, 0), "done")
+
+
+def test_a_second_signal_after_a_while_ends_the_worker_at_once(told: Told, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+
+    def insist() -> None:
+        wait_for(ready.exists, "the worker is at work")
+        os.kill(os.getpid(), signal.SIGINT)
+        wait_for(lambda: told.texts == ["first"], "it has answered")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=insist).start()
+    end = told.supervise(
+        "def handle(*_):\n"
+        "    print('second' if got else 'first', flush=True)\n"
+        "    got.append(1)\n"
+        "    if len(got) > 1: sys.exit(4)\n"
+        "got = []; signal.signal(signal.SIGINT, handle)\n"
+        f"open({str(ready)!r}, 'w').close()\nwhile True: time.sleep(600)"
+    )
+    assert (end.codes, told.texts) == ((4,), ["first", "second"])
+    assert type(end.interrupt) is KeyboardInterrupt
+
+
+def test_a_worker_is_started_for_the_tenant_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "tenant_arguments", lambda: (("tenant_command",), ("--schema", "acme")))
+    start = workers.worker_start({"verbosity": 1, "wait": 5.0}, is_by_hand=False)
+    at = start.arguments.index("tenant_command")
+    assert start.arguments[at : at + 5] == ("tenant_command", "run_scripts", "--schema", "acme", "--no-input")
 
 
 def test_a_worker_prints_on_where_nobody_reads_it_any_more(tmp_path: Path) -> None:
