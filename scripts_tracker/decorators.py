@@ -208,13 +208,14 @@ def run_batched(command: Any, args: tuple[Any, ...], options: Mapping[str, Any])
     """
     from django.core.management.base import CommandError
 
-    found = (vars(one).get(_PROCESS) for one in type(command).__mro__)
-    process = next((one for one in found if getattr(one, "_is_tracked_script", False)), None)
+    called = _called(type(command))
+    process = next((one for one in called if getattr(one, "_is_tracked_script", False)), None)
     where = f"{type(command).__module__}.{type(command).__qualname__}"
     if process is None:
-        raise CommandError(
-            f"{where} is batched, but its process() is not tracked; put @tracked_script on it."
-        )
+        inherited = (vars(one).get(_PROCESS) for one in type(command).__mro__)
+        is_replaced = any(getattr(one, "_is_tracked_script", False) for one in inherited)
+        how = "replaces a tracked one without calling it" if is_replaced else "is not tracked"
+        raise CommandError(f"{where} is batched, but its process() {how}; put @tracked_script on it.")
     if getattr(type(command).handle, "_is_tracked_script", False):
         raise CommandError(f"{where} is batched: put @tracked_script on its process(), not on handle().")
     if process.script_options.atomic:
@@ -228,7 +229,41 @@ def run_batched(command: Any, args: tuple[Any, ...], options: Mapping[str, Any])
         return
     from scripts_tracker.running import worker
 
-    worker.run(command, process, args, options, functools.partial(_ask_to_abort, options))
+    required = tuple(
+        dict.fromkeys(script for one in called for script in getattr(one, "required_scripts", ()))
+    )
+    tracking = process.script_options, required
+    worker.run(command, tracking, args, options, functools.partial(_ask_to_abort, options))
+
+
+def _called(command: type) -> list[Any]:
+    """The ``process()`` methods that a call of it reaches, as a check of the files sees it: the first, and what it calls."""
+    found = []
+    for one in command.__mro__:
+        method = vars(one).get(_PROCESS)
+        if method is not None:
+            found.append(method)
+            if not _calls_base(method, command):
+                break
+    return found
+
+
+def _calls_base(method: Any, command: type) -> bool:
+    """Whether a ``process()`` calls that of a base class; True for what is no Python function."""
+    while hasattr(method, "__wrapped__"):
+        method = method.__wrapped__
+    code = getattr(method, "__code__", None)
+    if code is None:
+        return True
+    names, todo = set[str](), [code]
+    while todo:
+        code = todo.pop()
+        names.update(code.co_names)
+        todo += [one for one in code.co_consts if isinstance(one, type(code))]
+    bases = {"super", *(one.__name__ for one in command.__mro__)}
+    mro = set(map(id, command.__mro__))
+    is_named = not bases.isdisjoint(names) or any(id(method.__globals__.get(name)) in mro for name in names)
+    return _PROCESS in names and is_named
 
 
 def _running() -> Any:

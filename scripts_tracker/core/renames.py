@@ -1,17 +1,18 @@
-"""Renamed apps: whose history the scripts of an app continue. Pure."""
+"""Renamed apps and files: whose history scripts continue. Pure."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from scripts_tracker.core.states import State
+from scripts_tracker.core.states import State, began_with
 from scripts_tracker.core.values import ScriptId
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from scripts_tracker.core.states import ScriptRecord, ScriptStatus
+    from scripts_tracker.core.values import ScriptDefinition
 
 _FEWEST: Final = 2
 """One script of the same name in two apps is no sign that an app was renamed."""
@@ -52,6 +53,31 @@ def carried_over(
             found[new] = found.pop(old)._replace(id=new)
             earlier[new] = old
     return found, earlier
+
+
+def renamed_walks(
+    records: Mapping[ScriptId, ScriptRecord],
+    definitions: Mapping[ScriptId, ScriptDefinition],
+    is_gone: Callable[[ScriptRecord], bool],
+) -> list[tuple[ScriptId, ScriptId]]:
+    """Batched scripts that have begun under another name: the earlier id and the id of now of each.
+
+    Args:
+        records: what the ledger knows.
+        definitions: the scripts in the files. One that has never run, with the code that a walk was begun with, is its
+            script under a new name.
+        is_gone: whether the file of a script is gone.
+    """
+    begun = [one for one in records.values() if one.walk is not None and one.id not in definitions]
+    new = sorted(one.id for one in definitions.values() if begun and one.is_batched and one.id not in records)
+    pairs = []
+    for record in sorted(filter(is_gone, begun), key=lambda record: record.id):
+        walk = record.walk
+        found = next((one for one in new if walk is not None and began_with(definitions[one], walk)), None)
+        if found is not None:
+            new.remove(found)
+            pairs.append((record.id, found))
+    return pairs
 
 
 def hint(statuses: Collection[ScriptStatus]) -> str:

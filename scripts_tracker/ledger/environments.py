@@ -18,6 +18,7 @@ from django.db.models import Q
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import database, statements, writing
 from scripts_tracker.ledger.database import alias, needs_tables
+from scripts_tracker.ledger.reading import fetch
 from scripts_tracker.models import ScriptEnvironment, ScriptRange
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _end_runs_of_others(found: Places) -> int:
     if found.are_unknown_elsewhere:
         where |= Q(environment__isnull=True)
     running = database.runs().filter(where, outcome="running")
-    pks = [pk for (pk,) in statements.fetch(running.values_list("pk"))]
+    pks = [pk for (pk,) in fetch(running.values_list("pk"))]
     if not pks:
         return 0
     with transaction.atomic(using=alias()):

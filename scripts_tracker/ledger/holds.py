@@ -14,7 +14,7 @@ from django.db.models import F
 
 from scripts_tracker.ledger import database, environments, walk_queries
 from scripts_tracker.ledger.database import alias, needs_tables
-from scripts_tracker.ledger.statements import fetch
+from scripts_tracker.ledger.reading import fetch
 from scripts_tracker.ledger.writing import columns_of, in_its_characters, new_run
 from scripts_tracker.models import ScriptRange, ScriptVersion, ScriptWalk
 

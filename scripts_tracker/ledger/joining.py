@@ -6,7 +6,7 @@ As in ``leases``, one transaction records a worker and what it takes, or nothing
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import IntegrityError, connections, transaction
 
@@ -22,19 +22,21 @@ from scripts_tracker.ledger.walks import Hold, renew
 from scripts_tracker.models import ScriptRange, ScriptWalk
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scripts_tracker.core.progress import Key
     from scripts_tracker.core.values import ModuleVersion, RunRecord, ScriptId
     from scripts_tracker.ledger.leases import Entry
     from scripts_tracker.ledger.writing import Escape, RunFacts, VersionFacts
 
 _LIVE: Final = """r."outcome" = 'running' AND r."lease_expires" > {now}"""
-# The open walk of a script, with the code that it was begun with, the decision in force, and the workers beside one.
-_OPEN_WALK: Final = f"""SELECT w."id", w."token", w."watched", w."database", w."table", w."key",
+# Open walks, each with the code that it was begun with, the decision in force, and the workers beside one.
+_OPEN_WALKS: Final = f"""SELECT s."app_label", s."name", s."path", w."id", w."token", w."watched", w."database", w."table", w."key",
 v."algorithm", v."digest", v."content_digest", h."kind", h."user", h."host", h."reason",
 (SELECT COUNT(*) FROM "scripts_tracker_scriptrun" r WHERE r."walk_id" = w."id" AND {_LIVE})
 FROM "scripts_tracker_script" s JOIN "scripts_tracker_scriptwalk" w ON w."id" = s."walk_id"
 LEFT JOIN "scripts_tracker_scriptversion" v ON v."id" = w."version_id"
-LEFT JOIN "scripts_tracker_scriptrun" h ON h."id" = w."hold_id" WHERE s."id" = %s"""  # noqa: S608 - our own names
+LEFT JOIN "scripts_tracker_scriptrun" h ON h."id" = w."hold_id" WHERE """  # noqa: S608 - our own names
 _JOIN: Final = """UPDATE "scripts_tracker_script" SET "lease_expires" = {now} + %s, "lease_renewed" = {now}, "path" = %s,
 "applied_run_id" = CASE WHEN "last_run_id" = %s THEN %s ELSE "applied_run_id" END, "last_run_id" = %s
 WHERE "id" = %s AND "walk_id" = %s"""
@@ -55,6 +57,8 @@ class OpenWalk(NamedTuple):
     content_digest: str | None
     hold: Hold | None
     live: int
+    script_id: ScriptId
+    path: str
 
 
 class NewWalk(NamedTuple):
@@ -72,13 +76,26 @@ class NewWalk(NamedTuple):
 @needs_tables
 def open_walk(script_pk: int | None) -> OpenWalk | None:
     """The open walk of a script; None if there is none (one query)."""
-    rows = statements.select(_OPEN_WALK, script_pk) if script_pk else ()
-    for pk, token, watched, using, table, key, algorithm, digest, content, *hold, live in rows:
-        version = Fingerprint(algorithm, digest) if algorithm else None
-        then = watches.from_text(watched) if watched else ()
-        decided = Hold(*hold) if hold[0] else None
-        return OpenWalk(pk, token, then, using, table, key, version, content, decided, live)
-    return None
+    rows = statements.select(f'{_OPEN_WALKS}s."id" = %s', script_pk) if script_pk else ()
+    return next(map(_walk_of, rows), None)
+
+
+@needs_tables
+def open_walks_on(using: str, table: str) -> tuple[OpenWalk, ...]:
+    """The open walks of all scripts on a table, by the ids of these (one query)."""
+    rows = statements.select(f'{_OPEN_WALKS}w."database" = %s AND w."table" = %s', using, table)
+    return tuple(sorted(map(_walk_of, rows), key=lambda walk: walk.script_id))
+
+
+def _walk_of(row: Sequence[Any]) -> OpenWalk:
+    label, name, path, pk, token, watched, *place, algorithm, digest, content = row[:12]
+    *hold, live = row[12:]
+    version = Fingerprint(algorithm, digest) if algorithm else None
+    then = watches.from_text(watched) if watched else ()
+    decided = Hold(*hold) if hold[0] else None
+    using, table, key = place
+    script_id = statements.script_id_of(label, name)
+    return OpenWalk(pk, token, then, using, table, key, version, content, decided, live, script_id, path)
 
 
 @needs_tables

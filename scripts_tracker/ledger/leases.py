@@ -22,6 +22,7 @@ from scripts_tracker.core.values import Fingerprint, RunRecord
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.ledger import database, statements, writing
 from scripts_tracker.ledger.database import alias, needs_tables
+from scripts_tracker.ledger.reading import fetch
 from scripts_tracker.ledger.statements import HERE, LAST_RUN, LEASE, RUN, Place, columns, lease_of, run_record
 from scripts_tracker.models import ScriptVersion
 
@@ -194,7 +195,7 @@ def require_free_row(script_pk: int) -> None:
     """Raise Overtaken if a transaction has locked the row: the caller waits for it, and can say so to its user."""
     if database.connection().features.has_select_for_update_skip_locked:
         rows = database.scripts().select_for_update(skip_locked=True).filter(pk=script_pk)
-        if not statements.fetch(rows.values_list("pk")):
+        if not fetch(rows.values_list("pk")):
             raise Overtaken
 
 

@@ -17,7 +17,8 @@ from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import database, environments
 from scripts_tracker.ledger.clock import DatabaseEpoch
 from scripts_tracker.ledger.database import Collision, alias, needs_tables
-from scripts_tracker.ledger.statements import fetch, identity_of, lease_of
+from scripts_tracker.ledger.reading import fetch
+from scripts_tracker.ledger.statements import identity_of, lease_of
 from scripts_tracker.ledger.writing import (
     batches,
     columns_of,

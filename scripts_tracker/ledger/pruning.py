@@ -22,7 +22,8 @@ from django.db.models import Count, Exists, Max, OuterRef, Q
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import database
 from scripts_tracker.ledger.database import alias, needs_tables, retry
-from scripts_tracker.ledger.statements import fetch, script_id_of
+from scripts_tracker.ledger.reading import fetch
+from scripts_tracker.ledger.statements import script_id_of
 from scripts_tracker.models import Script, ScriptRange, ScriptRun, ScriptWalk
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ from scripts_tracker.core.values import (
 )
 from scripts_tracker.ledger import database, processes, rehearsals, statements
 from scripts_tracker.ledger.database import needs_tables
+from scripts_tracker.ledger.reading import fetch
 from scripts_tracker.ledger.statements import (
     HERE,
     LEASE,
     RUN,
     SCRIPTS,
     columns,
-    fetch,
     identity_of,
     lease_of,
     moment,
@@ -164,7 +164,11 @@ def watched_fingerprints(records: Iterable[ScriptRecord]) -> Mapping[str, str]:
     return {
         one.content_digest: str(one.fingerprint)
         for record in records
-        for watched in (record.applied_watched, record.last_run.watched if record.last_run else ())
+        for watched in (
+            record.applied_watched,
+            record.last_run.watched if record.last_run else (),
+            record.walk.watched if record.walk else (),
+        )
         for one in watched
         if one.content_digest and one.fingerprint and one.fingerprint.algorithm == ALGORITHM
     }

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 from scripts_tracker.core import reports
 from scripts_tracker.core.history import StoredRehearsal
 from scripts_tracker.core.tuples import NamedTuple
-from scripts_tracker.ledger import database, leases, statements, writing
+from scripts_tracker.ledger import database, leases, writing
 from scripts_tracker.ledger.database import needs_tables
+from scripts_tracker.ledger.reading import fetch
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -73,7 +74,7 @@ def last_rehearsal(script_pk: int) -> StoredRehearsal | None:
         .order_by("-pk")
         .values_list("pk", "outcome", "started_at", "version__content_digest", "reason", "report")
     )
-    for pk, outcome, started_at, content_digest, reason, text in statements.fetch(rows[:1]):
+    for pk, outcome, started_at, content_digest, reason, text in fetch(rows[:1]):
         report = reports.from_text(text)
         if report is not None:
             return StoredRehearsal(pk, outcome, started_at, content_digest, reason, report)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from django.db import DatabaseError, InterfaceError, close_old_connections, connections
+from django.db import DatabaseError, InterfaceError, close_old_connections, connections, transaction
 
 from scripts_tracker import conf
 from scripts_tracker.ledger import database
@@ -98,6 +98,28 @@ def put_back(levels: Mapping[str, Level], left: Mapping[str, str]) -> None:
                 block.__exit__(DatabaseError, DatabaseError(), None)
         if not any(level) and (connection.alias in left or not _commits_by_itself(connection)):
             database.discard(connection)
+
+
+@contextlib.contextmanager
+def one_transaction(using: str, late: list[BaseException]) -> Iterator[None]:
+    """A transaction; what its ``on_commit`` hooks raise once it is committed is no error of the block.
+
+    Args:
+        using: the alias.
+        late: gets what the hooks raise.
+    """
+    connection = connections[using]
+    is_outermost = not connection.in_atomic_block and connection.get_autocommit()
+    committed: list[bool] = []
+    try:
+        with transaction.atomic(using=using):
+            if is_outermost:  # otherwise the caller, or his test, counts hooks
+                transaction.on_commit(lambda: committed.append(True), using=using)
+            yield
+    except BaseException as error:
+        if not committed:
+            raise
+        late.append(error)
 
 
 def start_clean() -> None:

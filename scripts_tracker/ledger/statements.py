@@ -11,7 +11,6 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from django.core.exceptions import EmptyResultSet
 from django.db import connections, transaction
 from django.utils.dateparse import parse_datetime
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from django.db.backends.base.base import BaseDatabaseWrapper
-    from django.db.models import QuerySet
 
 _QUOTED: Final = r'"(\w+)"'
 # What ``backslashreplace`` makes of a character that the database lacks. Few names have one, and compiling takes a while.
@@ -188,25 +186,6 @@ def _identity_of_file(connection: BaseDatabaseWrapper) -> str:
     if not path.isascii() or len(path) > _LONGEST_PATH:
         path = hashlib.sha256(os.fsencode(path)).hexdigest()
     return f"sqlite:{inode}:{path}"
-
-
-def fetch(rows: QuerySet[Any, Any]) -> list[tuple[Any, ...]]:
-    """The rows of a ``values_list()``, read with a cursor.
-
-    The ledger reads its tables only in this way and by ``select``: where the project caches queries, a cache answers in
-    place of the ORM (django-cachalot replaces methods of its compilers, django-cacheops those of its querysets), and an
-    old answer would be a wrong one.
-    """
-    connection = connections[rows.db]
-    compiler = rows.query.get_compiler(connection=connection)
-    try:
-        sql, params = compiler.as_sql()
-    except EmptyResultSet:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        found = cursor.fetchall()
-    return [*compiler.results_iter([found], tuple_expected=True)]
 
 
 def update(statement: str, *params: Any, place: Place) -> int:

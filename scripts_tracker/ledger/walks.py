@@ -309,8 +309,8 @@ def extend(run: OpenRun, number: int, lower: Key | None, upper: Key, batch_size:
             statements.update(_EXTEND, run.walk_pk, number, *bounds, batch_size, place=run.place)
 
 
-def succeed(run: OpenRun, *, applies: bool, output: str = "", reason: str = "") -> bool:
-    """Record that the walk is over and its script applied, all or nothing.
+def succeed(run: OpenRun, *, applies: bool, output: str = "", traceback: str = "", reason: str = "") -> bool:
+    """Record that the walk is over and its script applied, all or nothing; the texts are as for ``leases.end``.
 
     Returns:
         False if the walk or the run has ended otherwise; then nothing is recorded.
@@ -322,7 +322,8 @@ def succeed(run: OpenRun, *, applies: bool, output: str = "", reason: str = "") 
             is_closed = statements.update(_CLOSE, "succeeded", ended_at, run.walk_pk, run.pk, place=run.place)
             # A first try may have succeeded, and its answer was lost with the connection.
             is_ours = bool(is_open and is_closed) or leases.has_ended(run)
-            _require(is_ours and leases.end(run, "succeeded", applies=applies, output=output, reason=reason))
+            texts = {"output": output, "traceback": traceback, "reason": reason}
+            _require(is_ours and leases.end(run, "succeeded", applies=applies, **texts))
     except Overtaken:
         return False
     return True

@@ -11,7 +11,7 @@ from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ALGORITHM
 from scripts_tracker.ledger import database, statements
 from scripts_tracker.ledger.database import alias, error_summary, is_in_transaction
-from scripts_tracker.models import Script, ScriptRun
+from scripts_tracker.models import Script, ScriptRun, ScriptWalk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -160,7 +160,7 @@ def refingerprint(
 
     Args:
         versions: fingerprint and facts of each version, by key.
-        watched: the watched modules of a script's runs: its key, their text until now, and the text to replace it.
+        watched: the watched modules of a script's runs and walks: its key, their text until now, and the text to replace it.
     """
     if is_in_transaction():
         return
@@ -168,7 +168,8 @@ def refingerprint(
         for batch in batches(sorted(versions)):
             _refingerprint({pk: versions[pk] for pk in batch})
         for script_pk, before, after in watched:
-            database.runs().filter(script=script_pk, watched=before).update(watched=after)
+            for rows in (database.runs(), ScriptWalk.objects.using(alias())):
+                rows.filter(script=script_pk, watched=before).update(watched=after)
     except Error as error:
         logger.info("fingerprints could not be updated: %s", error_summary(error))
 

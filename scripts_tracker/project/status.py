@@ -86,6 +86,8 @@ def _load_status(*, use_cache: bool, with_fingerprints: bool) -> ProjectStatus:
     definitions = {definition.id: definition for definition in index.definitions}
     records, earlier = _under_new_labels(records, definitions)
     records = comparable(records, definitions, cache, earlier)
+    records, renamed = _under_new_names(records, definitions)
+    earlier = {**earlier, **renamed}
     return ProjectStatus(_statuses(index, records, earlier), index.findings, cache)
 
 
@@ -98,6 +100,18 @@ def _under_new_labels(
     from scripts_tracker.project import lineage
 
     return renames.carried_over(records, lineage.earlier_ids(definitions))
+
+
+def _under_new_names(
+    records: Records, definitions: Definitions
+) -> tuple[Records, Mapping[ScriptId, ScriptId]]:
+    """The same for batched scripts whose file was renamed after they have begun."""
+    if all(one.walk is None or one.id in definitions for one in records.values()):
+        return records, {}
+    from scripts_tracker.core import renames  # as above
+
+    pairs = renames.renamed_walks(records, definitions, lambda record: scan.absence(record.path) is None)
+    return renames.carried_over(records, pairs)
 
 
 def _statuses(
@@ -307,7 +321,9 @@ def _refingerprinted_modules(records: Records, definitions: Definitions) -> list
         record = records.get(script_id) if definition.watches else None
         if record is None:
             continue
-        for then in {record.applied_watched, record.last_run.watched if record.last_run else ()}:
+        last, walk = record.last_run, record.walk
+        several = {record.applied_watched, last.watched if last else (), walk.watched if walk else ()}
+        for then in several:
             now = watches.refingerprinted(then, definition.watches)
             if now != then:
                 found.append((record.pk, watches.to_text(then), watches.to_text(now)))

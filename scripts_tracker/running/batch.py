@@ -9,17 +9,19 @@ import random
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management.base import CommandError
-from django.db import Error, InterfaceError, OperationalError, connections, transaction
+from django.db import Error, InterfaceError, OperationalError, connections
 
 from scripts_tracker.ledger import database, sessions
+from scripts_tracker.ledger.reading import takes_two
 from scripts_tracker.ledger.walks import MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from django.db.backends.base.base import BaseDatabaseWrapper
 
     from scripts_tracker.core.progress import Key
+    from scripts_tracker.ledger.reading import Statement
     from scripts_tracker.ledger.sessions import Level
     from scripts_tracker.running.keys import KeySpace
 
@@ -92,28 +94,6 @@ class BrokenBatch(CommandError):
     """``process()`` has done something to its transaction that no repetition makes better."""
 
 
-@contextlib.contextmanager
-def one_transaction(using: str, hooks: list[BaseException]) -> Iterator[None]:
-    """The transaction of a batch; ``hooks`` gets what ``on_commit`` hooks raise after the commit.
-
-    Args:
-        using: the alias of the rows.
-        hooks: see above.
-    """
-    connection = connections[using]
-    is_outermost = not connection.in_atomic_block and connection.get_autocommit()
-    committed: list[bool] = []
-    try:
-        with transaction.atomic(using=using):
-            if is_outermost:  # otherwise the caller, or his test, counts hooks
-                transaction.on_commit(lambda: committed.append(True), using=using)
-            yield
-    except Exception as error:
-        if not committed:
-            raise
-        hooks.append(error)
-
-
 def pause(tries: int) -> float:
     """How long to wait before another try: longer each time, and at random, so that two do not meet again."""
     return float(min(_FIRST_PAUSE * 2**tries, _LONGEST_PAUSE) * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
@@ -155,14 +135,17 @@ class Timeouts:
         self._driver: Any = None
         self._before: dict[str, Any] = {}
 
-    def apply(self) -> None:
-        """Set them, inside the transaction of a batch."""
+    def apply(self) -> Statement | None:
+        """Set them, inside the transaction of a batch; gives the statement that does it with the next one, if it can."""
         connection = self._connection
         if connection.vendor == "postgresql":
+            if takes_two(connection):
+                return _SET_LOCAL, self._params
             with connection.cursor() as cursor:
                 cursor.execute(_SET_LOCAL, self._params)
         elif connection.vendor == "mysql" and self._driver is not connection.connection:
             self._set_for_session(connection)
+        return None
 
     def _set_for_session(self, connection: BaseDatabaseWrapper) -> None:
         lock, statement, idle = (math.ceil(value) for value in self._values)

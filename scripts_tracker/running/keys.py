@@ -13,9 +13,12 @@ from django.db import connections, models, router
 
 from scripts_tracker.core.progress import INTEGER, OTHER, UUID, Key
 from scripts_tracker.core.tuples import NamedTuple
+from scripts_tracker.ledger.reading import executed, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from scripts_tracker.ledger.reading import Statement
 
 Range = tuple[Key | None, Key | None]
 """The key that a range begins after, and its last one; None at an open end."""
@@ -153,10 +156,10 @@ class KeySpace:
         keys = [self.key(uuid.UUID(int=bound)) if bound >= 0 else None for bound in bounds]
         return tuple(itertools.pairwise(keys))
 
-    def step(self, after: Key | None, upper: Key | None, size: int) -> Step:
-        """The next batch after a key, of at most so many keys."""
+    def step(self, after: Key | None, upper: Key | None, size: int, before: Statement | None = None) -> Step:
+        """The next batch after a key, of at most so many keys; ``before`` is a statement to send with the first one."""
         bounds = self._bounds(after, upper)
-        for end in self._keys(bounds, size - 1, size):
+        for end in self._keys(bounds, size - 1, size, before):
             return Step(self.key(end), size, is_last=False)
         values = self._keys(bounds, 0, size)
         return Step(self.key(values[-1]) if values else None, len(values), is_last=len(values) < size)
@@ -182,7 +185,9 @@ class KeySpace:
             bounds["pk__lte"] = self.value(upper)
         return bounds
 
-    def _keys(self, bounds: dict[str, Any], low: int, high: int) -> list[Any]:
+    def _keys(
+        self, bounds: dict[str, Any], low: int, high: int, before: Statement | None = None
+    ) -> list[Any]:
         """Some of the keys between bounds, in order. Compiling this for each batch would take longer than the rest of it."""
         connection, names = connections[self.database], tuple(bounds)
         params = self._params(bounds)
@@ -192,9 +197,12 @@ class KeySpace:
             )
         known = self._compiled.get(names)
         if params is None or known is None:
+            if before is not None:
+                with connection.cursor() as cursor:
+                    cursor.execute(*before)
             return self._values(self._rows.filter(**bounds).order_by("pk")[low:high])
         sql = f"{known.sql} {connection.ops.limit_offset_sql(low, high)}"
-        return [value for (value,) in _executed(known.compiler, connection, sql, params)]
+        return [value for (value,) in executed(known.compiler, connection, sql, params, before)]
 
     def _params(self, bounds: dict[str, Any]) -> tuple[Any, ...] | None:
         """Bounds as the driver takes them; None if Django may want another statement, as for a number out of range."""
@@ -211,25 +219,7 @@ class KeySpace:
 
     def _values(self, rows: Any) -> list[Any]:
         """The keys of rows, past a cache of querysets, which might give old ones."""
-        return [value for (value,) in _read(rows.values_list("pk"))]
-
-
-def _read(rows: Any) -> list[tuple[Any, ...]]:
-    """As ``ledger.statements.fetch``, which needs the tables of the tracker."""
-    connection = connections[rows.db]
-    compiler = rows.query.get_compiler(connection=connection)
-    try:
-        sql, params = compiler.as_sql()
-    except EmptyResultSet:
-        return []
-    return _executed(compiler, connection, sql, params)
-
-
-def _executed(compiler: Any, connection: Any, sql: str, params: Any) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        found = cursor.fetchall()
-    return [*compiler.results_iter([found], tuple_expected=True)]
+        return [value for (value,) in fetch(rows.values_list("pk"))]
 
 
 def _compiled(rows: Any, expected: tuple[Any, ...]) -> _Compiled | None:

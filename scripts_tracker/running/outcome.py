@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management.base import CommandError
-from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, Error, transaction
 
 from scripts_tracker import conf, signals
 from scripts_tracker.core.redaction import TEXT_LIMIT, masked_head, masked_tail
@@ -340,28 +340,12 @@ def _is_good_exit(error: SystemExit | RuntimeError) -> bool:
 def _one_transaction() -> Iterator[None]:
     """Two databases cannot commit as one. The script's commits first: an unrecorded success is better than a false one."""
     using, raised = database.alias(), list[BaseException]()
-    first = contextlib.nullcontext() if using == DEFAULT_DB_ALIAS else _committed_first(raised)
+    is_one = using == DEFAULT_DB_ALIAS
+    first = contextlib.nullcontext() if is_one else sessions.one_transaction(DEFAULT_DB_ALIAS, raised)
     with transaction.atomic(using=using), first:
         yield
     if raised:
         raise raised[0]
-
-
-@contextlib.contextmanager
-def _committed_first(raised: list[BaseException]) -> Iterator[None]:
-    """The transaction of the script's own database; ``raised`` gets what its hooks raise after the commit."""
-    connection = connections[DEFAULT_DB_ALIAS]
-    is_outermost = not connection.in_atomic_block and connection.get_autocommit()
-    committed: list[bool] = []
-    try:
-        with transaction.atomic(using=DEFAULT_DB_ALIAS):
-            if is_outermost:  # otherwise the caller, or his test, counts hooks
-                transaction.on_commit(lambda: committed.append(True), using=DEFAULT_DB_ALIAS)
-            yield
-    except BaseException as error:
-        if not committed:
-            raise
-        raised.append(error)
 
 
 def masked_error(error: BaseException) -> tuple[str, str]:

@@ -14,12 +14,14 @@ from django.db import Error, connections
 
 from scripts_tracker import conf
 from scripts_tracker.core import stops
+from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.progress import progress_of
 from scripts_tracker.core.text import by_whom
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import database, leases, processes, sessions, walk_queries, walks
 from scripts_tracker.ledger.walks import Saved
 from scripts_tracker.running import batch
+from scripts_tracker.running.backoff import Trouble, Waiting
 from scripts_tracker.running.calls import Stopped, TakenOver
 from scripts_tracker.running.keys import Sizes
 from scripts_tracker.running.outcome import INTERRUPTED, error_summary
@@ -40,16 +42,16 @@ logger = logging.getLogger("scripts_tracker")
 
 # Seconds between two looks at what people have decided, and what reports show.
 _LOOK: Final = 1.0
-# Seconds between two looks at the ranges of other workers: at random below a limit that grows.
-_FIRST_LIMIT, _LAST_LIMIT = 0.5, 10.0
 _SLICE: Final = 0.2
-# How often a batch is tried before it is halved, and how long others may be in its way.
-_TRIES: Final = 3
-_PATIENCE: Final = 300.0
 
 
 class Walker:
-    """The loop of one worker."""
+    """The loop of one worker.
+
+    Attributes:
+        late: the first error of a hook of ``on_commit``, which came after its batch was committed.
+        late_count: how many there were.
+    """
 
     def __init__(
         self,
@@ -77,13 +79,17 @@ class Walker:
         self._arrived: Callable[[], KeyboardInterrupt | None] = processes.arrived
         self._extended = 0
         self._has_more = False
+        self.late: Exception | None = None
+        self.late_count = 0
 
     def work(self) -> str:
         """Work until the walk is over; gives why the run does not apply, empty if it did the end."""
         if not self._is_one:
-            self._warn(
+            warn(
+                self._command,
+                self._id,
                 f"the rows are in database {self._space.database!r} and the ledger is in {database.alias()!r}, so"
-                " the last batch may be processed twice after a crash (exactly once needs one database)"
+                " the last batch may be processed twice after a crash (exactly once needs one database)",
             )
         with processes.signals_delayed() as self._arrived:
             try:
@@ -94,14 +100,9 @@ class Walker:
             self._command.finish()
         return reason
 
-    def _warn(self, text: str) -> None:
-        if logger.hasHandlers():
-            logger.warning("%s: %s", self._id, text)
-        self._command.stderr.write(f"Warning: {self._id}: {text}.")
-
     def _walk(self) -> str:
         """Take ranges until none is left; gives why the run does not apply, empty if it does the end."""
-        waiting = _Waiting(self._work.wait)
+        waiting = Waiting(self._work.wait)
         while True:
             self._look()
             left = self._ask(functools.partial(walks.left, self._run))
@@ -113,7 +114,7 @@ class Walker:
                     continue
             elif (part := self._take(left)) is not None:
                 self._go_through(part)
-                waiting = _Waiting(self._work.wait)
+                waiting = Waiting(self._work.wait)
                 continue
             elif all(one.record.outcome == "parked" for one in left):
                 raise self._failed([one.record.reason for one in left])
@@ -181,7 +182,7 @@ class Walker:
     # One range
 
     def _go_through(self, part: HeldRange) -> None:
-        trouble = _Trouble(part.record.batch_size)
+        trouble = Trouble(part.record.batch_size)
         current: HeldRange | None = part
         try:
             while current is not None and current.record.outcome == "open":
@@ -205,7 +206,7 @@ class Walker:
                 database.discard(connections[using])  # the interrupt may have cut an answer in two
             walks.give_back(self._run, part)
 
-    def _advance(self, part: HeldRange, trouble: _Trouble) -> HeldRange | None:
+    def _advance(self, part: HeldRange, trouble: Trouble) -> HeldRange | None:
         """One try of the next batch; gives the range as it is then, None if this worker has it no more."""
         self._step = None
         try:
@@ -218,11 +219,10 @@ class Walker:
     def _batch(self, part: HeldRange, size: int) -> HeldRange:
         record, space, hooks = part.record, self._space, list[BaseException]()
         after = record.cursor or record.lower
-        with batch.one_transaction(space.database, hooks):
-            if not self._inside:
-                self._timeouts.apply()
+        with sessions.one_transaction(space.database, hooks):
+            before = None if self._inside else self._timeouts.apply()
             began = time.monotonic()
-            step = self._step = space.step(after, record.upper, size)
+            step = self._step = space.step(after, record.upper, size, before)
             end = (record.upper or step.end) if step.is_last else step.end
             rows = self._processing(after, end, step.keys) if step.keys else 0
             seconds = max(time.monotonic() - began, 1e-6)
@@ -242,8 +242,19 @@ class Walker:
             save = functools.partial(walks.save_cursor, self._run, part, saved)
             part = self._ask(save)
         for error in hooks:
-            logger.error("%s: a hook of on_commit failed after its batch: %s", self._id, error_summary(error))
+            self._note_late(error)
         return part
+
+    def _note_late(self, error: BaseException) -> None:
+        """Keep what a hook of ``on_commit`` has raised after its batch: with the run, and the first one said at once."""
+        if not isinstance(error, Exception):
+            raise error
+        self.late = self.late or error
+        self.late_count += 1
+        text = f"a hook of on_commit failed after its batch: {error_summary(error)}"
+        logger.error("%s: %s", self._id, text)
+        if self.late_count == 1:
+            self._command.stderr.write(f"Warning: {self._id}: {text}")
 
     def _ask(self, ask: Callable[[], T]) -> T:
         """Ask or tell the ledger; a lost connection or one that cannot be had for a while is no reason to give up."""
@@ -252,7 +263,7 @@ class Walker:
     def _waits_for_ledger(self, trouble: str) -> None:
         logger.warning("%s: cannot use the ledger, trying again: %s", self._id, trouble)
 
-    def _recover(self, part: HeldRange, trouble: _Trouble, error: BaseException) -> HeldRange | None:
+    def _recover(self, part: HeldRange, trouble: Trouble, error: BaseException) -> HeldRange | None:
         """What to do after a batch that failed: try it again, smaller, or leave the range alone."""
         using = self._space.database
         if self._levels is not None:
@@ -357,56 +368,12 @@ class Walker:
         return True
 
 
-class _Trouble:
-    """What has gone wrong in a range lately, and the size of its next batch."""
-
-    def __init__(self, size: int) -> None:
-        self.size = max(size, 1)
-        self.pause = 0.0
-        self._tries = 0
-        self._in_the_way_since: float | None = None
-        # How many keys are left of a batch that has failed: one of them is the cause.
-        self._suspects = 0
-
-    def passed(self, next_size: int, keys: int) -> None:
-        """A batch of so many keys is committed."""
-        self._tries, self._in_the_way_since = 0, None
-        self._suspects = max(self._suspects - keys, 0)
-        self.size = max(1, self._suspects // 2) if self._suspects else next_size
-
-    def tries_again(self, keys: int, *, is_in_the_way: bool) -> bool:
-        """Whether to try the batch again, and with which size; False if its one row is the cause."""
-        self._tries += 1
-        self.pause = batch.pause(self._tries)
-        if is_in_the_way:
-            now = time.monotonic()
-            self._in_the_way_since = self._in_the_way_since or now
-            self.size = max(1, self.size // 2)
-            return now - self._in_the_way_since < _PATIENCE
-        if self._tries < (1 if self._suspects else _TRIES):
-            return True
-        if keys <= 1:
-            return False
-        self._suspects, self._tries = keys, 0
-        self.size = keys // 2
-        return True
-
-
-class _Waiting:
-    """Waits for other workers: a little longer each time, and not for ever."""
-
-    def __init__(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds
-        self._limit = _FIRST_LIMIT
-
-    def goes_on(self, listen: Callable[[], None]) -> bool:
-        """Wait a moment, without a query; False if the time is over."""
-        until = time.monotonic() + random.uniform(self._limit / 2, self._limit)  # noqa: S311 - no secret
-        self._limit = min(self._limit * 2, _LAST_LIMIT)
-        while (left := until - time.monotonic()) > 0:
-            listen()
-            time.sleep(min(left, _SLICE))
-        return time.monotonic() < self._until
+def warn(command: Any, script_id: ScriptId, text: str) -> None:
+    """Say something about a batched script on the stderr of its command, and in the log."""
+    text = escaped(text)
+    if logger.hasHandlers():
+        logger.warning("%s: %s", script_id, text)
+    command.stderr.write(f"Warning: {script_id}: {text}.")
 
 
 def _lease() -> float:

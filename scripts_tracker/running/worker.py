@@ -12,18 +12,19 @@ from scripts_tracker import conf
 from scripts_tracker.core import watches
 from scripts_tracker.core.events import WorkOptions
 from scripts_tracker.exceptions import Overtaken
-from scripts_tracker.ledger import database, joining, leases, walks
+from scripts_tracker.ledger import database, joining, leases, renaming, walks
 from scripts_tracker.ledger.joining import NewWalk
-from scripts_tracker.project import versions
+from scripts_tracker.project import scan, versions
 from scripts_tracker.running import attempt, start, unrecorded
 from scripts_tracker.running.calls import HandleCall, Refused, Stopped
 from scripts_tracker.running.keys import KeySpace
-from scripts_tracker.running.outcome import Attempt
-from scripts_tracker.running.walking import Walker, at_percent, decided
+from scripts_tracker.running.outcome import Attempt, masked_error
+from scripts_tracker.running.walking import Walker, at_percent, decided, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from scripts_tracker.core.values import Required, ScriptOptions
     from scripts_tracker.ledger.joining import OpenWalk
     from scripts_tracker.ledger.leases import Entry, OpenRun
     from scripts_tracker.ledger.walks import Hold
@@ -41,13 +42,17 @@ STOPPED: Final = "stopped"
 
 
 def run(
-    command: Any, process: Any, args: tuple[Any, ...], options: Mapping[str, Any], ask: AskToAbort
+    command: Any,
+    tracking: tuple[ScriptOptions, Sequence[Required]],
+    args: tuple[Any, ...],
+    options: Mapping[str, Any],
+    ask: AskToAbort,
 ) -> None:
     """Work on a batched script, and record it.
 
     Args:
         command: the object of the command.
-        process: its ``process()``, with what the decorators keep there.
+        tracking: what the decorators of its ``process()`` say: the options, and the scripts that must run first.
         args: of ``handle()``.
         options: as above.
         ask: asks whether to abort where a requirement is missing.
@@ -56,9 +61,10 @@ def run(
         Stopped: the script is not finished, and nothing has failed.
         CommandError: a row fails, or as ``attempt.run_tracked``.
     """
-    worker = Worker(command, getattr(process, "required_scripts", ()))
+    script_options, required = tracking
+    worker = Worker(command, required)
     call = HandleCall(worker, command, args, options)
-    attempt.run_tracked(call, process.script_options, ask, worker.begin, WorkerAttempt)
+    attempt.run_tracked(call, script_options, ask, worker.begin, WorkerAttempt)
 
 
 class _Unusable(Exception):
@@ -74,12 +80,14 @@ class Worker:
 
     Attributes:
         reason: why the run does not apply; empty for the one that did the end.
+        late: what hooks of ``on_commit`` have raised after their batches, in a line; empty if none did.
+        late_traceback: of the first of them.
     """
 
-    def __init__(self, command: Any, required: Sequence[Any]) -> None:
+    def __init__(self, command: Any, required: Sequence[Required]) -> None:
         self._command = command
         self.required_scripts = required
-        self.reason = ""
+        self.reason = self.late = self.late_traceback = ""
         self._error: BaseException | None = None
         self._work = WorkOptions(wait=conf.tracker_settings().wait_seconds)
         self._run: OpenRun | None = None
@@ -112,10 +120,15 @@ class Worker:
         source, content_digest = versions.read_source(identity.file)
         until = time.monotonic() + database.patience()
         version: VersionFacts | None = None
+        has_looked = False
         while True:
             entry = database.retry(lambda: leases.look_up(identity.id, content_digest), database.patience())
             walk = database.retry(functools.partial(joining.open_walk, entry.script_pk), database.patience())
             version = version or versions.describe(source, content_digest, entry.version)
+            if walk is None and not has_looked:
+                has_looked = True
+                if self._is_carried_over(entry, version, facts):
+                    continue
             chosen = self._choose(walk, entry, version, facts, planned)
             begin = functools.partial(
                 joining.begin, identity.id, identity.path, entry, version, facts, walk=chosen
@@ -130,6 +143,31 @@ class Worker:
                     raise start.Held(identity.id, entry) from error
                 raise
             time.sleep(_PAUSE)
+
+    def _is_carried_over(self, entry: Entry, version: VersionFacts, facts: RunFacts) -> bool:
+        """Whether the script goes on under a new name; says so, and where another one whose file is gone may be this one."""
+        on_table = functools.partial(joining.open_walks_on, self._space.database, self._space.table)
+        left = [one for one in database.retry(on_table, database.patience()) if one.script_id != self._id]
+        left = [one for one in left if scan.absence(one.path) is None]
+        same = next((one for one in left if _is_same_code(one, version, facts)), None)
+        if same is not None and entry.script_pk is None:
+            renaming.carry_over([(same.script_id, self._id)])
+            warn(
+                self._command,
+                self._id,
+                f"its code is that of {same.script_id}, whose file is gone: it goes on from there{at_percent(same.pk)}",
+            )
+            return True
+        for one in left:
+            if one.hold is None or one.hold.kind != "cancel":
+                cancel = database.typed(f'cancel_script {one.script_id} --reason "..."')
+                warn(
+                    self._command,
+                    self._id,
+                    f"{one.script_id} has begun on the same table, has stopped{at_percent(one.pk)}, and its file is gone."
+                    f" If this is its new name, its rows are processed again; to end it: {cancel}",
+                )
+        return False
 
     def _choose(
         self,
@@ -198,7 +236,13 @@ class Worker:
             unrecorded.walk(self._command)
             return
         walker = Walker(self._command, self._id, self._run, self._space, self._work, inside=self._inside)
-        self.reason = walker.work()
+        try:
+            self.reason = walker.work()
+        finally:
+            if walker.late is not None:
+                self.late_traceback, summary = masked_error(walker.late)
+                count = f" (and {walker.late_count - 1} more)" if walker.late_count > 1 else ""
+                self.late = f"error after the commit of a batch: {summary}{count}"
 
 
 class WorkerAttempt(Attempt):
@@ -223,12 +267,12 @@ class WorkerAttempt(Attempt):
         return worker
 
     def _record(self) -> bool:
-        opened, given = self.start.run, self.start.reason
-        if self._worker.reason or opened.walk_pk is None:
-            return leases.end(
-                opened, "succeeded", applies=False, output=self.output(), reason=self._worker.reason
-            )
-        return walks.succeed(opened, applies=not given, output=self.output(), reason=given)
+        opened, given, worker = self.start.run, self.start.reason, self._worker
+        reason = "; ".join(filter(None, (worker.reason or given, worker.late)))
+        texts = {"output": self.output(), "reason": reason, "traceback": worker.late_traceback}
+        if worker.reason or opened.walk_pk is None:
+            return leases.end(opened, "succeeded", applies=False, **texts)
+        return walks.succeed(opened, applies=not given, **texts)
 
     def _applies(self) -> bool:
         return not self._worker.reason and super()._applies()

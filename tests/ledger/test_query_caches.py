@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db.models import Count
 from django.db.models.sql.compiler import SQLCompiler
 
-from scripts_tracker.ledger import database, queries, statements
+from scripts_tracker.ledger import database, queries, reading
 from scripts_tracker.ledger.clock import DatabaseEpoch
 from scripts_tracker.models import Script
 from scripts_tracker.project import following
@@ -89,7 +89,7 @@ def test_nothing_is_read_where_a_cache_could_answer(
         jobs.script(name)
     do(jobs)
     found = [sql for sql in orm_reads if "scripts_tracker_" in sql]
-    assert found == [], "read these with statements.fetch()"
+    assert found == [], "read these with reading.fetch()"
 
 
 def test_a_row_is_read_as_the_orm_would_have_it(jobs: Jobs) -> None:
@@ -98,10 +98,10 @@ def test_a_row_is_read_as_the_orm_would_have_it(jobs: Jobs) -> None:
         jobs.run_alone(name)
     rows = database.runs().order_by("pk")
     columns = ("started_at", "applies", "version__source", "kind")
-    assert statements.fetch(rows.values_list(*columns)) == list(rows.values_list(*columns))
+    assert reading.fetch(rows.values_list(*columns)) == list(rows.values_list(*columns))
     counted = rows.order_by().values_list("script").annotate(Count("pk")).order_by("script")
-    assert statements.fetch(counted) == list(counted)
-    assert statements.fetch(rows.filter(pk__in=[]).values_list("pk")) == []
+    assert reading.fetch(counted) == list(counted)
+    assert reading.fetch(rows.filter(pk__in=[]).values_list("pk")) == []
 
 
 # Reads, waits for the test, and reads again; both times also through the ORM.

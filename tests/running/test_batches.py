@@ -10,7 +10,8 @@ from django.core.management.base import CommandError
 
 from scripts_tracker.ledger import walks
 from scripts_tracker.models import Script, ScriptRange, ScriptRun, ScriptWalk
-from scripts_tracker.running import batch
+from scripts_tracker.project.status import load_status
+from scripts_tracker.running import batch, worker
 from tests.jobs import Jobs
 from tests.running.batches import DATA, LOG, add_rows, hits, script, untouched
 
@@ -167,6 +168,11 @@ def test_hooks_follow_the_commit_and_their_errors_do_not_undo_it(
     assert hits() == {1: 10}
     assert LOG[0] == 1
     assert "no mail server" in caplog.text
+    shown = jobs.run("walk", command="show_script").out
+    assert "error after the commit of a batch: RuntimeError: no mail server (and 9 more)" in shown
+    assert "Traceback of the last run:" in shown
+    assert "Warning: jobs.walk: a hook of on_commit failed after its batch" in ScriptRun.objects.get().output
+    assert jobs.states() == {"walk": "applied"}
 
 
 BROKEN = {
@@ -225,6 +231,78 @@ def test_what_cannot_be_recorded_is_not_run(jobs: Jobs, decorators: str, message
     with pytest.raises(CommandError, match=message):
         jobs.run_alone("walk")
     assert hits() == {0: 1}
+
+
+BASE = """\
+    @tracked_script
+    def process(self, batch):
+        return batch.update(name=Concat("name", Value("x")))
+
+class Helper:
+    def process(self, batch):
+        return batch.update(name=Concat("name", Value("x")))
+
+class Command(Base):
+    {decorator}
+    def process(self, batch):
+        {body}
+"""
+# What stands in place of a tracked process(), and whether the script is tracked: for handle() the answers are the same.
+OVERRIDES = {
+    "another": ("", "pass", False),
+    "one that calls it": ("", "return super().process(batch)", True),
+    "one that calls it by its class": ("", "return Base.process(self, batch)", True),
+    "one that calls it inside of another function": (
+        "",
+        "return (lambda: super(Command, self).process(batch))()",
+        True,
+    ),
+    "one that calls that of another object": ("", "return Helper().process(batch)", False),
+    "one that is tracked itself": ("@tracked_script", "return Helper().process(batch)", True),
+    "one with another decorator that calls it": (
+        "@transaction.atomic",
+        "return super().process(batch)",
+        True,
+    ),
+    "one with another decorator": ("@transaction.atomic", "return Helper().process(batch)", False),
+}
+
+
+def override(jobs: Jobs, decorator: str, body: str) -> None:
+    script(jobs)
+    source = jobs.path("walk").read_text().replace("class Command(", "class Base(")
+    head, _, rest = source.partition("    @tracked_script\n")
+    finish = rest[rest.index("    def finish") :]
+    base, _, command = BASE.format(decorator=decorator, body=body).partition("class Helper")
+    jobs.write("walk", f"{head}{base}{finish}\nclass Helper{command}")
+
+
+@pytest.mark.parametrize(("decorator", "body", "is_tracked"), OVERRIDES.values(), ids=OVERRIDES)
+def test_a_check_and_a_run_agree_whether_an_overridden_process_is_tracked(
+    jobs: Jobs, decorator: str, body: str, *, is_tracked: bool
+) -> None:
+    add_rows([1])
+    override(jobs, decorator, body)
+    if is_tracked:
+        jobs.run_alone("walk")
+        assert (hits(), jobs.states()) == ({1: 1}, {"walk": "applied"})
+    else:
+        with pytest.raises(CommandError, match="replaces a tracked one without calling it"):
+            jobs.run_alone("walk")
+        assert (hits(), jobs.states()) == ({0: 1}, {})
+
+
+def test_a_requirement_of_an_override_counts_beside_those_of_what_it_calls(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs.script("first")
+    override(jobs, "@required_preceding_script('first')", "return super().process(batch)")
+    (found,) = (status for status in load_status().statuses if status.is_batched)
+    assert [one.text for one in found.requires] == ["jobs.first"]
+    given: list[Any] = []
+    monkeypatch.setattr(worker, "run", lambda _command, tracking, *_: given.extend(tracking[1]))
+    jobs.run_alone("walk")
+    assert [one.name for one in given] == ["first"]
 
 
 def test_process_can_be_called_by_a_test_of_the_project(jobs: Jobs) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from scripts_tracker.running import batch
 from tests.databases.fixtures import SERVERS, WITH_PGBOUNCER
 from tests.running.walks import HIT, Walks
 from tests.waiting import wait_for
@@ -11,11 +16,10 @@ from tests.waiting import wait_for
 # Effect and cursor in transactions of their own, as other tools have it.
 APART = """\
 import contextlib
-from scripts_tracker.ledger import walks
-from scripts_tracker.running import batch
+from scripts_tracker.ledger import sessions, walks
 save = walks.save_cursor
 walks.save_cursor = lambda run, part, saved: save(run, part, saved._replace(mark=""))
-batch.one_transaction = lambda *_: contextlib.nullcontext()"""
+sessions.one_transaction = lambda *_: contextlib.nullcontext()"""
 # The process dies when the effect is there and the cursor is not.
 DIE = f"""\
 {HIT}
@@ -155,6 +159,67 @@ def test_a_batch_does_not_wait_long_for_a_lock_and_comes_back(walks: Walks) -> N
     done = walks.shop.run("walk")
     assert done.code == 0, done.err
     assert walks.hits() == {1: 16}
+
+
+SHORT = "from scripts_tracker.running import batch\nbatch._LEAST_STATEMENT_SECONDS = 1"
+SLOW = f"""\
+mark = pathlib.Path(__file__).with_name("slow")
+        if not mark.exists():
+            mark.touch()
+            sleep = "pg_sleep(20) IS NULL" if connection.vendor == "postgresql" else "SLEEP(20) > 0"
+            connection.cursor().execute(f"UPDATE shop_row SET hits = 7 WHERE id = 3 AND {{sleep}}")
+            effect("it slept")
+        {HIT}"""  # noqa: S608 - our own names
+
+
+@SERVERS
+def test_a_statement_that_takes_too_long_is_cancelled_whatever_it_is(walks: Walks) -> None:
+    walks.rows(range(16))
+    walks.script(SLOW, before=SHORT)
+    done = walks.shop.run("walk")
+    assert done.code == 0, done.err
+    assert walks.hits() == {1: 16}
+    assert walks.shop.effects() == {}
+
+
+class Mysql:
+    """A connection to MariaDB or MySQL, as Django has it; keeps the statements that it gets."""
+
+    vendor = "mysql"
+
+    def __init__(self, *, is_mariadb: bool) -> None:
+        self.mysql_is_mariadb = is_mariadb
+        self.connection = object()
+        self.statements: list[str] = []
+
+    def cursor(self) -> Any:
+        def execute(statement: str, _params: object = None) -> None:
+            self.statements.append(statement)
+
+        cursor = SimpleNamespace(execute=execute, fetchone=lambda: (50, 0, 0))
+        return contextlib.nullcontext(cursor)
+
+
+VARIABLES = {
+    True: ["innodb_lock_wait_timeout", "max_statement_time", "idle_transaction_timeout"],
+    False: ["innodb_lock_wait_timeout", "max_execution_time", "wait_timeout"],
+}
+
+
+@pytest.mark.parametrize(("is_mariadb", "names"), VARIABLES.items(), ids=["mariadb", "mysql"])
+def test_mysql_and_mariadb_get_the_timeouts_that_each_knows(
+    monkeypatch: pytest.MonkeyPatch, *, is_mariadb: bool, names: list[str]
+) -> None:
+    server = Mysql(is_mariadb=is_mariadb)
+    monkeypatch.setattr(batch, "connections", {"default": server})
+    timeouts = batch.Timeouts("default", 1.0, 60.0)
+    timeouts.apply()
+    timeouts.apply()
+    read = f"SELECT {', '.join(f'@@SESSION.{name}' for name in names)}"
+    write = f"SET {', '.join(f'SESSION {name} = %s' for name in names)}"
+    assert server.statements == [read, write], "once for each connection"
+    timeouts.restore()
+    assert server.statements == [read, write, write]
 
 
 @pytest.mark.parametrize("kind_name", ["sqlite"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scripts_tracker.core import stops, watches
 from scripts_tracker.core.values import Required
 from scripts_tracker.project.status import load_status
 from scripts_tracker.running import requirements
@@ -95,3 +96,23 @@ def test_a_requirement_is_not_satisfied_before_the_end(fix: Jobs, held: str) -> 
         assert "Run first" not in said
     assert (missing.runnable() == "jobs.fix") == (held == "")
     assert not by_id[script_id("jobs.fix")].state.satisfies
+
+
+def test_after_an_upgrade_of_the_algorithm_watched_modules_are_compared_by_their_code(fix: Jobs) -> None:
+    module = fix.root / "jobs" / "pricing.py"
+    module.write_text("RATE = 19\n")
+    fix.write(
+        "fix", batched("fix").replace("@tracked_script\n", '@tracked_script(watch=("jobs.pricing",))\n')
+    )
+
+    def is_of_other_code() -> bool:
+        return stops.is_of_other_code(load_status().by_id[script_id("jobs.fix")])
+
+    definition = load_status().by_id[script_id("jobs.fix")].definition
+    assert definition is not None
+    begin("jobs.fix", watched=watches.to_text(definition.watches).replace("st1:", "st0:0"))
+    assert not is_of_other_code()
+    module.write_text("# prices\nRATE  =  19\n")
+    assert not is_of_other_code()
+    module.write_text("RATE = 7\n")
+    assert is_of_other_code()

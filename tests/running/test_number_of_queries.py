@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.databases.fixtures import HostedProject
+from tests.running.walks import HIT, Walks
 
 MOST = 8
 # Once for each place, the first run there adds its row.
@@ -85,3 +86,35 @@ def test_a_run_adds_at_most_eight_statements(hosted: HostedProject, before: obje
         assert len(own) == 1
         ours = [sql for sql in run if sql not in own and not sql.replace("`", '"').startswith(NEW_PLACE)]
         assert len(ours) <= MOST, "\n".join(ours)
+
+
+# What process() sees go by from one call of it to the next: its own statement, and those of the batch around it.
+COUNTING = """\
+from collections import Counter
+COUNTS = []
+def count(execute, sql, *others):
+    COUNTS[-1] += 1
+    return execute(sql, *others)"""
+COUNTED = f"""\
+COUNTS or connection.execute_wrappers.append(count)
+        COUNTS.append(0)
+        {HIT}"""
+# A savepoint proves on MariaDB that the transaction is still the same; it takes two.
+OF_A_BATCH = {
+    "postgresql": ("postgresql", "", 2),
+    "postgresql, where the server binds": ("postgresql", "{'server_side_binding': True}", 3),
+    "pgbouncer": ("pgbouncer", "", 2),
+    "mariadb": ("mariadb", "", 4),
+}
+
+
+@pytest.mark.parametrize(("kind_name", "options", "most"), OF_A_BATCH.values(), ids=OF_A_BATCH)
+def test_a_batch_adds_few_statements(walks: Walks, options: str, most: int) -> None:
+    if options:
+        walks.shop.project.settings(f"DATABASES['default']['OPTIONS'] = {options}")
+    walks.rows(range(320))
+    walks.script(COUNTED, size=4, before=COUNTING, finish="effect(str(Counter(COUNTS).most_common(1)[0][0]))")
+    done = walks.shop.run("walk")
+    assert (done.code, done.err) == (0, "")
+    assert walks.hits() == {1: 320}
+    assert walks.shop.effects() == {str(1 + most): 1}
