@@ -11,7 +11,11 @@ from tests.conftest import ROOT, Project
 
 WRONG = {
     "an unknown key": ('SCRIPTS_TRACKER = {"notfy": False}', "E001", 'Did you mean "notify"?'),
-    "a key like nothing": ('SCRIPTS_TRACKER = {"zzz": 1}', "E001", "The keys are: auto_run, capture_output"),
+    "a key like nothing": (
+        'SCRIPTS_TRACKER = {"zzz": 1}',
+        "E001",
+        "The keys are: auto_run, batched_template",
+    ),
     "a wrong type": ('SCRIPTS_TRACKER = {"notify": "no"}', "E001", 'Write "notify": True.'),
     "a number that is none": (
         'SCRIPTS_TRACKER = {"lease_seconds": True}',

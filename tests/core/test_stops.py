@@ -68,7 +68,11 @@ WHY: dict[str, tuple[ScriptStatus, str, str]] = {
         "lost",
         "the last worker never ended (started 2026-05-01 12:00 by deploy on web-1, process 42), at 43 %",
     ),
-    "without its file": (status(None), "failed", "stopped at 43 %, the file is gone"),
+    "without its file": (
+        status(None),
+        "failed",
+        "stopped at 43 %, the file is gone; a new file with the same code goes on from there",
+    ),
     "with keys that do not say how far": (status(key="other"), "failed", "stopped after 40 keys"),
     "at work": (
         status(workers=(worker(4),), ranges=(key_range(0, 43, **FAST),)),
