@@ -93,7 +93,7 @@ def test_what_the_commands_print_is_what_their_schemas_say(migrated: Project) ->
     for more in ((), ("--sql",)):
         rehearsed = migrated.manage("run_scripts", "--rehearse", "--format", "json", *more, code=1)
         assert insist_on_schema("rehearsal", rehearsed.out)["scripts"]
-    after = migrated.manage("show_script", "rates", "--format", "json").out
+    after = migrated.manage("show_script", "fails", "--format", "json").out
     assert insist_on_schema("show_script", after)["rehearsal"]
     migrated.write("production.json", printed)
     gone = {
