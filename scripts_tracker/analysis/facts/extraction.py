@@ -12,6 +12,7 @@ from scripts_tracker.analysis.facts.evaluation import MAX_DEPTH, Evaluator, Help
 from scripts_tracker.analysis.facts.functions import FunctionReader, may_lead
 from scripts_tracker.analysis.facts.misplaced import MisplacedUses, root_name
 from scripts_tracker.analysis.facts.scopes import END, Binding, Point, Scope, read_scope
+from scripts_tracker.analysis.facts.skeleton import TooLittle, skeleton
 from scripts_tracker.analysis.facts.values import (
     BATCHES,
     COMMAND,
@@ -45,14 +46,16 @@ from scripts_tracker.analysis.facts.values import (
 from scripts_tracker.analysis.fingerprint import fingerprint_parsed
 from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.analysis.source.collector import collector_paused
-from scripts_tracker.analysis.source.parsing import parse
+from scripts_tracker.analysis.source.parsing import parse, parse_text, read_text
 from scripts_tracker.analysis.source.syntax import compiles
 from scripts_tracker.analysis.source.trees import Positions, called, descendants
 from scripts_tracker.core.values import Fingerprint
+from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from scripts_tracker.analysis.facts.skeleton import Skeleton
     from scripts_tracker.analysis.source.parsing import ParsedSource
     from scripts_tracker.core.values import Place
 
@@ -71,7 +74,20 @@ def extract(source: bytes, *, with_fingerprint: bool = True) -> FileFacts:
         UnreadableSource: with line, column and reason, where the source cannot be parsed.
     """
     with collector_paused():
-        return Extraction(parse(source)).facts(with_fingerprint=with_fingerprint)
+        text = read_text(source)
+        facts = None if with_fingerprint else _facts_of_skeleton(text)
+        return facts or Extraction(parse(source, text)).facts(with_fingerprint=with_fingerprint)
+
+
+def _facts_of_skeleton(text: str) -> FileFacts | None:
+    """The facts of a source without its fingerprint; None if it has to be parsed as a whole for that."""
+    part = skeleton(text)
+    if part is None or not compiles(text):
+        return None
+    try:
+        return Extraction(parse_text(part.text), part).facts(with_fingerprint=False)
+    except (TooLittle, UnreadableSource):
+        return None
 
 
 _TABLES: Final = (cst.Dict, cst.List, cst.Tuple, cst.Set, cst.DictComp, cst.ListComp)
@@ -80,23 +96,29 @@ _TABLES: Final = (cst.Dict, cst.List, cst.Tuple, cst.Set, cst.DictComp, cst.List
 class Extraction:
     """Reads one parsed file.
 
+    Args:
+        parsed: the file, or what is left of it in a skeleton.
+        part: that skeleton.
+
     Attributes:
         module: its tree.
-        text: its text.
+        text: what was parsed.
+        whole: the text of the whole file.
         scope: the names of the module.
         functions: reads its functions.
         positions: where its nodes are.
         evaluator: what its expressions stand for.
     """
 
-    def __init__(self, parsed: ParsedSource) -> None:
+    def __init__(self, parsed: ParsedSource, part: Skeleton | None = None) -> None:
         self.module, self.text = parsed.module, parsed.text
+        self.whole = part.whole if part else self.text
         self.scope = read_scope(self.module.body, has_walrus=":=" in self.text)
-        self.positions = Positions(self.module, self.text)
+        self.positions = Positions(self.module, self.text, self.whole, part.left_out if part else ())
         self.evaluator = Evaluator(self.positions)
-        self.functions = FunctionReader(self.evaluator, self.positions, len(self.scope.classes))
+        self.functions = FunctionReader(self.evaluator, self.positions, len(self.scope.classes), part)
         self.functions.number(self.scope)
-        self._parsed = parsed
+        self._parsed, self._skeleton = parsed, part
         self._doc = _docstring(self.module.body)
         self._help = HelpReader(self.evaluator, self.module, self._doc)
         self._methods = _MethodReader(self)
@@ -117,10 +139,11 @@ class Extraction:
             consumed=self._methods.consumed,
             decorators=self._methods.decorators,
             scopes=[self.scope, *self._class_scopes],
+            skeleton=self._skeleton,
         )
         uses = misplaced.read(names)
         unread = self._parsed.unread
-        return FileFacts(
+        facts = FileFacts(
             fingerprint=self._fingerprint(needed=with_fingerprint) if bindings else None,
             command=self._command_place(bindings),
             doc=self._doc and cleaned(self._doc),
@@ -132,6 +155,14 @@ class Extraction:
             imports=(*self._our_imports(), *_our_attributes(classes)),
             unread=unread and (unread.error.reason, (unread.error.line, unread.error.column)),
         )
+        return facts if self.positions.is_exact else self._located(facts)
+
+    def _located(self, facts: FileFacts) -> FileFacts:
+        """The facts as a skeleton has them, where fewer nodes are alike."""
+        if self._skeleton is not None or self._parsed.is_rewritten:
+            return facts
+        same = _facts_of_skeleton(self.text)
+        return same._replace(fingerprint=facts.fingerprint) if same else facts
 
     def _fingerprint(self, *, needed: bool) -> str:
         """Of the code; of the bytes where not all of the code can be read."""
@@ -139,7 +170,7 @@ class Extraction:
         if unread:
             return str(Fingerprint.of_bytes(unread.content_digest))
         # The walk refuses literals that the parse lets pass: without it, CPython has to do that.
-        if not needed and compiles(self.text):
+        if not needed and (self._skeleton or compiles(self.text)):
             return NOT_COMPUTED
         return str(fingerprint_parsed(self._parsed))
 
@@ -172,7 +203,12 @@ class Extraction:
                     continue
                 if name not in decorating or last_name(value.path) not in (TRACKED, REQUIRED):
                     place = self.positions.place(binding.node)
-                    yield OurImport(value.path, place, name in self._names_used)
+                    yield OurImport(value.path, place, self._is_used(name))
+
+    def _is_used(self, name: str) -> bool:
+        if name not in self._names_used and self._skeleton is not None:
+            self._skeleton.check(name)
+        return name in self._names_used
 
     @cached_property
     def _names_used(self) -> frozenset[str]:
@@ -317,7 +353,7 @@ class _MethodReader:
         self._functions = extraction.functions
         self._positions = extraction.positions
         self._module = extraction.scope
-        self._text = extraction.text
+        self._text = extraction.whole
         self._is_called: dict[tuple[str, ...], bool] = {}
 
     def methods(self, scope: Scope) -> dict[str, tuple[MethodFacts, ...]]:

@@ -11,6 +11,7 @@ import libcst as cst
 
 from scripts_tracker.analysis.facts.evaluation import MAX_DEPTH, is_foreign
 from scripts_tracker.analysis.facts.scopes import END, START, Binding, Point, Scope, read_scope, statements
+from scripts_tracker.analysis.facts.skeleton import TooLittle
 from scripts_tracker.analysis.facts.values import (
     LOCAL_CLASS,
     LOCAL_FUNCTION,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from scripts_tracker.analysis.facts.evaluation import Evaluator
+    from scripts_tracker.analysis.facts.skeleton import Skeleton
     from scripts_tracker.analysis.source.trees import Positions
 
 MAX_FUNCTIONS: Final = 200
@@ -63,15 +65,23 @@ class FunctionReader:
         evaluator: says what its names stand for.
         positions: where its nodes are.
         module_classes: how many classes stand at module level.
+        skeleton: what the module was parsed from, unless that was the whole source.
 
     Attributes:
         classes: the classes in functions, each with the scope of its function.
     """
 
-    def __init__(self, evaluator: Evaluator, positions: Positions, module_classes: int) -> None:
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        positions: Positions,
+        module_classes: int,
+        skeleton: Skeleton | None = None,
+    ) -> None:
         self.classes: list[tuple[Binding, Scope]] = []
         self._evaluator = evaluator
         self._positions = positions
+        self._skeleton = skeleton
         self._first_class = module_classes
         self._todo: list[_Numbered] = []
         self._count = 0
@@ -89,7 +99,7 @@ class FunctionReader:
         while True:
             count, left = self._count, []
             for name, binding, node in waiting:
-                if (scope.parent is not None or _may_matter(node, scope)) and self._count < MAX_FUNCTIONS:
+                if (scope.parent is not None or self._matters(node, scope)) and self._count < MAX_FUNCTIONS:
                     binding.values = (Ref(f"{LOCAL_FUNCTION}{self._count}"),)
                     self._todo.append(_Numbered(node, name, self._count, scope))
                     self._count += 1
@@ -99,6 +109,15 @@ class FunctionReader:
             if not left or self._count == count:
                 return
             waiting = left
+
+    def _matters(self, node: Function, scope: Scope) -> bool:
+        """Whether a function at module level may matter; raises TooLittle if that depends on what was cut out."""
+        found = _may_matter(node, scope)
+        if self._skeleton is not None and isinstance(node, cst.FunctionDef):
+            returned = self._skeleton.returned.get(node.name.value)
+            if returned is not None and (found or any(_is_of_project(name, scope) for name in returned)):
+                raise TooLittle(node.name.value)
+        return found
 
     def hook(self, node: cst.FunctionDef, scope: Scope) -> int | None:
         """The number of a method that makes something of the METHODS of a class; None for any other."""

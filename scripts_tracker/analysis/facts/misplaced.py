@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from scripts_tracker.analysis.facts.evaluation import Evaluator
+    from scripts_tracker.analysis.facts.skeleton import Skeleton
     from scripts_tracker.analysis.source.parsing import ParsedSource
     from scripts_tracker.analysis.source.trees import Positions
 
@@ -45,6 +46,7 @@ class MisplacedUses:
         consumed: the ids of the expressions that decorate one of METHODS.
         decorators: the decorators of all METHODS.
         scopes: the names of the module and of its classes.
+        skeleton: what was parsed, unless that was the whole file.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class MisplacedUses:
         consumed: set[int],
         decorators: Sequence[cst.Decorator],
         scopes: Sequence[Scope],
+        skeleton: Skeleton | None = None,
     ) -> None:
         self._root, self._text = parsed.module, parsed.text
         self._evaluator = evaluator
@@ -64,6 +67,7 @@ class MisplacedUses:
         self._decorators = decorators
         self._module = scopes[0]
         self._scopes = scopes
+        self._skeleton = skeleton
 
     def read(self, exported: Mapping[str, Values]) -> list[Decoration]:
         """The uses, in the order of their places.
@@ -92,6 +96,8 @@ class MisplacedUses:
         for name, values in exported.items():
             if any(_may_be_ours(value, decorates=False) for value in values):
                 names.add(name)
+                if self._skeleton is not None:
+                    self._skeleton.check(name)
         known = [name for decorator in self._decorators for name in name_of(decorator.decorator)]
         bindings = [binding for several in self._module.names.values() for binding in several]
         for node in {id(binding.node): binding.node for binding in bindings}.values():

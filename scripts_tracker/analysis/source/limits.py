@@ -62,7 +62,7 @@ _FEW_BYTES: Final = 200_000
 _MAX_FLAT: Final = 5000
 _WORDS: Final = (b"and", b"or", b"not", b"if", b"else", b"lambda", b"await", b"async")
 # Where a statement may start: elsewhere these words cost nothing.
-_PATTERNS: Final = re.compile(r"(?:\A|[\n;:])[ \t\f]*(?:case|del)\b")
+_PATTERNS: Final = re.compile(r"[\n;:][ \t\f]*(?:case|del)\b")
 # The rest of a line that no bracket or string continues, with two levels of brackets at most.
 _PLAIN: Final = r"[^\n'\"#\\(){}\[\];]|'(?!'')[^'\n\\{]*'|\"(?!\"\")[^\"\n\\{]*\""
 _GROUP: Final = rf"[(\[](?:{_PLAIN}|[(\[](?:{_PLAIN})*[)\]])*[)\]]"
@@ -86,8 +86,9 @@ def _is_harmless(text: str) -> bool:
 def _has_flat_patterns(text: str) -> bool:
     """Whether all that is parsed like a pattern is a few lines with few levels of brackets, as in most programs."""
     length = 0
-    for start in _PATTERNS.finditer(text):
-        line = _FLAT.match(text, start.end())
+    # The first line starts a statement too.
+    for start in _PATTERNS.finditer(f"\n{text}"):
+        line = _FLAT.match(text, start.end() - 1)
         if line is None:
             return False
         length += line.end() - line.start()

@@ -49,11 +49,19 @@ class ParsedSource(NamedTuple):
     unread: Unread | None = None
 
 
-def parse(source: bytes) -> ParsedSource:
+def read_text(source: bytes) -> str:
+    """The text of one file's bytes; raises UnreadableSource where it cannot be decoded or passes a limit."""
+    text = decode(source)
+    limits.check(text)
+    return text
+
+
+def parse(source: bytes, text: str | None = None) -> ParsedSource:
     """Parse one file's bytes.
 
     Args:
         source: the bytes as they are on disk.
+        text: what ``read_text`` makes of them, if that is known.
 
     Returns:
         The tree and its text.
@@ -61,10 +69,9 @@ def parse(source: bytes) -> ParsedSource:
     Raises:
         UnreadableSource: with line, column and reason, where the source cannot be parsed.
     """
-    text = decode(source)
-    limits.check(text)
+    text = read_text(source) if text is None else text
     try:
-        return ParsedSource(_parse(text), text)
+        return parse_text(text)
     except UnreadableSource as error:
         if not isinstance(error.__cause__, _REFUSALS) or len(text) > _MOST_OTHERWISE:
             raise
@@ -78,6 +85,11 @@ def parse(source: bytes) -> ParsedSource:
 _MOST_OTHERWISE: Final = 200_000
 # What libcst raises for source that it does not know.
 _REFUSALS: Final = (cst.ParserSyntaxError, getattr(cst, "CSTLogicError", cst.CSTValidationError))
+
+
+def parse_text(text: str) -> ParsedSource:
+    """Parse a text that the limits let pass, if libcst reads it as it is; raises UnreadableSource."""
+    return ParsedSource(_parse(text), text)
 
 
 def _parse_otherwise(text: str, error: UnreadableSource, content_digest: str) -> ParsedSource | None:

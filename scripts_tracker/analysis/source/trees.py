@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import fields
 from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import libcst as cst
@@ -12,7 +14,7 @@ import libcst as cst
 from scripts_tracker.analysis.source import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from scripts_tracker.core.values import Place
 
@@ -120,11 +122,26 @@ MAX_WORDS: Final = 200
 
 
 class Positions:
-    """The places of nodes of one module."""
+    """The places of nodes of one module.
 
-    def __init__(self, module: cst.Module, text: str) -> None:
+    Args:
+        module: its tree.
+        text: what was parsed.
+        whole: the text of the file, if that is more.
+        left_out: line numbers of the text, each with how many lines of the file were left out before it.
+
+    Attributes:
+        is_exact: whether every place so far is certain; else it may be that of a node like the one asked for.
+    """
+
+    def __init__(
+        self, module: cst.Module, text: str, whole: str = "", left_out: Sequence[tuple[int, int]] = ()
+    ) -> None:
+        self.is_exact = True
         self._module = module
         self._text = text
+        self._whole = whole or text
+        self._left_out = left_out
         self._offsets: dict[int, int] = {}
         self._ends: dict[int, int] = {}
         self._generations = 0
@@ -137,7 +154,11 @@ class Positions:
             node: a class, function, decorator, argument, simple statement or expression of the module.
             within: a node around it that occurs fewer times in the text.
         """
-        return limits.place(self._text, self._offset(node, within))
+        line, column = limits.place(self._text, self._offset(node, within))
+        if self._left_out:
+            index = bisect_right(self._left_out, line, key=itemgetter(0))
+            line += self._left_out[index - 1][1] if index else 0
+        return line, column
 
     def last_line(self, place: Place) -> int:
         """The last line of the class or function that starts at a place, by the indentation of what follows."""
@@ -155,7 +176,7 @@ class Positions:
 
     @cached_property
     def _lines(self) -> list[str]:
-        return self._text.split("\n")
+        return self._whole.split("\n")
 
     def _offset(self, node: cst.CSTNode, within: cst.CSTNode | None) -> int:
         known = self._offsets.get(id(node))
@@ -164,24 +185,30 @@ class Positions:
         return known
 
     def _find(self, node: cst.CSTNode, within: cst.CSTNode | None) -> int:
+        if type(node) is cst.FunctionDef and node.decorators:
+            return self._offset(node.decorators[0], within)
         start, end = 0, len(self._text)
         if within is not None:
             start = self._offset(within, None)
             end = self._end(within, start)
         self._searched += end - start
         if self._searched > MAX_SEARCHED:
+            self.is_exact = False
             return start
         code = self._code(node)
         if "\n" in code:
             candidates = [match.start() for match in _pattern(code).finditer(self._text, start, end)]
         else:
             candidates = list(_occurrences(code.strip(), self._text, start, end))
-        if isinstance(node, cst.Decorator | cst.ClassDef):
+        if isinstance(node, cst.Decorator | cst.ClassDef | cst.FunctionDef):
             candidates = [offset for offset in candidates if self._starts_line(offset)]
         if len(candidates) == 1:
             return candidates[0]
         exact = self._generate(node)
-        return exact if exact is not None else next(iter(candidates), start)
+        if exact is not None:
+            return exact
+        self.is_exact = False
+        return next(iter(candidates), start)
 
     def _starts_line(self, offset: int) -> bool:
         line = self._text.rfind("\n", 0, offset) + 1
@@ -206,8 +233,8 @@ class Positions:
             return node.value  # half of all nodes, in a tenth of the time
         code = self._module.code_for_node
         try:
-            if isinstance(node, cst.ClassDef):
-                return f"class{code(node.whitespace_after_class)}{node.name.value}"
+            if isinstance(node, cst.ClassDef | cst.FunctionDef):
+                return _head(node, code)
             if isinstance(node, cst.Decorator):
                 return f"@{code(node.whitespace_after_at)}{code(node.decorator)}"
             if isinstance(node, cst.Arg):
@@ -242,6 +269,13 @@ class Positions:
         return self._text.rfind(back, 0, offset) if back else offset
 
 
+def _head(node: cst.ClassDef | cst.FunctionDef, code: Callable[[cst.CSTNode], str]) -> str:
+    if isinstance(node, cst.ClassDef):
+        return f"class{code(node.whitespace_after_class)}{node.name.value}"
+    before = code(node.asynchronous) if node.asynchronous else ""
+    return f"{before}def{code(node.whitespace_after_def)}{node.name.value}"
+
+
 def _pattern(code: str) -> re.Pattern[str]:
     words = code.split()
     if not words:
@@ -274,6 +308,8 @@ def _anchor(node: cst.CSTNode) -> tuple[cst.CSTNode, str]:  # noqa: PLR0911 - on
     """An expression of the node that a name can replace, and the text before it where the node starts."""
     if isinstance(node, cst.ClassDef):
         return node.name, "class"
+    if isinstance(node, cst.FunctionDef):
+        return node.name, "async" if node.asynchronous else "def"
     if isinstance(node, cst.Decorator):
         return node.decorator, "@"
     if isinstance(node, cst.Arg):

@@ -1,0 +1,229 @@
+"""A source without the functions that no fact comes of: libcst parses it in a fraction of the time.
+
+What is kept stands in KEPT. In case of doubt there is no skeleton, or it turns out to be too little while it is read
+(TooLittle): the whole source is parsed then. So the facts of both are always the same.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from scripts_tracker.analysis.facts.evaluation import is_foreign
+from scripts_tracker.analysis.facts.values import BATCHES, HOOKS, METHODS, TRACKED
+from scripts_tracker.analysis.source.functions import outline
+from scripts_tracker.core.tuples import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from scripts_tracker.analysis.source.functions import Function
+
+
+class TooLittle(Exception):
+    """A fact may come of a body that was cut out."""
+
+
+class Skeleton(NamedTuple):
+    """A source without some of its lines.
+
+    Attributes:
+        text: what is left.
+        whole: the source.
+        left_out: line numbers of the text, each with how many lines were left out before it.
+        cut: the functions that were left out, or of which only the name is left.
+        returned: for those at module level, by name, the words that may be the names of what they return.
+    """
+
+    text: str
+    whole: str
+    left_out: Sequence[tuple[int, int]]
+    cut: str
+    returned: Mapping[str, frozenset[str]]
+
+    def check(self, name: str) -> None:
+        """Raise TooLittle if a name may occur in a function that is not there."""
+        if name in self.cut:
+            raise TooLittle(name)
+
+
+class _Kept(NamedTuple):
+    """What keeps a body.
+
+    Attributes:
+        words: one of them is in the body if the pattern matches; most bodies have none.
+        pattern: searched for in the body; empty if the words are enough.
+        only_shaping: whether it counts only in functions that may make or change classes: those at module level, HOOKS.
+    """
+
+    words: tuple[str, ...]
+    pattern: str = ""
+    only_shaping: bool = False
+
+
+_METHOD: Final = rf"(?:{'|'.join(METHODS)})\b"
+_GAP: Final = r"(?:[\s\\]|#[^\n]*\n)*"
+_T_STRINGS: Final = (
+    tuple(f"{one}{quote}" for one in "tTrR" for quote in "'\"") if sys.version_info >= (3, 14) else ()
+)
+KEPT: Final[Mapping[str, _Kept]] = {
+    "our decorator, which is a fact wherever it is used": _Kept((TRACKED,)),
+    "a decorator, which may be ours by another name": _Kept(("@",), r"\n[ ]*@"),
+    "the method of a base class, or of a class that is patched": _Kept(METHODS, rf"\.{_GAP}{_METHOD}"),
+    "a text that is executed": _Kept(("exec", "eval"), r"\b(?:exec|eval)\b"),
+    "a decorator or a class that is made here": _Kept(
+        ("def ", "class "), r"\b(?:def|class)\b", only_shaping=True
+    ),
+    "a class that is patched by a name": _Kept(("setattr",), only_shaping=True),
+    "a class that is patched in its namespace": _Kept(
+        ("]",), r"\](?:[\s\\)]|#[^\n]*\n)*=(?!=)", only_shaping=True
+    ),
+    # What libcst may not read though CPython does: such a source is read in another way.
+    "a line that goes on in the next one": _Kept(("\\\n",)),
+    "a tab, which may be indentation": _Kept(("\t",)),
+    "a target with an annotation that is in parentheses": _Kept(
+        ("(",), r"[\n;:][ ]*\([^\n]*\)[ ]*:|\n[ ]*\([^)\n]*\n"
+    ),
+    "a base class after a keyword": _Kept(("class",), r"\bclass\b"),
+    "a t-string": _Kept(_T_STRINGS, r"(?i)(?<!\w)(?:tr?|rt)['\"]"),
+}
+"""What a function holds that is kept, if not for its name, decorators and place: its parameters and statements."""
+
+_ANYWHERE: Final = [
+    (one.words, one.pattern and re.compile(one.pattern, re.MULTILINE))
+    for one in KEPT.values()
+    if not one.only_shaping
+]
+_SHAPING: Final = [
+    (one.words, one.pattern and re.compile(one.pattern, re.MULTILINE))
+    for one in KEPT.values()
+    if one.only_shaping
+]
+
+
+def skeleton(text: str) -> Skeleton | None:
+    """The source without the functions that no fact comes of.
+
+    Args:
+        text: source that CPython compiles, with LF line endings.
+
+    Returns:
+        None if nothing can be left out, or if that is not certain.
+    """
+    found = outline(text)
+    if found is None:
+        return None
+    returned: dict[str, frozenset[str]] = {}
+    functions = [one for one in found.functions if _can_be_cut(one, text, returned)]
+    if not functions:
+        return None
+    return _without(text, functions, found.gaps, returned)
+
+
+def _without(
+    text: str,
+    functions: Sequence[Function],
+    gaps: Sequence[tuple[int, int]],
+    returned: Mapping[str, frozenset[str]],
+) -> Skeleton:
+    cut = [text[one.start + len(one.head) : one.end] for one in functions]
+    kept: list[str] = []
+    end = 0
+    for one in functions:
+        kept.append(text[end : one.start])
+        end = one.end
+    kept.append(text[end:])
+    rest = "".join(kept)
+    edits = [(start, end, "") for start, end in gaps]
+    for one in functions:
+        if _is_dropped(one) and one.name not in rest:
+            edits.append((text.rfind("\n", 0, one.start) + 1, one.end + 1, ""))
+        else:
+            edits.append((one.start, one.end, f"{one.head} {one.name}(): 0"))
+    edits.sort()
+    pieces: list[str] = []
+    left_out: list[tuple[int, int]] = []
+    position = line = lost = 0
+    for start, end, instead in edits:
+        piece = text[position:start]
+        pieces += [piece, instead]
+        line += piece.count("\n")
+        lost += text.count("\n", start, end)
+        # What replaces a function stands on its first line.
+        left_out.append((line + 1 + bool(instead), lost))
+        position = end
+    return Skeleton("".join([*pieces, text[position:]]), text, left_out, "\n".join(cut), returned)
+
+
+_SPECIAL: Final = frozenset({*METHODS, *HOOKS, BATCHES, "help"})
+"""Names that are facts of a class."""
+
+
+def _is_dropped(one: Function) -> bool:
+    """Whether nothing is left of a method if its name does not occur elsewhere; no block is left empty."""
+    return one.in_class and not one.is_decorated and not one.is_first and one.name not in _SPECIAL
+
+
+def _can_be_cut(one: Function, text: str, returned: dict[str, frozenset[str]]) -> bool:
+    """Whether no fact comes of a function but for its name; ``returned`` is filled in."""
+    piece = text[one.start + len(one.head) : one.end]
+    if _is_kept(one, piece):
+        return False
+    if not one.in_class:
+        words = _words_returned(piece)
+        if one.is_decorated or (words and not words.isdisjoint(_of_project(text))):
+            return False
+        returned[one.name] = words | returned.get(one.name, frozenset())
+    return True
+
+
+def _is_kept(one: Function, piece: str) -> bool:
+    rules = _ANYWHERE
+    if not one.in_class or one.name in HOOKS:
+        rules = [*_ANYWHERE, *_SHAPING]
+    for words, pattern in rules:
+        for word in words:
+            if word in piece:
+                if not pattern or pattern.search(piece):
+                    return True
+                break
+    return False
+
+
+_RETURN: Final = re.compile(r"\breturn\b([^\n]*)")
+_WORD: Final = re.compile(r"[^\W\d]\w*")
+
+
+def _words_returned(piece: str) -> frozenset[str]:
+    """The words in what a function returns, and perhaps more."""
+    found: set[str] = set()
+    for match in _RETURN.finditer(piece) if "return" in piece else ():
+        line = match[1]
+        goes_on = "'" in line or '"' in line or sum(map(line.count, "([{")) != sum(map(line.count, ")]}"))
+        found.update(_WORD.findall(piece[match.start(1) :] if goes_on else line))
+        if goes_on:
+            break
+    return frozenset(found)
+
+
+_IMPORT: Final = re.compile(r"^[ ]*from[ ]+(\S+)[ ]+import\b[ ]*(\([^)]*\)|[^\n]*)", re.MULTILINE)
+_IMPORT_MODULE: Final = re.compile(r"^[ ]*import[ ]+([^\n]*)", re.MULTILINE)
+_BOUND: Final = re.compile(r"^(?:(?:async[ ]+)?def[ ]+|class[ ]+)?([^\W\d]\w*)(?=[ ]*[(:=\[])", re.MULTILINE)
+
+
+@lru_cache(maxsize=1)
+def _of_project(text: str) -> frozenset[str]:
+    """Most names at module level that may be of the project; TooLittle is raised for others."""
+    return frozenset(_named(text))
+
+
+def _named(text: str) -> Iterator[str]:
+    for match in _IMPORT.finditer(text):
+        if not is_foreign(match[1]):
+            yield from _WORD.findall(match[2])
+    for match in _IMPORT_MODULE.finditer(text):
+        if not all(is_foreign(name) for name in match[1].replace(",", " ").split()[::2]):
+            yield from _WORD.findall(match[1])
+    yield from _BOUND.findall(text)

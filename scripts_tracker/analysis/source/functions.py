@@ -1,0 +1,153 @@
+"""Where the functions are in a text, by one pass of a regular expression over its strings, brackets and lines.
+
+For a source that CPython compiles the answer is certain: what could be read in more than one way has none.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from scripts_tracker.core.tuples import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Function(NamedTuple):
+    """A function that is in no other function.
+
+    Attributes:
+        head: ``def`` or ``async def``.
+        name: what it is called.
+        start: where the head starts, after decorators and indentation.
+        end: where its last line ends, before the line break.
+        in_class: whether it is in a class, not at module level.
+        is_decorated: whether it has decorators.
+        is_first: whether its block starts with it.
+    """
+
+    head: str
+    name: str
+    start: int
+    end: int
+    in_class: bool
+    is_decorated: bool
+    is_first: bool
+
+
+class Outline(NamedTuple):
+    """What a text consists of.
+
+    Attributes:
+        functions: the functions that are in no other function, in their order. One that is on one line is left out.
+        gaps: where lines without code start and end that are in none of them.
+    """
+
+    functions: list[Function]
+    gaps: list[tuple[int, int]]
+
+
+# A field of an f-string without what only some versions of Python allow: the quotes of the string itself, backslashes
+# and comments. A field that holds more makes the text uncertain.
+_FIELD: Final = r"""\{{(?!\{{)(?:[^'"\\{{}}\#\n]|{other}[^'"\\{{}}\#\n]*{other}|\{{[^'"\\{{}}\#\n]*\}})*\}}"""
+_STRINGS: Final = r"""
+    {q}{q}{q}(?<![fFtT]{q}{q}{q})(?<![fFtT][rR]{q}{q}{q})[^{q}\\]*(?:(?:\\.|{q}(?!{q}{q}))[^{q}\\]*)*{q}{q}{q}
+    | {q}(?!{q}{q})(?<![fFtT]{q})(?<![fFtT][rR]{q})[^{q}\\\n]*(?:\\.[^{q}\\\n]*)*{q}
+    | {q}{q}{q}(?:(?<=[fFtT]{q}{q}{q})|(?<=[fFtT][rR]{q}{q}{q}))
+        [^{q}\\{{}}]*(?:(?:\\.|{q}(?!{q}{q})|\{{\{{|\}}\}}|{field})[^{q}\\{{}}]*)*{q}{q}{q}
+    | {q}(?!{q}{q})(?:(?<=[fFtT]{q})|(?<=[fFtT][rR]{q}))
+        [^{q}\\\n{{}}]*(?:(?:\\.|\{{\{{|\}}\}}|{field})[^{q}\\\n{{}}]*)*{q}
+"""
+
+
+def _strings(quote: str, other: str) -> str:
+    return _STRINGS.format(q=quote, field=_FIELD.format(other=other))
+
+
+_PLAIN: Final = r"""[^()\[\]{}'"\#\\\n]*"""
+_TOKEN: Final = re.compile(
+    rf"{_PLAIN} (?:"
+    # A line that starts a statement if no bracket is open, with the lines without code before it.
+    r"\n((?:[ \t]*(?:\#[^\n]*)?\n)*)([ ]*)(?:(@)|((?:async[ ]+)?def[ ]+|class[ ]+)(\w+))?"
+    # Brackets without brackets inside.
+    rf"""| [(\[{{]{_PLAIN}(?:(?:"(?!"")[^"\\\n{{}}]*"|'(?!'')[^'\\\n{{}}]*'){_PLAIN})*[)\]}}]"""
+    r"| ([(\[{]) | ([)\]}]) | \#[^\n]* | \\\n"
+    rf"| {_strings(chr(34), chr(39))} | {_strings(chr(39), chr(34))}"
+    # A string or a backslash that is none of those.
+    r"""| (['"\\]))""",
+    re.VERBOSE | re.DOTALL,
+)
+_DECORATOR, _DEFINITION, _OPENING, _CLOSING, _UNKNOWN = 3, 5, 6, 7, 8
+# Indentation that may be read in more than one way, and definitions that do not look like one.
+_UNCERTAIN: Final = re.compile(r"^[ ]*(?:\t|(?:async|def|class)\b(?!(?:[ ]+def)?[ ]+\w))", re.MULTILINE)
+
+
+def outline(text: str) -> Outline | None:
+    """Where functions, and lines without code, are in a text.
+
+    Args:
+        text: source that CPython compiles, with LF line endings.
+
+    Returns:
+        None if that is not certain.
+    """
+    if "\f" in text or _UNCERTAIN.search(text):
+        return None
+    try:
+        return _outline(text)
+    except _UncertainError:
+        return None
+
+
+class _UncertainError(Exception):
+    """A text may be read in more than one way."""
+
+
+def _outline(text: str) -> Outline:
+    found = Outline([], [])
+    classes: list[int] = []
+    margin, has_body, opened = -1, False, ("", "", 0)
+    previous, is_decorated = -1, False
+    traits = (False, False, False)
+    # Between line breaks: the first line starts a statement too, and the last one ends.
+    for line in _statements(f"\n{text}\n"):
+        first, last = line.span(1)
+        indent = line.end(2) - last
+        if indent > margin >= 0:
+            has_body = True
+            continue
+        if has_body:
+            found.functions.append(Function(*opened, first - 2, *traits))
+        margin, has_body = -1, False
+        if last > first:
+            found.gaps.append((first - 1, min(last - 1, len(text))))
+        while classes and classes[-1] >= indent:
+            classes.pop()
+        if line.lastindex == _DEFINITION:
+            if line[4].startswith("class"):
+                classes.append(indent)
+            else:
+                margin, opened = indent, (line[4].rstrip(), line[5], line.start(4) - 1)
+                traits = (bool(classes), is_decorated, indent > previous)
+        is_decorated, previous = line.lastindex == _DECORATOR, indent
+    return found
+
+
+def _statements(text: str) -> Iterator[re.Match[str]]:
+    """The lines that start a statement."""
+    depth = 0
+    for match in _TOKEN.finditer(text):
+        kind = match.lastindex
+        if kind is None:
+            continue
+        if kind == _OPENING:
+            depth += 1
+        elif kind == _CLOSING:
+            depth -= 1
+        elif kind == _UNKNOWN:
+            raise _UncertainError
+        elif not depth:
+            yield match
+    if depth:
+        raise _UncertainError
