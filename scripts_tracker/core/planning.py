@@ -30,6 +30,26 @@ class Plan(NamedTuple):
     blocked: tuple[tuple[ScriptStatus, tuple[str, ...]], ...]
     cycles: tuple[tuple[ScriptId, ...], ...]
 
+    @property
+    def after(self) -> Mapping[ScriptId, tuple[ScriptId, ...]]:
+        """For each step the other steps that it requires, in the order of the plan."""
+        place = {status.id: number for number, status in enumerate(self.steps)}
+        return {
+            status.id: tuple(
+                sorted({one.target for one in status.requires if one.target in place}, key=place.__getitem__)
+            )
+            for status in self.steps
+        }
+
+    @property
+    def before(self) -> Mapping[ScriptId, tuple[ScriptId, ...]]:
+        """For each step the other steps that require it, in the order of the plan."""
+        found: dict[ScriptId, list[ScriptId]] = {status.id: [] for status in self.steps}
+        for script_id, others in self.after.items():
+            for other in others:
+                found[other].append(script_id)
+        return {script_id: tuple(others) for script_id, others in found.items()}
+
 
 def unapplied_requirements(
     status: ScriptStatus, by_id: Mapping[ScriptId, ScriptStatus]

@@ -38,6 +38,12 @@ def duration(seconds: float) -> str:
     return f"{total} s"
 
 
+def counted(number: int) -> str:
+    """A number for people: 950, 12,345, 1.2 M."""
+    million = 1_000_000
+    return f"{number:,}" if number < million else f"{number / million:,.1f} M"
+
+
 def parsed_duration(text: str) -> float | None:
     """The seconds of ``90s``, ``30m``, ``2h30m`` or ``1d12h``; None for anything else, and for no time at all."""
     import re  # seldom needed

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
+from scripts_tracker.core.forecast import Success
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import ScriptsTrackerError
 
@@ -17,11 +19,22 @@ APPLIED: Final = frozenset({"applied", "recurring", "edited", "reverted", "moved
 """The states in which a script has done its work in an environment."""
 
 _STALE: Final = timedelta(days=7)
+_STDIN: Final = "-"
+_LARGEST: Final = 1e30
 _HOW: Final = "manage.py check_scripts --all --format json > production.json"
 
 
 class WrongSnapshot(ScriptsTrackerError):
     """A file is not what ``check_scripts --all --format json`` prints; the message says how to make it."""
+
+
+class LastRun(NamedTuple):
+    """The last attempt or decision; ``seconds`` is None while it runs, and where its end is not known."""
+
+    kind: str
+    outcome: str
+    started_at: datetime | None
+    seconds: float | None
 
 
 class Entry(NamedTuple):
@@ -31,7 +44,9 @@ class Entry(NamedTuple):
         state: as in the contract of ``check_scripts``.
         fingerprint: of the file there; None if there is no file, or it cannot be parsed.
         applied_fingerprint: of the version that was applied last.
-        seconds: how long its last run took; None if that is not known.
+        last_run: None if there was none.
+        success: the last run that succeeded; None if none did, or if that is not known.
+        percent: how far a batched script is that has begun; None for others.
     """
 
     script: str
@@ -41,7 +56,9 @@ class Entry(NamedTuple):
     fingerprint: str | None = None
     applied_fingerprint: str | None = None
     applied_at: datetime | None = None
-    seconds: float | None = None
+    last_run: LastRun | None = None
+    success: Success | None = None
+    percent: float | None = None
 
     @property
     def is_applied(self) -> bool:
@@ -89,10 +106,9 @@ def read_all(files: Iterable[str]) -> tuple[Snapshot, ...]:
 
 
 def read(file: str) -> Snapshot:
-    """Read one file; raises WrongSnapshot."""
+    """Read one file, or standard input for ``-``; raises WrongSnapshot."""
     try:
-        with open(file, encoding="utf-8-sig") as stream:
-            document = json.load(stream)
+        document = json.loads(_text(file))
     except OSError as error:
         raise WrongSnapshot(f"{file} cannot be read: {error.strerror or error}.") from error
     except RecursionError as error:
@@ -105,6 +121,15 @@ def read(file: str) -> Snapshot:
         raise WrongSnapshot(f"{file} is not the JSON of check_scripts. To make it: {_HOW}") from error
 
 
+def _text(file: str) -> str:
+    if file == _STDIN:
+        if sys.stdin is None:
+            raise OSError("standard input is closed")
+        return sys.stdin.read().removeprefix("\ufeff")
+    with open(file, encoding="utf-8-sig") as stream:
+        return stream.read()
+
+
 def _snapshot(file: str, document: Any) -> Snapshot:
     if document["version"] != 1:
         raise WrongSnapshot(
@@ -113,7 +138,8 @@ def _snapshot(file: str, document: Any) -> Snapshot:
         )
     entries = [_entry(one) for one in document["scripts"]]
     _require_all(file, document["counts"], entries)
-    name = document.get("environment") or os.path.splitext(os.path.basename(file))[0]
+    own_name = "standard input" if file == _STDIN else os.path.splitext(os.path.basename(file))[0]
+    name = document.get("environment") or own_name
     return Snapshot(
         str(name),
         file,
@@ -132,8 +158,7 @@ def _require_all(file: str, counts: Mapping[str, int], entries: list[Entry]) -> 
 
 
 def _entry(one: Mapping[str, Any]) -> Entry:
-    last_run = one.get("last_run") or {}
-    seconds = last_run.get("seconds") if last_run.get("outcome") == "succeeded" else None
+    last_run = one.get("last_run")
     return Entry(
         script=str(one["script"]),
         state=str(one["state"]),
@@ -142,8 +167,51 @@ def _entry(one: Mapping[str, Any]) -> Entry:
         fingerprint=one["fingerprint"],
         applied_fingerprint=one["applied_fingerprint"],
         applied_at=_moment(one["applied_at"]),
-        seconds=None if seconds is None else float(seconds),
+        last_run=_last_run(last_run) if last_run else None,
+        success=_success(one),
+        percent=_number((one.get("progress") or {}).get("percent")),
     )
+
+
+def _last_run(run: Mapping[str, Any]) -> LastRun:
+    started_at, seconds = _moment(run.get("started_at")), _number(run.get("seconds"))
+    return LastRun(str(run.get("kind")), str(run.get("outcome")), started_at, seconds)
+
+
+def _success(one: Mapping[str, Any]) -> Success | None:
+    """The last success; of a release that does not print it, the last run if that is one."""
+    run, is_known = one.get("last_success"), "last_success" in one
+    last = one.get("last_run") or {}
+    if not is_known and last.get("outcome") == "succeeded" and last.get("kind") == "run":
+        run = {**last, "fingerprint": one["applied_fingerprint"]}
+    started_at, seconds = _moment((run or {}).get("started_at")), _number((run or {}).get("seconds"))
+    if run is None or started_at is None or seconds is None:
+        return None
+    keys, rows, span = (_whole(run.get(name)) for name in ("keys", "rows", "key_span"))
+    return Success(
+        started_at,
+        seconds,
+        str(run.get("fingerprint") or ""),
+        str(run.get("environment") or ""),
+        _number(run.get("worker_seconds")),
+        keys,
+        rows,
+        str(run.get("table") or ""),
+        span,
+    )
+
+
+def _number(value: Any) -> float | None:
+    """A number that is not negative; raises ValueError for anything else but None."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LARGEST:
+        raise ValueError(f"{value!r} is not a number")
+    return float(value)
+
+
+def _whole(value: Any) -> int | None:
+    return None if _number(value) is None else int(value)
 
 
 def _moment(text: str | None) -> datetime | None:

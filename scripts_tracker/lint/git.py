@@ -133,6 +133,19 @@ class Repository:
         rows = zip(found[::3], found[1::3], found[2::3], strict=True)
         return {new: (old, head.split()[2]) for head, old, new in rows if head.startswith(":100")}
 
+    def python_files(self, commit: str) -> dict[str, str]:
+        """The Python files of a commit with their blobs, by name; without links, and without what is in submodules."""
+        found = self._texts("ls-tree", "-r", "-z", "--full-tree", commit)
+        rows = ((name, *head.split()) for head, _, name in (one.partition("\t") for one in found))
+        return {name: blob for name, mode, _, blob in rows if name.endswith(".py") and mode.startswith("100")}
+
+    def place_of(self, folder: str) -> str | None:
+        """Where a folder lies below the top of the repository; None where it lies in no or another one."""
+        real = os.path.realpath(folder)
+        if real not in self._ours:
+            self._ours[real] = self._is_ours(real)
+        return os.path.relpath(real, self._top) if self._ours[real] else None
+
     def contents(self, blobs: Sequence[str]) -> Iterator[bytes]:
         """The bytes of some blobs, empty where git lacks them."""
         given = "".join(f"{blob}\n" for blob in blobs).encode()

@@ -51,7 +51,7 @@ def add_arguments(parser: CommandParser) -> None:
         "--format",
         choices=("text", "json"),
         default="text",
-        help="with --rehearse: json prints one document; what scripts print goes to stderr. Default: text",
+        help="with --plan or --rehearse: json prints one document; what scripts print goes to stderr. Default: text",
     )
 
 
@@ -59,8 +59,9 @@ def validate(options: dict[str, Any]) -> None:
     """Refuse combinations that make no sense, before anything is done."""
     if not options["rehearse"]:
         for name, key, default in _ONLY_WITH:
-            if options[key] != default:
-                raise not_started(f"{name} goes with --rehearse.")
+            if options[key] != default and not (key == "format" and options["plan"]):
+                others = "--plan or --rehearse" if key == "format" else "--rehearse"
+                raise not_started(f"{name} goes with {others}.")
         return
     for name, key, left_out, why in _NOT_WITH:
         if options[key] != left_out:

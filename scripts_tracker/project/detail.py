@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from scripts_tracker.core.forecast import Success
     from scripts_tracker.core.states import ScriptRecord, ScriptStatus
     from scripts_tracker.core.values import Finding, Fingerprint, ModuleVersion, ScriptId
     from scripts_tracker.project.status import ProjectStatus
@@ -93,6 +94,7 @@ class ScriptDetail(NamedTuple):
         comparison: what changed since it was applied, if asked for.
         environment: the name of the environment; empty without one.
         queued: the jobs that wait on the queue.
+        success: its last run that succeeded, if asked for.
     """
 
     status: ScriptStatus
@@ -103,6 +105,7 @@ class ScriptDetail(NamedTuple):
     comparison: Comparison | None = None
     environment: str = ""
     queued: Queued = Queued()
+    success: Success | None = None
 
     def is_now(self, version: PastVersion) -> bool:
         """Whether a version is in the file now, perhaps formatted differently."""

@@ -124,7 +124,7 @@ def scan(cache: Cache | None = None, comparable: ComparableVersions | None = Non
     index = analyse(
         commands_dirs(),
         root=conf.base_dir(),
-        import_roots=_import_roots(),
+        import_roots=import_roots(),
         ignored_files=conf.ignored_files(),
         ignored_prefixes=conf.ignored_prefixes(),
         cache=cache,
@@ -142,11 +142,12 @@ def watched_modules(names: Sequence[str]) -> tuple[ModuleVersion, ...]:
     from scripts_tracker.analysis.linking.modules import FactsLoader, Finder
 
     root = conf.base_dir()
-    reader = WatchReader(Finder(commands_dirs(), root, _import_roots()), FactsLoader(cache()), Findings(root))
+    reader = WatchReader(Finder(commands_dirs(), root, import_roots()), FactsLoader(cache()), Findings(root))
     return tuple(reader.version(name) for name in names)
 
 
-def _import_roots() -> tuple[str, ...]:
+def import_roots() -> tuple[str, ...]:
+    """The folders that Python imports from."""
     return tuple(path for path in sys.path if os.path.isdir(path))
 
 
@@ -165,7 +166,7 @@ def lint() -> list[Finding]:
     request = Request(
         commands_dirs(),
         root,
-        _import_roots(),
+        import_roots(),
         tuple(sorted(conf.ignored_files())),
         conf.ignored_prefixes(),
     )
@@ -295,7 +296,7 @@ def _sees(identity: Identity) -> bool:
         for one in dirs
         if os.path.realpath(one.path) == folder
     ]
-    finder = Finder(dirs, root, _import_roots())
+    finder = Finder(dirs, root, import_roots())
     linker = Linker(files, finder, known, Findings(root), comparable=no_version)
     found = linker.index().definitions
     known.save()

@@ -10,11 +10,13 @@ if TYPE_CHECKING:
 
     from scripts_tracker.reporting.terminal import Output
 
-# By the value of --format: the module in this package and its function. The first is the default.
+# By the value of --format: the module in this package and its function. The first is the default; that of Markdown takes
+# a Review, the others a Report.
 CHECK_FORMATS = {
     "text": ("text", "check"),
     "dot": ("charts", "dot"),
     "json": ("json", "check"),
+    "markdown": ("markdown", "review"),
     "mermaid": ("charts", "mermaid"),
 }
 SCRIPT_FORMATS = {"text": ("detail_text", "script"), "json": ("json", "script")}

@@ -1,20 +1,25 @@
-"""The JSON documents of ``check_scripts`` and ``show_script``: version 1 of the contract."""
+"""The JSON documents of ``check_scripts``, ``show_script`` and ``run_scripts --plan``: version 1 of the contract."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
+from scripts_tracker.core import forecast
 from scripts_tracker.core.escaping import escaped_json
 from scripts_tracker.core.text import finding_to_json
 from scripts_tracker.ledger import queries
 from scripts_tracker.reporting.report import why
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from scripts_tracker.core.events import Queued
+    from scripts_tracker.core.forecast import Figure, Success
     from scripts_tracker.core.history import PastRun, PastVersion, StoredRehearsal
+    from scripts_tracker.core.planning import Choice, Plan
     from scripts_tracker.core.states import ScriptRecord, ScriptStatus
-    from scripts_tracker.core.values import Lease
+    from scripts_tracker.core.values import Lease, ScriptId
     from scripts_tracker.project.detail import Comparison, ScriptDetail
     from scripts_tracker.reporting.report import Report
     from scripts_tracker.reporting.terminal import Output
@@ -31,7 +36,9 @@ def check(report: Report, output: Output) -> str:
         "version": 1,
         "counts": {state.value: count for state, count in report.counts.items()},
         "needs_action": any(status.needs_action for status in report.statuses),
-        "scripts": [_status(status, report.queued) for status in report.listed],
+        "scripts": [
+            _status(status, report.queued, report.successes.get(status.id)) for status in report.listed
+        ],
         "environment": report.environment or None,
         "environment_is_undecided": bool(report.question),
         "taken_at": report.taken_at.isoformat() if report.taken_at else None,
@@ -47,7 +54,7 @@ def script(detail: ScriptDetail, output: Output) -> str:
     document = {
         "version": 1,
         "environment": detail.environment or None,
-        "script": _status(detail.status, detail.queued),
+        "script": _status(detail.status, detail.queued, detail.success),
         "why": why(detail.status),
         "options": definition.options._asdict() if definition else None,
         "required_by": [other.id.dotted for other in detail.required_by],
@@ -64,7 +71,7 @@ def script(detail: ScriptDetail, output: Output) -> str:
     return document_text(document, output)
 
 
-def _status(status: ScriptStatus, queued: Queued) -> dict[str, Any]:
+def _status(status: ScriptStatus, queued: Queued, success: Success | None) -> dict[str, Any]:
     """One script, with nulls where it has no file or no record."""
     definition, record = status.definition, status.record
     applied_at = record.applied_at if record else None
@@ -83,6 +90,7 @@ def _status(status: ScriptStatus, queued: Queued) -> dict[str, Any]:
         "inherited_from": (record.inherited_from or None) if record else None,
         "tags": list(status.tags),
         "last_run": _last_run(record),
+        "last_success": _success(success),
         "watches": [one.module for one in status.watches],
         "changed_modules": list(status.changed_modules),
         "lease": _lease(record.lease) if record and record.lease else None,
@@ -101,6 +109,104 @@ def _last_run(record: ScriptRecord | None) -> dict[str, Any] | None:
         "started_at": run.started_at.isoformat(),
         "seconds": round((run.ended_at - run.started_at).total_seconds(), 3) if run.ended_at else None,
         "host": run.host,
+    }
+
+
+def _success(success: Success | None) -> dict[str, Any] | None:
+    """The last run that succeeded, as ``run_scripts --plan --from`` reads it elsewhere."""
+    if success is None:
+        return None
+    worker_seconds = success.worker_seconds
+    return {
+        "started_at": success.started_at.isoformat(),
+        "seconds": round(success.seconds, 3),
+        "fingerprint": success.fingerprint or None,
+        "environment": success.environment or None,
+        "worker_seconds": None if worker_seconds is None else round(worker_seconds, 3),
+        "keys": success.keys,
+        "rows": success.rows,
+        "table": success.table or None,
+        "key_span": success.key_span,
+    }
+
+
+def plan(
+    made: Plan,
+    choice: Choice,
+    output: Output,
+    workers: int = 1,
+    figures: Mapping[ScriptId, Sequence[Figure]] | None = None,
+) -> str:
+    """A plan as one JSON document.
+
+    Args:
+        made: the plan.
+        choice: what it was made of.
+        output: where the text goes.
+        workers: how many processes share a batched script.
+        figures: how long each step may take; None if nothing was read that says it.
+    """
+    sums = None if figures is None else forecast.total(figures)
+    left = (
+        *choice.up_to_date,
+        *choice.moved,
+        *choice.cancelled,
+        *choice.batched,
+        *choice.skipped_by_no_retry,
+    )
+    reasons = choice.excluded
+    after, before = made.after, made.before
+    document = {
+        "version": 1,
+        "steps": [
+            {
+                **_step(status, choice),
+                "workers": workers if status.is_batched else 1,
+                "after": [one.dotted for one in after[status.id]],
+                "required_by": [one.dotted for one in before[status.id]],
+                "forecast": None if figures is None else [_figure(one) for one in figures[status.id]],
+            }
+            for status in made.steps
+        ],
+        "blocked": [
+            {"script": status.id.dotted, "state": status.state.value, "reasons": list(why_not)}
+            for status, why_not in made.blocked
+        ],
+        "not_run": [
+            {
+                "script": status.id.dotted,
+                "state": status.state.value,
+                "reason": reasons.get(status.id) or why(status),
+            }
+            for status in left
+            if status.id not in {one.id for one, _ in made.blocked}
+        ],
+        "forecast": None if sums is None else sums._asdict(),
+    }
+    return document_text(document, output)
+
+
+def _step(status: ScriptStatus, choice: Choice) -> dict[str, Any]:
+    definition = status.definition
+    return {
+        "script": status.id.dotted,
+        "state": status.state.value,
+        "path": status.path,
+        "help": definition.help if definition else "",
+        "tags": list(status.tags),
+        "arguments": list(definition.options.arguments) if definition else [],
+        "batched": status.is_batched,
+        "chosen": any(one.id == status.id for one in choice.chosen),
+        "reason": why(status),
+    }
+
+
+def _figure(one: Figure) -> dict[str, Any]:
+    return {
+        "environment": one.place,
+        "seconds": None if one.seconds is None else round(one.seconds, 3),
+        "same_version": one.is_same_version,
+        "basis": ", ".join(one.basis),
     }
 
 

@@ -5,24 +5,26 @@ from __future__ import annotations
 import importlib
 import os
 import traceback
-from collections import defaultdict
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from django.core import management
 from django.core.management.base import CommandError
 
+from scripts_tracker.core import forecast
 from scripts_tracker.core.escaping import escaped, escaped_lines
 from scripts_tracker.core.planning import NOT_IN_MIGRATE
 from scripts_tracker.core.states import State
 from scripts_tracker.core.text import as_typed, describe_holder, describe_lease, duration, error_traceback
 from scripts_tracker.reporting.report import question, why
-from scripts_tracker.reporting.terminal import fitting, line_of
+from scripts_tracker.reporting.terminal import fitting, line_of, wrapped
 from scripts_tracker.reporting.text import QUEUE_UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from scripts_tracker.core.events import Placed, Result, RunEvent, Summary
+    from scripts_tracker.core.forecast import Figure
     from scripts_tracker.core.planning import Choice, Plan
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import ScriptId
@@ -186,7 +188,13 @@ def failures(done: Summary, output: Output) -> Iterator[str]:
             yield from (escaped(f"  {result.status.id}: {result.text}") for result in results)
 
 
-def plan(made: Plan, choice: Choice, output: Output, workers: int = 1) -> Iterator[str]:
+def plan(
+    made: Plan,
+    choice: Choice,
+    output: Output,
+    workers: int = 1,
+    figures: Mapping[ScriptId, Sequence[Figure]] = MappingProxyType({}),
+) -> Iterator[str]:
     """The scripts in order with the reason for each, then what cannot run or will not run.
 
     Args:
@@ -194,12 +202,17 @@ def plan(made: Plan, choice: Choice, output: Output, workers: int = 1) -> Iterat
         choice: what it was made of.
         output: where the text goes.
         workers: how many processes share a batched script.
+        figures: how long each step may take.
     """
     yield output.style.MIGRATE_HEADING(f"Plan ({len(made.steps)}):")
     reasons = _reasons(made, {status.id for status in choice.chosen}, workers)
     width = len(str(len(made.steps)))
     for number, (status, reason) in enumerate(zip(made.steps, reasons, strict=True), start=1):
         yield f"  {number:>{width}}. {output.style.SUCCESS(str(status.id))}: {reason}"
+        for one in figures.get(status.id, ()):
+            yield from wrapped(forecast.words(one), " " * (width + 4), output, "  ")
+    if figures:
+        yield from wrapped(forecast.total_words(forecast.total(figures)), "", output)
     yield from blocked(made, output)
     yield from not_planned(made, choice, output)
     renamed = [status for status in choice.renamed if status.renamed_from is not None]
@@ -219,17 +232,7 @@ def blocked(made: Plan, output: Output) -> Iterator[str]:
 
 def _reasons(made: Plan, chosen: set[ScriptId], workers: int) -> Iterator[str]:
     """Why each step runs, and after which others."""
-    place = {status.id: number for number, status in enumerate(made.steps)}
-    required = {
-        status.id: sorted(
-            {one.target for one in status.requires if one.target in place}, key=place.__getitem__
-        )
-        for status in made.steps
-    }
-    requiring = defaultdict(list)
-    for script_id, others in required.items():
-        for other in others:
-            requiring[other].append(script_id)
+    required, requiring = made.after, made.before
     for status in made.steps:
         batched = ", batched" if status.is_batched else ""
         reason = f"{status.state.value}{batched}, {why(status)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from scripts_tracker.core import watches
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from scripts_tracker.core.forecast import Success
     from scripts_tracker.core.history import PastVersion
     from scripts_tracker.core.states import ScriptRecord, ScriptStatus
     from scripts_tracker.core.values import Finding, RunRecord, ScriptDefinition, ScriptId
@@ -57,6 +59,7 @@ class Report(NamedTuple):
         taken_at: when the ledger was read.
         revision: the commit that is checked out; empty where it is not known, or not asked for.
         queued: the jobs that wait on the queue.
+        successes: the last run of each script that succeeded, where that is asked for.
     """
 
     statuses: tuple[ScriptStatus, ...]
@@ -68,6 +71,7 @@ class Report(NamedTuple):
     taken_at: datetime | None = None
     revision: str = ""
     queued: Queued = Queued()
+    successes: Mapping[ScriptId, Success] = MappingProxyType({})
 
     @property
     def counts(self) -> dict[State, int]:

@@ -94,6 +94,8 @@ def test_what_the_commands_print_is_what_their_schemas_say(migrated: Project) ->
         assert insist_on_schema("rehearsal", rehearsed.out)["scripts"]
     insist_on_schema("show_script", migrated.manage("show_script", "rates", "--format", "json").out)
     migrated.write("production.json", printed)
+    planned = migrated.manage("run_scripts", "--plan", "--from", "production.json", "--format", "json").out
+    assert insist_on_schema("plan", planned)["steps"]
     gone = {
         **report["counts"],
         report["scripts"][0]["state"]: report["counts"][report["scripts"][0]["state"]] - 1,

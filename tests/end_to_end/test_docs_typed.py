@@ -8,8 +8,11 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import parse_qs
 
 import pytest
 import yaml  # pre-commit brings it
@@ -65,7 +68,7 @@ def test_a_team_migrates_as_the_page_shows(typed: list[str], old: OldTracker) ->
 
 @plays("fleet.md")
 def test_environments_are_compared_as_the_page_shows(typed: list[str], project: Project) -> None:
-    collect, compare, page, check, deletable, delete = typed
+    collect, compare, page, check, forecast, deletable, delete = typed
     project.command("shop.first")
     project.settings('SCRIPTS_TRACKER = {"environment": "production"}\n')
     project.migrate()
@@ -79,6 +82,7 @@ def test_environments_are_compared_as_the_page_shows(typed: list[str], project: 
     assert by_shell(project, page.removeprefix("$ ")).code == 0
     assert (project.root / "scripts.html").read_text().startswith("<!DOCTYPE html>")
     assert by_shell(project, check.removeprefix("$ ")).code == 1
+    assert "no figure (staging, it never ran there)" in by_shell(project, forecast.removeprefix("$ ")).out
     assert by_shell(project, deletable.removeprefix("$ ")).out == ""
     git(project.root, "init", "-q")
     git(project.root, "add", "--all")
@@ -126,6 +130,111 @@ def test_a_restored_dump_is_as_the_page_shows(typed: list[str], hosted: HostedPr
         kind.drop(staging)
     use(hosted.database, environment="live")
     type_in(hosted, rename)
+
+
+# reviewing.md
+
+GH = """\
+#!/bin/sh
+echo "$@" >> gh.log
+case "$*" in
+  *--paginate*) test ! -e own || cat own ;;
+  *) echo 17 > own ;;
+esac
+"""
+
+
+class Notes(BaseHTTPRequestHandler):
+    """The notes of a merge request, as GitLab keeps them."""
+
+    notes: ClassVar[dict[int, str]] = {}
+    calls: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.answer([{"id": number, "body": body} for number, body in self.notes.items()])
+
+    def do_POST(self) -> None:
+        self.take(len(self.notes) + 1)
+
+    def do_PUT(self) -> None:
+        self.take(int(self.path.rpartition("/")[2]))
+
+    def take(self, number: int) -> None:
+        sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.notes[number] = parse_qs(sent)["body"][0]
+        self.answer({"id": number})
+
+    def answer(self, content: object) -> None:
+        assert self.headers["PRIVATE-TOKEN"] == "secret"
+        self.calls.append(f"{self.command} {self.path.partition('?')[0]}")
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(content).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def changed(project: Project) -> Project:
+    """A branch with a new script, and no database."""
+    project.write(".gitignore", "*\n!*/\n!*.py\n")
+    git(project.root, "init", "-q", "-b", "main")
+    git(project.root, "add", "--all")
+    git(project.root, "commit", "-q", "-m", "first")
+    git(project.root, "update-ref", "refs/remotes/origin/main", "main")
+    project.command("shop.fix_totals")
+    return project
+
+
+@plays("reviewing.md")
+def test_a_pull_request_gets_one_comment_that_is_updated(typed: list[str], changed: Project) -> None:
+    shell, github, _ = typed
+    shown = by_shell(changed, shell.removeprefix("$ "))
+    assert "| 1 | `shop.fix_totals` | new |" in shown.out, shown
+    jobs = yaml.safe_load(github)["jobs"]
+    (_, review) = [step["run"] for step in jobs["review"]["steps"] if "run" in step]
+    (post,) = [step["run"] for step in jobs["comment"]["steps"] if "run" in step]
+    assert {job["permissions"].get("pull-requests") for job in jobs.values()} == {None, "write"}
+    assert changed.run("sh", "-c", review, PATH=PATH, GITHUB_BASE_REF="main").code == 0
+    assert (changed.root / "review.md").read_text() == shown.out.replace("`main`", "`origin/main`")
+    changed.write("bin/gh", GH).chmod(0o755)
+    path = f"{changed.root / 'bin'}:{PATH}"
+    for _ in range(2):
+        posted = changed.run("sh", "-ec", post, PATH=path, GITHUB_REPOSITORY="a/b", NUMBER="7")
+        assert posted.code == 0, posted
+    methods = re.findall(r"--method (.*)", (changed.root / "gh.log").read_text())
+    assert methods == [
+        "POST repos/a/b/issues/7/comments --field body=@review.md",
+        "PATCH repos/a/b/issues/comments/17 --field body=@review.md",
+    ]
+
+
+@plays("reviewing.md")
+def test_a_merge_request_gets_one_note_that_is_updated(typed: list[str], changed: Project) -> None:
+    (job,) = yaml.safe_load(typed[2]).values()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Notes)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    Notes.notes, Notes.calls = {1: "a note of a person"}, []
+    variables = {
+        "CI_API_V4_URL": f"http://127.0.0.1:{server.server_port}/api/v4",
+        "CI_PROJECT_ID": "3",
+        "CI_MERGE_REQUEST_IID": "7",
+        "CI_MERGE_REQUEST_DIFF_BASE_SHA": git(changed.root, "rev-parse", "main"),
+        "REVIEW_TOKEN": "secret",
+    }
+    script = "\n".join(line for line in job["script"] if not line.startswith("pip install "))
+    for help_text in ("Does fix_totals", "Does more"):
+        path = changed.path("shop.fix_totals")
+        path.write_text(path.read_text().replace("Does fix_totals", help_text))
+        done = changed.run("bash", "-eo", "pipefail", "-c", script, PATH=PATH, **variables)
+        assert done.code == 0, done
+    server.shutdown()
+    server.server_close()
+    notes = "/api/v4/projects/3/merge_requests/7/notes"
+    assert Notes.calls == [f"GET {notes}", f"POST {notes}", f"GET {notes}", f"PUT {notes}/2"]
+    assert Notes.notes[1] == "a note of a person"
+    assert "> Does more" in Notes.notes[2]
 
 
 # migrations.md

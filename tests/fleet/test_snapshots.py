@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from scripts_tracker.core.forecast import Success
 from scripts_tracker.fleet import snapshots
 from scripts_tracker.fleet.snapshots import WrongSnapshot
 from tests.fleet.builders import TAKEN, document, entry, write
@@ -100,15 +104,50 @@ def test_a_file_without_a_date_is_stale(tmp_path: Path) -> None:
     assert snapshots.read(path).is_stale(datetime.now(timezone.utc))
 
 
-def test_only_a_run_that_succeeded_says_how_long_it_takes(tmp_path: Path) -> None:
-    runs = {"succeeded": 12.5, "failed": 1.0, "running": None}
-    scripts = [
-        entry(f"a.{name}", last_run={"outcome": name, "seconds": seconds}) for name, seconds in runs.items()
-    ]
-    (path,) = write(tmp_path, x=document(*scripts))
-    found = snapshots.read(path).entries
-    assert {name: found[f"a.{name}"].seconds for name in runs} == {
-        "succeeded": 12.5,
-        "failed": None,
-        "running": None,
-    }
+SUCCESS = {
+    "started_at": TAKEN,
+    "seconds": 12.5,
+    "fingerprint": "st1:a",
+    "environment": None,
+    "worker_seconds": 40,
+    "keys": 100,
+    "rows": 90,
+    "table": "shop_order",
+    "key_span": 2**70,
+}
+RUN = {"outcome": "succeeded", "kind": "run", "started_at": TAKEN, "seconds": 7.5}
+SUCCESSES: dict[str, tuple[dict[str, Any], Success | None]] = {
+    "a batched script": (
+        {"last_success": SUCCESS},
+        Success(datetime.fromisoformat(TAKEN), 12.5, "st1:a", "", 40.0, 100, 90, "shop_order", 2**70),
+    ),
+    "none": ({"last_success": None, "last_run": RUN}, None),
+    "an older release whose last run succeeded": (
+        {"last_run": RUN},
+        Success(datetime.fromisoformat(TAKEN), 7.5, f"st1:{'a' * 64}"),
+    ),
+    "an older release whose last run failed": ({"last_run": {**RUN, "outcome": "failed"}}, None),
+    "an older release where it was marked": ({"last_run": {**RUN, "kind": "mark"}}, None),
+    "an older release where it runs": ({"last_run": {**RUN, "outcome": "running", "seconds": None}}, None),
+}
+
+
+@pytest.mark.parametrize(("facts", "success"), SUCCESSES.values(), ids=SUCCESSES)
+def test_a_file_says_how_long_the_last_success_took(
+    tmp_path: Path, facts: dict[str, Any], success: Success | None
+) -> None:
+    (path,) = write(tmp_path, x=document(entry("a.x", **facts)))
+    assert snapshots.read(path).entries["a.x"].success == success
+
+
+@pytest.mark.parametrize("seconds", [-1, "12", True, float("nan"), float("inf"), 10**400, [1]], ids=repr)
+def test_a_file_with_a_number_that_is_none_is_refused(tmp_path: Path, seconds: object) -> None:
+    (path,) = write(tmp_path, x=document(entry("a.x", last_success={**SUCCESS, "seconds": seconds})))
+    with pytest.raises(WrongSnapshot, match="is not the JSON of check_scripts"):
+        snapshots.read(path)
+
+
+def test_standard_input_is_read_for_a_dash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(document(entry("a.x")))))
+    found = snapshots.read("-")
+    assert (found.environment, [*found.entries]) == ("standard input", ["a.x"])

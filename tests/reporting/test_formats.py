@@ -39,7 +39,7 @@ def text(made: Report, output: Output = PLAIN) -> str:
 
 
 def test_text_is_the_first_of_the_formats() -> None:
-    assert tuple(CHECK_FORMATS) == ("text", "dot", "json", "mermaid")
+    assert tuple(CHECK_FORMATS) == ("text", "dot", "json", "markdown", "mermaid")
 
 
 def test_a_format_that_does_not_exist_fails_loudly() -> None:
@@ -308,7 +308,7 @@ def test_tree(found: list[ScriptDefinition], kept: list[ScriptRecord], lines: li
     assert made[start : start + len(lines)] == [f"  {line}" for line in lines]
 
 
-@pytest.mark.parametrize("name", [name for name in CHECK_FORMATS if name != "json"])
+@pytest.mark.parametrize("name", [name for name in CHECK_FORMATS if name not in {"json", "markdown"}])
 def test_no_text_of_an_author_controls_the_terminal(name: str) -> None:
     evil = "\x1b[2J\u202e\r"
     made = report([definition("a.x", requires=(f"no.such{evil}",))], dependencies=True)
@@ -369,6 +369,7 @@ def test_json_is_the_contract_to_the_letter() -> None:
                     "seconds": 0.0,
                     "host": "web-1",
                 },
+                "last_success": None,
                 "watches": ["a.helper"],
                 "changed_modules": ["a.helper"],
                 "lease": None,

@@ -34,7 +34,10 @@ NOT_TOGETHER: dict[str, tuple[dict[str, Any], str]] = {
     "some batches": ({"batches": "some"}, "--batches: expected a number from 1 to 10000, got 'some'."),
     "sql without a rehearsal": ({"rehearse": False, "sql": True}, "--sql goes with --rehearse."),
     "batches without a rehearsal": ({"rehearse": False, "batches": "3"}, "--batches goes with --rehearse."),
-    "json without a rehearsal": ({"rehearse": False, "format": "json"}, "--format goes with --rehearse."),
+    "json without a rehearsal": (
+        {"rehearse": False, "format": "json"},
+        "--format goes with --plan or --rehearse.",
+    ),
 }
 
 

@@ -24,6 +24,15 @@ if TYPE_CHECKING:
     from scripts_tracker.project.marks import MarkResult
     from scripts_tracker.project.status import ProjectStatus
 
+# By the name in the options.
+_NOT_IN_REVIEWS = {
+    name: f"--{name.replace('_', '-').replace('-scripts-as', '')}"
+    for name in (
+        *("all", "check", "show_dependencies", "mark_all_scripts_as_applied", "mark_applied", "unmark"),
+        *("release", "verify", "reason"),
+    )
+}
+
 
 class Command(TrackerCommand):
     """Show the state of every tracked script; mark, unmark, release, verify."""
@@ -40,6 +49,8 @@ class Command(TrackerCommand):
         tree = "draw unapplied scripts with the unapplied scripts that they require"
         add("--show-dependencies", action="store_true", help=tree)
         add("--format", choices=tuple(formats.CHECK_FORMATS), default="text", help="default: text")
+        since = "with --format markdown: the git revision to compare with, such as origin/main"
+        add("--since", default="", metavar="REV", help=since)
         no_cache = "neither read nor write .scripts_tracker_cache in the project root"
         add("--no-cache", action="store_false", dest="use_cache", help=no_cache)
         decide = parser.add_mutually_exclusive_group().add_argument
@@ -67,6 +78,8 @@ class Command(TrackerCommand):
         """Check; decide; report."""
         if options["environment_moved"] or options["environment_copied"]:
             return self._place(is_copy=options["environment_copied"], reason=options["reason"])
+        if options["since"] or options["format"] == "markdown":
+            return self._review(options)
         # JSON prints the fingerprint of each script.
         load = partial(
             load_status, use_cache=options["use_cache"], with_fingerprints=options["format"] == "json"
@@ -87,6 +100,22 @@ class Command(TrackerCommand):
         self.write(render(report, self.output))
         return report.exit_code if options["check"] else 0
 
+    def _review(self, options: dict[str, Any]) -> int:
+        """What the change since a revision does to every environment; the ledger is not needed."""
+        if options["format"] != "markdown":
+            raise not_started("--since goes with --format markdown.")
+        if not options["since"]:
+            raise not_started("--format markdown needs --since REV, such as --since origin/main.")
+        for name, option in _NOT_IN_REVIEWS.items():
+            if options[name]:
+                raise not_started(f"{option} does not go with --format markdown.")
+        from scripts_tracker.project.review import review  # for pull requests alone
+
+        found = review(options["since"], options["names"], use_cache=options["use_cache"])
+        render = formats.renderer(formats.CHECK_FORMATS, "markdown")
+        self.write(render(found, self.output).rstrip("\n"))
+        return 0
+
     def _report(
         self, chosen: tuple[ScriptStatus, ...], overview: ProjectStatus, options: dict[str, Any]
     ) -> Report:
@@ -101,10 +130,13 @@ class Command(TrackerCommand):
         )
         if options["format"] != "json":
             return report
-        from scripts_tracker.ledger import database
+        from scripts_tracker.ledger import database, successes
         from scripts_tracker.project import git  # where reports of several environments are compared
 
-        return report._replace(taken_at=database.now(), revision=git.head_revision(conf.base_dir()))
+        revision = git.head_revision(conf.base_dir())
+        return report._replace(
+            taken_at=database.now(), revision=revision, successes=successes.last_successes()
+        )
 
     def _decide(self, overview: ProjectStatus, options: dict[str, Any]) -> bool:
         """Mark, unmark or release what the options name; False where they name nothing."""

@@ -20,7 +20,7 @@ from scripts_tracker.core.text import error_text, parsed_duration
 from scripts_tracker.exceptions import ScriptsTrackerError
 from scripts_tracker.ledger import database
 from scripts_tracker.ledger.processes import exit_code, signals_raise
-from scripts_tracker.management import rehearsing
+from scripts_tracker.management import plans, rehearsing
 from scripts_tracker.management.base import TrackerCommand, add_names, not_started, put
 from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import progress, terminal
@@ -51,7 +51,7 @@ class Command(TrackerCommand):
         """Declare the options of the contract."""
         add_names(parser, "every script that needs action")
         add = parser.add_argument
-        add("--plan", action="store_true", help="show what would run, and why; run nothing")
+        plans.add_arguments(parser)
         add(
             "--tag",
             action="append",
@@ -97,9 +97,10 @@ class Command(TrackerCommand):
         rehearsing.validate(options)
         if options["enqueue"]:
             _require_queue(options)
+        snapshots = plans.read_sources(options)
         if options["as_worker"]:
             self._become_worker()
-        overview = load_status()
+        overview = load_status(with_fingerprints=bool(snapshots))
         by_id = overview.by_id
         choice = planning.choose(
             by_id,
@@ -113,12 +114,9 @@ class Command(TrackerCommand):
             _require_adoption(overview)
         self._limit_workers(plan, options)
         if options["plan"]:
-            self._say_place(overview)
-            self._say_lines(progress.plan(plan, choice, self.output, options["workers"]))
-            if options["enqueue"]:
-                from scripts_tracker.running import jobs  # as below
-
-                self._say_lines(progress.queued(plan, jobs.queued(), self.output))
+            if options["format"] == "text":
+                self._say_place(overview)
+            self._say_lines(plans.shown(plan, choice, snapshots, options, self.output))
             return 0
         if options["enqueue"]:
             return self._enqueue(plan, choice, overview, options)

@@ -58,6 +58,10 @@ class Command(TrackerCommand):
         found = found._replace(queued=queued_for([found.status]))
         if options["diff"]:
             found = detail.with_comparison(found, raw=options["raw"])
+        if options["format"] == "json":
+            from scripts_tracker.ledger import successes  # for reports of several environments
+
+            found = found._replace(success=successes.last_successes().get(script_id))
         render = formats.renderer(formats.SCRIPT_FORMATS, options["format"])
         self.write(render(found, self.output))
         return 0

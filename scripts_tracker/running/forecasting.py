@@ -1,0 +1,113 @@
+"""The forecast of a plan: for each step what other places say, scaled to the keys of the tables here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.apps import apps
+from django.core.management.base import CommandError
+from django.db import Error, models
+
+from scripts_tracker.core import forecast
+from scripts_tracker.core.forecast import Figure, Here
+from scripts_tracker.core.progress import INTEGER
+from scripts_tracker.core.text import duration, local_time
+from scripts_tracker.running.keys import KeySpace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.core.values import ScriptId
+    from scripts_tracker.fleet.snapshots import Entry, Snapshot
+
+
+def figures(
+    steps: Sequence[ScriptStatus], snapshots: Sequence[Snapshot], workers: int = 1
+) -> Mapping[ScriptId, tuple[Figure, ...]]:
+    """What other places say about each step of a plan.
+
+    Args:
+        steps: the scripts.
+        snapshots: the places, as their files show them.
+        workers: how many processes share a batched script.
+    """
+    spans: dict[str, int | None] = {}
+    found = {}
+    for status in steps:
+        entries = [(one.environment, one.entries.get(status.id.dotted)) for one in snapshots]
+        for table in {one.success.table for _, one in entries if one and one.success}:
+            if table and table not in spans:
+                spans[table] = key_span(table)
+        here = _here(status, spans, workers)
+        found[status.id] = tuple(_figure(place, entry, here) for place, entry in entries)
+    return found
+
+
+def _here(status: ScriptStatus, spans: Mapping[str, int | None], workers: int) -> Here:
+    definition, progress = status.definition, status.progress
+    fingerprint = str(definition.fingerprint) if definition and definition.fingerprint else ""
+    is_shared = status.is_batched
+    return Here(fingerprint, workers if is_shared else 1, progress.percent if progress else None, spans)
+
+
+def _figure(place: str, entry: Entry | None, here: Here) -> Figure:
+    if entry is None:
+        return Figure(place, None, ("does not know the script",))
+    if entry.success is None:
+        return Figure(place, None, (_without_success(entry),))
+    return forecast.figure(place, entry.success, here, _since_then(entry))
+
+
+def _without_success(entry: Entry) -> str:
+    """Why a place has no figure, as half a sentence."""
+    run = entry.last_run
+    if run is None:
+        return "it never ran there"
+    when = f" on {local_time(run.started_at)[:10]}" if run.started_at else ""
+    if run.outcome == "running":
+        percent = "" if entry.percent is None else f", {entry.percent:g} % is done"
+        return f"it is running there{percent}"
+    if run.outcome == "lost":
+        return f"its run there{when} never ended"
+    if run.outcome == "failed":
+        after = "" if run.seconds is None else f" after {duration(run.seconds)}"
+        return f"it failed there{when}{after}"
+    if entry.is_applied:
+        return f"it was marked as applied there{when}, without a run"
+    return "no run there has succeeded" if run.kind in {"run", "rehearsal"} else "it never ran there"
+
+
+def _since_then(entry: Entry) -> Iterable[str]:
+    """What happened there after the last success."""
+    run = entry.last_run
+    if run is not None and run.outcome in {"failed", "lost"}:
+        when = f" on {local_time(run.started_at)[:10]}" if run.started_at else ""
+        yield (
+            f"it failed there later{when}"
+            if run.outcome == "failed"
+            else f"its last run there{when} never ended"
+        )
+
+
+def key_span(table: str) -> int | None:
+    """How far the largest key of a table here is from the smallest, by two small queries; None where keys do not say.
+
+    Args:
+        table: its name in the database, of any model of the project.
+    """
+    of_table = (
+        one
+        for one in apps.get_models(include_auto_created=True)
+        if one._meta.db_table == table and not one._meta.proxy  # noqa: SLF001 - Django's documented Model API
+    )
+    model = next(of_table, None)
+    if model is None:
+        return None
+    try:
+        space = KeySpace(models.QuerySet(model))
+        ends = space.ranges(1) if space.kind == INTEGER else ()
+    except (Error, CommandError):  # it may be a table that a later migration adds
+        return None
+    lower, upper = (ends[0][0], ends[-1][1]) if ends else (None, None)
+    return None if lower is None or upper is None else max(int(upper[0]) - int(lower[0]), 0)
