@@ -71,7 +71,7 @@ def read(app: Sphinx, name: str, source: list[str]) -> None:
     text = source[0]
     if name in _ELSEWHERE or name == "index":
         # What the page is made of; otherwise Sphinx would not see that it changed.
-        app.env.note_dependency(str(DOCS.parent / _ELSEWHERE.get(name, "docs/README.md")), docname=name)
+        app.env.note_dependency(str(DOCS.parent / _ELSEWHERE.get(name, "docs/README.md")))
     if name in _ELSEWHERE:
         text = (DOCS.parent / _ELSEWHERE[name]).read_text(encoding="utf-8")
         text = re.sub(r"\]\((?!https?://|#)(?!docs/)", "](../", text).replace("](docs/", "](")

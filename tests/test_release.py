@@ -17,6 +17,7 @@ from tests.release_check import about, changes, headings, problems
 
 pytestmark = NEWCOMER
 
+README = (ROOT / "README.md").read_text()
 WORKFLOWS = ROOT / ".github" / "workflows"
 REPOSITORY = "https://github.example/owner/name"
 SITE = "https://docs.example/en"
@@ -45,6 +46,18 @@ def test_the_classifiers_are_what_tox_tests() -> None:
     assert pythons == versions(r"py(\d+)")
     assert djangos == versions(r"django(\d+)")
     assert about()["project"]["requires-python"] == f">={min(pythons, key=lambda one: int(one[2:]))}"
+
+
+def test_the_pages_name_the_versions_that_are_tested() -> None:
+    systems = (ROOT / "docs" / "platforms.md").read_text()
+    oldest, newest = (sorted(versions(r"py(\d+)"), key=lambda one: int(one[2:]))[at] for at in (0, -1))
+    assert f"Python {oldest} " in systems
+    assert f" {newest} |" in systems
+    (libcst,) = about()["dependency-groups"]["libcst-oldest"]
+    assert f"libcst {libcst.partition('==')[2]} and newer" in systems
+    for django in versions(r"django(\d+)"):
+        assert django in re.findall(r"\((Python 3\.10 or newer; Django [^)]*)\)", README)[0]
+        assert f"{django}" in systems
 
 
 def jobs(workflow: str) -> dict[str, Any]:
@@ -111,7 +124,6 @@ def hook() -> ModuleType:
     return module
 
 
-README = (ROOT / "README.md").read_text()
 RELATIVE = re.compile(r"\]\((?!https://)")
 
 

@@ -154,6 +154,8 @@ def import_roots() -> tuple[str, ...]:
 def lint() -> list[Finding]:
     """The findings of the lint, with the labels and folders of the app registry, and with the lint's own cache.
 
+    An image that is built with it also brings the index of a check.
+
     Raises:
         WrongUseError: [tool.scripts_tracker] in pyproject.toml is invalid.
     """
@@ -171,7 +173,11 @@ def lint() -> list[Finding]:
         conf.ignored_prefixes(),
     )
     walked = layout.walk(root, settings.exclude)
-    return Session(request, settings, tuple(walked.modules), loops=tuple(walked.loops)).findings(cache(root))
+    known = cache(root)
+    found = Session(request, settings, tuple(walked.modules), loops=tuple(walked.loops)).findings(known)
+    if root == conf.base_dir():
+        scan(known)
+    return found
 
 
 def facts_of(source: bytes) -> FileFacts:

@@ -19,13 +19,13 @@ from scripts_tracker.core.values import ALGORITHM, Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.ledger import database, queries
 from scripts_tracker.project import scan
-from scripts_tracker.project.fingerprints import LedgerVersions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from scripts_tracker.analysis.facts.values import FileFacts
     from scripts_tracker.analysis.store.cache import Cache
+    from scripts_tracker.analysis.store.index_cache import ComparableVersions
     from scripts_tracker.core.states import ScriptRecord, ScriptStatus
     from scripts_tracker.core.values import (
         Finding,
@@ -82,13 +82,27 @@ def load_status(*, use_cache: bool = True, with_fingerprints: bool = False) -> P
 def _load_status(*, use_cache: bool, with_fingerprints: bool) -> ProjectStatus:
     records = queries.records()
     cache = scan.cache(None if use_cache else "", partial(_texts_in_ledger, records.values()))
-    index = scan.scan(cache, LedgerVersions(records, wants_all=with_fingerprints))
+    index = scan.scan(cache, _comparable_versions(records, wants_all=with_fingerprints))
     definitions = {definition.id: definition for definition in index.definitions}
     records, earlier = _under_new_labels(records, definitions)
     records = comparable(records, definitions, cache, earlier)
     records, renamed = _under_new_names(records, definitions)
     earlier = {**earlier, **renamed}
     return ProjectStatus(_statuses(index, records, earlier), index.findings, cache)
+
+
+def _comparable_versions(records: Records, *, wants_all: bool) -> ComparableVersions:
+    """What scripts are compared with; asked only about those whose fingerprints are not known."""
+    made: list[ComparableVersions] = []
+
+    def versions(script: ScriptId) -> Mapping[str, Fingerprint] | None:
+        if not made:
+            from scripts_tracker.project.fingerprints import LedgerVersions  # as nothing may be new
+
+            made.append(LedgerVersions(records, wants_all=wants_all))
+        return made[0](script)
+
+    return versions
 
 
 def _under_new_labels(

@@ -11,6 +11,7 @@ import pytest
 from django.apps import apps
 
 from scripts_tracker.conf import TrackerSettings
+from scripts_tracker.core.progress import Progress
 from scripts_tracker.core.states import State
 from tests import pictures
 from tests.conftest import ROOT, Project
@@ -92,7 +93,8 @@ def test_what_the_commands_print_is_what_their_schemas_say(migrated: Project) ->
     for more in ((), ("--sql",)):
         rehearsed = migrated.manage("run_scripts", "--rehearse", "--format", "json", *more, code=1)
         assert insist_on_schema("rehearsal", rehearsed.out)["scripts"]
-    insist_on_schema("show_script", migrated.manage("show_script", "rates", "--format", "json").out)
+    after = migrated.manage("show_script", "fails", "--format", "json").out
+    assert insist_on_schema("show_script", after)["rehearsal"]
     migrated.write("production.json", printed)
     planned = migrated.manage("run_scripts", "--plan", "--from", "production.json", "--format", "json").out
     assert insist_on_schema("plan", planned)["steps"]
@@ -128,9 +130,10 @@ def test_a_schema_refuses_another_version_a_missing_key_and_an_unknown_state(mig
 
 
 @pytest.mark.parametrize("name", ["check_scripts", "show_script"])
-def test_the_schemas_have_the_states_of_the_code(name: str) -> None:
+def test_the_schemas_have_the_states_and_the_progress_of_the_code(name: str) -> None:
     states = [state.value for state in State]
     assert schema(name)["$defs"]["script"]["properties"]["state"]["enum"] == states
+    assert [*schema(name)["$defs"]["progress"]["properties"]] == [*Progress._fields]
     if name == "check_scripts":
         assert schema(name)["properties"]["counts"]["required"] == states
 

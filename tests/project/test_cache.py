@@ -106,6 +106,23 @@ def test_an_image_brings_what_the_lint_knows_to_containers_with_other_paths_and_
     assert "st1:" in shop.root.joinpath(".scripts_tracker_cache/facts").read_text(), "nor for JSON, or a mark"
 
 
+def _imported(project: Project) -> set[str]:
+    """Which of two expensive modules a check imports."""
+    checked = project.run(sys.executable, "-X", "importtime", "manage.py", "check_scripts")
+    assert checked.code == 0, checked.out
+    imported = {line.rpartition("|")[2].strip() for line in checked.err.splitlines()}
+    return imported & {"libcst", "scripts_tracker.analysis.linking.linker"}
+
+
+def test_an_image_that_is_built_with_the_check_of_a_deployment_brings_the_index(shop: Project) -> None:
+    shop.manage("check", "--deploy")
+    built = shop.root.rename(shop.root.with_name("built"))
+    shutil.copytree(built, shop.root, copy_function=shutil.copy)
+    assert _imported(shop) == set()
+    shop.command("shop.second")
+    assert _imported(shop) == {"libcst", "scripts_tracker.analysis.linking.linker"}
+
+
 def test_an_edit_is_seen_through_the_cache(shop: Project) -> None:
     shop.manage("check_scripts", "--mark-all-applied")
     assert shop.states() == {"shop.first": "applied", "shop.heir": "applied"}
