@@ -63,6 +63,11 @@ class Progress:
         self._is_drawn = False
         self._reminded_at: float | None = None
 
+    def erase(self) -> str:
+        """What removes the line that is drawn over; empty where there is none."""
+        is_drawn, self._is_drawn = self._is_drawn, False
+        return "\r\x1b[K" if is_drawn else ""
+
     def text(self, event: RunEvent) -> str:
         """What to write at an event; empty for nothing."""
         if event.kind == "waiting":
@@ -75,8 +80,7 @@ class Progress:
             from scripts_tracker.core import stops  # only of batched scripts
 
             return self._advance(event, tuple(stops.pieces(event.progress)))
-        start = "\r\x1b[K" if self._is_drawn else ""
-        self._reminded_at, self._is_drawn = None, False
+        start, self._reminded_at = self.erase(), None
         if event.kind in {"skipped", "blocked"}:
             return start  # these are in the summary
         return f"{start}{self._line(event)}\n{self._report(event)}"
@@ -102,9 +106,7 @@ class Progress:
 
     def _printed(self, event: RunEvent) -> str:
         """A line of a worker, above the line of the progress."""
-        start = "\r\x1b[K" if self._is_drawn else ""
-        self._is_drawn = False
-        return f"{start}{event.status.id.name} [{event.worker}]: {event.line}\n"
+        return f"{self.erase()}{event.status.id.name} [{event.worker}]: {event.line}\n"
 
     def _head(self, event: RunEvent) -> str:
         width = len(str(event.total))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from scripts_tracker.core import redaction
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 # Kept beyond the limit, so that no secret is cut in half before it is masked; more than the margin says that it was cut.
 SLACK = redaction.MARGIN + 1
@@ -89,6 +89,36 @@ def _as_seen(text: str) -> str:
 _tails: ContextVar[Collection[Tail]] = ContextVar("_tails")
 
 
+# Called before a script prints: what is drawn over at the terminal has to go first.
+_before: list[Callable[[], None]] = []
+
+
+@contextlib.contextmanager
+def not_of_the_script() -> Iterator[None]:
+    """What is printed inside the block is kept with no run."""
+    token = _tails.set(())
+    try:
+        yield
+    finally:
+        _tails.reset(token)
+
+
+@contextlib.contextmanager
+def called_before_output(action: Callable[[], None]) -> Iterator[None]:
+    """Call this before each write of a script in the block."""
+    _before.append(action)
+    try:
+        yield
+    finally:
+        _before.remove(action)
+
+
+def _make_room() -> None:
+    with not_of_the_script():
+        for action in _before:
+            action()
+
+
 class _Tap:
     """Replaces the ``write`` of one stream, in its attributes; keeps only what was really written."""
 
@@ -103,14 +133,18 @@ class _Tap:
 
     def _write_plain(self, text: str, /) -> Any:
         """The usual case, for speed: Python's own streams take only text, and pass it on to no other stream."""
-        result = self._real(text)
         mine = _tails.get(None)
+        if _before and mine != ():
+            _make_room()
+        result = self._real(text)
         for tail in self.tails:
             if mine is None or tail in mine:
                 tail.add(text)
         return result
 
     def _write_any(self, *args: Any, **named: Any) -> Any:
+        if _before and _tails.get(self.tails) != ():
+            _make_room()
         token = _tails.set(())
         try:
             result = self._real(*args, **named)

@@ -407,3 +407,21 @@ def test_a_child_of_a_fork_goes_on_by_itself() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("child\n") == 50
+
+
+@pytest.mark.parametrize("is_plain", [True, False], ids=["of Python", "of the project"])
+def test_what_is_drawn_over_goes_before_each_write_of_the_script_and_is_not_kept(*, is_plain: bool) -> None:
+    end = io.StringIO()
+    stream: Any = end if is_plain else Tee(end)
+
+    def erase() -> None:
+        stream.write("<erased>")
+
+    with output.called_before_output(erase), captured(Command(stream), 1000) as tail:
+        stream.write("one\n")
+        with output.not_of_the_script():
+            stream.write("43 %")
+        stream.write("two\n")
+    stream.write("three\n")
+    assert end.getvalue() == "<erased>one\n43 %<erased>two\nthree\n"
+    assert tail.text() == "one\ntwo\n"

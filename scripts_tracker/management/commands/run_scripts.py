@@ -24,10 +24,11 @@ from scripts_tracker.management import plans, rehearsing
 from scripts_tracker.management.base import TrackerCommand, add_names, not_started, put
 from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import progress, terminal
+from scripts_tracker.running.output import called_before_output, not_of_the_script
 from scripts_tracker.running.runner import Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from django.core.management.base import CommandParser
 
@@ -134,8 +135,10 @@ class Command(TrackerCommand):
             self._say_place(overview)
             left = progress.not_planned(plan, choice, self.output)
             self._say_lines([*left, progress.heading(plan, self.output)])
-        runner = Runner(plan, overview.by_id, self._options(options), self._reporter(is_quiet=is_quiet))
-        with signals_raise(), contextlib.nullcontext() if options["interactive"] else _no_input():
+        reporter = _Reporter(self, is_quiet=is_quiet)
+        runner = Runner(plan, overview.by_id, self._options(options), reporter)
+        without_input = contextlib.nullcontext() if options["interactive"] else _no_input()
+        with signals_raise(), without_input, called_before_output(reporter.erase):
             summary = runner.carry_out()
         if summary.results and not is_quiet:
             self._say_lines(progress.summary(summary, self.output))
@@ -150,7 +153,7 @@ class Command(TrackerCommand):
     def _rehearse(self, plan: Plan, choice: Choice, overview: ProjectStatus, options: dict[str, Any]) -> int:
         one = rehearsing.Rehearsing(self, options, self._options(options))
         around = contextlib.nullcontext() if options["interactive"] else _no_input()
-        report = self._reporter(is_quiet=options["verbosity"] < 1)
+        report = _Reporter(self, is_quiet=options["verbosity"] < 1)
         return one.carry_out(plan, choice, overview.by_id, report, around)
 
     def _enqueue(self, plan: Plan, choice: Choice, overview: ProjectStatus, options: dict[str, Any]) -> int:
@@ -254,22 +257,6 @@ class Command(TrackerCommand):
         is_by_hand = bool(getattr(self, "_called_from_command_line", False))
         return workers.worker_start(options, is_by_hand=is_by_hand)
 
-    def _reporter(self, *, is_quiet: bool) -> Callable[[RunEvent], None]:
-        """A callback that prints progress to stdout and tracebacks to stderr."""
-        began = time.monotonic()
-        lines = progress.Progress(self.output, lambda: time.monotonic() - began)
-
-        def report(event: RunEvent) -> None:
-            if event.result and (trace := progress.traceback_of(event.result)):
-                _say(self.stderr, f"{trace}\n")
-            if event.kind == "printed":
-                _say(self.stderr if event.is_error else self.stdout, lines.text(event))
-                return
-            if not is_quiet and (text := lines.text(event)):
-                _say(self.stdout, text)
-
-        return report
-
     def _fail(self, summary: Summary, *, is_quiet: bool, only_failures: bool) -> int:
         counts = {name: len(summary.counted(name)) for name in ("failed", "stopped", "blocked", "skipped")}
         found = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
@@ -293,6 +280,35 @@ class Command(TrackerCommand):
 
     def _say_lines(self, lines: Iterable[str]) -> None:
         _say(self.stdout, "\n".join(lines) + "\n")
+
+
+class _Reporter:
+    """Prints progress to stdout, and tracebacks to stderr.
+
+    Args:
+        command: whose streams.
+        is_quiet: whether only what workers print is shown, and tracebacks.
+    """
+
+    def __init__(self, command: Command, *, is_quiet: bool) -> None:
+        began = time.monotonic()
+        self._out, self._err, self._is_quiet = command.stdout, command.stderr, is_quiet
+        self._lines = progress.Progress(command.output, lambda: time.monotonic() - began)
+
+    def __call__(self, event: RunEvent) -> None:
+        """Report an event; the run that is at it does not keep that as its output."""
+        with not_of_the_script():
+            if event.result and (trace := progress.traceback_of(event.result)):
+                _say(self._err, f"{trace}\n")
+            if event.kind == "printed":
+                _say(self._err if event.is_error else self._out, self._lines.text(event))
+            elif not self._is_quiet and (text := self._lines.text(event)):
+                _say(self._out, text)
+
+    def erase(self) -> None:
+        """Make room for what a script prints."""
+        if text := self._lines.erase():
+            _say(self._out, text)
 
 
 def _seconds(given: object) -> float:
