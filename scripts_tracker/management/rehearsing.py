@@ -13,6 +13,7 @@ from scripts_tracker.ledger.processes import exit_code, signals_raise
 from scripts_tracker.management.base import not_started, put
 from scripts_tracker.reporting import progress
 from scripts_tracker.reporting.terminal import wrapped
+from scripts_tracker.running.calls import rehearsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,6 +58,8 @@ def add_arguments(parser: CommandParser) -> None:
 
 def validate(options: dict[str, Any]) -> None:
     """Refuse combinations that make no sense, before anything is done."""
+    if rehearsed() is not None:
+        raise not_started("run_scripts does not go inside of a rehearsal; call the command of the script.")
     if not options["rehearse"]:
         for name, key, default in _ONLY_WITH:
             if options[key] != default and not (key == "format" and options["plan"]):

@@ -236,6 +236,11 @@ class RolledBack:
             with contextlib.suppress(Error):
                 self._execute(f"RELEASE SAVEPOINT {_STATEMENT}")
 
+    def note_copy(self) -> None:
+        """Say that rows are not counted which come past ``execute()``."""
+        if self.recorder is not None and self.connection.vendor == "postgresql":
+            self.recorder.warnings["rows of COPY are not counted"] = None
+
     def refuse(self, why: str) -> None:
         """Raise Refused."""
         error = Refused(f"not possible in a rehearsal, and not done: {why} (database {self.alias!r})")
@@ -326,15 +331,12 @@ class RolledBack:
 class _GuardedCursor:
     """What is mixed into the cursors of Django."""
 
-    def __getattr__(self, name: str) -> Any:
-        rolled_back: RolledBack = vars(self)["rolled_back"]
+    def __getattribute__(self, name: str) -> Any:
         if name == "executescript":  # the driver commits first
-            rolled_back.refuse("executescript() would end the transaction")
-        if name.startswith("copy") and rolled_back.recorder is not None:
-            rolled_back.recorder.warnings[
-                "rows that were copied to a table or from one (COPY) are not counted"
-            ] = None
-        return super().__getattr__(name)  # type: ignore[misc]  # that of CursorWrapper
+            vars(self)["rolled_back"].refuse("executescript() would end the transaction")
+        if name.startswith("copy"):
+            vars(self)["rolled_back"].note_copy()
+        return super().__getattribute__(name)
 
     def callproc(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Refuse a procedure where it may commit."""

@@ -155,6 +155,10 @@ RAW: dict[str, dict[str, tuple[str, dict[str, Counts]]]] = {
             "sql(\"INSERT INTO item (name, count) VALUES ('a', 1) ON CONFLICT (name) DO UPDATE SET count = 2\")",
             counts(item=(None, None, 0)),
         ),
+        "copies": (
+            "with connection.cursor().copy('COPY effect FROM STDIN') as copy:\n            copy.write('a')",
+            {},
+        ),
         "truncates": ("sql('TRUNCATE part')", counts(part=(0, 0, None))),
         "merges": (
             "sql('MERGE INTO item USING part ON part.item_id = item.id WHEN NOT MATCHED THEN DO NOTHING')",
@@ -331,12 +335,15 @@ def test_a_script_whose_rehearsal_fails_leaves_nothing_and_the_others_go_on(rehe
 
 def test_scripts_see_what_the_ones_before_have_changed(rehearsed: Rehearsed) -> None:
     rehearsed.does("first", "Item.objects.create(name='by first')")
-    rehearsed.does("second", "assert Item.objects.get(name='by first')", requires=("first",))
+    call = "from django.core.management import call_command; call_command('called')"
+    rehearsed.does("second", f"assert Item.objects.get(name='by first'); {call}", requires=("first",))
+    rehearsed.does("called", "Item.objects.create(name='called')", requires=("first",))
     found = rehearsed.rehearse("second")
     assert {name: one["outcome"] for name, one in found.items()} == {
         "first": "rehearsed",
         "second": "rehearsed",
     }
+    assert changed(found["second"]["report"]) == counts(item=(1, 0, 0))
 
 
 def test_mail_and_hooks_are_counted_and_not_sent(rehearsed: Rehearsed) -> None:

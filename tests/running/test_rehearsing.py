@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import Group
 from django.core import mail
-from django.db import connection
+from django.db import connection, transaction
 
 from scripts_tracker.core import reports
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
@@ -153,13 +153,37 @@ def test_an_interrupt_in_the_middle_rolls_everything_back(jobs: Jobs, error: str
     assert connection.get_autocommit()
 
 
-def test_a_script_that_others_require_counts_for_them_and_for_what_they_call(jobs: Jobs) -> None:
-    jobs.script("a", CREATE)
-    call = "from django.core.management import call_command; from jobs.management.commands import c; call_command(c.Command())"
-    jobs.script("b", call, requires="a")
-    jobs.script("c", requires="a")
-    found = rehearse(jobs, "b")
-    assert {name: one["outcome"] for name, one in found.items()} == {"a": "rehearsed", "b": "rehearsed"}
+def test_an_applied_script_is_rehearsed_if_it_is_named(jobs: Jobs) -> None:
+    jobs.script("a", f"{IMPORT}Group.objects.get_or_create(name='new')")
+    assert jobs.run().code == 0
+    assert jobs.run(rehearse=True).out == "No scripts to run.\n"
+    assert rehearse(jobs) == {}
+    assert rehearse(jobs, "a")["a"]["report"]["tables"][0]["inserted"] == 0
+    assert jobs.states() == {"a": "applied"}
+    assert jobs.outcomes() == ["a succeeded"] * 2
+
+
+def test_run_scripts_inside_of_a_rehearsal_is_refused_in_a_line(jobs: Jobs) -> None:
+    jobs.script("a", "from django.core.management import call_command; call_command('run_scripts', 'b')")
+    jobs.script("b")
+    assert rehearse(jobs, "a", code=1)["a"]["reason"].startswith(
+        "run_scripts does not go inside of a rehearsal"
+    )
+
+
+def test_inside_a_transaction_of_the_caller_only_the_rehearsal_is_rolled_back(jobs: Jobs) -> None:
+    jobs.script("a", f"{CREATE}; assert connection.get_autocommit()")
+    jobs.script("b", f"{CREATE}; raise ValueError")
+    hooks: list[str] = []
+    with transaction.atomic():
+        Group.objects.create(name="before")
+        transaction.on_commit(lambda: hooks.append("kept"))
+        found = rehearse(jobs, code=1)
+        Group.objects.create(name="after")
+    assert [one["outcome"] for one in found.values()] == ["rehearsed", "failed"]
+    assert sorted(one.name for one in Group.objects.all()) == ["after", "before"]
+    assert hooks == ["kept"]
+    assert jobs.outcomes() == ["a succeeded", "b failed"]
 
 
 def test_statements_are_shown_with_their_values_and_without_secrets(jobs: Jobs) -> None:

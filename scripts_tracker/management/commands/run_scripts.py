@@ -151,6 +151,11 @@ class Command(TrackerCommand):
         return 0
 
     def _rehearse(self, plan: Plan, choice: Choice, overview: ProjectStatus, options: dict[str, Any]) -> int:
+        again = tuple(one for one in choice.up_to_date if one.definition is not None)
+        if again:  # whoever names an applied script wants to know what another run would change
+            left = tuple(one for one in choice.up_to_date if one not in again)
+            choice = choice._replace(chosen=(*choice.chosen, *again), up_to_date=left)
+            plan = planning.make_plan(choice.chosen, overview.by_id, choice.excluded)
         one = rehearsing.Rehearsing(self, options, self._options(options))
         around = contextlib.nullcontext() if options["interactive"] else _no_input()
         report = _Reporter(self, is_quiet=options["verbosity"] < 1)
