@@ -79,6 +79,8 @@ ROW_BY_ROW_LOOP: Final = "ST035"
 """A script loops over a table in ``handle()`` and saves row by row."""
 REPLACED_HANDLE: Final = "ST036"
 """A batched script has a ``handle()``, or what calls it, of its own, so that no batch is processed."""
+INVALID_VERIFY: Final = "ST037"
+"""``verify`` names no method that can be asked whether the work is done."""
 
 NAMES: Final = {
     code: name.lower().replace("_", "-")

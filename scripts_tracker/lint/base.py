@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from scripts_tracker.analysis.findings import Findings
     from scripts_tracker.analysis.source.reading import CommandFile
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import Finding, ScriptDefinition, ScriptId
     from scripts_tracker.lint.file import Tree
     from scripts_tracker.lint.layout import Request
+    from scripts_tracker.lint.members import Found
     from scripts_tracker.lint.values import Edit, Violation
 
 
@@ -30,11 +31,13 @@ class Project(NamedTuple):
         definitions: the tracked scripts.
         files: all commands, including ignored ones.
         findings: makes locations.
+        member: looks for what a script's command has under a name.
     """
 
     definitions: Mapping[ScriptId, ScriptDefinition]
     files: Sequence[CommandFile]
     findings: Findings
+    member: Callable[[ScriptDefinition, str], Found]
 
 
 class Run(NamedTuple):

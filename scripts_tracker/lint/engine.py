@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.store.cache import Cache
     from scripts_tracker.analysis.store.index_cache import Inputs
     from scripts_tracker.core.values import Finding, ProjectIndex, ScriptDefinition
+    from scripts_tracker.lint.answers import Answers
     from scripts_tracker.lint.base import Run, RunRule
     from scripts_tracker.lint.config import Config
-    from scripts_tracker.lint.reach import Calls, KnownReaches
+    from scripts_tracker.lint.members import Found, KnownMembers
+    from scripts_tracker.lint.reach import Calls, Reach
     from scripts_tracker.lint.values import Violation
     from scripts_tracker.lint.violations import KnownViolations
 
@@ -143,10 +145,10 @@ class _RuleFindings:
         return may_run
 
     @cached_property
-    def _reaches(self) -> KnownReaches:
-        from scripts_tracker.lint.reach import KnownReaches
+    def _reaches(self) -> Answers[Reach]:
+        from scripts_tracker.lint.reach import known_reaches
 
-        return KnownReaches(self._violations.cache, self._linker.digest_of)
+        return known_reaches(self._violations.cache, self._linker.digest_of)
 
     def by_project(self) -> Iterator[Finding]:
         """What the rules over all files find."""
@@ -154,9 +156,23 @@ class _RuleFindings:
         from scripts_tracker.lint.rules import project_rules
 
         definitions = {one.id: one for one in self.scripts}
-        project = Project(definitions, self._files, self._findings)
+        project = Project(definitions, self._files, self._findings, self._member)
         for rule in project_rules():
             yield from rule.check(project)
+
+    def _member(self, script: ScriptDefinition, name: str) -> Found:
+        paths = (
+            one.path
+            for one in self._files
+            if (one.folder.app_label, one.name) == script.id and not one.ignored
+        )
+        return self._members.find(name, next(paths), self._linker.mro(script.id))
+
+    @cached_property
+    def _members(self) -> KnownMembers:
+        from scripts_tracker.lint.members import KnownMembers  # few scripts name a method
+
+        return KnownMembers(self._violations.cache, self._linker.digest_of)
 
     def _inherited(self, script: ScriptDefinition, may_run: Callable[[Violation], bool]) -> Iterator[Finding]:
         """What is wrong in the methods that a script inherits from classes in other files of the project."""

@@ -9,12 +9,11 @@ import libcst as cst
 
 from scripts_tracker.analysis.facts.values import BATCHED, BATCHES, HANDLES, PROCESS, items, text
 from scripts_tracker.analysis.fingerprint.literals import string_value
-from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.source.trees import descendants
-from scripts_tracker.analysis.store.compiling import Question, compiled
+from scripts_tracker.analysis.store.compiling import Question
 from scripts_tracker.core.tuples import NamedTuple
-from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.lint import RULES_VERSION
+from scripts_tracker.lint.answers import Answers
 from scripts_tracker.lint.guards import Guard, Guards
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def reach_in(extraction: Extraction) -> str:
     guards = Guards(tree)
     methods = [(one.name, name, node) for one in tree.classes for name, node in one.methods.items()]
     content = [
-        {one.name: [_base(tree, base.value) for base in one.node.bases] for one in tree.classes},
+        {one.name: [base_name(tree, base.value) for base in one.node.bases] for one in tree.classes},
         sorted({owner for owner, name, node in methods if _hands_on(node, name)}),
         sorted({name for _, name, node in methods if _has_unknown_decorator(node)}),
         {one.name: sorted(tree.overrides(one)) for one in tree.classes},
@@ -90,7 +89,7 @@ def _stored(guard: Guard) -> tuple[bool, list[str]]:
     return guard.is_sure, sorted(guard.attributes)
 
 
-def _base(tree: Tree, base: cst.BaseExpression) -> str:
+def base_name(tree: Tree, base: cst.BaseExpression) -> str:
     """The last name of a base class; of Django's own the whole path, which no other class has."""
     path = tree.origin(base)
     if path.startswith(_DJANGOS) or path in _PLAIN_BASES:
@@ -172,38 +171,14 @@ def _guard(is_sure: object, attributes: object) -> Guard:
     return Guard(bool(is_sure), frozenset(map(text, items(attributes))))
 
 
-class KnownReaches:
+def known_reaches(cache: Cache, digest_of: Callable[[str], str]) -> Answers[Reach]:
     """The reach of files; it is looked for only where a prompt is in a command of several files.
 
     Args:
         cache: keeps them.
         digest_of: the digest of a file that was read.
     """
-
-    def __init__(self, cache: Cache, digest_of: Callable[[str], str]) -> None:
-        self._cache = cache
-        self._digest_of = digest_of
-        self._found: dict[str, Reach | None] = {}
-
-    def of(self, path: str) -> Reach | None:
-        """The reach of a file; None where it cannot be known."""
-        if path not in self._found:
-            self._found[path] = self._look_up(path)
-        return self._found[path]
-
-    def _look_up(self, path: str) -> Reach | None:
-        digest = self._digest_of(path)
-        content = self._cache.text(QUESTION.kind, digest)
-        try:
-            if not content:
-                source = reading.read_bytes(path)
-                if reading.content_digest(source) != digest:
-                    return None
-                content = compiled(source, QUESTION.function).answer
-                self._cache.put_text(QUESTION.kind, digest, content)
-            return _read(content)
-        except (UnreadableSource, ValueError):
-            return None
+    return Answers(QUESTION, _read, cache, digest_of)
 
 
 class Calls:
@@ -215,7 +190,7 @@ class Calls:
         is_batched: whether it is a batched one.
     """
 
-    def __init__(self, mro: Sequence[tuple[str, str]], known: KnownReaches, *, is_batched: bool) -> None:
+    def __init__(self, mro: Sequence[tuple[str, str]], known: Answers[Reach], *, is_batched: bool) -> None:
         self._entries = _ENTRIES | _BATCHED_ENTRIES if is_batched else _ENTRIES
         found = [(known.of(path), name) for path, name in mro]
         classes = [(reach, name) for reach, name in found if reach is not None]

@@ -9,26 +9,16 @@ import libcst as cst
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.values import BATCHES, PROCESS, Ref
-from scripts_tracker.analysis.source.trees import called
 from scripts_tracker.lint.base import TreeRule
+from scripts_tracker.lint.members import is_transparent, mismatch
 from scripts_tracker.lint.parsers import DJANGOS, declared
 from scripts_tracker.lint.values import Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from scripts_tracker.lint.classes import Class
     from scripts_tracker.lint.file import Method, Tree
-
-# Decorators that pass all arguments on; others may change them.
-_TRANSPARENT: Final = frozenset(
-    {
-        "django.db.transaction.atomic",
-        "django.core.management.base.no_translations",
-        "django.utils.translation.override",
-    }
-)
-
 
 _OTHERS: Final = re.compile(r"(?:^|[._])(?:typer|d?j?click)(?:[._]|$)|TyperCommand")
 
@@ -68,7 +58,7 @@ class InvalidHandleSignature(TreeRule):
         if any(_calls_otherwise(one) for lineage in tree.lineages for one in lineage.classes):
             return
         for method in tree.methods("handle"):
-            if method.is_first and all(_is_transparent(tree, one) for one in method.node.decorators):
+            if method.is_first and all(is_transparent(tree, one) for one in method.node.decorators):
                 message, hint = _wrong(tree, method)
                 if message:
                     yield Violation(tree.place(method.node), message, hint, method.where)
@@ -83,8 +73,8 @@ def _wrong_in_batches(tree: Tree) -> Iterator[Violation]:
     """The methods of a batched command that do not accept what it passes."""
     for name, given in _GIVEN.items():
         for method in tree.batched_methods(name) if f"def {name}" in tree.text else ():
-            if method.is_first and all(_is_transparent(tree, one) for one in method.node.decorators):
-                wrong = _mismatch(method.node.params, ("self", *given))
+            if method.is_first and all(is_transparent(tree, one) for one in method.node.decorators):
+                wrong = mismatch(method.node.params, ("self", *given))
                 if wrong:
                     shown = f"{name}({', '.join(('self', *given))})"
                     message = f"{name}() {wrong}, but BatchedCommand calls it as {shown}"
@@ -92,25 +82,10 @@ def _wrong_in_batches(tree: Tree) -> Iterator[Violation]:
                     yield Violation(tree.place(method.node), message, hint, method.where, batched=True)
 
 
-def _mismatch(params: cst.Parameters, given: Sequence[str]) -> str:
-    """What is wrong with parameters that are given some arguments by position; empty if nothing is."""
-    by_position = [*params.posonly_params, *params.params]
-    needed = [one for one in by_position if one.default is None]
-    if len(by_position) < len(given) and not isinstance(params.star_arg, cst.Param):
-        return f"does not take {given[len(by_position)]}"
-    lacking = [*needed[len(given) :], *(one for one in params.kwonly_params if one.default is None)]
-    return f"requires {lacking[0].name.value}" if lacking else ""
-
-
 def _calls_otherwise(one: Class) -> bool:
     """Whether a class comes from django-typer or django-click, which pass what the parameters ask for."""
     paths = (value.path for values in one.bases for value in values if isinstance(value, Ref))
     return any(_OTHERS.search(path) for path in paths)
-
-
-def _is_transparent(tree: Tree, decorator: cst.Decorator) -> bool:
-    *_, maker = called(decorator.decorator)
-    return bool(tree.our_name(maker)) or tree.origin(maker) in _TRANSPARENT
 
 
 def _wrong(tree: Tree, method: Method) -> tuple[str, str]:
