@@ -57,7 +57,7 @@ def _options(
         raise TypeError(f"@tracked_script: atomic must be True or False, not {atomic!r}")
     if verify is not None and not (isinstance(verify, str) and verify.isidentifier()):
         raise TypeError(
-            f'@tracked_script: verify takes the name of a method, such as verify="check", not {verify!r}'
+            f'@tracked_script: verify takes the name of a method, such as verify="check_totals", not {verify!r}'
         )
     if fresh is not None and fresh not in FRESH_VALUES:
         raise ValueError(f"@tracked_script: fresh must be one of {', '.join(FRESH_VALUES)}, not {fresh!r}")
