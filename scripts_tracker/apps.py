@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ class ScriptsTrackerConfig(AppConfig):
         register(_check_scripts, self.label, deploy=True)
         if not apps.is_installed(_OLD_NAME):
             _answer_to_the_old_name()
+        if "".join(sys.argv[1:2]).startswith("runserver"):  # or runserver_plus
+            _speak_of_scripts_beside_migrations()
 
 
 def _before_migrate(*, using: str, plan: Any = (), **kwargs: Any) -> None:
@@ -57,6 +60,24 @@ def _check_scripts(**kwargs: Any) -> list[CheckMessage]:
     from scripts_tracker.checks import check_scripts
 
     return check_scripts(**kwargs)
+
+
+def _speak_of_scripts_beside_migrations() -> None:
+    """Let the development server say that scripts wait where it says so of migrations, which has no signal."""
+    from django.core.management.base import BaseCommand
+
+    check_migrations = BaseCommand.check_migrations
+    if hasattr(check_migrations, "__wrapped__"):
+        return
+
+    @functools.wraps(check_migrations)
+    def check(command: BaseCommand) -> None:
+        check_migrations(command)
+        from scripts_tracker.hooks import notify_of_waiting
+
+        notify_of_waiting(command)
+
+    BaseCommand.check_migrations = check  # type: ignore[assignment,method-assign]  # the server has many subclasses
 
 
 def _answer_to_the_old_name() -> None:

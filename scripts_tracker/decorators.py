@@ -291,7 +291,7 @@ def _running() -> Any:
 
 
 def _ask_to_abort(options: Mapping[str, Any], warning: str, question: str) -> bool | None:
-    """Ask a person at a terminal, as django-scripts-tracker does; the end of input and Ctrl-C abort.
+    """Ask a person at a terminal whether to run it anyway; no answer, the end of input and Ctrl-C abort.
 
     Returns:
         None where there is no one to ask: in CI, without a terminal on both ends, with ``--no-input``.
@@ -310,8 +310,8 @@ def _ask_to_abort(options: Mapping[str, Any], warning: str, question: str) -> bo
         except (EOFError, KeyboardInterrupt):
             sys.stdout.write("\n")
             return True
-        if answer in {"y", "yes", "n", "no"}:
-            return answer.startswith("y")
+        if answer in {"y", "yes", "n", "no", ""}:
+            return not answer.startswith("y")
 
 
 def _is_terminal(stream: Any) -> bool:

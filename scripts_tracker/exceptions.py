@@ -34,6 +34,10 @@ class UnknownScript(ScriptsTrackerError):
     """There is no such script."""
 
 
+class UnknownRun(ScriptsTrackerError):
+    """The script has no such run."""
+
+
 class LedgerMissing(ScriptsTrackerError):
     """The tracker's tables do not exist in this database."""
 

@@ -14,18 +14,21 @@ from django.db import Error, connections
 from django.db.models.signals import post_migrate
 
 from scripts_tracker import conf
+from scripts_tracker.adoption import first_step
 from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.text import encodable, error_text
 from scripts_tracker.core.values import NOT_STARTED
+from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import database
 from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import terminal, text
-from scripts_tracker.reporting.report import Report
+from scripts_tracker.reporting.report import Report, next_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from django.apps import AppConfig
+    from django.core.management.base import BaseCommand
     from django.db.migrations import Migration
 
     from scripts_tracker.project.status import ProjectStatus
@@ -60,7 +63,8 @@ def notify_after_migrate(
         if settings.enabled and speaks and database.holds_ledger(using):
             runs = settings.auto_run and not conf.is_under_test()
             if settings.notify or runs or was_empty:
-                runs = _notify(stdout, was_empty=was_empty) and runs
+                waits = _notify(stdout, was_empty=was_empty, runs=runs, verbosity=verbosity)
+                runs = runs and not waits
     except Exception as error:  # nothing here may make migrate fail
         logger.warning("The management scripts could not be checked: %s", _in_a_line(error))
         logger.debug("Traceback of the check", exc_info=True)
@@ -68,12 +72,14 @@ def notify_after_migrate(
         _at_the_end(sender, functools.partial(_run, using, stdout, verbosity))
 
 
-def _notify(stdout: Any, *, was_empty: bool) -> bool:
-    """Print the notice; False where another tracker may have run the scripts already, so that they must wait.
+def _notify(stdout: Any, *, was_empty: bool, runs: bool, verbosity: int) -> bool:
+    """Print the notice; gives whether scripts must wait, as another tracker may have run them already.
 
     Args:
         stdout: where to print.
         was_empty: whether the database held no row of the project when migrate began.
+        runs: whether the scripts are run next.
+        verbosity: of migrate; from 2 on every script is listed.
     """
     overview = load_status()
     output = terminal.output_for(stdout, sys.argv)
@@ -81,28 +87,44 @@ def _notify(stdout: Any, *, was_empty: bool) -> bool:
         stdout.write(f"{marked}\n")
         overview = load_status()
         if not overview.unapplied:
-            return True
+            return False
     settings = conf.tracker_settings()
+    found = overview.statuses, overview.by_id, overview.findings
+    report = Report(*found, environment=settings.environment, is_full=verbosity > 1)
     if settings.notify:
-        found = overview.statuses, overview.by_id, overview.findings
-        report = Report(*found, environment=settings.environment)
         stdout.write(encodable(stdout, text.notice(report, output)) + "\n")
-    if not overview.unapplied:
+    if adopt_first := first_step(overview):
+        stdout.write(output.style.WARNING(encodable(stdout, adopt_first)) + "\n")
         return True
-    from scripts_tracker.adoption import survey  # for what another tracker may have run
+    if settings.notify and not runs:
+        for line in terminal.wrapped(next_step(report), "", output):
+            stdout.write(f"{encodable(stdout, line)}\n")
+    return False
 
-    is_pending = survey.is_pending(overview)
-    if is_pending:
-        stdout.write(output.style.WARNING(encodable(stdout, survey.ADOPT_FIRST)) + "\n")
-    return not is_pending
+
+def notify_of_waiting(command: BaseCommand) -> None:
+    """Say in a line which scripts wait, where the development server starts; nothing here keeps it from that."""
+    try:
+        settings = conf.tracker_settings()
+        if not (settings.enabled and settings.notify) or conf.is_under_test():
+            return
+        overview = load_status()
+        report = Report(overview.statuses, overview.by_id, overview.findings)
+        if waiting := text.waiting(report):
+            line = f"\n{waiting} {first_step(overview) or next_step(report)}"
+            command.stdout.write(command.style.NOTICE(encodable(command.stdout, line)))
+    except LedgerMissing:
+        logger.debug("The ledger is not migrated: the server has just said so")
+    except Exception as error:  # as above
+        logger.warning("The management scripts could not be checked: %s", _in_a_line(error))
+        logger.debug("Traceback of the check", exc_info=True)
 
 
 def _mark_baseline(overview: ProjectStatus) -> str:
     """Mark what has nothing to do in a new database; gives a line about it, empty if that is nothing."""
-    from scripts_tracker.adoption import survey  # for what another tracker may have run
     from scripts_tracker.project import marks  # a database is new only once
 
-    if survey.is_pending(overview):
+    if first_step(overview):
         return ""
     count = len(marks.mark_baseline(overview).done)
     return f"Management scripts: {count} marked as applied, because {marks.EMPTY}." if count else ""

@@ -37,7 +37,10 @@ def test_a_failed_script_makes_migrate_fail_after_the_migrations_are_committed(s
     shop.command("shop.breaks", body="raise ValueError('boom')")
     result = shop.manage("migrate", "--no-color", code=1)
     assert "ValueError: boom" in result.err
-    assert result.err.splitlines()[-1] == "CommandError: Some scripts did not run: 1 failed."
+    assert result.err.splitlines()[-2:] == [
+        "CommandError: Some scripts did not run: 1 failed.",
+        "Run 'python manage.py show_script shop.breaks' to see its output and what to type next.",
+    ]
     assert "[ ]" not in shop.manage("showmigrations").out
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.conftest import Project
@@ -22,6 +24,8 @@ def test_the_first_migrate_ends_with_the_notice(shop: Project) -> None:
         "New scripts (1):",
         "  shop/management/commands/first.py",
         "    Does first",
+        "  Names: shop.first",
+        "Run 'python manage.py run_scripts' to apply them.",
     ]
 
 
@@ -174,3 +178,38 @@ def test_a_projects_own_test_suite_runs_undisturbed(shop: Project, arguments: li
     result = shop.manage("test", *arguments)
     assert "Ran 4 tests" in result.err
     assert result.err.rstrip().splitlines()[-1].startswith(("OK", "Destroying"))
+
+
+SERVER = """
+import sys
+sys.argv = ["manage.py", {command!r}]
+import django
+django.setup()
+from django.core.management.base import BaseCommand
+BaseCommand(no_color=True).check_migrations()
+"""
+
+
+def test_the_development_server_says_in_a_line_that_scripts_wait(shop: Project) -> None:
+    def said(command: str = "runserver") -> str:
+        return shop.run(
+            sys.executable, "-c", SERVER.format(command=command), DJANGO_SETTINGS_MODULE="settings"
+        ).text
+
+    assert "unapplied migration" in said()
+    assert "management script" not in said()
+    shop.migrate()
+    line = "\nYou have 1 new management script. Run 'python manage.py run_scripts' to apply them.\n"
+    assert said() == line
+    assert said("runserver_plus") == line
+    assert said("migrate") == ""
+    shop.settings('SCRIPTS_TRACKER = {"notify": False}')
+    assert said() == ""
+    shop.settings("SCRIPTS_TRACKER = {}")
+    shop.manage("first")
+    assert said() == ""
+    shop.python(
+        "from django.db import connection\n"
+        "connection.cursor().execute('ALTER TABLE scripts_tracker_scriptrun RENAME COLUMN host TO lost')"
+    )
+    assert said().startswith("The management scripts could not be checked: ")

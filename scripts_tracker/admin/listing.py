@@ -54,6 +54,16 @@ def statuses_of(request: HttpRequest) -> tuple[ScriptStatus, ...]:
         return ()
 
 
+def next_step(overview: ProjectStatus) -> str:
+    """How many scripts need action, and what to type; empty where none does."""
+    from scripts_tracker.adoption import first_step  # only when the list is shown
+    from scripts_tracker.reporting import report, text
+
+    made = report.Report(overview.statuses, overview.by_id, overview.findings)
+    waiting = text.waiting(made)
+    return f"{waiting} {first_step(overview) or report.next_step(made)}" if waiting else ""
+
+
 def status_of(row: Script) -> ScriptStatus:
     """The status behind a row of the list."""
     return cast("ScriptStatus", getattr(row, "status"))  # noqa: B009 - the model does not have it

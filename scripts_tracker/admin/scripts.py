@@ -71,6 +71,7 @@ class ScriptAdmin(ReadOnlyAdmin):
                 overview = listing.overview_of(request)
                 context["findings"] = html.plain_findings(overview.findings)
                 context["question"] = report.question(overview.statuses)
+                context["next_step"] = html.plain(listing.next_step(overview))
             except LedgerMissing as error:
                 context["trouble"] = str(error)
         return super().changelist_view(request, context)

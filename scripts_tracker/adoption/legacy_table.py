@@ -126,7 +126,7 @@ def why_no_script(path: str) -> str:
     if "/management/commands/" not in f"/{path}" or os.path.basename(path).startswith("_"):
         return (
             "probably a base class, so it is unknown which command ran; if you know it:"
-            " manage.py check_scripts --mark-applied NAME"
+            f" {database.typed('check_scripts --mark-applied NAME')}"
         )
     if any(os.path.isfile(os.path.join(root or ".", path)) for root in (conf.base_dir(), "", *sys.path)):
         return "the file has no tracked script: it is ignored, has no decorator, or its folder is not scanned"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.text import local_time
 from scripts_tracker.core.tuples import NamedTuple
+from scripts_tracker.reporting.terminal import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,13 +136,14 @@ class AdoptionReport(NamedTuple):
                 yield style.MIGRATE_HEADING(f"{_HEADINGS[status]} ({len(group)}):")
             for result in group:
                 yield f"  {style.SUCCESS(escaped(result.path))}"
-                yield f"    {escaped(str(result))}"
+                yield from wrapped(str(result), "    ", output, hang="  ")
         if self.orphans:
             yield style.MIGRATE_HEADING(f"Rows without a tracked script ({len(self.orphans)}):")
         for orphan in self.orphans:
             yield f"  {style.SUCCESS(escaped(orphan.path))}"
-            yield escaped(f"    ran on {local_time(orphan.applied_at)}; {orphan.why}")
-        yield self._summary(is_plan=is_plan)
+            text = f"ran on {local_time(orphan.applied_at)}; {orphan.why}"
+            yield from wrapped(text, "    ", output, hang="  ")
+        yield from wrapped(self._summary(is_plan=is_plan), "", output)
 
     def _summary(self, *, is_plan: bool) -> str:
         scripts = "1 script" if self.recorded == 1 else f"{self.recorded} scripts"

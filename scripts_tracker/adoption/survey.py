@@ -39,7 +39,11 @@ if TYPE_CHECKING:
     from scripts_tracker.ledger.marking import Refusal
     from scripts_tracker.project.status import ProjectStatus
 
-ADOPT_FIRST = "django-scripts-tracker ran scripts here before. To adopt its records: manage.py adopt_scripts_tracker --plan"
+
+def adopt_first() -> str:
+    """That another tracker may have run the scripts already, and what to type."""
+    command = database.typed("adopt_scripts_tracker --plan")
+    return f"django-scripts-tracker ran scripts here before. To adopt its records: {command}"
 
 
 _WAIT = "wait until it ends, then adopt again"
@@ -196,7 +200,7 @@ class _Matcher:
             )
         note = (
             f"the bytes have changed since ({trouble or 'git does not have the old content'});"
-            f" if only the formatting changed: manage.py check_scripts --mark-applied {definition.id}"
+            f" if only the formatting changed: {database.typed(f'check_scripts --mark-applied {definition.id}')}"
         )
         # The MD5 is all that is known of the content: the ledger then says that the bytes differ.
         version = VersionFacts(Fingerprint("md5", row.digest[:64]), f"md5:{row.digest}"[:64], "", None)

@@ -40,7 +40,7 @@ class StepOutcome(Enum):
     REHEARSED = ("rehearsed", "was rehearsed", "done")
     UNCOUNTED = ("uncounted", "was run, but not marked as applied", "done")
     FAILED = ("failed", "failed", "failed")
-    HELD = ("held", "is still run by another process", "failed")
+    HELD = ("held", "is still run by another process", "held")
     STOPPED = ("stopped", "is not finished", "stopped")
     BLOCKED = ("blocked", "is blocked", "blocked")
     SKIPPED = ("skipped", "was skipped", "skipped")
@@ -113,7 +113,7 @@ class Summary(NamedTuple):
     interrupt: KeyboardInterrupt | None = None
 
     def counted(self, counts_as: str) -> tuple[Result, ...]:
-        """The results that the summary counts as done, failed, stopped, blocked or skipped."""
+        """The results that the summary counts as done, failed, held, stopped, blocked or skipped."""
         return tuple(result for result in self.results if result.outcome.counts_as == counts_as)
 
     @property

@@ -50,6 +50,14 @@ class PastRun(NamedTuple):
         }
 
 
+class RunText(NamedTuple):
+    """A row of the history with all that the ledger keeps of what it printed and raised."""
+
+    run: PastRun
+    output: str
+    traceback: str
+
+
 class RunNow(NamedTuple):
     """A run as of now; ``lease`` is None if it is not the script's last run or has ended, ``output`` the tail so far."""
 

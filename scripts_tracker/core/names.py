@@ -1,18 +1,29 @@
-"""From what a person types to a script: full names, short names, and the nearest ones for a slip."""
+"""From what a person types to scripts: names, apps, patterns, paths, and the nearest ones for a slip.
+
+What can be typed for scripts is the same in every command: ``app.name``, ``name``, an app label (all scripts of that
+app), a pattern (``orders.*``), or a path as the reports print it, of a file or of a folder.
+"""
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING
 
 from scripts_tracker.exceptions import UnknownScript
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
+    from typing import Final
 
     from scripts_tracker.core.values import ScriptId
 
 # For names of scripts, which share words: difflib's default of 0.6 takes "third" for a slip of "frist".
 _LIKENESS = 0.65
+# So many scripts of a group are named where only one can be meant.
+_SOME = 5
+
+LISTING: Final = "manage.py check_scripts --all"
+"""What lists the scripts, for where no tenant is chosen."""
 
 
 def close_matches(word: str, known: Iterable[str], most: int = 1, likeness: float = 0.6) -> list[str]:
@@ -49,45 +60,157 @@ def nearest_scripts(text: str, known: Iterable[ScriptId]) -> str:
     return " or ".join(list(dict.fromkeys(near))[:3])
 
 
-def resolve(text: str, known: Collection[ScriptId]) -> ScriptId:
-    """The script that ``app.name`` or ``name`` names; raises UnknownScript, with what to type instead."""
-    return _resolve(text, _by_text(known), known)
+def resolve(text: str, paths: Mapping[ScriptId, str], listing: str = LISTING) -> ScriptId:
+    """The one script that a person names; raises UnknownScript, with what to type instead."""
+    found = tuple(resolve_each([text], paths, listing))
+    if len(found) == 1:
+        return found[0]
+    more = f", and {len(found) - _SOME} more" if len(found) > _SOME else ""
+    some = ", ".join(map(str, found[:_SOME]))
+    raise UnknownScript(f"{text!r} names {len(found)} scripts; name one of them: {some}{more}")
 
 
-def resolve_all(texts: Iterable[str], known: Collection[ScriptId]) -> tuple[ScriptId, ...]:
-    """Every named script once, in the order typed; raises UnknownScript with all the wrong names at once."""
+def resolve_all(
+    texts: Iterable[str], paths: Mapping[ScriptId, str], listing: str = LISTING
+) -> tuple[ScriptId, ...]:
+    """Every named script once, in the order typed; raises as ``resolve_each``."""
+    return tuple(resolve_each(texts, paths, listing))
+
+
+def resolve_each(
+    texts: Iterable[str],
+    paths: Mapping[ScriptId, str],
+    listing: str = LISTING,
+    kind: str = "tracked script",
+) -> dict[ScriptId, bool]:
+    """Every named script once, in the order typed, and whether it was named by itself, not as one of a group.
+
+    Args:
+        texts: what a person typed.
+        paths: the scripts that can be named, and their files relative to the project root.
+        listing: the command that lists the scripts.
+        kind: what they are, for errors.
+
+    Raises:
+        UnknownScript: with all the wrong names at once.
+    """
     texts = tuple(texts)
     if not texts:  # as for most checks
-        return ()
-    by_text = _by_text(known)
-    found: dict[ScriptId, None] = {}
+        return {}
+    known = _Known(paths)
+    found: dict[ScriptId, bool] = {}
     wrong: list[str] = []
     for text in texts:
         try:
-            found[_resolve(text, by_text, known)] = None
+            one = known.one(text)
         except UnknownScript as error:
             wrong.append(str(error))
+            continue
+        if one is not None:
+            found[one] = True
+        elif group := known.group(text):
+            for each in group:
+                found.setdefault(each, False)
+        else:
+            wrong.append(f"{_why_not(text, kind)}; {known.instead_of(text, listing)}")
     if wrong:
         raise UnknownScript("\n".join(wrong))
-    return tuple(found)
+    return found
 
 
-def _by_text(known: Collection[ScriptId]) -> dict[str, list[ScriptId]]:
-    """The scripts by what may be typed for them, each list sorted; a full name before the short name of others."""
-    shown = {str(script_id): [script_id] for script_id in known}
-    full = {script_id.dotted: [script_id] for script_id in known}
-    short: dict[str, list[ScriptId]] = {}
-    for script_id in sorted(known):
-        short.setdefault(script_id.name, []).append(script_id)
-    return short | shown | full
+class _Known:
+    """The scripts that can be named, by what may be typed for them.
+
+    Args:
+        paths: the file of each script, relative to the project root.
+    """
+
+    def __init__(self, paths: Mapping[ScriptId, str]) -> None:
+        self._paths = paths
+        # An odd name is found as it is, and as the reports print it.
+        self._full = {str(one): one for one in paths} | {one.dotted: one for one in paths}
+        self._by_name: dict[str, list[ScriptId]] = {}
+        self._by_label: dict[str, list[ScriptId]] = {}
+        self._by_path: dict[str, ScriptId] = {}
+        for one in sorted(paths):
+            self._by_name.setdefault(one.name, []).append(one)
+            self._by_label.setdefault(one.app_label, []).append(one)
+            self._by_path[paths[one]] = one
+
+    def one(self, text: str) -> ScriptId | None:
+        """The script that a text names by itself; None for a group, and for nothing; raises UnknownScript if in doubt."""
+        if text in self._full:
+            return self._full[text]
+        named = self._by_name.get(text, [])
+        if len(named) > 1:
+            which = ", ".join(map(str, named))
+            raise UnknownScript(f"several scripts are named {text!r}; use one of: {which}")
+        group = self._by_label.get(text, named)
+        if named and group != named:
+            raise UnknownScript(
+                f"{text!r} is a script and an app; use {named[0]} for the script, or '{text}.*' for all"
+                f" {len(group)} scripts of the app"
+            )
+        return named[0] if named else self._in_file(text)
+
+    def _in_file(self, text: str) -> ScriptId | None:
+        """The script of a file; a relative path may begin above the project root, as git prints it."""
+        if not _is_path(text):
+            return None
+        parts = _as_path(text).split("/")
+        for number in range(len(parts) if parts[0] else 1):
+            if found := self._by_path.get("/".join(parts[number:])):
+                return found
+        return None
+
+    def group(self, text: str) -> tuple[ScriptId, ...]:
+        """The scripts of an app, in a folder, or that match a pattern, sorted; empty without any."""
+        if text in self._by_label:
+            return tuple(self._by_label[text])
+        path = _as_path(text) if _is_path(text) else text
+        if is_pattern(text):
+            import fnmatch  # only for patterns
+
+            keys = {one: self._compared_with(one, path) for one in self._paths}
+            return tuple(sorted(one for one, key in keys.items() if fnmatch.fnmatchcase(key, path)))
+        below = (one for one in self._paths if self._paths[one].startswith(f"{path}/"))
+        return tuple(sorted(below)) if _is_path(text) else ()
+
+    def _compared_with(self, script_id: ScriptId, pattern: str) -> str:
+        """What a pattern is about: paths if it has a slash, full names if it has a dot, else short names."""
+        if "/" in pattern:
+            return self._paths[script_id]
+        return script_id.dotted if "." in pattern else script_id.name
+
+    def instead_of(self, text: str, listing: str) -> str:
+        """What to type in place of what names nothing."""
+        label, dot, rest = text.partition(".")
+        if is_pattern(text):
+            near = nearest(label, self._by_label) if dot and label not in self._by_label else ""
+            return f"did you mean '{near}.{rest}'?" if near else f"to list them: {listing}"
+        word = _as_path(text).rpartition("/")[2].removesuffix(".py") if _is_path(text) else text
+        if near := nearest_scripts(word, self._paths) or nearest(text, self._by_label):
+            return f"did you mean {near}?"
+        return f"to list them: {listing}"
 
 
-def _resolve(text: str, by_text: Mapping[str, list[ScriptId]], known: Collection[ScriptId]) -> ScriptId:
-    found = by_text.get(text, [])
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UnknownScript(f"several scripts are named {text!r}; use one of: {', '.join(map(str, found))}")
-    near = nearest_scripts(text, known)
-    hint = f"did you mean {near}?" if near else "manage.py check_scripts --all lists the scripts."
-    raise UnknownScript(f"there is no tracked script {text!r}; {hint}")
+def _why_not(text: str, kind: str) -> str:
+    return f"no {kind} matches {text!r}" if is_pattern(text) else f"there is no {kind} {text!r}"
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a name is a pattern, as of a shell."""
+    return any(each in text for each in "*?[")
+
+
+def _is_path(text: str) -> bool:
+    return "/" in text or "\\" in text
+
+
+def _as_path(text: str) -> str:
+    """A path as the reports print it, from one with backslashes, ``./``, or a line and column as of a problem."""
+    path = text.replace("\\", "/")
+    stem, ending, place = path.rpartition(".py:")
+    if ending and place.replace(":", "").isdigit():
+        path = f"{stem}.py"
+    return posixpath.normpath(path)

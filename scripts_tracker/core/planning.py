@@ -190,7 +190,7 @@ class Choice(NamedTuple):
 
     Attributes:
         chosen: what to run.
-        up_to_date: what was named although there is nothing to do.
+        up_to_date: what was named by itself although there is nothing to do.
         not_retried: every failed or lost script where those are not retried, with the reason.
         held: every batched script that a person has paused or cancelled, or must decide about, with the reason, and those
             that do not run now.
@@ -200,6 +200,7 @@ class Choice(NamedTuple):
         moved: what is not run because its code was applied under another name.
         renamed: what has the history of a renamed app.
         hint: what to do about an app that seems to be renamed; empty if none does.
+        is_by_name: whether each script was named by itself, and not as one of all, or of an app.
     """
 
     chosen: tuple[ScriptStatus, ...]
@@ -212,6 +213,7 @@ class Choice(NamedTuple):
     moved: tuple[ScriptStatus, ...] = ()
     renamed: tuple[ScriptStatus, ...] = ()
     hint: str = ""
+    is_by_name: bool = False
 
     @property
     def excluded(self) -> Mapping[ScriptId, str]:
@@ -233,25 +235,27 @@ def choose(
     *,
     retries: bool = True,
     in_migrate: bool = False,
+    listing: str = names.LISTING,
 ) -> Choice:
     """Choose the scripts to run.
 
     Args:
         by_id: every script.
-        wanted: names as typed; none for all scripts.
+        wanted: names as typed (``core.names``); none for all scripts. Of a group, what has nothing to do is left out.
         tags: only scripts with one of these; none for all.
         retries: whether to try failed and lost scripts again.
         in_migrate: whether ``migrate`` waits for it, so that batched scripts do not run.
+        listing: the command that lists the scripts, for the error about an unknown name.
 
     Raises:
         UnknownScript: no script has such a name or tag, or a named one does not have the tag.
     """
     _validate_tags(tags, by_id.values())
-    named = [by_id[one] for one in (names.resolve_all(wanted, by_id.keys()) if wanted else by_id)]
-    pool = [status for status in named if not tags or set(tags).intersection(status.tags)]
-    if wanted and len(pool) < len(named):
-        untagged = next(status for status in named if status not in pool)
-        raise UnknownScript(f"{untagged.id} does not have the tag {' or '.join(map(repr, tags))}")
+    named = names.resolve_each(wanted, {one: by_id[one].path for one in by_id}, listing) if wanted else {}
+    by_name = {one for one in named if named[one]}
+    pool = [by_id[one] for one in named or by_id if not tags or set(tags).intersection(by_id[one].tags)]
+    if untagged := by_name.difference(status.id for status in pool):
+        raise UnknownScript(f"{min(untagged)} does not have the tag {' or '.join(map(repr, tags))}")
     not_retried = {
         status.id: _NOT_RETRIED.format(_RETRIED[status.state])
         for status in by_id.values()
@@ -262,19 +266,20 @@ def choose(
         one.id for one in pool if one.definition and (one.state.needs_action or one.state in _RUNNABLE)
     }
     batched = [one for one in pool if in_migrate and one.id in runnable and one.is_batched]
-    cancelled = [] if wanted else [one for one in pool if one.id in stopped and _is_cancelled(one)]
+    cancelled = [one for one in pool if one.id in stopped and one.id not in by_name and _is_cancelled(one)]
     left_alone = {one.id for one in (*batched, *cancelled)}.union(not_retried)
     return Choice(
         chosen=tuple(one for one in pool if one.id in runnable and one.id not in left_alone),
-        up_to_date=tuple(one for one in pool if wanted and one.id not in runnable),
+        up_to_date=tuple(one for one in pool if one.id in by_name and one.id not in runnable),
         not_retried=not_retried,
         held=stopped,
         skipped_by_no_retry=tuple(one for one in pool if one.id in not_retried and one not in cancelled),
         cancelled=tuple(one for one in cancelled if one not in batched),
         batched=tuple(batched),
-        moved=tuple(one for one in pool if one.state is State.MOVED and not wanted),
+        moved=tuple(one for one in pool if one.state is State.MOVED and one.id not in by_name),
         renamed=tuple(one for one in pool if one.renamed_from is not None),
         hint=renames.hint(pool),
+        is_by_name=len(by_name) == len(named) > 0,
     )
 
 

@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 
 
 def local_time(moment: datetime | None) -> str:
-    """A moment in the project's time zone, to the minute."""
+    """A moment in the project's time zone, to the minute, with that zone: ``2026-07-01 12:00 +02:00``.
+
+    A name such as CST has several meanings; UTC has one.
+    """
     if moment is None:
         return "an unknown date"
     # Django sets the time zone of the process to TIME_ZONE.
-    local = moment.astimezone() if moment.tzinfo else moment
-    return f"{local:%Y-%m-%d %H:%M}"
+    local = moment.astimezone()
+    offset = f"{local:%z}"
+    zone = f"{offset[:3]}:{offset[3:5]}" if local.utcoffset() else "UTC"
+    return f"{local:%Y-%m-%d %H:%M} {zone}"
 
 
 def duration(seconds: float) -> str:
@@ -139,11 +144,15 @@ def error_line(error: BaseException) -> str:
 
 
 def error_traceback(error: BaseException) -> str:
-    """The traceback of an exception; without its causes and notes if Python cannot print it."""
+    """The traceback of an exception, of the script's own frames; without its causes and notes if Python cannot print it."""
     import traceback  # as above
 
+    from scripts_tracker.core import frames
+
     try:
-        return "".join(traceback.format_exception(error))
+        shown = traceback.TracebackException.from_exception(error)
+        frames.leave_out_others(shown)
+        return "".join(shown.format())
     except BaseException:  # noqa: BLE001 - as above
         return "".join([*traceback.format_tb(error.__traceback__), error_line(error)])
 

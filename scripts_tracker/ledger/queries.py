@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from django.db.models import Case, Count, Exists, F, Max, Min, OuterRef, Q, When
 
 from scripts_tracker.core import watches
-from scripts_tracker.core.history import Past, PastRun, PastVersion, RunNow
+from scripts_tracker.core.history import Past, PastRun, PastVersion, RunNow, RunText
 from scripts_tracker.core.states import ScriptRecord
 from scripts_tracker.core.values import (
     ALGORITHM,
@@ -305,6 +305,25 @@ def _places_of_history(rows: Sequence[tuple[Any, ...]], record: ScriptRecord) ->
     from scripts_tracker.ledger import environments  # as above
 
     return environments.places()
+
+
+@needs_tables
+def run_text(record: ScriptRecord, which: int) -> RunText | None:
+    """A row of a script's history with its output, None if there is no such row (one query).
+
+    Args:
+        record: what the ledger holds of the script now.
+        which: the key of the row; -1 for the last attempt, -2 for the one before, and so on.
+    """
+    rows = database.runs().filter(script=record.pk).order_by("-pk")
+    rows = rows.filter(pk=which) if which > 0 else rows.filter(kind__in=("run", "rehearsal"))
+    start = max(-which - 1, 0)
+    columns = rows.annotate(is_rehearsal=Q(report__gt=""))
+    wanted = columns.values_list(*_PAST_RUN, "is_rehearsal", "output", "traceback")
+    for *columns_of_run, output, traceback in fetch(wanted[start : start + 1]):
+        row = tuple(columns_of_run)
+        return RunText(_past_run(row, record, _places_of_history([row], record)), output, traceback)
+    return None
 
 
 def _past_run(row: tuple[Any, ...], record: ScriptRecord, places: Places | None) -> PastRun:

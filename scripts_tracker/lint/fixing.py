@@ -53,7 +53,7 @@ def fixed(source: bytes, findings: Iterable[Finding]) -> bytes:
     wanted = [finding for finding in findings if finding.fixable]
     text = decode(source)
     edits = [*_rule_edits(source, wanted), *_comment_edits(text, wanted)]
-    changed = _exchanged(source, text, _apart(edits))
+    changed = exchanged(source, text, _apart(edits))
     if changed == source:
         return source
     with contextlib.suppress(UnreadableSource):
@@ -124,7 +124,7 @@ def _apart(edits: Iterable[Edit]) -> list[Edit]:
     return kept
 
 
-def _exchanged(source: bytes, text: str, edits: list[Edit]) -> bytes:
+def exchanged(source: bytes, text: str, edits: list[Edit]) -> bytes:
     """The bytes after edits of the text, which has LF line ends and no byte order mark."""
     encoding = source_encoding(source)
     mark = codecs.BOM_UTF8 if source.startswith(codecs.BOM_UTF8) else b""
@@ -211,7 +211,7 @@ def _hidden_files(root: str, findings: Sequence[Finding]) -> Iterator[tuple[str,
             before = reading.read_bytes(os.path.join(root, path))
             text = decode(before)
             edits = [Edit(*one) for one in noqa.additions(text, by_line)]
-            after = _exchanged(before, text, _apart(edits))
+            after = exchanged(before, text, _apart(edits))
             extract(after)
         except UnreadableSource:
             continue

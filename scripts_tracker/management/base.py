@@ -12,20 +12,28 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
+from scripts_tracker.core import names
 from scripts_tracker.core.escaping import escaped, escaped_lines
 from scripts_tracker.core.text import encodable, error_text
+from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import NOT_STARTED
 from scripts_tracker.exceptions import ScriptsTrackerError
 from scripts_tracker.ledger import database
 from scripts_tracker.reporting import terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from django.core.management.base import CommandParser, OutputWrapper
+
+    from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.core.values import ScriptId
+    from scripts_tracker.project.status import ProjectStatus
 
 
 class TrackerCommand(BaseCommand):
@@ -33,21 +41,24 @@ class TrackerCommand(BaseCommand):
 
     Attributes:
         error_code: what an error of scripts_tracker or of the ledger exits with.
+        meant: what to say about an option that people know from elsewhere.
     """
 
     # The settings are ours to check; models and templates of the project cost more than the scripts.
     requires_system_checks: tuple[str, ...] | Literal["__all__"] = ("scripts_tracker",)
     error_code = NOT_STARTED
+    meant: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         _open_closed_streams()  # before Django wraps them
         super().__init__(*args, **kwargs)
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """Django's parser, which repeats a wrong argument in a harmless form."""
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        """Django's parser, without abbreviations; a wrong argument is repeated in a harmless form, with what was meant."""
+        # --force would be one of --force-color.
+        parser = super().create_parser(prog_name, subcommand, **{"allow_abbrev": False, **kwargs})
         complain = parser.error
-        parser.error = lambda message: complain(escaped(message))  # type: ignore[method-assign]  # Django wants its own class
+        parser.error = lambda message: complain(escaped(f"{message}{_meant(message, parser, self.meant)}"))  # type: ignore[method-assign]  # Django wants its own class
         return parser
 
     def perform(self, options: dict[str, Any]) -> int:
@@ -60,22 +71,40 @@ class TrackerCommand(BaseCommand):
             self.stdout, no_color=options["no_color"], force_color=options["force_color"]
         )
         try:
-            code = self.perform(options)
+            code = self._performed(options)
         except CommandError as error:
-            error.args = (
-                escaped_lines(error_text(error)),
-            )  # it may name files, tags and what else people write
+            if not getattr(self, "_called_from_command_line", False) or options["traceback"]:
+                raise
+            self._complain(error)  # Django would print the name of the class before it
+            code = error.returncode
+        if code:
+            sys.exit(code)
+
+    def _performed(self, options: dict[str, Any]) -> int:
+        """Perform; raises CommandError alone, and what ends the process."""
+        try:
+            return self.perform(options)
+        except CommandError as error:
+            # It may name files, tags and what else people write.
+            error.args = (escaped_lines(error_text(error)),)
             raise
         except Error as error:
             raise CommandError(self.explain(error), returncode=self.error_code) from error
         except ScriptsTrackerError as error:
             raise CommandError(escaped_lines(str(error)), returncode=self.error_code) from error
-        if code:
-            sys.exit(code)
+
+    def _complain(self, error: CommandError) -> None:
+        """Print why the command failed."""
+        self.say(error_text(error), self.stderr)
 
     def explain(self, error: Error) -> str:
         """Describe an error of the database in a line."""
         return database.unavailable_message(error)
+
+    def say(self, text: str, stream: OutputWrapper | None = None) -> None:
+        """Print sentences and lists, wrapped at a terminal; what a format has made goes to ``write``."""
+        output = terminal.output_for(stream or self.stdout)
+        self.write("\n".join(terminal.wrapped(text, "", output, hang=" " * 4)), stream)
 
     def write(self, text: str, stream: OutputWrapper | None = None) -> None:
         """Print; a reader that has seen enough (``| head``) is no error."""
@@ -103,6 +132,24 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(file, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - it stays open
 
 
+_NO_OPTION: Final = "unrecognized arguments: "
+
+
+def _meant(message: str, parser: CommandParser, others: Mapping[str, str]) -> str:
+    """What to type in place of an option that does not exist, to follow the error of the parser."""
+    if not message.startswith(_NO_OPTION):
+        return ""
+    word = message.removeprefix(_NO_OPTION).split()[0].partition("=")[0]
+    if not word.startswith("--"):
+        return ""
+    if word in others:
+        return f"; {others[word]}"
+    known = [name for action in parser._actions for name in action.option_strings]  # noqa: SLF001 - argparse has no public list
+    longer = [name for name in known if name.startswith(word)]
+    near = " or ".join(longer) or names.nearest(word, known)
+    return f"; did you mean {near}?" if near else ""
+
+
 def put(stream: OutputWrapper, text: str, ending: str = "") -> None:
     """Write a text with escapes for what the stream cannot encode, and flush it."""
     stream.write(encodable(stream, text), ending=ending)
@@ -114,6 +161,30 @@ def not_started(text: str) -> CommandError:
     return CommandError(text, returncode=NOT_STARTED)
 
 
+LISTING: Final = "check_scripts --all"
+"""What lists the names that can be typed."""
+NAMES: Final = "app.name, name, an app (all of its scripts), a pattern such as 'orders.*', or a path"
+"""What can be typed for scripts, for help texts."""
+
+
 def add_names(parser: CommandParser, default: str = "every script") -> None:
     """Declare the scripts that a command is about."""
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"app.name or name; default: {default}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{NAMES}; default: {default}")
+
+
+class Named(NamedTuple):
+    """The scripts that a person names; ``by_name`` are those that were named by themselves, not as one of a group."""
+
+    statuses: tuple[ScriptStatus, ...]
+    by_name: frozenset[ScriptId] = frozenset()
+
+    def fit(self, why_not: Callable[[ScriptStatus], str]) -> tuple[ScriptStatus, ...]:
+        """Those to decide about: every one that was named by itself, and of a group those with no reason against it."""
+        return tuple(one for one in self.statuses if one.id in self.by_name or not why_not(one))
+
+
+def named(overview: ProjectStatus, wanted: Iterable[str]) -> Named:
+    """Find the scripts that a person names; raises UnknownScript."""
+    by_id = overview.by_id
+    found = names.resolve_each(wanted, overview.paths, database.typed(LISTING))
+    return Named(tuple(by_id[one] for one in found), frozenset(one for one in found if found[one]))

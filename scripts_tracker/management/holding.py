@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.management.base import CommandError
 
-from scripts_tracker.core import names, stops
+from scripts_tracker.core import stops
 from scripts_tracker.core.progress import progress_of
-from scripts_tracker.management.base import TrackerCommand, not_started
+from scripts_tracker.management.base import NAMES, TrackerCommand, named, not_started
 from scripts_tracker.project.status import load_status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from django.core.management.base import CommandParser
 
@@ -32,11 +32,15 @@ class DecisionCommand(TrackerCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the names and the reason."""
-        parser.add_argument("names", nargs="+", metavar="NAME", help="app.name or name of a batched script")
+        parser.add_argument("names", nargs="+", metavar="NAME", help=f"batched scripts: {NAMES}")
         needed = "" if self.example else "; optional"
         parser.add_argument(
             "--reason", default="", help=f"the reason for the decision, kept in the ledger{needed}"
         )
+
+    def why_not(self, options: dict[str, Any]) -> Callable[[ScriptStatus], str]:
+        """What knows why a script cannot be decided about: of a group, those are left out."""
+        raise NotImplementedError
 
     def decide(
         self, overview: ProjectStatus, statuses: Sequence[ScriptStatus], options: dict[str, Any]
@@ -55,10 +59,12 @@ class DecisionCommand(TrackerCommand):
             raise not_started(f'{name} needs a reason, which the ledger keeps: --reason "{self.example}"')
         overview = load_status()
         by_id = overview.by_id
-        chosen = [by_id[one] for one in names.resolve_all(options["names"], by_id.keys())]
+        chosen = named(overview, options["names"]).fit(self.why_not(options))
+        if not chosen:
+            self.say("Nothing was changed: no batched script among these can be changed so.")
         result = self.decide(overview, chosen, options)
         for script_id in result.done:
-            self.write("\n".join(self.told(by_id[script_id], options)))
+            self.say("\n".join(self.told(by_id[script_id], options)))
         if result.refused:
             raise CommandError(
                 "\n".join(f"{script_id} was not changed: {why}." for script_id, why in result.refused)

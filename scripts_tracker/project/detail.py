@@ -12,6 +12,7 @@ from scripts_tracker.core.history import Past, PastVersion
 from scripts_tracker.core.states import State, is_same_code
 from scripts_tracker.core.text import local_time
 from scripts_tracker.core.tuples import NamedTuple
+from scripts_tracker.exceptions import UnknownRun
 from scripts_tracker.ledger import queries
 from scripts_tracker.ledger.database import typed
 from scripts_tracker.project import scan
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scripts_tracker.core.forecast import Success
+    from scripts_tracker.core.history import RunText
     from scripts_tracker.core.states import ScriptRecord, ScriptStatus
     from scripts_tracker.core.values import Finding, Fingerprint, ModuleVersion, ScriptId
     from scripts_tracker.project.status import ProjectStatus
@@ -151,6 +153,26 @@ def load_detail(project: ProjectStatus, script_id: ScriptId, *, limit: int = LAS
         queries.history_of(status.record, limit) if status.record else Past(),
         environment=conf.tracker_settings().environment,
     )
+
+
+def load_run(status: ScriptStatus, which: int) -> RunText:
+    """Read one run of a script with its whole output and traceback.
+
+    Args:
+        status: the script's.
+        which: the id of the run; -1 for the last attempt, -2 for the one before, and so on.
+
+    Raises:
+        UnknownRun: the script has none like that.
+    """
+    found = queries.run_text(status.record, which) if status.record else None
+    if found is not None:
+        return found
+    listing = typed(f"show_script {status.id} --history")
+    if which > 0:
+        raise UnknownRun(f"{status.id} has no run {which}; to list its runs: {listing}")
+    has = "never ran here" if which == -1 else f"did not run {-which} times here"
+    raise UnknownRun(f"{status.id} {has}; to list its runs: {listing}")
 
 
 def next_steps(detail: ScriptDetail) -> Mapping[str, str]:

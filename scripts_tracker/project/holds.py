@@ -11,7 +11,7 @@ from scripts_tracker.core.progress import progress_of
 from scripts_tracker.ledger import database, holds, walk_queries
 from scripts_tracker.ledger.database import typed
 from scripts_tracker.ledger.marking import nothing_else
-from scripts_tracker.project import scan, versions
+from scripts_tracker.project import lineage, scan, versions
 from scripts_tracker.project.marks import MarkResult
 from scripts_tracker.project.versions import run_metadata
 
@@ -182,6 +182,8 @@ def _each(
     also: Also,
 ) -> MarkResult:
     done, refused = [], []
+    statuses = tuple(statuses)
+    lineage.carry_over(statuses)
     for status in statuses:
         why = why_not(status) or _carry_out(status, facts, decide, also)
         if why:

@@ -9,6 +9,7 @@ from django.db import Error
 
 from scripts_tracker.ledger import database, releasing
 from scripts_tracker.ledger.marking import nothing_else
+from scripts_tracker.project import lineage
 from scripts_tracker.project.marks import MarkResult
 from scripts_tracker.project.versions import run_metadata
 
@@ -50,6 +51,8 @@ def release(
         also: is called in the transaction of each release.
     """
     done, refused = [], []
+    statuses = tuple(statuses)
+    lineage.carry_over(statuses)
     facts = run_metadata("release", reason=reason, user=user)
     for status in statuses:
         why = why_not_to_release(status) or _release(status, facts, also)

@@ -97,8 +97,8 @@ def review(since: str, wanted: Sequence[str] = (), *, use_cache: bool = True) ->
     index = scan.scan(cache)
     with revision.checked_out(since, cache) as then:
         comparison = _Comparison(index, then, cache)
-        ids = comparison.by_id.keys()
-        chosen = frozenset(names.resolve_all(wanted, ids) if wanted else ids)
+        paths = {one: status.path for one, status in comparison.by_id.items()}
+        chosen = frozenset(names.resolve_all(wanted, paths) if wanted else paths)
         found = comparison.review(chosen)
     cache.save()
     return found

@@ -55,6 +55,11 @@ class ProjectStatus(NamedTuple):
         return {status.id: status for status in self.statuses}
 
     @property
+    def paths(self) -> Mapping[ScriptId, str]:
+        """The file of each script, or where it was, for those who name scripts."""
+        return {status.id: status.path for status in self.statuses}
+
+    @property
     def unapplied(self) -> tuple[ScriptStatus, ...]:
         """The scripts with a file that were never applied here, nor under an earlier name."""
         return tuple(

@@ -10,13 +10,13 @@ from scripts_tracker.core.text import as_typed, describe_start, duration, local_
 from scripts_tracker.core.values import ScriptOptions
 from scripts_tracker.project.detail import next_steps
 from scripts_tracker.reporting.report import question, tone, version_notes, why
-from scripts_tracker.reporting.terminal import wrapped
+from scripts_tracker.reporting.terminal import painter, wrapped
 from scripts_tracker.reporting.text import problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from scripts_tracker.core.history import PastRun
+    from scripts_tracker.core.history import PastRun, RunText
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import ScriptDefinition
     from scripts_tracker.project.detail import ScriptDetail
@@ -37,7 +37,7 @@ def script(detail: ScriptDetail, output: Output) -> str:
     return "\n".join(
         [
             *_head(detail, output),
-            *_facts(detail),
+            *_facts(detail, output),
             *_walk(detail.status, output),
             *problems(detail.findings, output),
             *([""] if detail.findings else []),
@@ -50,9 +50,8 @@ def script(detail: ScriptDetail, output: Output) -> str:
 
 
 def _title(status: ScriptStatus, output: Output) -> str:
-    colours = {"trouble": output.style.ERROR, "action": output.style.WARNING}
-    style = colours.get(tone(status.state), output.style.SUCCESS)
-    return f"{output.style.MIGRATE_LABEL(str(status.id))}: {style(status.state.value)}"
+    paint = painter(tone(status.state), output)
+    return f"{output.style.MIGRATE_LABEL(str(status.id))}: {paint(status.state.value)}"
 
 
 def _head(detail: ScriptDetail, output: Output) -> Iterator[str]:
@@ -71,7 +70,7 @@ def _head(detail: ScriptDetail, output: Output) -> Iterator[str]:
     yield ""
 
 
-def _facts(detail: ScriptDetail) -> Iterator[str]:
+def _facts(detail: ScriptDetail, output: Output) -> Iterator[str]:
     facts = {
         "Environment": [detail.environment] if detail.environment else [],
         "Path": [detail.status.path] if detail.status.path else [],
@@ -85,13 +84,20 @@ def _facts(detail: ScriptDetail) -> Iterator[str]:
     }
     for label, lines in facts.items():
         for number, line in enumerate(lines):
-            yield f"{'' if number else label:<{_LABEL}}{escaped(line)}"
+            head = f"{'' if number else label:<{_LABEL}}"
+            yield from _beside(head, line, output)
     yield ""
 
 
 def _jobs(detail: ScriptDetail) -> str:
     jobs = detail.queued.of(detail.status.id.dotted)
     return "not known, this queue cannot say" if jobs is None else f"{jobs} job{'' if jobs == 1 else 's'}"
+
+
+def _beside(head: str, text: str, output: Output) -> Iterator[str]:
+    """A text beside its label, and below its own beginning where it is wrapped."""
+    for number, line in enumerate(wrapped(text, " " * _LABEL, output)):
+        yield line if number else f"{head}{line[_LABEL:]}"
 
 
 def _walk(status: ScriptStatus, output: Output) -> Iterator[str]:
@@ -191,7 +197,7 @@ def _run(run: PastRun, output: Output) -> Iterator[str]:
     by = ", ".join(
         filter(None, (who(record.user, record.host), escaped(f"in {record.place}") if record.place else ""))
     )
-    line = f"  {local_time(record.started_at)}  {outcome}"
+    line = f"  #{record.pk}  {local_time(record.started_at)}  {outcome}"
     fits = output.width is None or len(f"{line}, {by}") <= output.width
     coloured = line.replace(outcome, outcome_style(run, output)(outcome))
     yield f"{coloured}, {by}" if by and fits else coloured
@@ -238,10 +244,27 @@ def _last_output(detail: ScriptDetail, output: Output) -> Iterator[str]:
             continue
         lines = text.rstrip().split("\n")
         cut = len(lines) - _OUTPUT_LINES
-        more = f" (last {_OUTPUT_LINES} lines; all: --format json)" if cut > 0 else ""
+        more = f" (last {_OUTPUT_LINES} lines; all: --run -1)" if cut > 0 else ""
         yield ""
         yield output.style.MIGRATE_HEADING(f"{label} of the last run{more}:")
-        yield from (f"  {escaped(line)}".rstrip() for line in lines[max(cut, 0) :])
+        yield from _quoted(lines[max(cut, 0) :])
+
+
+def run(found: tuple[ScriptStatus, RunText], output: Output) -> str:
+    """One run, with all of its output and its traceback."""
+    status, text = found
+    lines = [f"{output.style.MIGRATE_LABEL(str(status.id))}: run {text.run.record.pk}"]
+    lines += _run(text.run, output)
+    for label, kept in (("Output", text.output), ("Traceback", text.traceback)):
+        if kept.strip():
+            lines += ["", output.style.MIGRATE_HEADING(f"{label}:"), *_quoted(kept.rstrip().split("\n"))]
+    if not text.output.strip():
+        lines += ["", "It printed nothing that the ledger keeps."]
+    return "\n".join(lines)
+
+
+def _quoted(lines: Iterable[str]) -> Iterator[str]:
+    yield from (f"  {escaped(line)}".rstrip() for line in lines)
 
 
 def _diff(lines: Iterable[str], output: Output) -> Iterator[str]:

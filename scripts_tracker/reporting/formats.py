@@ -19,6 +19,7 @@ CHECK_FORMATS = {
     "markdown": ("markdown", "review"),
     "mermaid": ("charts", "mermaid"),
 }
+RUN_FORMATS = {"text": ("detail_text", "run"), "json": ("json", "run")}
 SCRIPT_FORMATS = {"text": ("detail_text", "script"), "json": ("json", "script")}
 
 

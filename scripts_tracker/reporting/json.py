@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.events import Queued
     from scripts_tracker.core.forecast import Figure, Success
-    from scripts_tracker.core.history import PastRun, PastVersion, StoredRehearsal
+    from scripts_tracker.core.history import PastRun, PastVersion, RunText, StoredRehearsal
     from scripts_tracker.core.planning import Choice, Plan
     from scripts_tracker.core.states import ScriptRecord, ScriptStatus
     from scripts_tracker.core.values import Lease, ScriptId
@@ -69,6 +69,13 @@ def script(detail: ScriptDetail, output: Output) -> str:
     if detail.comparison is not None:
         document["diff"] = _comparison(detail.comparison)
     return document_text(document, output)
+
+
+def run(found: tuple[ScriptStatus, RunText], output: Output) -> str:
+    """One run with all of its output as one JSON document."""
+    status, text = found
+    shown = {**_run(text.run), "output": text.output, "traceback": text.traceback}
+    return document_text({"version": 1, "script": status.id.dotted, "run": shown}, output)
 
 
 def _status(status: ScriptStatus, queued: Queued, success: Success | None) -> dict[str, Any]:
@@ -233,6 +240,7 @@ def _version(detail: ScriptDetail, version: PastVersion) -> dict[str, Any]:
 def _run(run: PastRun) -> dict[str, Any]:
     record = run.record
     return {
+        "id": record.pk,
         "kind": record.kind,
         "outcome": run.outcome,
         "applies": record.applies,

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import os
-import traceback
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from django.core import management
 from django.core.management.base import CommandError
 
 from scripts_tracker.core import forecast
@@ -17,7 +13,7 @@ from scripts_tracker.core.planning import NOT_IN_MIGRATE
 from scripts_tracker.core.states import State
 from scripts_tracker.core.text import as_typed, describe_holder, describe_lease, duration, error_traceback
 from scripts_tracker.reporting.report import question, why
-from scripts_tracker.reporting.terminal import fitting, line_of, wrapped
+from scripts_tracker.reporting.terminal import fitting, line_of, painted, wrapped
 from scripts_tracker.reporting.text import QUEUE_UNKNOWN
 
 if TYPE_CHECKING:
@@ -30,14 +26,19 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import ScriptId
     from scripts_tracker.reporting.terminal import Output
 
-# Where the first frames of a traceback are: the runner, importlib, Django, the decorators.
-_NOT_OF_THE_SCRIPT = (
-    os.path.join(os.path.dirname(os.path.dirname(__file__)), ""),
-    os.path.join(os.path.dirname(importlib.__file__), ""),
-    os.path.join(os.path.dirname(management.__file__), ""),
-    "<frozen importlib",
-)
+NOT_DONE: Final = ("failed", "held", "stopped", "blocked", "skipped")
+"""What the summary counts besides what was done."""
 
+# Only batched scripts and --for stop, and only another process holds.
+_SELDOM = ("held", "stopped")
+# How many of the scripts that were skipped for one reason are named.
+_MOST = 10
+# What to type about the first script that was counted so.
+_NEXT = {
+    "failed": ("", "see its output and what to type next"),
+    "held": (" --watch", "follow it until it ends"),
+    "blocked": ("", "see what it waits for"),
+}
 # Seconds between two lines about one wait, where no terminal updates the line.
 _REMIND = 60.0
 
@@ -115,7 +116,7 @@ class Progress:
     def _line(self, event: RunEvent) -> str:
         if event.result is None:
             return self._output.style.MIGRATE_LABEL(self._head(event))
-        return f"{self._head(event)}: {_outcome(event.result, self._output)}"
+        return "\n".join(_outcome(f"{self._head(event)}: ", event.result, self._output))
 
     def _waiting(self, event: RunEvent) -> str:
         if self._output.width is not None:
@@ -136,7 +137,7 @@ class Progress:
         return f"{line}{sign and '; '}{describe_holder(event.holder)}"
 
 
-def _outcome(result: Result, output: Output) -> str:
+def _outcome(head: str, result: Result, output: Output) -> Iterator[str]:
     style, seconds, text = output.style, duration(result.seconds), escaped(result.text)
     lines = {
         "done": (style.SUCCESS, f"done in {seconds}"),
@@ -144,11 +145,11 @@ def _outcome(result: Result, output: Output) -> str:
         "rehearsed": (style.SUCCESS, f"rehearsed in {seconds}"),
         "uncounted": (style.WARNING, f"ran in {seconds} ({text}: not marked as applied)"),
         "failed": (style.ERROR, f"failed after {seconds}: {text}"),
-        "held": (style.ERROR, f"not run: {text}"),
+        "held": (style.WARNING, f"not run: {text}"),
         "stopped": (style.WARNING, f"stopped after {seconds}: {text}" if result.seconds else text),
     }
     paint, line = lines[result.outcome.value]
-    return paint(line)
+    yield from painted(head, line, paint, output)
 
 
 def traceback_of(result: Result) -> str:
@@ -156,38 +157,48 @@ def traceback_of(result: Result) -> str:
     error = result.error
     if error is None or isinstance(error, CommandError | SystemExit):
         return ""
-    try:
-        shown = traceback.TracebackException.from_exception(error)
-        own = [not frame.filename.startswith(_NOT_OF_THE_SCRIPT) for frame in shown.stack]
-        shown.stack[:] = shown.stack[own.index(True) if True in own else 0 :]
-        text = "".join(shown.format())
-    except BaseException:  # noqa: BLE001 - Python itself cannot print it
-        text = error_traceback(error)
-    return escaped_lines(text.rstrip())
+    return escaped_lines(error_traceback(error).rstrip())
 
 
 def summary(done: Summary, output: Output) -> Iterator[str]:
     """How the run ended: the counts, then every script that did not run well."""
-    counts = {name: done.counted(name) for name in ("done", "failed", "stopped", "blocked", "skipped")}
-    if not counts["stopped"]:
-        del counts["stopped"]  # only batched scripts and --for stop
+    counts = {name: done.counted(name) for name in ("done", *NOT_DONE)}
+    for name in _SELDOM:
+        if not counts[name]:
+            del counts[name]
     styles = output.style
-    style = styles.SUCCESS if done.is_good else styles.WARNING if done.is_unfinished else styles.ERROR
+    has_failed = bool(counts["failed"])
+    style = styles.SUCCESS if done.is_good else styles.ERROR if has_failed else styles.WARNING
     yield style(", ".join(f"{len(results)} {name}" for name, results in counts.items()) + ".")
     yield from failures(done, output)
     for text in dict.fromkeys(result.text for result in counts["skipped"]):
         same = [str(result.status.id) for result in counts["skipped"] if result.text == text]
-        yield output.style.MIGRATE_HEADING(escaped(f"Skipped ({len(same)}): {text}"))
-        yield from (f"  {name}" for name in same)
+        heading = wrapped(f"Skipped ({len(same)}): {text}", "", output, hang="  ")
+        yield from map(output.style.MIGRATE_HEADING, heading)
+        yield from (f"  {name}" for name in same[:_MOST])
+        if len(same) > _MOST:
+            yield f"  and {len(same) - _MOST} more"
 
 
 def failures(done: Summary, output: Output) -> Iterator[str]:
-    """The scripts that failed, have stopped or could not run, a line each."""
-    for name in ("failed", "stopped", "blocked"):
+    """The scripts that failed, are held, have stopped or could not run, a line each."""
+    for name in NOT_DONE[:-1]:
         results = done.counted(name)
         if results:
-            yield output.style.MIGRATE_HEADING(f"{name.capitalize()} ({len(results)}):")
-            yield from (escaped(f"  {result.status.id}: {result.text}") for result in results)
+            paint = output.style.ERROR if name == "failed" else output.style.WARNING
+            yield paint(f"{name.capitalize()} ({len(results)}):")
+        for result in results:
+            yield from wrapped(f"{result.status.id}: {result.text}", "  ", output, hang="  ")
+
+
+def next_step(done: Summary) -> str:
+    """What to type after a run in which a script did not run, as a sentence; empty if nothing helps."""
+    from scripts_tracker.ledger.database import typed  # needs the models
+
+    for name, (option, purpose) in _NEXT.items():
+        if results := done.counted(name):
+            return f"Run 'python {typed(f'show_script {results[0].status.id}{option}')}' to {purpose}."
+    return ""
 
 
 def plan(
@@ -210,7 +221,8 @@ def plan(
     reasons = _reasons(made, {status.id for status in choice.chosen}, workers)
     width = len(str(len(made.steps)))
     for number, (status, reason) in enumerate(zip(made.steps, reasons, strict=True), start=1):
-        yield f"  {number:>{width}}. {output.style.SUCCESS(str(status.id))}: {reason}"
+        head = f"  {number:>{width}}. {status.id}: "
+        yield from painted(head, reason, str, output)
         for one in figures.get(status.id, ()):
             yield from wrapped(forecast.words(one), " " * (width + 4), output, "  ")
     if figures:
@@ -222,14 +234,15 @@ def plan(
         yield output.style.MIGRATE_HEADING(f"Renamed ({len(renamed)}):")
         yield from (f"  {status.id}: has the history of {status.renamed_from}" for status in renamed)
     if choice.hint:
-        yield output.style.WARNING(choice.hint)
+        yield from map(output.style.WARNING, wrapped(choice.hint, "", output, hang="  "))
 
 
 def blocked(made: Plan, output: Output) -> Iterator[str]:
     """The scripts of a plan that cannot run, with the reasons."""
     if made.blocked:
-        yield output.style.MIGRATE_HEADING(f"Blocked ({len(made.blocked)}):")
-        yield from (escaped(f"  {status.id}: {'; '.join(reasons)}") for status, reasons in made.blocked)
+        yield output.style.WARNING(f"Blocked ({len(made.blocked)}):")
+    for status, reasons in made.blocked:
+        yield from wrapped(f"{status.id}: {'; '.join(reasons)}", "  ", output, hang="  ")
 
 
 def _reasons(made: Plan, chosen: set[ScriptId], workers: int) -> Iterator[str]:
@@ -257,20 +270,22 @@ def not_planned(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
     for status in choice.up_to_date:
         verb = "is up to date" if status.state is State.APPLIED else "will not run"
         hint = "" if status.definition is None else f" To run it anyway: {typed(status.id.name)}"
-        yield escaped(f"{status.id} {verb} ({why(status)}).{hint}")
+        yield from wrapped(f"{status.id} {verb} ({why(status)}).{hint}", "", output, hang="  ")
     for status in choice.moved:
-        mark = f"manage.py check_scripts --mark-applied {status.id}"
-        yield f"{status.id} is not run: {why(status)}. To mark it under its new name: {mark}"
+        mark = typed(f"check_scripts --mark-applied {status.id}")
+        text = f"{status.id} is not run: {why(status)}. To mark it under its new name: {mark}"
+        yield from wrapped(text, "", output, hang="  ")
     for status in (*choice.cancelled, *choice.batched):
         reason = choice.held[status.id]
         if reason == NOT_IN_MIGRATE:
             line = f"{status.id} {reason}. To run it: {typed(f'run_scripts {status.id}')}"
         else:
-            line = escaped(f"{status.id} is left alone: {reason}")
-        yield output.style.WARNING(line)
+            line = f"{status.id} is left alone: {reason}"
+        yield from map(output.style.WARNING, wrapped(line, "", output, hang="  "))
     for status in choice.skipped_by_no_retry:
         if status.id not in blocked:
-            yield output.style.WARNING(f"{status.id} skipped because of --no-retry: {why(status)}")
+            line = f"{status.id} skipped because of --no-retry: {why(status)}"
+            yield from map(output.style.WARNING, wrapped(line, "", output, hang="  "))
 
 
 def about_place(environment: str, statuses: Iterable[ScriptStatus], output: Output) -> Iterator[str]:
@@ -290,9 +305,9 @@ def heading(made: Plan, output: Output, verb: str = "Running") -> str:
 def placed(one: Placed, output: Output) -> str:
     """What became of a script on the queue."""
     number = f"{one.jobs} job{'s' if one.jobs > 1 else ''}" if one.jobs else ""
-    text = escaped("; ".join(filter(None, (number, one.text))))
+    text = "; ".join(filter(None, (number, one.text)))
     paint = output.style.ERROR if one.is_failure else output.style.SUCCESS if one.jobs else str
-    return f"  {one.status.id}: {paint(text)}"
+    return "\n".join(painted(f"  {one.status.id}: ", text, paint, output))
 
 
 def queued(made: Plan, jobs: Mapping[str, int] | None, output: Output) -> Iterator[str]:

@@ -10,7 +10,7 @@ from scripts_tracker.core import watches
 from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.events import Queued
 from scripts_tracker.core.states import State, is_same_code
-from scripts_tracker.core.text import describe_holder, describe_lease, describe_start, local_time
+from scripts_tracker.core.text import as_typed, describe_holder, describe_lease, describe_start, local_time
 from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
@@ -60,6 +60,10 @@ class Report(NamedTuple):
         revision: the commit that is checked out; empty where it is not known, or not asked for.
         queued: the jobs that wait on the queue.
         successes: the last run of each script that succeeded, where that is asked for.
+        is_full: whether to list the scripts however many they are.
+        by_name: the scripts that were named by themselves, which are listed in any state.
+        names: what was typed to select the scripts; nothing for all.
+        advice: what to type next, as a sentence; None for what follows from the states.
     """
 
     statuses: tuple[ScriptStatus, ...]
@@ -72,6 +76,10 @@ class Report(NamedTuple):
     revision: str = ""
     queued: Queued = Queued()
     successes: Mapping[ScriptId, Success] = MappingProxyType({})
+    is_full: bool = False
+    by_name: frozenset[ScriptId] = frozenset()
+    names: tuple[str, ...] = ()
+    advice: str | None = None
 
     @property
     def counts(self) -> dict[State, int]:
@@ -82,7 +90,7 @@ class Report(NamedTuple):
     @property
     def listed(self) -> tuple[ScriptStatus, ...]:
         """The scripts to list."""
-        return tuple(status for status in self.statuses if self.show_all or status.is_shown)
+        return tuple(one for one in self.statuses if self.show_all or one.is_shown or one.id in self.by_name)
 
     @property
     def unapplied(self) -> tuple[ScriptStatus, ...]:
@@ -111,6 +119,35 @@ def question(statuses: Iterable[ScriptStatus]) -> Sequence[str]:
         f"  it, moved: {typed('check_scripts --environment-moved')}",
         f"  a copy: {typed('check_scripts --environment-copied')}",
     )
+
+
+def next_step(report: Report) -> str:
+    """What to type about the scripts that need action, as a sentence; empty if there is nothing to do."""
+    if report.advice is not None:
+        return report.advice
+    from scripts_tracker.ledger.database import typed  # needs the models
+
+    states = {status.state for status in report.unapplied}
+    if states & {State.NEW, State.MODIFIED}:
+        command = typed(" ".join(["run_scripts", as_typed(report.names)]).strip())
+        failed = next((one for one in report.unapplied if one.state is State.FAILED), None)
+        why_failed = f"; 'python {typed(f'show_script {failed.id}')}' says why it failed" if failed else ""
+        return f"Run 'python {command}' to apply them{why_failed}."
+    for state, words in _NEXT.items():
+        first = next((one for one in report.statuses if one.state is state), None)
+        if first is not None and (first.needs_action or state is State.MOVED):
+            option, purpose = words
+            return f"Run 'python {typed(f'{option} {first.id}')}' to {purpose}."
+    return ""
+
+
+# Where nothing is new or modified, by the state that matters most.
+_NEXT: Mapping[State, tuple[str, str]] = {
+    State.UNREADABLE: ("show_script", "see what is wrong in its file"),
+    State.FAILED: ("show_script", "see why it failed and what to type next"),
+    State.LOST: ("show_script", "see what is known of its last run and what to type next"),
+    State.MOVED: ("check_scripts --mark-applied", "mark it under its new name"),
+}
 
 
 def compared_by_bytes(status: ScriptStatus) -> str:

@@ -14,7 +14,7 @@ from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 
 class Style(Protocol):
@@ -81,14 +81,45 @@ def wrapped(text: str, indent: str, output: Output, hang: str = "") -> Iterator[
         else:
             import textwrap  # only at a terminal
 
-            yield from textwrap.wrap(
-                line,
+            # A command stays on one line, to be copied, a moment and a number with its unit, to be read.
+            whole = _WHOLE.sub(lambda found: found[0].replace(" ", _GLUE), line)
+            for part in textwrap.wrap(
+                whole,
                 max(output.width, 20),
                 initial_indent=indent,
                 subsequent_indent=indent + hang,
                 break_long_words=False,
                 break_on_hyphens=False,
-            )
+            ):
+                yield part.replace(_GLUE, " ")
+
+
+# Up to what ends it in our sentences; an argument in quotes may have anything.
+_COMMAND = r"(?:python )?manage\.py(?: (?:\"[^\"]*\"|'[^']*'|[^\s'\";)]+(?<![.,]))(?![^\s'\";).,]))+"
+_MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d (?:UTC|[+-])"
+_WHOLE = re.compile(rf"{_COMMAND}|{_MOMENT}|\d (?:s|min|h|d|%)\b")
+_GLUE = "\N{NO-BREAK SPACE}"
+
+
+def painted(head: str, text: str, paint: Callable[[str], str], output: Output) -> Iterator[str]:
+    """A text in a colour after a head without one, wrapped if the output has a width."""
+    lines = list(wrapped(f"{head}{text}", "", output, hang=" " * 4))
+    if lines and lines[0].startswith(head.rstrip()):
+        first = lines.pop(0)
+        yield first[: len(head)] + (paint(rest) if (rest := first[len(head) :]) else "")
+    yield from map(paint, lines)
+
+
+def painter(tone: str, output: Output) -> Callable[[str], str]:
+    """What paints a text in the colour of a tone (``tone`` in ``reporting.report``)."""
+    style = output.style
+    colours = {
+        "trouble": style.ERROR,
+        "action": style.WARNING,
+        "busy": style.MIGRATE_LABEL,
+        "done": style.SUCCESS,
+    }
+    return colours.get(tone, str)
 
 
 def _widths(text: str) -> Iterator[int]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.states import State, is_cancelled
-from scripts_tracker.reporting.report import compared_by_bytes, tone, why
-from scripts_tracker.reporting.terminal import wrapped
+from scripts_tracker.reporting.report import compared_by_bytes, next_step, tone, why
+from scripts_tracker.reporting.terminal import painter, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,25 +20,38 @@ if TYPE_CHECKING:
 
 QUEUE_UNKNOWN: Final = "The queue cannot say which jobs it has."
 _BRIEF = (State.NEW, State.MODIFIED)
+# What the notice names although it needs no action.
+_NOTED = (State.MOVED, State.RUNNING)
+# How many scripts of a state are listed, and how many problems.
+_MOST = 10
+_SPARED = 2
+
+T = TypeVar("T")
 
 
 def check(report: Report, output: Output) -> str:
     """The whole report: scripts by state and why, the dependencies if asked for, problems, what is not listed."""
-    lines = [*_head(report, output), *_sections(report.listed, output, lambda status: _note(status, report))]
+    most = None if report.show_all or report.is_full else _MOST
+    lines = [
+        *_head(report, output),
+        *_sections(report.listed, output, lambda status: _note(status, report), most),
+    ]
     if report.dependencies:
         lines.extend(_dependencies(report, output))
-    lines.extend(problems(report.findings, output))
+    lines.extend(problems(report.findings, output, most))
     if report.queued.is_asked and report.queued.jobs is None:
         lines.extend(wrapped(QUEUE_UNKNOWN, "", output))
     lines.extend(_renamed(report, output))
     lines.extend(_rest(report, output))
+    lines.extend(wrapped(next_step(report), "", output))
     return "\n".join(lines)
 
 
 def notice(report: Report, output: Output) -> str:
     """The notice after ``migrate``: what needs action, in the words that people grep for."""
     named = tuple(filter(_is_named, report.statuses))
-    lines = [*_head(report, output), *_sections(named, output, _brief_note), *_renamed(report, output)]
+    most = None if report.is_full else _MOST
+    lines = [*_head(report, output), *_sections(named, output, _brief_note, most), *_renamed(report, output)]
     if report.findings:
         count = len(report.findings)
         words = "1 problem was" if count == 1 else f"{count} problems were"
@@ -51,21 +64,52 @@ def notice(report: Report, output: Output) -> str:
 
 def _is_named(status: ScriptStatus) -> bool:
     """Whether the notice names a script: something must be done, or its file went while it was at work on a table."""
-    if status.needs_action or status.state is State.MOVED:
+    if status.needs_action or status.state in _NOTED:
         return True
     is_gone = status.definition is None and not status.absence
     has_stopped = status.walk is not None and status.state in {State.FAILED, State.LOST}
     return is_gone and has_stopped and not is_cancelled(status.walk)
 
 
-def problems(findings: Sequence[Finding], output: Output) -> Iterator[str]:
-    """The findings with their hints, below a heading; nothing without findings."""
+def waiting(report: Report) -> str:
+    """How many scripts need action, as a sentence: ``You have 2 new and 1 failed management scripts.``; empty for none."""
+    counts = Counter(one.state for one in report.unapplied)
+    words = [f"{counts[state]} {state.value}" for state in dict.fromkeys((*_BRIEF, *State)) if counts[state]]
+    if not words:
+        return ""
+    joined = " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    return f"You have {joined} management script{'s'[: len(report.unapplied) != 1]}."
+
+
+def problems(findings: Sequence[Finding], output: Output, most: int | None = None) -> Iterator[str]:
+    """The findings with their hints, below a heading; nothing without findings.
+
+    Args:
+        findings: the problems.
+        output: where the text goes.
+        most: how many to show; None for all.
+    """
     if findings:
         yield output.style.WARNING(f"Problems ({len(findings)}):")
-    for finding in findings:
+    for finding in _some(findings, most):
         text = escaped(f"{finding.location}: {finding.code} {finding.message}")
         yield from wrapped(text, "  ", output)
         yield from wrapped(escaped(finding.hint), "    ", output)
+    yield from _more(findings, most, output)
+
+
+def _some(found: Sequence[T], most: int | None) -> Sequence[T]:
+    """As many as are shown; not even two lines are left out for a line about them."""
+    return found if most is None or len(found) <= most + _SPARED else found[:most]
+
+
+def _more(found: Sequence[object], most: int | None, output: Output) -> Iterator[str]:
+    """How many are not shown, and what shows them."""
+    if len(_some(found, most)) < len(found):
+        from scripts_tracker.ledger.database import typed  # needs the models
+
+        text = f"and {len(found) - len(_some(found, most))} more; to list all: {typed('check_scripts --verbosity 2')}"
+        yield from wrapped(text, "  ", output)
 
 
 def _head(report: Report, output: Output) -> Iterator[str]:
@@ -84,18 +128,32 @@ def _head(report: Report, output: Output) -> Iterator[str]:
 
 
 def _sections(
-    listed: Sequence[ScriptStatus], output: Output, note: Callable[[ScriptStatus], str]
+    listed: Sequence[ScriptStatus],
+    output: Output,
+    note: Callable[[ScriptStatus], str],
+    most: int | None,
 ) -> Iterator[str]:
     for state in (*_BRIEF, *(state for state in State if state not in _BRIEF)):
         group = [status for status in listed if status.state is state]
         if not group:
             continue
-        style = output.style.ERROR if tone(state) == "trouble" else output.style.MIGRATE_HEADING
-        yield style(f"{state.label} scripts ({len(group)}):")
-        for status in group:
-            yield f"  {output.style.SUCCESS(escaped(status.path))}"
-            yield from wrapped(status.definition.help if status.definition else "", "    ", output)
+        paint = painter(tone(state), output)
+        heading = output.style.ERROR if tone(state) == "trouble" else output.style.MIGRATE_HEADING
+        yield heading(f"{state.label} scripts ({len(group)}):")
+        for status in _some(group, most):
+            yield f"  {paint(escaped(status.path))}"
+            yield from wrapped(_first_line(status), "    ", output)
             yield from wrapped(note(status), "    ", output)
+        # Below the others, whose lines people grep for.
+        if unnamed := [str(status.id) for status in _some(group, most) if not note(status)]:
+            yield from wrapped(f"Names: {', '.join(unnamed)}", "  ", output, hang="  ")
+        yield from _more(group, most, output)
+
+
+def _first_line(status: ScriptStatus) -> str:
+    """The first line of the help text; show_script shows all of it."""
+    text = status.definition.help.strip() if status.definition else ""
+    return text.splitlines()[0] if text else ""
 
 
 def _note(status: ScriptStatus, report: Report) -> str:
@@ -151,4 +209,6 @@ def _rest(report: Report, output: Output) -> Iterator[str]:
     unlisted = Counter(status.state for status in report.statuses if status not in listed)
     quiet = ", ".join(f"{unlisted[state]} {state.value}" for state in State if unlisted[state])
     if quiet:
-        yield from wrapped(f"Not listed: {quiet}. To list all: check_scripts --all", "", output)
+        from scripts_tracker.ledger.database import typed  # needs the models
+
+        yield from wrapped(f"Not listed: {quiet}. To list all: {typed('check_scripts --all')}", "", output)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from scripts_tracker.core.values import Required, ScriptId
+    from scripts_tracker.ledger.heartbeat import Warn
     from scripts_tracker.project.scan import Identity
     from scripts_tracker.running.calls import AskToAbort, PlannedRun
     from scripts_tracker.running.start import Begin, Held, Start
@@ -163,20 +164,21 @@ def _perform(
         contextlib.ExitStack() as stack,
     ):
         made = Attempt if start.is_dry_run else kind
-        attempt = made(call, script_id, start, options.atomic, planned, output, options.verify)
+        said: list[str] = []
+        attempt = made(call, script_id, start, options.atomic, planned, output, options.verify, said)
         if not start.is_dry_run and leases.needs_heartbeat():
-            _start_heartbeat(attempt, stack)
+            _start_heartbeat(attempt, stack, functools.partial(_warn, call, said))
         return attempt.perform()
 
 
-def _start_heartbeat(attempt: Attempt, stack: contextlib.ExitStack) -> None:
+def _start_heartbeat(attempt: Attempt, stack: contextlib.ExitStack, warn: Warn) -> None:
     """Renew the lease until the stack is left; without a first heartbeat the run is refused, and has failed."""
     from scripts_tracker.ledger.heartbeat import heartbeat, may_keep_output  # not on SQLite
 
     run, name = attempt.start.run, str(attempt.script_id)
     output = attempt.output if may_keep_output(run, is_atomic=attempt.is_atomic) else None
     try:
-        stack.enter_context(heartbeat(run, name, functools.partial(_warn, attempt.call), output))
+        stack.enter_context(heartbeat(run, name, warn, output))
     except Unrenewable as error:
         refused = CommandError(f"{name} was not run: its lease cannot be renewed: {error}")
         attempt.fail(refused)
@@ -186,8 +188,9 @@ def _start_heartbeat(attempt: Attempt, stack: contextlib.ExitStack) -> None:
         raise
 
 
-def _warn(call: HandleCall, level: int, text: str) -> None:
+def _warn(call: HandleCall, said: list[str], level: int, text: str) -> None:
     """Warn in the log and on the command's stderr, which is where Python logs to if the project configures nothing."""
+    said.append(text)
     if logger.hasHandlers():
         logger.log(level, text)
     with contextlib.suppress(Exception):  # a closed stream must not end the heartbeat

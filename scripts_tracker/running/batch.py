@@ -8,12 +8,12 @@ import math
 import random
 from typing import TYPE_CHECKING, Any, Final
 
-from django.core.management.base import CommandError
 from django.db import Error, InterfaceError, OperationalError, connections
 
 from scripts_tracker.ledger import database, sessions
 from scripts_tracker.ledger.reading import takes_two
 from scripts_tracker.ledger.walks import MARK
+from scripts_tracker.running.calls import PlainError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -90,7 +90,7 @@ class Processing:
 ENDED: Final = "process() ended the transaction of its batch"
 
 
-class BrokenBatch(CommandError):
+class BrokenBatch(PlainError):
     """``process()`` has done something to its transaction that no repetition makes better."""
 
 

@@ -70,11 +70,19 @@ def call_of(function: Callable[..., Any], args: tuple[Any, ...], options: Mappin
     return HandleCall(function, command, args[1:], options)
 
 
-class Refused(CommandError):
+class PlainError(CommandError):
+    """An error that Django prints as one of its own: it puts the name of the class before the message."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.__name__ = CommandError.__name__
+
+
+class Refused(PlainError):
     """A batched script that may not be worked on now."""
 
 
-class TakenOver(CommandError):
+class TakenOver(PlainError):
     """A worker that gave no sign of life for too long: another one has what it was at, and it may begin anew."""
 
 

@@ -15,10 +15,10 @@ from scripts_tracker.core.redaction import TEXT_LIMIT, masked_head, masked_tail
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import LedgerMissing, Overtaken
 from scripts_tracker.ledger import database, leases, processes, sessions
-from scripts_tracker.running.calls import AFTER_SUCCESS
+from scripts_tracker.running.calls import AFTER_SUCCESS, PlainError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from typing import TypeVar
 
     from django.dispatch import Signal
@@ -36,7 +36,7 @@ INTERRUPTED: Final = "interrupted"
 """How the reason of an attempt begins that Ctrl-C or a signal ended: another process may try again at once."""
 
 
-class Unrecorded(CommandError):
+class Unrecorded(PlainError):
     """The script has succeeded, and the ledger could not record it."""
 
 
@@ -65,6 +65,7 @@ class Attempt(NamedTuple):
         planned: the runner's plan for it, if there is one.
         output: gives the tail of what was printed so far.
         verify: the name of a method of the command that must agree before the success is recorded.
+        said: gets the warnings that were printed while it ran.
     """
 
     call: HandleCall
@@ -74,6 +75,7 @@ class Attempt(NamedTuple):
     planned: PlannedRun | None = None
     output: Callable[[], str] = str
     verify: str | None = None
+    said: Sequence[str] = ()
 
     def perform(self) -> Any:
         """Call ``handle()``; an exit with code 0 is a success, and raised."""
@@ -234,6 +236,8 @@ class Attempt(NamedTuple):
             why, is_there = leases.why_unrecorded(self.start.run)
         except (Error, LedgerMissing) as error:
             why, is_there = _reason(error), False
+        if is_there and any(why in text for text in self.said):
+            why = "it was released in the meantime" if leases.RELEASED in why else why
         if is_there:
             hint = f" If its work is done: {self._how_to_mark}" if leases.RELEASED in why else ""
             return _unfinished(self.script_id, why, _NOT_RECORDED, hint)
@@ -379,4 +383,7 @@ def _summary(error: BaseException) -> str:
     interrupt = processes.interrupt_in(error)
     if interrupt is not None:
         return f"{INTERRUPTED}: {error_text(interrupt) or 'Ctrl-C'}"
+    text = error_text(error).strip() if isinstance(error, CommandError) else ""
+    if text and not text.startswith(INTERRUPTED):
+        return text
     return error_line(error).removeprefix(f"{CommandError.__module__}.")

@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     Statuses = Mapping[ScriptId, ScriptStatus]
 
 
-class Aborted(UserAbortingExecution, CommandError):
+class Aborted(UserAbortingExecution, calls.PlainError):
     """The script was not run: its user chose to run the ones it requires first."""
 
 
-class RequiredScripts(ScriptsTrackerError, CommandError):
+class RequiredScripts(ScriptsTrackerError, calls.PlainError):
     """A migration was not applied: scripts that it requires are not applied."""
 
 
@@ -131,7 +131,7 @@ def check_requirements(script_id: ScriptId, required: Sequence[Required], ask: A
         f"Warning:\n  You have {count} management scripts that should be applied before applying this script.\n"
         f"{lines}It is advised to abort this script and to apply the ones it requires first."
     )
-    answer = ask(warning, f"Do you want to abort the execution of {script_id}? [Y/N] ")
+    answer = ask(warning, "Run it anyway? [y/N] ")
     if answer is None:
         raise CommandError(f"{script_id} was not run: it requires {missing}.{_what_to_run(missing, by_id)}")
     if answer:

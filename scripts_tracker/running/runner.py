@@ -152,7 +152,7 @@ class Runner:
 
     def _settle(self, result: Result) -> None:
         self._results[result.status.id] = result
-        if self._first_failure is None and result.outcome.counts_as == "failed":
+        if self._first_failure is None and result.outcome.counts_as in {"failed", "held"}:
             self._first_failure = result
         self._send(result.outcome.value, result.status, result=result, seconds=result.seconds)
 

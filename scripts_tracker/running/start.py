@@ -7,7 +7,6 @@ import logging
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from django.core.management.base import CommandError
 from django.db import Error
 
 from scripts_tracker import conf, signals
@@ -16,6 +15,7 @@ from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.ledger import database, leases, sessions
 from scripts_tracker.project import scan, versions
+from scripts_tracker.running.calls import PlainError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ _PAUSE = 0.02
 _DRY_RUN = "dry run"
 
 
-class Held(CommandError):
+class Held(PlainError):
     """Another process runs the script; ``run`` is its attempt, None where only a lock is seen."""
 
     def __init__(self, script_id: ScriptId, entry: Entry) -> None:
@@ -47,7 +47,7 @@ class Held(CommandError):
         super().__init__(f"{script_id} was not run: {held}. Wait until that ends.{follow}")
 
 
-class Changed(CommandError):
+class Changed(PlainError):
     """The script was run or marked since its run was planned."""
 
 

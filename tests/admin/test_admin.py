@@ -819,3 +819,11 @@ def test_the_list_and_a_page_need_a_constant_number_of_queries(
         counts.append([queries(ada, path, django_assert_max_num_queries) for path in paths])
     assert counts[0] == counts[1]
     assert max(counts[0]) <= 9
+
+
+def test_the_list_says_what_to_type_next(shop: Callable[..., Path], ada: Client) -> None:
+    shop("shop.first")
+    line = "You have 1 new management script. Run &#x27;python manage.py run_scripts&#x27; to apply them.</p>"
+    assert line in text_of(ada, LIST)
+    applied("first")
+    assert "st-next" not in text_of(ada, LIST)

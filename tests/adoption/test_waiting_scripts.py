@@ -40,7 +40,7 @@ def old(migrated: Project) -> OldTracker:
 def insist_on_waiting(project: Project) -> None:
     assert project.migrate().out.endswith(HINT)
     for command in ("run_scripts", "run_all_scripts"):
-        assert project.manage(command, code=2).err == f"CommandError: Nothing was run: {HINT}"
+        assert project.manage(command, code=2).err == f"Nothing was run: {HINT}"
 
 
 def run(project: Project, *, code: int = 0) -> str:

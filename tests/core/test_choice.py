@@ -160,7 +160,7 @@ def test_what_a_person_stopped_does_not_run() -> None:
 
 
 def stopped(how: str) -> str:
-    why = "by anna on web-1 on 2026-05-01 12:00: the disk is full"
+    why = "by anna on web-1 on 2026-05-01 12:00 UTC: the disk is full"
     return f"{how} {why} (to go on: resume_script b.{how}"
 
 

@@ -38,12 +38,12 @@ WHY: dict[str, tuple[ScriptStatus, str, str]] = {
     "paused": (
         status(hold="pause"),
         "paused",
-        "paused by anna on web-1 on 2026-05-01 12:00: the disk is full; 43 % done",
+        "paused by anna on web-1 on 2026-05-01 12:00 UTC: the disk is full; 43 % done",
     ),
     "cancelled": (
         status(hold="cancel"),
         "failed",
-        "cancelled by anna on web-1 on 2026-05-01 12:00: the disk is full; 43 % done",
+        "cancelled by anna on web-1 on 2026-05-01 12:00 UTC: the disk is full; 43 % done",
     ),
     "other code": (
         status(CHANGED),
@@ -54,7 +54,7 @@ WHY: dict[str, tuple[ScriptStatus, str, str]] = {
         status(CHANGED, hold="cancel"),
         "new",
         (
-            "never applied here; with other code it was cancelled by anna on web-1 on 2026-05-01 12:00:"
+            "never applied here; with other code it was cancelled by anna on web-1 on 2026-05-01 12:00 UTC:"
             " the disk is full, at 43 %"
         ),
     ),
@@ -66,7 +66,7 @@ WHY: dict[str, tuple[ScriptStatus, str, str]] = {
     "killed": (
         status(workers=(worker(4, live=False),), last_run=run("running")),
         "lost",
-        "the last worker never ended (started 2026-05-01 12:00 by deploy on web-1, process 42), at 43 %",
+        "the last worker never ended (started 2026-05-01 12:00 UTC by deploy on web-1, process 42), at 43 %",
     ),
     "without its file": (
         status(None),
@@ -77,21 +77,21 @@ WHY: dict[str, tuple[ScriptStatus, str, str]] = {
     "at work": (
         status(workers=(worker(4),), ranges=(key_range(0, 43, **FAST),)),
         "running",
-        "43 %, 1,234 rows/s, 19 min left, 1 worker; running since 2026-05-01 12:00 by deploy on web-1, process 42",
+        "43 %, 1,234 rows/s, 19 min left, 1 worker; running since 2026-05-01 12:00 UTC by deploy on web-1, process 42",
     ),
     "at work beside a parked range": (
         status(workers=(worker(4), worker(5)), ranges=PARKED),
         "running",
         (
             "43 %, 0 rows/s, 2 workers, 1 range parked; range 0: row 87: IntegrityError: duplicate key DETAIL;"
-            " running since 2026-05-01 12:00 by deploy on web-1, process 42"
+            " running since 2026-05-01 12:00 UTC by deploy on web-1, process 42"
         ),
     ),
     "throttled": (
         status(workers=(worker(4, waiting="the replica is 9 s behind"),)),
         "running",
         (
-            "43 %, waiting: the replica is 9 s behind, 1 worker; running since 2026-05-01 12:00 by deploy on web-1,"
+            "43 %, waiting: the replica is 9 s behind, 1 worker; running since 2026-05-01 12:00 UTC by deploy on web-1,"
             " process 42"
         ),
     ),
@@ -100,15 +100,15 @@ WHY: dict[str, tuple[ScriptStatus, str, str]] = {
         "running",
         (
             "43 %, 0 rows/s, 1 worker; its workers go on with the code that it was begun with, the file has changed"
-            " since; running since 2026-05-01 12:00 by deploy on web-1, process 42"
+            " since; running since 2026-05-01 12:00 UTC by deploy on web-1, process 42"
         ),
     ),
     "about to be cancelled": (
         status(hold="cancel", workers=(worker(4),)),
         "running",
         (
-            "43 %, 0 rows/s, 1 worker; cancelled by anna on web-1 on 2026-05-01 12:00: the disk is full"
-            " (its workers finish their batches); running since 2026-05-01 12:00 by deploy on web-1, process 42"
+            "43 %, 0 rows/s, 1 worker; cancelled by anna on web-1 on 2026-05-01 12:00 UTC: the disk is full"
+            " (its workers finish their batches); running since 2026-05-01 12:00 UTC by deploy on web-1, process 42"
         ),
     ),
 }
@@ -127,12 +127,12 @@ OBSTACLES = {
     "none for one that was given up": (status(CHANGED, hold="cancel"), ""),
     "paused": (
         status(hold="pause"),
-        "paused by anna on web-1 on 2026-05-01 12:00: the disk is full (to go on: resume_script shop.x)",
+        "paused by anna on web-1 on 2026-05-01 12:00 UTC: the disk is full (to go on: resume_script shop.x)",
     ),
     "cancelled": (
         status(hold="cancel", workers=(worker(4),)),
         (
-            "cancelled by anna on web-1 on 2026-05-01 12:00: the disk is full"
+            "cancelled by anna on web-1 on 2026-05-01 12:00 UTC: the disk is full"
             " (to go on: resume_script shop.x or --restart)"
         ),
     ),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta, timezone
+
 import pytest
 
-from scripts_tracker.core.text import describe_holder, describe_lease
+from scripts_tracker.core import frames
+from scripts_tracker.core.text import describe_holder, describe_lease, error_traceback, local_time
 from scripts_tracker.core.values import Lease
-from tests.builders import run
+from tests.builders import NOON, run
 
 
 def live(ago: float | None, left: float | None) -> Lease:
@@ -42,3 +46,70 @@ def test_the_words_for_a_lease(lease: Lease | None, words: str) -> None:
 
 def test_of_a_lock_no_more_is_known() -> None:
     assert describe_holder(None, live(1, 2)) == "locked by another transaction"
+
+
+ZONES = {
+    "UTC0": "2026-05-01 12:00 UTC",
+    "CET-1": "2026-05-01 13:00 +01:00",
+    "XXX+3:30": "2026-05-01 08:30 -03:30",
+}
+
+
+@pytest.mark.parametrize(("zone", "words"), ZONES.items())
+def test_a_moment_has_its_zone(zone: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert local_time(NOON) == words
+        assert local_time(NOON.astimezone(timezone(timedelta(hours=5)))) == words
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert local_time(None) == "an unknown date"
+
+
+OURS = f"{frames._OURS}running/outcome.py"
+FRAMES = {
+    "ours above and between": (["ours", "script", "ours", "script"], ["script", "script"]),
+    "what has called the script": (["django", "importlib", "ours", "script"], ["script"]),
+    "what the script calls": (["script", "django", "importlib"], ["script", "django", "importlib"]),
+    "where it happened, although that is ours": (["ours", "script", "ours"], ["script", "ours"]),
+    "a script that was not reached": (["ours", "importlib"], ["ours", "importlib"]),
+}
+FILES = {
+    "ours": OURS,
+    "script": "/shop/fix.py",
+    "django": "/lib/django/core/management/base.py",
+    "importlib": "<frozen importlib._bootstrap>",
+}
+
+
+def called_through(names: list[str], last: str = "1 / 0") -> BaseException:
+    """The error of calls through files with these names."""
+    calls: list[object] = []
+    for name in reversed(names):
+        body = f"def call(then): {'return then()' if calls else last}"
+        space: dict[str, object] = {}
+        exec(compile(body, FILES[name], "exec"), space)  # noqa: S102 - a frame of that file
+        function, then = space["call"], calls[-1] if calls else None
+        calls.append(lambda function=function, then=then: function(then))
+    try:
+        calls[-1]()  # type: ignore[operator]
+    except ZeroDivisionError as error:
+        return error
+    raise AssertionError
+
+
+@pytest.mark.parametrize(("names", "kept"), FRAMES.values(), ids=FRAMES)
+def test_a_traceback_has_the_frames_of_the_script(
+    names: list[str], kept: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames, "_CALLERS", (*frames._CALLERS, __file__))
+    monkeypatch.setattr(frames, "_OURS", (frames._OURS, __file__))
+    error = called_through(names)
+    error.__cause__ = called_through(["ours", "script"])
+    cause, _, text = error_traceback(error).partition("direct cause")
+    files = [line.split('"')[1] for line in text.splitlines() if line.startswith("  File")]
+    assert [file for file in files if file != __file__] == [FILES[name] for name in kept]
+    assert OURS not in cause
+    assert text.endswith("ZeroDivisionError: division by zero\n")

@@ -14,7 +14,7 @@ BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 
 def normalised(text: str) -> str:
     """Without what differs from run to run: dates, how long something took, the clock of a run."""
-    text = re.sub(r"\d{4}-\d\d-\d\d(?: \d\d:\d\d)?", "DATE", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d(?: \d\d:\d\d(?: UTC| [+-]\d\d:\d\d)?)?", "DATE", text)
     return re.sub(r" \d+:\d\d\]", " CLOCK]", re.sub(r"\d+\.\d s\b|\b\d+ ms\b", "SECONDS", text))
 
 

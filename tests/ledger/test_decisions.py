@@ -236,9 +236,9 @@ def test_what_another_transaction_has_locked_is_left_out_with_a_line(
     shop.go("lock")
     assert holder.wait() == 0, holder.err
     if is_sqlite:  # one transaction locks everything
-        busy = "CommandError: the ledger in database 'default' is busy: database is locked; try again\n"
+        busy = "the ledger in database 'default' is busy: database is locked; try again\n"
         assert (decided.code, decided.out, decided.err) == (2, "", busy)
     else:
-        why = "CommandError: shop.held skipped: it is locked by another transaction; wait until that ends\n"
+        why = "shop.held skipped: it is locked by another transaction; wait until that ends\n"
         assert (decided.code, decided.out, decided.err) == (1, f"{heading}\n  shop.free\n", why)
     assert shop.run("check_scripts", *decision[:2]).code == 0

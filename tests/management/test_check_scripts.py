@@ -52,7 +52,7 @@ def test_before_the_first_migrate_it_names_the_command_to_type(project: Project)
     project.command("shop.first")
     result = project.manage("check_scripts", code=2)
     assert result.err.strip() == (
-        "CommandError: the tables of scripts_tracker do not exist in database 'default';"
+        "the tables of scripts_tracker do not exist in database 'default';"
         " create them with: manage.py migrate scripts_tracker"
     )
 

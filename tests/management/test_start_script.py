@@ -250,7 +250,7 @@ def test_a_script_is_made_runs_and_pleases_the_lint(shop: Project) -> None:
 
 def test_the_project_may_bring_its_own_template(shop: Project) -> None:
     shop.settings('SCRIPTS_TRACKER = {"script_template": "ours.py-tpl"}')
-    assert "cannot read the template" in shop.manage("start_script", "shop", "fix", code=1).err
+    assert "cannot read the template" in shop.manage("start_script", "shop", "fix", code=2).err
     shop.write("ours.py-tpl", "# costs $$5\nHELP = $help\n$decorators\n")
     shop.manage("start_script", "shop", "fix")
     assert shop.path("shop.fix").read_text() == '# costs $5\nHELP = "Fix"\n    @tracked_script\n'

@@ -49,7 +49,7 @@ def test_at_a_terminal_one_line_is_drawn_over() -> None:
 def test_in_a_pipe_there_is_a_line_a_minute() -> None:
     now = 0.0
     watching = follower(clock=lambda: now)
-    assert watching.text(AT_WORK).startswith("shop.x: shop_order, begun on 2026-05-01 12:00\n21.5 %, ")
+    assert watching.text(AT_WORK).startswith("shop.x: shop_order, begun on 2026-05-01 12:00 UTC\n21.5 %, ")
     now = 59
     assert watching.text(AT_WORK) == ""
     now = 61
@@ -76,9 +76,9 @@ ENDS = {
     "paused": (
         walk(hold="pause"),
         75,
-        "shop.x: paused by anna on web-1 on 2026-05-01 12:00: the disk is full; 43 % done\n",
+        "shop.x: paused by anna on web-1 on 2026-05-01 12:00 UTC: the disk is full; 43 % done\n",
     ),
-    "cancelled": (walk(hold="cancel"), 75, "shop.x: cancelled by anna on web-1 on 2026-05-01 12:00"),
+    "cancelled": (walk(hold="cancel"), 75, "shop.x: cancelled by anna on web-1 on 2026-05-01 12:00 UTC"),
     "stopped at a row": (walk(ranges=(STUCK,)), 1, "1 range parked: range 1: row 151: IntegrityError\n"),
     "begun anew": (walk(outcome="restarted"), 1, "shop.x: restarted, at 43 %\n"),
     "pruned": (None, 3, "shop.x: the ledger no longer has it.\n"),

@@ -283,3 +283,20 @@ def test_the_rows_of_a_renamed_app_are_carried_over_on_every_database(hosted: Ho
         ("shop", "own"),
     ]
     assert hosted.states()["sales.two"] == "new"
+
+
+def test_a_release_carries_the_row_of_a_renamed_app_first(renamed: Project) -> None:
+    renamed.settings(RENAMED)
+    renamed.python(
+        "from scripts_tracker.models import Script, ScriptRun\n"
+        "row = Script.objects.get(name='one')\n"
+        "run = ScriptRun.objects.create(script=row, kind='run', outcome='running', started_at=row.last_run.started_at,"
+        " host='elsewhere')\n"
+        "Script.objects.filter(pk=row.pk).update(last_run=run, lease_expires=4102444800)"
+    )
+    assert renamed.states()["sales.one"] == "running"
+    renamed.manage("check_scripts", "--release", "sales.one", "--reason", "gone")
+    labels = renamed.python(
+        "from scripts_tracker.models import *; print(Script.objects.get(name='one').app_label)"
+    )
+    assert labels.out.strip() == "sales"

@@ -141,33 +141,35 @@ def test_a_script_with_everything() -> None:
     )
     assert text(made, NARROW).splitlines() == [
         "a.x: failed",
-        "  the last run failed (started 2026-05-01 12:00 by deploy on",
-        "  web-1, process 42)",
+        "  the last run failed (started 2026-05-01 12:00 UTC by",
+        "  deploy on web-1, process 42)",
         "  run it: manage.py run_scripts a.x",
         "  fixed by hand: manage.py check_scripts --mark-applied a.x",
         "",
         "  Does a.x",
         "",
         "Path         a/management/commands/x.py",
-        'Options      rerun="once", atomic=True, tags: slow, vat, unless: check, plan',
+        'Options      rerun="once", atomic=True, tags: slow, vat,',
+        "             unless: check, plan",
         "Requires     b.y (new)",
         "             no.such (does not exist)",
         "Required by  b.y (new)",
         "",
         "Versions that ran or were marked here (2):",
         "  st1:bbbbbbbbbbbb  never applied, current file, 2x, last",
-        "    2026-05-01 12:00",
-        "  st1:aaaaaaaaaaaa  applied last, 2x, last 2026-05-01 12:00,",
-        "    source not stored",
+        "    2026-05-01 12:00 UTC",
+        "  st1:aaaaaaaaaaaa  applied last, 2x, last",
+        "    2026-05-01 12:00 UTC, source not stored",
         "",
         "History, newest first (3 of 7; more: --history):",
-        "  2026-05-01 12:00  failed in 3.2 s, deploy on web-1",
+        "  #1  2026-05-01 12:00 UTC  failed in 3.2 s, deploy on web-1",
         "                    ValueError: boom",
         "                    with limit=10",
         "                    git ffffffffffff",
-        "  2026-05-01 12:00  succeeded in 3 min 20 s, applied",
+        "  #1  2026-05-01 12:00 UTC  succeeded in 3 min 20 s, applied",
         "                    deploy on web-1",
-        "  2026-05-01 12:00  marked as applied, deploy on web-1",
+        "  #1  2026-05-01 12:00 UTC  marked as applied",
+        "                    deploy on web-1",
         "                    ran before",
         "",
         "Output of the last run:",
@@ -224,7 +226,7 @@ def test_a_command_to_copy_is_on_one_line() -> None:
 
 def test_the_end_of_a_long_output_is_shown() -> None:
     made = text(detail(definition("a.x"), record("a.x"), Past((), 0, (), "\n".join(map(str, range(30))))))
-    assert "Output of the last run (last 20 lines; all: --format json):\n  10\n" in made
+    assert "Output of the last run (last 20 lines; all: --run -1):\n  10\n" in made
 
 
 def test_code_that_ran_in_another_layout_is_called_current_code() -> None:
@@ -334,7 +336,7 @@ def test_json_is_the_contract_to_the_letter() -> None:
     assert document == {
         "version": 1,
         "environment": None,
-        "why": "the code changed since it was applied on 2026-05-01 12:00",
+        "why": "the code changed since it was applied on 2026-05-01 12:00 UTC",
         "options": {
             "rerun": "on-change",
             "atomic": False,
@@ -363,6 +365,7 @@ def test_json_is_the_contract_to_the_letter() -> None:
         "runs_total": 9,
         "runs": [
             {
+                "id": 1,
                 "kind": "run",
                 "outcome": "lost",
                 "applies": False,

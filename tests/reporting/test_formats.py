@@ -9,12 +9,12 @@ import pytest
 from django.core.management.color import make_style, no_style
 
 from scripts_tracker.core.states import ScriptRecord, State, statuses
-from scripts_tracker.core.values import Finding, Location, ScriptDefinition
+from scripts_tracker.core.values import Finding, Lease, Location, ScriptDefinition
 from scripts_tracker.reporting import formats
 from scripts_tracker.reporting.formats import CHECK_FORMATS
-from scripts_tracker.reporting.report import EXIT_CODES, Report
+from scripts_tracker.reporting.report import EXIT_CODES, Report, next_step
 from scripts_tracker.reporting.terminal import Output
-from scripts_tracker.reporting.text import notice
+from scripts_tracker.reporting.text import notice, waiting
 from tests.builders import definition, fingerprint, module, record, run
 from tests.growth import LARGER, grows_in_proportion
 
@@ -53,8 +53,109 @@ def test_the_notice_has_the_words_that_people_grep_for() -> None:
         "  You have 1 new and 0 modified management scripts to be applied.\n"
         "New scripts (1):\n"
         "  orders/management/commands/fix_totals.py\n"
-        "    Does orders.fix_totals"
+        "    Does orders.fix_totals\n"
+        "  Names: orders.fix_totals"
     )
+
+
+def test_of_many_scripts_ten_are_listed_and_the_command_that_lists_all() -> None:
+    many = report([definition(f"a.s{number:03d}") for number in range(200)])
+    more = "\n  and 190 more; to list all: manage.py check_scripts --verbosity 2"
+    for made in (notice(many, PLAIN), text(many)):
+        assert made.count("/commands/s") == 10
+        assert more in made
+        assert "New scripts (200):" in made
+    assert text(many._replace(is_full=True)).count("/commands/s") == 200
+    assert text(many._replace(show_all=True)).count("/commands/s") == 200
+    twelve = report([definition(f"a.s{number:03d}") for number in range(12)])
+    assert (text(twelve).count("/commands/s"), "more" in text(twelve)) == (12, False)
+
+
+def test_of_many_problems_ten_are_listed() -> None:
+    found = tuple(Finding(Location(f"shop/{number}.py"), "ST003", "no such script") for number in range(30))
+    made = text(report([], findings=found))
+    assert (made.count("ST003"), "  and 20 more; " in made) == (10, True)
+
+
+def test_of_a_long_help_text_the_first_line_is_shown() -> None:
+    made = report([definition("a.x")._replace(help="\nFix the totals.\n\nSeven\nlines\nof\nprose\n.")])
+    for shown in (notice(made, PLAIN), text(made)):
+        assert "    Fix the totals.\n" in shown
+        assert "prose" not in shown
+
+
+def test_a_running_script_is_listed_with_its_holder_in_the_notice_too() -> None:
+    kept = record("a.x", last_run=run("running"))._replace(lease=Lease(is_live=True, ago=4.0, left=56.0))
+    made = report([definition("a.x")], [kept])
+    words = (
+        "a.x: running since 2026-05-01 12:00 UTC by deploy on web-1, process 42; last sign of life 4 s ago, free in"
+        " 56 s if none follows"
+    )
+    for shown in (notice(made, PLAIN), text(made)):
+        assert "Running scripts (1):" in shown
+        assert words in shown
+
+
+NEXT = {
+    "nothing": ([], [], ""),
+    "a new one": ([definition("a.x")], [], "Run 'python manage.py run_scripts' to apply them."),
+    "a failed one beside a new one": (
+        [definition("a.x"), definition("b.y")],
+        [record("b.y", last_run=run("failed"))],
+        "Run 'python manage.py run_scripts' to apply them; 'python manage.py show_script b.y' says why it failed.",
+    ),
+    "a failed one": (
+        [definition("b.y")],
+        [record("b.y", last_run=run("failed"))],
+        "Run 'python manage.py show_script b.y' to see why it failed and what to type next.",
+    ),
+    "a lost one": (
+        [definition("b.y")],
+        [record("b.y", last_run=run("running"))],
+        "Run 'python manage.py show_script b.y' to see what is known of its last run and what to type next.",
+    ),
+    "an unreadable one": (
+        [definition("b.y", None)],
+        [],
+        "Run 'python manage.py show_script b.y' to see what is wrong in its file.",
+    ),
+    "a moved one": (
+        [definition("b.y")],
+        [record("b.z", "a")],
+        "Run 'python manage.py check_scripts --mark-applied b.y' to mark it under its new name.",
+    ),
+    "an applied one": ([definition("b.y")], [record("b.y", "a")], ""),
+    "a failed one without a file": ([], [record("b.y", last_run=run("failed"))], ""),
+}
+
+
+@pytest.mark.parametrize(("found", "kept", "line"), NEXT.values(), ids=NEXT)
+def test_what_to_type_next(found: list[ScriptDefinition], kept: list[ScriptRecord], line: str) -> None:
+    made = report(found, kept)
+    assert next_step(made) == line
+    assert text(made).endswith(line)
+
+
+def test_what_was_typed_to_select_scripts_is_typed_again() -> None:
+    made = report([definition("a.x")])._replace(names=("a", "b.*"))
+    assert next_step(made) == "Run 'python manage.py run_scripts a 'b.*'' to apply them."
+
+
+WAITING = {
+    "nothing": ([], [], ""),
+    "one": ([definition("a.x")], [], "You have 1 new management script."),
+    "several kinds": (
+        [definition("a.x"), definition("b.y"), definition("c.z", None)],
+        [record("b.y", last_run=run("failed"))],
+        "You have 1 new, 1 unreadable and 1 failed management scripts.",
+    ),
+    "applied": ([definition("a.x")], [record("a.x", "a")], ""),
+}
+
+
+@pytest.mark.parametrize(("found", "kept", "line"), WAITING.values(), ids=WAITING)
+def test_what_waits_in_a_line(found: list[ScriptDefinition], kept: list[ScriptRecord], line: str) -> None:
+    assert waiting(report(found, kept)) == line
 
 
 def test_the_notice_of_nothing_is_two_lines() -> None:
@@ -69,16 +170,16 @@ def test_the_notice_counts_problems_and_names_the_command_that_shows_them() -> N
 
 def test_an_unmarked_script_says_who_unmarked_it_and_when() -> None:
     made = text(report([definition("a.x")], [record("a.x", last_run=run("succeeded", kind="unmark"))]))
-    assert "a.x: unmarked on 2026-05-01 12:00 by deploy on web-1" in made
+    assert "a.x: unmarked on 2026-05-01 12:00 UTC by deploy on web-1" in made
 
 
 WHYS = {
     "new": ([definition("a.x")], [], "a.x: never applied here"),
-    "modified": ([definition("a.x", "b")], [record("a.x", "a")], "applied on 2026-05-01 12:00"),
+    "modified": ([definition("a.x", "b")], [record("a.x", "a")], "applied on 2026-05-01 12:00 UTC"),
     "failed": (
         [definition("a.x")],
         [record("a.x", last_run=run("failed"))],
-        "the last run failed (started 2026-05-01 12:00 by deploy on web-1, process 42)",
+        "the last run failed (started 2026-05-01 12:00 UTC by deploy on web-1, process 42)",
     ),
     "lost": ([definition("a.x")], [record("a.x", last_run=run("running"))], "never ended"),
     "unreadable": ([definition("a.x", None)], [], "cannot be parsed"),
@@ -99,16 +200,16 @@ def test_every_listed_state_says_why(
 
 
 BY_BYTES = {
-    "applied": ("a", {}, "applied on 2026-05-01 12:00; only the bytes could be compared: no source"),
+    "applied": ("a", {}, "applied on 2026-05-01 12:00 UTC; only the bytes could be compared: no source"),
     "modified": (
         "b",
         {},
-        "the file changed since it was applied on 2026-05-01 12:00; only the bytes could be",
+        "the file changed since it was applied on 2026-05-01 12:00 UTC; only the bytes could be",
     ),
     "edited": (
         "b",
         {"rerun": "once"},
-        "the file changed since it was applied on 2026-05-01 12:00, and rerun is",
+        "the file changed since it was applied on 2026-05-01 12:00 UTC, and rerun is",
     ),
 }
 
@@ -145,7 +246,7 @@ def test_a_check_fails_for_every_state_that_needs_action_and_for_no_other(state:
 def test_what_is_not_listed_is_counted() -> None:
     made = text(report([definition("a.x"), definition("a.y")], [record("a.y", "a")]))
     assert "a.y" not in made
-    assert "Not listed: 1 applied. To list all: check_scripts --all" in made
+    assert "Not listed: 1 applied. To list all: manage.py check_scripts --all" in made
 
 
 def test_all_lists_applied_scripts_too() -> None:
@@ -414,7 +515,7 @@ WATCHES = {
     "the script and two modules changed": (
         definition("a.x", "b", watches=("a.p=b", "a.q=b")),
         record("a.x", "a", watched=("a.p=a", "a.q=a")),
-        "a.x: the code changed since it was applied on 2026-05-01 12:00; a.p and a.q, which it watches, changed",
+        "a.x: the code changed since it was applied on 2026-05-01 12:00 UTC; a.p and a.q, which it watches, changed",
     ),
     "a module is gone and another was not watched": (
         definition("a.x", watches=("a.p=", "a.q=a"), rerun="once"),
@@ -429,7 +530,7 @@ WATCHES = {
     "a module never existed, and the script ran anyway": (
         definition("a.x", watches=("a.p=",)),
         record("a.x", "a", watched=("a.p=",)),
-        "a.x: applied on 2026-05-01 12:00; a.p, which it watches, does not exist",
+        "a.x: applied on 2026-05-01 12:00 UTC; a.p, which it watches, does not exist",
     ),
     "a module never existed, and the script did not run": (
         definition("a.x", watches=("a.p=", "a.q=")),

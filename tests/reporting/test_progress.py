@@ -7,7 +7,7 @@ import pytest
 from django.core.management.base import CommandError
 from django.core.management.color import no_style
 
-from scripts_tracker.core import planning
+from scripts_tracker.core import frames, planning
 from scripts_tracker.core.events import Result, RunEvent, StepOutcome, Summary
 from scripts_tracker.core.progress import Progress as Progress_of
 from scripts_tracker.core.states import ScriptStatus, statuses
@@ -188,7 +188,7 @@ def test_an_error_that_explains_itself_has_no_traceback(body: str) -> None:
 
 
 def test_a_traceback_leaves_out_how_the_script_was_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "_NOT_OF_THE_SCRIPT", (__file__,))
+    monkeypatch.setattr(frames, "_CALLERS", (__file__,))
     text = progress.traceback_of(
         Result(FIX, StepOutcome.FAILED, error=error_of("def f(): raise ValueError('boom')\nf()"))
     )
@@ -199,7 +199,7 @@ def test_a_traceback_leaves_out_how_the_script_was_reached(monkeypatch: pytest.M
 
 
 def test_a_traceback_without_frames_of_the_script_is_shown_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "_NOT_OF_THE_SCRIPT", ("/",))
+    monkeypatch.setattr(frames, "_CALLERS", ("/",))
     error = error_of("raise ValueError('boom')")
     assert (
         progress.traceback_of(Result(FIX, StepOutcome.FAILED, error=error))
@@ -221,8 +221,8 @@ def test_the_summary_counts_scripts_and_names_those_that_did_not_run() -> None:
     )
     assert not done.is_good
     assert list(progress.summary(done, PLAIN)) == [
-        "2 done, 1 failed, 1 blocked, 2 skipped.",
-        "Failed (1):",
+        "2 done, 0 failed, 1 held, 1 blocked, 2 skipped.",
+        "Held (1):",
         "  shop.c: it runs",
         "Blocked (1):",
         "  shop.d: requires shop.c",
@@ -230,6 +230,46 @@ def test_the_summary_counts_scripts_and_names_those_that_did_not_run() -> None:
         "  shop.e",
         "  shop.f",
     ]
+
+
+def test_of_many_that_were_skipped_ten_are_named() -> None:
+    results = (Result(status(f"shop.s{number}"), StepOutcome.SKIPPED, text="x") for number in range(200))
+    lines = list(progress.summary(Summary(tuple(results)), PLAIN))
+    assert len(lines) == 13
+    assert lines[-1] == "  and 190 more"
+
+
+NEXT = {
+    "a failure first": (
+        ("held", "failed"),
+        "Run 'python manage.py show_script shop.failed' to see its output and what to type next.",
+    ),
+    "what is held": (
+        ("done", "held", "skipped"),
+        "Run 'python manage.py show_script shop.held --watch' to follow it until it ends.",
+    ),
+    "what is blocked": (
+        ("blocked",),
+        "Run 'python manage.py show_script shop.blocked' to see what it waits for.",
+    ),
+    "nothing but what was skipped": (("skipped", "done"), ""),
+}
+
+
+@pytest.mark.parametrize(("names", "line"), NEXT.values(), ids=NEXT)
+def test_what_to_type_after_a_run(names: tuple[str, ...], line: str) -> None:
+    done = Summary(tuple(Result(status(f"shop.{name}"), OUTCOMES[name]) for name in names))
+    assert progress.next_step(done) == line
+
+
+def test_lines_of_a_run_are_wrapped_at_a_terminal_and_keep_commands_whole() -> None:
+    failed = event(
+        "failed", text="the totals of order 17 differ; first: manage.py show_script shop.fix --diff"
+    )
+    lines = said(failed, output=TERMINAL).splitlines()
+    assert "    manage.py show_script shop.fix --diff" in lines
+    assert max(map(len, lines[:-1])) <= 40
+    assert len(said(failed).splitlines()) == 1
 
 
 @pytest.mark.parametrize("outcome", StepOutcome)

@@ -81,18 +81,19 @@ LEVELS = {
 NAME = r"(?:shop|stock)\.s\d"
 REFUSALS = (
     # Of a script that is held, by hand; of all scripts, while some wait for their adoption.
-    rf"Held: {NAME} was not run: (running since .*|locked by another transaction)\. Wait until that ends\..*",
-    r"CommandError: Nothing was run: django-scripts-tracker ran scripts here before\. .*",
+    rf"CommandError: {NAME} was not run: (running since .*|locked by another transaction)\. Wait until that ends\..*",
+    r"Nothing was run: django-scripts-tracker ran scripts here before\. .*",
     # What a person released while it ran, or before its work began.
     rf".*{NAME} (finished|was not run|is still running)\b.* its run was released by .*",
-    r"CommandError: Some scripts did not run: \d+ failed(, \d+ skipped)?\.",
+    r"Some scripts did not run: \d+ (failed|held)(, \d+ (held|skipped))*\.",
+    rf"Run 'python manage\.py show_script {NAME}( --watch)?' to .*",
     # Decisions.
-    rf"(CommandError: )?{NAME} skipped: already applied",
-    rf"(CommandError: )?{NAME} skipped: it is running; wait until it ends",
-    rf"(CommandError: )?{NAME} skipped: another process ran or marked it in the meantime; run check_scripts again",
-    rf"(CommandError: )?{NAME} skipped: it is not applied, so there is nothing to unmark",
-    rf"(CommandError: )?{NAME} skipped: it is not running \(state: \w+\)",
-    rf"(CommandError: )?{NAME} skipped: it has ended in the meantime",
+    rf"{NAME} skipped: already applied",
+    rf"{NAME} skipped: it is running; wait until it ends",
+    rf"{NAME} skipped: another process ran or marked it in the meantime; run check_scripts again",
+    rf"{NAME} skipped: it is not applied, so there is nothing to unmark",
+    rf"{NAME} skipped: it is not running \(state: \w+\)",
+    rf"{NAME} skipped: it has ended in the meantime",
 )
 OLD_TABLE = {
     "sqlite": "integer NOT NULL PRIMARY KEY AUTOINCREMENT",

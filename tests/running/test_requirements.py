@@ -54,7 +54,7 @@ def at_a_terminal(project: Project, *arguments: str, answers: str, **env: str) -
     until = time.monotonic() + PATIENCE
     while True:
         if not select.select([ours], [], [], 0.1)[0]:
-            if answers == CTRL_C and b"[Y/N]" in screen and not interrupted and is_asleep(process.pid):
+            if answers == CTRL_C and b"[y/N]" in screen and not interrupted and is_asleep(process.pid):
                 process.send_signal(signal.SIGINT)
                 interrupted = True
             if time.monotonic() > until:
@@ -124,20 +124,26 @@ def test_anything_else_is_refused_when_the_decorator_is_applied(project: Project
     assert "takes the scripts that must run first, as strings or modules" in result.err
 
 
-def test_at_a_terminal_a_yes_aborts_and_says_what_to_run(shop: Project) -> None:
-    code, screen = at_a_terminal(shop, "second", answers="what\ny\n")
+def test_at_a_terminal_a_no_aborts_and_says_what_to_run(shop: Project) -> None:
+    code, screen = at_a_terminal(shop, "second", answers="what\nn\n")
     assert code == 1
     assert "You have 1 management scripts that should be applied before applying this script." in screen
-    assert screen.count("Do you want to abort the execution of shop.second? [Y/N]") == 2
+    assert "It is advised to abort this script" in screen
+    assert screen.count("Run it anyway? [y/N]") == 2
     assert "was not run, as you chose. Run first: manage.py first" in screen
     assert "Traceback" not in screen
     assert shop.states()["shop.second"] == "new"
 
 
-def test_at_a_terminal_a_no_runs_it(shop: Project) -> None:
-    code, screen = at_a_terminal(shop, "second", answers="n\n")
+def test_at_a_terminal_no_answer_is_a_no(shop: Project) -> None:
+    code, screen = at_a_terminal(shop, "second", answers="\n")
+    assert (code, "was not run, as you chose" in screen) == (1, True)
+
+
+def test_at_a_terminal_a_yes_runs_it(shop: Project) -> None:
+    code, screen = at_a_terminal(shop, "second", answers="y\n")
     assert (code, "done" in screen) == (0, True)
-    assert screen.count("[Y/N]") == 1
+    assert screen.count("[y/N]") == 1
     assert shop.states()["shop.second"] == "applied"
 
 
@@ -147,9 +153,9 @@ def test_at_a_terminal_the_end_of_input_aborts(shop: Project) -> None:
 
 
 def test_in_ci_there_is_no_prompt_even_at_a_terminal(shop: Project) -> None:
-    code, screen = at_a_terminal(shop, "second", answers="n\n", CI="true")
+    code, screen = at_a_terminal(shop, "second", answers="y\n", CI="true")
     assert code == 1
-    assert "[Y/N]" not in screen
+    assert "[y/N]" not in screen
 
 
 def test_with_no_input_there_is_no_prompt_even_at_a_terminal(shop: Project) -> None:
@@ -159,9 +165,9 @@ def test_with_no_input_there_is_no_prompt_even_at_a_terminal(shop: Project) -> N
         + "\n    def add_arguments(self, parser):\n"
         + "        parser.add_argument('--no-input', action='store_false', dest='interactive')\n"
     )
-    code, screen = at_a_terminal(shop, "second", "--no-input", answers="n\n")
+    code, screen = at_a_terminal(shop, "second", "--no-input", answers="y\n")
     assert code == 1
-    assert "[Y/N]" not in screen
+    assert "[y/N]" not in screen
 
 
 def test_a_report_at_a_narrow_terminal_fits_and_is_coloured(shop: Project) -> None:

@@ -159,7 +159,7 @@ def test_a_failure_stops_what_comes_after_it(jobs: Jobs) -> None:
         "Skipped (1): jobs.a failed (use --continue-on-error to keep going)",
         "  jobs.c",
     ]
-    assert result.err.splitlines()[-1] == ("Some scripts did not run: 1 failed, 1 blocked, 1 skipped.")
+    assert result.err.splitlines()[-2] == ("Some scripts did not run: 1 failed, 1 blocked, 1 skipped.")
 
 
 def test_the_time_between_scripts_does_not_grow_with_those_before(
@@ -207,7 +207,7 @@ def test_a_command_error_has_no_traceback_and_is_shown_even_when_quiet(jobs: Job
     result = jobs.run(verbosity=0)
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith("Some scripts did not run: 1 failed.\nFailed (1):\n  jobs.a: ")
-    assert result.err.endswith("no stock\n")
+    assert result.err.splitlines()[-2].endswith("no stock")
 
 
 UNREACHED = {
@@ -622,7 +622,7 @@ def test_an_interrupt_after_a_wait_in_vain_is_the_failure_of_the_script_that_ran
     jobs.script("b", "raise KeyboardInterrupt")
     result = jobs.run(wait=0, continue_on_error=True)
     assert result.code == 130
-    assert "0 done, 2 failed, 0 blocked, 0 skipped." in result.out
+    assert "0 done, 1 failed, 1 held, 0 blocked, 0 skipped." in result.out
 
 
 def test_what_a_script_leaves_open_on_another_database_is_not_the_next_ones(shop: Project) -> None:
@@ -699,7 +699,7 @@ def test_a_wait_that_is_no_number_of_seconds_is_refused(wait: object) -> None:
 def test_a_wrong_wait_is_one_line(project: Project) -> None:
     result = project.manage("run_scripts", "--wait=nan", code=2)
     expected = "expected a number of seconds from 0 to 604800, got 'nan'."
-    assert (result.out, result.err) == ("", f"CommandError: --wait: {expected}\n")
+    assert (result.out, result.err) == ("", f"--wait: {expected}\n")
 
 
 def test_a_child_that_a_script_forks_neither_records_its_end_nor_goes_on_with_the_run(shop: Project) -> None:

@@ -213,7 +213,9 @@ def test_without_a_ledger_in_the_public_schema_the_error_asks_for_a_tenant(
     tenants.script("shop.fix", "leave('fix')")
     refused = tenants.run(*command)
     assert refused.code == (1 if command == ("fix",) else 2)
-    assert refused.err.startswith("CommandError: ")
+    assert refused.err.startswith("CommandError: ") is (
+        command == ("fix",)
+    )  # Django prints that of other commands
     assert refused.err.endswith(NAME_A_TENANT)
     assert not tenants.effects()
 

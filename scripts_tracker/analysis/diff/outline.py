@@ -32,7 +32,8 @@ class Unit(NamedTuple):
         first: its first line, 1-based.
         last: its last line.
         scope: the first lines of the definitions around it, the innermost last.
-        text: what stands for it instead of its lines: imports count name by name, in no order.
+        text: what stands for it instead of its lines: imports count name by name, in no order, so what shares a line with
+            one stands for itself.
     """
 
     depth: int
@@ -60,19 +61,25 @@ def outline(text: str, *, reads_docstrings: bool) -> list[Unit]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant):
             node.kind = None  # u"" is ""
-    outliner = _Outliner(text.split("\n"), reads_docstrings=reads_docstrings)
+    imports = [node for node in ast.walk(tree) if isinstance(node, _IMPORTS)]
+    shared = frozenset(row for node in imports for row in range(node.lineno, _end(node) + 1))
+    outliner = _Outliner(text.split("\n"), shared, reads_docstrings=reads_docstrings)
     outliner.body(tree.body, 0, "", is_documented=True)
     return outliner.units
 
 
 class _Outliner:
-    def __init__(self, lines: list[str], *, reads_docstrings: bool) -> None:
+    def __init__(self, lines: list[str], imports: frozenset[int], *, reads_docstrings: bool) -> None:
         self.units: list[Unit] = []
         self._lines = lines
+        self._imported_on = imports
+        # Of what begins a line.
+        self._depths: dict[int, int] = {}
         self._reads_docstrings = reads_docstrings
 
-    def _add(self, depth: int, key: str, first: int, last: int, scope: str) -> None:
-        self.units.append(Unit(depth, key, first, max(first, last), scope))
+    def _add(self, depth: int, key: str, first: int, last: int, scope: str, *, text: str = "") -> None:
+        self._depths.setdefault(first, depth)
+        self.units.append(Unit(depth, key, first, max(first, last), scope, text))
 
     def body(
         self, statements: Sequence[ast.stmt], depth: int, scope: str, *, is_documented: bool = False
@@ -94,8 +101,7 @@ class _Outliner:
 
     def _imports(self, node: ast.Import | ast.ImportFrom, depth: int, scope: str) -> Iterator[Unit]:
         """One unit a name, like the fingerprint."""
-        line = self._lines[node.lineno - 1]
-        margin = line[: len(line) - len(line.lstrip())]
+        margin = self._margin(node.lineno, depth)
         lazy = "lazy " if getattr(node, "is_lazy", 0) else ""
         origin = f"from {'.' * node.level}{node.module or ''} " if isinstance(node, ast.ImportFrom) else ""
         for alias in node.names:
@@ -120,7 +126,30 @@ class _Outliner:
             self._simple(node, depth, ast.dump(node), scope)
 
     def _simple(self, node: ast.stmt, depth: int, key: str, scope: str) -> None:
-        self._add(depth, key, node.lineno, node.end_lineno or node.lineno, scope)
+        text = ""
+        if not self._imported_on.isdisjoint(range(node.lineno, _end(node) + 1)):
+            margin = self._margin(node.lineno, depth)
+            text = margin + self._piece(node.lineno, node.col_offset, _end(node), node.end_col_offset)
+        self._add(depth, key, node.lineno, _end(node), scope, text=text)
+
+    def _margin(self, row: int, depth: int) -> str:
+        """What indents something of a line: the body of a head on the same line as if it were below that."""
+        line = self._lines[row - 1]
+        return line[: len(line) - len(line.lstrip())] + "    " * (depth - self._depths.get(row, depth))
+
+    def _piece(self, first: int, start: int, last: int, end: int | None) -> str:
+        """What stands between two places, in one line; the columns are bytes, as in the tree."""
+        lines = [line.encode() for line in self._lines[first - 1 : last]]
+        lines[-1] = lines[-1][:end]
+        lines[0] = lines[0][start:]
+        return " ".join(line.decode().strip() for line in lines)
+
+    def _head_text(self, first: int, body: Sequence[ast.stmt], depth: int) -> str:
+        """What stands for a head whose body begins on its line with an import; empty for any other."""
+        start = _start(body[0])
+        if self._end_of_head(first, body) < start or start not in self._imported_on:
+            return ""
+        return self._margin(first, depth) + self._piece(first, 0, start, body[0].col_offset)
 
     def _definition(self, node: Any, depth: int, scope: str) -> None:
         starts = [*(decorator.lineno for decorator in node.decorator_list), node.lineno]
@@ -135,9 +164,8 @@ class _Outliner:
         """``elif`` is an ``else`` that holds one ``if``, however it is written; a chain of them is no nest."""
         word, first = "if", node.lineno
         while True:
-            self._add(
-                depth, f"{word} {ast.dump(node.test)}", first, self._end_of_head(first, node.body), scope
-            )
+            end, text = self._end_of_head(first, node.body), self._head_text(first, node.body, depth)
+            self._add(depth, f"{word} {ast.dump(node.test)}", first, end, scope, text=text)
             self.body(node.body, depth + 1, scope)
             if len(node.orelse) != 1 or not isinstance(node.orelse[0], ast.If):
                 break
@@ -154,7 +182,8 @@ class _Outliner:
             first = self._line_of("case", _end(before), case.pattern.lineno)
             guard = ast.dump(case.guard) if case.guard else ""
             last = self._end_of_head(first, case.body)
-            self._add(depth + 1, f"case {ast.dump(case.pattern)} if {guard}", first, last, scope)
+            text = self._head_text(first, case.body, depth + 1)
+            self._add(depth + 1, f"case {ast.dump(case.pattern)} if {guard}", first, last, scope, text=text)
             self.body(case.body, depth + 2, scope)
             before = case.body[-1]
 
@@ -177,14 +206,16 @@ class _Outliner:
         for part in _PARTS:
             if hasattr(bare, part):
                 setattr(bare, part, [])
-        self._add(depth, ast.dump(bare), first, self._end_of_head(first, node.body), scope)
+        end, text = self._end_of_head(first, node.body), self._head_text(first, node.body, depth)
+        self._add(depth, ast.dump(bare), first, end, scope, text=text)
 
     def _clause(
         self, word: str, before: Sequence[ast.stmt], statements: Sequence[ast.stmt], depth: int, scope: str
     ) -> None:
         if statements:
             first = self._clause_line(word, before, statements)
-            self._add(depth, word, first, self._end_of_head(first, statements), scope)
+            end, text = self._end_of_head(first, statements), self._head_text(first, statements, depth)
+            self._add(depth, word, first, end, scope, text=text)
             self.body(statements, depth + 1, scope)
 
     def _clause_line(self, word: str, before: Sequence[ast.stmt], statements: Sequence[ast.stmt]) -> int:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.management.base import CommandError
 
 from scripts_tracker import conf
+from scripts_tracker.adoption import first_step
 from scripts_tracker.core import names
-from scripts_tracker.management.base import TrackerCommand, add_names, not_started
+from scripts_tracker.ledger.database import typed
+from scripts_tracker.management.base import Named, TrackerCommand, add_names, named, not_started
 from scripts_tracker.management.queued import queued_for
 from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import formats
-from scripts_tracker.reporting.report import Report, holder
+from scripts_tracker.reporting.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from django.core.management.base import CommandParser
 
     from scripts_tracker.core.states import ScriptStatus
-    from scripts_tracker.project.marks import MarkResult
     from scripts_tracker.project.status import ProjectStatus
 
 # By the name in the options.
@@ -29,15 +28,27 @@ _NOT_IN_REVIEWS = {
     name: f"--{name.replace('_', '-').replace('-scripts-as', '')}"
     for name in (
         *("all", "check", "show_dependencies", "mark_all_scripts_as_applied", "mark_applied", "unmark"),
-        *("release", "verify", "reason"),
+        *("release", "verify", "reason", "plan"),
     )
 }
+# The options that decide, or that go with one that does.
+_DECISIONS = ("mark_all_scripts_as_applied", "mark_applied", "unmark", "release", "reason", "plan")
+
+_TEXT_AND_JSON = ("text", "json")
 
 
 class Command(TrackerCommand):
     """Show the state of every tracked script; mark, unmark, release, verify."""
 
     help = "Show which management scripts are new, modified or failed here; mark scripts as applied."
+
+    meant: ClassVar = {
+        "--dry-run": "to see what a mark would change: --plan; what would run: manage.py run_scripts --plan",
+        "--fake": "did you mean --mark-applied NAME?",
+        "--json": "did you mean --format json?",
+        "--list": "the list is what check_scripts prints; with applied scripts: --all",
+        "--force": "what a decision cannot change has its reason beside it; nothing overrides it",
+    }
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options of the contract."""
@@ -53,6 +64,8 @@ class Command(TrackerCommand):
         add("--since", default="", metavar="REV", help=since)
         no_cache = "neither read nor write .scripts_tracker_cache in the project root"
         add("--no-cache", action="store_false", dest="use_cache", help=no_cache)
+        untracked = "list the commands of the project that have no @tracked_script"
+        add("--untracked", action="store_true", help=untracked)
         decide = parser.add_mutually_exclusive_group().add_argument
         decide(
             "--mark-all-applied",
@@ -72,10 +85,13 @@ class Command(TrackerCommand):
         copied = "this database is a copy: what was run in the original is inherited, what was running there is lost"
         decide("--environment-copied", action="store_true", help=copied)
         decide("--verify", nargs="+", metavar="NAME", help=verify)
+        add("--plan", action="store_true", help="with one of these: show what would change; change nothing")
         add("--reason", default="", help="the reason for a decision, kept in the ledger")
 
     def perform(self, options: dict[str, Any]) -> int:
         """Check; decide; report."""
+        if options["untracked"]:
+            return self._list_untracked(options)
         if options["environment_moved"] or options["environment_copied"]:
             return self._place(is_copy=options["environment_copied"], reason=options["reason"])
         if options["since"] or options["format"] == "markdown":
@@ -87,14 +103,15 @@ class Command(TrackerCommand):
         overview = load()
         if overview.cache.refusal and options["verbosity"] > 1:
             self.write(overview.cache.refusal, self.stderr)
-        chosen = _choose(overview, options["names"])
         if options["verify"]:
-            return self._verify(_choose(overview, options["verify"]))
+            return self._verify(named(overview, options["verify"]).statuses)
+        chosen = named(overview, options["names"]) if options["names"] else Named(overview.statuses)
         if self._decide(overview, options):
             if options["format"] == "text":
                 return 0
             overview = load()
-            chosen = _choose(overview, [str(status.id) for status in chosen])
+            now = (overview.by_id.get(one.id) for one in chosen.statuses)
+            chosen = chosen._replace(statuses=tuple(one for one in now if one is not None))
         report = self._report(chosen, overview, options)
         render = formats.renderer(formats.CHECK_FORMATS, options["format"])
         self.write(render(report, self.output))
@@ -116,20 +133,21 @@ class Command(TrackerCommand):
         self.write(render(found, self.output).rstrip("\n"))
         return 0
 
-    def _report(
-        self, chosen: tuple[ScriptStatus, ...], overview: ProjectStatus, options: dict[str, Any]
-    ) -> Report:
+    def _report(self, chosen: Named, overview: ProjectStatus, options: dict[str, Any]) -> Report:
         report = Report(
-            chosen,
+            chosen.statuses,
             overview.by_id,
             overview.findings,
             options["all"],
             options["show_dependencies"],
             conf.tracker_settings().environment,
-            queued=queued_for(chosen),
+            queued=queued_for(chosen.statuses),
+            is_full=bool(options["names"]) or options["verbosity"] > 1,
+            by_name=chosen.by_name,
+            names=tuple(options["names"]),
         )
         if options["format"] != "json":
-            return report
+            return report._replace(advice=first_step(overview) or None)
         from scripts_tracker.ledger import database, successes
         from scripts_tracker.project import git  # where reports of several environments are compared
 
@@ -139,30 +157,26 @@ class Command(TrackerCommand):
         )
 
     def _decide(self, overview: ProjectStatus, options: dict[str, Any]) -> bool:
-        """Mark, unmark or release what the options name; False where they name nothing."""
-        mark_all, reason = options["mark_all_scripts_as_applied"], options["reason"]
-        if options["release"]:
-            self._release(_choose(overview, options["release"]), options)
-            return True
-        if not (mark_all or options["mark_applied"] or options["unmark"]):
-            if reason:
-                raise not_started(
-                    "--reason goes with --mark-all-applied, --mark-applied, --unmark, --release, --environment-moved"
-                    " or --environment-copied."
-                )
-            return False
-        if mark_all and options["names"]:
-            raise not_started("--mark-all-applied takes no names; to mark some: --mark-applied NAME ...")
-        from scripts_tracker.project import marks  # a check marks nothing
+        """Mark, unmark or release what the options name; a refusal is an error after the rest is done.
 
-        if options["unmark"]:
-            self._tell(marks.unmark(_choose(overview, options["unmark"]), reason), "Unmarked", options)
+        Returns:
+            False where the options name nothing.
+        """
+        if not any(options[name] for name in _DECISIONS):
+            return False
+        from scripts_tracker.management import deciding  # a check decides nothing
+
+        made = deciding.decision(overview, options)
+        if made is None:
+            return False
+        stream = self.stdout if options["format"] == "text" else self.stderr
+        if options["plan"]:
+            self.say("\n".join(deciding.plan(made)), stream)
             return True
-        if mark_all:
-            statuses = tuple(status for status in overview.statuses if status.needs_action)
-        else:
-            statuses = _choose(overview, options["mark_applied"])
-        self._tell(marks.mark_applied(statuses, reason, overview.cache), "Marked as applied", options)
+        result = made.carry_out()
+        self.say("\n".join(deciding.outcome(made, result)), stream)
+        if result.refused:
+            raise CommandError(deciding.refusals(result))
         return True
 
     def _place(self, *, is_copy: bool, reason: str) -> int:
@@ -173,6 +187,24 @@ class Command(TrackerCommand):
         if decision is None:
             raise not_started(environments.NOTHING_TO_DECIDE)
         self.write(environments.words(decision, is_copy=is_copy))
+        return 0
+
+    def _list_untracked(self, options: dict[str, Any]) -> int:
+        """List what nothing is known about; 0, whatever there is."""
+        if options["format"] not in _TEXT_AND_JSON or any(
+            options[name] for name in (*_DECISIONS, "check", "verify")
+        ):
+            raise not_started("--untracked goes with NAME and --format text or json alone.")
+        from scripts_tracker.project import scan, untracked  # a check does not need them
+        from scripts_tracker.reporting import commands
+
+        cache = scan.cache(None if options["use_cache"] else "")
+        found = untracked.untracked(one.id for one in scan.scan(cache).definitions)
+        listing = typed("check_scripts --untracked")
+        chosen = names.resolve_each(options["names"], found, listing, "untracked command")
+        listed = {one: found[one] for one in chosen} if options["names"] else found
+        render = commands.as_json if options["format"] == "json" else commands.as_text
+        self.write(render(listed, self.output))
         return 0
 
     def _verify(self, statuses: tuple[ScriptStatus, ...]) -> int:
@@ -189,42 +221,3 @@ class Command(TrackerCommand):
             style = self.output.style.ERROR if one.trouble else self.output.style.SUCCESS
             self.write(f"{one.script_id}: {style(answer)}")
         return int(any(one.trouble for one in verdicts))
-
-    def _release(self, statuses: tuple[ScriptStatus, ...], options: dict[str, Any]) -> None:
-        """Release what is held; say what held it, and what its process may still do."""
-        if not options["reason"].strip():
-            raise not_started(
-                '--release needs a reason, which the ledger keeps: --reason "host web-1 is gone"'
-            )
-        from scripts_tracker.project import releases  # a check releases nothing
-
-        outcome = releases.release(statuses, options["reason"])
-        about = {status.id: holder(status) for status in statuses}
-        lines = [f"  {script_id}: it was {about[script_id]}" for script_id in outcome.done]
-        self._tell(outcome, "Released", options, [*lines, releases.WARNING, releases.next_step(outcome.done)])
-
-    def _tell(
-        self, outcome: MarkResult, heading: str, options: dict[str, Any], lines: Sequence[str] = ()
-    ) -> None:
-        """Print what was done; a refusal makes the command fail after the rest is done."""
-        lines = lines or [f"  {script_id}" for script_id in outcome.done]
-        lines = [f"{heading} ({len(outcome.done)}):", *lines]
-        stream = self.stdout if options["format"] == "text" else self.stderr
-        self.write("\n".join(lines) if outcome.done else "Nothing was changed.", stream)
-        if outcome.refused:
-            raise CommandError(
-                "\n".join(f"{script_id} skipped: {_in_full(why)}" for script_id, why in outcome.refused)
-            )
-
-
-def _in_full(why: str) -> str:
-    """Why a script was refused, with what to type next."""
-    from scripts_tracker.project import marks  # a check marks nothing
-
-    return f"{why}; run check_scripts again" if why == marks.OVERTAKEN else why
-
-
-def _choose(overview: ProjectStatus, wanted: Sequence[str]) -> tuple[ScriptStatus, ...]:
-    by_id = overview.by_id
-    chosen = tuple(by_id[script_id] for script_id in names.resolve_all(wanted, by_id.keys()))
-    return chosen or overview.statuses

@@ -9,7 +9,7 @@ from scripts_tracker.management.holding import DecisionCommand, so_far, still_at
 from scripts_tracker.project import holds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.project.marks import MarkResult
@@ -21,6 +21,10 @@ class Command(DecisionCommand):
 
     help = "Pause a batched script: its workers stop after their batches, and nothing runs it until it is resumed."
     example = "the replica is behind"
+
+    def why_not(self, options: dict[str, Any]) -> Callable[[ScriptStatus], str]:
+        """What knows why a script cannot be paused."""
+        return holds.why_not_to_pause
 
     def decide(
         self, overview: ProjectStatus, statuses: Sequence[ScriptStatus], options: dict[str, Any]

@@ -10,7 +10,7 @@ from scripts_tracker.core import names
 from scripts_tracker.ledger import database, pruning, queries
 from scripts_tracker.ledger.processes import exit_code, signals_raise
 from scripts_tracker.ledger.pruning import Policy
-from scripts_tracker.management.base import TrackerCommand, add_names, not_started
+from scripts_tracker.management.base import LISTING, TrackerCommand, add_names, not_started
 from scripts_tracker.project.status import load_status
 
 if TYPE_CHECKING:
@@ -55,12 +55,12 @@ class Command(TrackerCommand):
                 for pruned in pruning.prune(policy, chosen, dry_run=dry_run):
                     done.append(pruned)
                     if verbosity > 1 or (verbosity and (pruned.deleted or pruned.sources)):
-                        self.write(f"  {pruned.script_id}: {_describe(pruned, dry_run=dry_run)}")
+                        self.say(f"  {pruned.script_id}: {_describe(pruned, dry_run=dry_run)}")
                 if verbosity:
-                    self.write(_summarize(done, dry_run=dry_run))
+                    self.say(_summarize(done, dry_run=dry_run))
         except KeyboardInterrupt as interrupt:
             summary = _summarize(done, dry_run=dry_run)
-            self.write(f"Interrupted: {summary} Run the command again to continue.", self.stderr)
+            self.say(f"Interrupted: {summary} Run the command again to continue.", self.stderr)
             return exit_code(interrupt)
         return 0
 
@@ -95,7 +95,9 @@ def _choose(wanted: Sequence[str]) -> frozenset[ScriptId] | None:
     """The named scripts, with a file or a history; None for all."""
     if not wanted:
         return None
-    return frozenset(names.resolve_all(wanted, {*load_status().by_id, *queries.records()}))
+    paths = {one: record.path for one, record in queries.records().items()}
+    paths.update(load_status().paths)
+    return frozenset(names.resolve_all(wanted, paths, database.typed(LISTING)))
 
 
 def _count(runs: int, *, dry_run: bool, of: str = "") -> str:

@@ -9,7 +9,7 @@ from scripts_tracker.management.holding import DecisionCommand, so_far
 from scripts_tracker.project import holds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from django.core.management.base import CommandParser
 
@@ -30,6 +30,12 @@ class Command(DecisionCommand):
         how("--restart", action="store_true", help="give up what is done so far: the next run begins anew")
         accept = "go on with the code that the file has now, although it was begun with other code"
         how("--accept-code", action="store_true", help=accept)
+
+    def why_not(self, options: dict[str, Any]) -> Callable[[ScriptStatus], str]:
+        """What knows why a script cannot be resumed."""
+        if options["restart"]:
+            return holds.why_not_to_restart
+        return holds.why_not_to_accept if options["accept_code"] else holds.why_not_to_resume
 
     def decide(
         self, overview: ProjectStatus, statuses: Sequence[ScriptStatus], options: dict[str, Any]

@@ -7,12 +7,14 @@ import contextlib
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.management.base import CommandError, OutputWrapper
+from django.core.management.color import no_style
 from django.db import Error
 
 from scripts_tracker import conf
+from scripts_tracker.adoption import first_step
 from scripts_tracker.core import planning
 from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.events import EXIT_STOPPED, RunOptions
@@ -21,9 +23,10 @@ from scripts_tracker.exceptions import ScriptsTrackerError
 from scripts_tracker.ledger import database
 from scripts_tracker.ledger.processes import exit_code, signals_raise
 from scripts_tracker.management import plans, rehearsing
-from scripts_tracker.management.base import TrackerCommand, add_names, not_started, put
+from scripts_tracker.management.base import LISTING, TrackerCommand, add_names, not_started, put
 from scripts_tracker.project.status import load_status
-from scripts_tracker.reporting import progress, terminal
+from scripts_tracker.reporting import progress
+from scripts_tracker.reporting.terminal import Output
 from scripts_tracker.running.output import called_before_output, not_of_the_script
 from scripts_tracker.running.runner import Runner
 
@@ -45,6 +48,13 @@ class Command(TrackerCommand):
 
     help = "Run the management scripts that are new, modified, failed or lost here, required ones first."
     requires_system_checks = "__all__"  # the scripts are the project's
+    meant: ClassVar = {
+        "--force": "to run a script that is up to date: manage.py NAME",
+        "--dry-run": "to see what would run: --plan",
+        "--fake": "to mark scripts as applied without a run: manage.py check_scripts --mark-applied NAME",
+        "--list": "to list the scripts: manage.py check_scripts",
+        "--all": "it runs every script that needs action; to run others too, name them: manage.py NAME",
+    }
     # Passed by auto_run: only a script that failed is an error.
     stealth_options = ("only_failures",)
 
@@ -109,9 +119,10 @@ class Command(TrackerCommand):
             options["tags"],
             retries=options["retries"],
             in_migrate=bool(options.get("only_failures")),
+            listing=database.typed(LISTING),
         )
         plan = planning.make_plan(choice.chosen, by_id, choice.excluded)
-        if plan.steps and not options["names"]:
+        if plan.steps and not choice.is_by_name:
             _require_adoption(overview)
         self._limit_workers(plan, options)
         if options["plan"]:
@@ -226,7 +237,7 @@ class Command(TrackerCommand):
         from scripts_tracker.running import workers  # as above
 
         for result in summary.results:
-            if result.outcome.counts_as in {"failed", "blocked"}:
+            if result.outcome.counts_as in {"failed", "held", "blocked"}:
                 _say(self.stderr, f"{result.outcome.phrase}: {escaped(result.text)}\n")
         return workers.exit_code(summary)
 
@@ -263,13 +274,15 @@ class Command(TrackerCommand):
         return workers.worker_start(options, is_by_hand=is_by_hand)
 
     def _fail(self, summary: Summary, *, is_quiet: bool, only_failures: bool) -> int:
-        counts = {name: len(summary.counted(name)) for name in ("failed", "stopped", "blocked", "skipped")}
+        counts = {name: len(summary.counted(name)) for name in progress.NOT_DONE}
         found = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         lines = [f"Some scripts did not run: {found}."]
         if summary.is_unfinished:
             lines = [f"Not finished: {found}. Run the same command again to go on."]
         if is_quiet:
-            lines += progress.failures(summary, terminal.output_for(self.stderr, no_color=True))
+            lines += progress.failures(summary, Output(no_style()))
+        if not summary.is_unfinished and (step := progress.next_step(summary)):
+            lines.append(step)
         text = "\n".join(lines)
         if summary.is_unfinished and not only_failures:
             raise CommandError(text, returncode=EXIT_STOPPED)
@@ -370,12 +383,8 @@ def _require_queue(options: dict[str, Any]) -> None:
 
 def _require_adoption(overview: ProjectStatus) -> None:
     """Run nothing that another tracker may have run already."""
-    if not overview.unapplied:
-        return
-    from scripts_tracker.adoption import survey  # for what another tracker may have run
-
-    if survey.is_pending(overview):
-        raise not_started(f"Nothing was run: {survey.ADOPT_FIRST}")
+    if step := first_step(overview):
+        raise not_started(f"Nothing was run: {step}")
 
 
 @contextlib.contextmanager

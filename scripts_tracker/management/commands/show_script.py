@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
+from scripts_tracker import conf
 from scripts_tracker.core import names
 from scripts_tracker.ledger import queries
 from scripts_tracker.ledger.database import typed
 from scripts_tracker.ledger.processes import exit_code
-from scripts_tracker.management.base import TrackerCommand, not_started, put
+from scripts_tracker.management.base import LISTING, TrackerCommand, not_started, put
 from scripts_tracker.management.queued import queued_for
 from scripts_tracker.project import detail
 from scripts_tracker.project.status import load_status
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from scripts_tracker.core.states import ScriptStatus
 
 
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
+_MOST = 2**63 - 1
+
+
 class Command(TrackerCommand):
     """Show one script: its state, its runs, what changed in it."""
 
@@ -29,10 +35,12 @@ class Command(TrackerCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options of the contract."""
         add = parser.add_argument
-        add("name", metavar="NAME", help="app.name or name")
+        add("name", metavar="NAME", help="app.name, name, or a path as the reports print it")
         changes = "show what changed between the version that ran here and the file now, without formatting"
         add("--diff", action="store_true", help=changes)
         add("--raw", action="store_true", help="with --diff: include formatting")
+        one = "show this run with all of its output: its id, or -1 for the last run, -2 for the one before"
+        add("--run", metavar="ID", help=one)
         add("--history", action="store_true", help="show all runs, not only the last ones")
         add(
             "--watch",
@@ -49,11 +57,18 @@ class Command(TrackerCommand):
             raise not_started(
                 "--watch takes neither --diff, --history nor --format: it shows a run as it goes on."
             )
+        which = _which(options)
         overview = load_status()
-        script_id = names.resolve(options["name"], overview.by_id.keys())
+        script_id = names.resolve(options["name"], overview.paths, typed(LISTING))
         if options["watch"]:
             return self._watch(overview.by_id[script_id])
-        limit = queries.MOST_RUNS if options["history"] else detail.LAST_RUNS
+        if which is not None:
+            status = overview.by_id[script_id]
+            render = formats.renderer(formats.RUN_FORMATS, options["format"])
+            self.write(render((status, detail.load_run(status, which)), self.output))
+            return 0
+        is_whole = options["history"] or options["format"] == "json"
+        limit = queries.MOST_RUNS if is_whole else detail.LAST_RUNS
         found = detail.load_detail(overview, script_id, limit=limit)
         found = found._replace(queued=queued_for([found.status]))
         if options["diff"]:
@@ -105,6 +120,23 @@ class Command(TrackerCommand):
             put(self.stdout, follower.erase())
             return exit_code(interrupt)
         return follower.exit_code
+
+
+def _which(options: dict[str, Any]) -> int | None:
+    """The run that --run names; None without it."""
+    given = options["run"]
+    if given is None:
+        return None
+    if options["diff"] or options["history"] or options["watch"]:
+        raise not_started("--run takes neither --diff, --history nor --watch: it shows one run.")
+    text = str(given)
+    number = int(text) if _NUMBER.fullmatch(text) else 0
+    if not -_MOST <= number <= _MOST or not number:
+        raise not_started(
+            "--run: expected the id of a run, as show_script prints it, or -1 for the last one,"
+            f" got {conf.shown(given)}."
+        )
+    return number
 
 
 def _not_running(status: ScriptStatus) -> str:

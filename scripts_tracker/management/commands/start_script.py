@@ -1,10 +1,10 @@
-"""``manage.py start_script``: write a new tracked command into an app."""
+"""``manage.py start_script``: write a new tracked command into an app, or track one that is there."""
 
 from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.apps import apps
 from django.core.management import get_commands
@@ -13,12 +13,16 @@ from django.core.management.base import CommandError
 from scripts_tracker import conf
 from scripts_tracker.core import names
 from scripts_tracker.core.escaping import escaped
-from scripts_tracker.core.values import ScriptId
-from scripts_tracker.management.base import TrackerCommand
+from scripts_tracker.core.values import NOT_STARTED, ScriptId
+from scripts_tracker.exceptions import NotScaffolded
+from scripts_tracker.ledger.database import typed
+from scripts_tracker.management.base import LISTING, NAMES, TrackerCommand, not_started
 from scripts_tracker.project import scaffold, scan
 from scripts_tracker.project.scaffold import Scaffold
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.core.management.base import CommandParser
     from django.db.models import Model
 
@@ -29,16 +33,25 @@ _NAME = re.compile(r"[^\W\d_]\w*")
 
 
 class Command(TrackerCommand):
-    """Write the file of a new script."""
+    """Write the file of a new script, or put the decorator on existing commands."""
 
-    help = "Write a new management script with the decorators of scripts_tracker into an app."
-    error_code = 1
+    help = (
+        "Write a new management script with the decorators of scripts_tracker into an app, or put them on an existing"
+        " command (--adopt)."
+    )
+    meant: ClassVar = {
+        "--force": "a file that is there is never overwritten; choose another name, or edit it"
+    }
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options of the contract."""
         add = parser.add_argument
-        add("app_label", metavar="APP", help="the label of the app")
-        add("name", metavar="NAME", help="the name of the command, such as fix_totals")
+        add("app_label", metavar="APP", nargs="?", help="the label of the app")
+        add("name", metavar="NAME", nargs="?", help="the name of the command, such as fix_totals")
+        adopt = (
+            f"put @tracked_script on these existing commands and change nothing else in their files: {NAMES}"
+        )
+        add("--adopt", nargs="+", default=[], metavar="NAME", help=adopt)
         required = "a script that must run before"
         add("--require", action="extend", nargs="+", default=[], metavar="APP.NAME", help=required)
         batched = "for a large table: in batches, which can be paused and shared among workers"
@@ -48,8 +61,15 @@ class Command(TrackerCommand):
 
     def perform(self, options: dict[str, Any]) -> int:
         """Write the file and print what to type next."""
+        if options["adopt"]:
+            return self._adopt(options)
+        if not (options["app_label"] and options["name"]):
+            raise not_started(
+                "start_script needs the app and the name of the command: start_script APP NAME; for a command that is"
+                " there already: start_script --adopt NAME"
+            )
         if options["model"] and not options["batched"]:
-            raise CommandError("--model goes with --batched.")
+            raise not_started("--model goes with --batched.")
         folder = _find_folder(options["app_label"])
         script_id = ScriptId(folder.app_label, options["name"])
         _validate_name(script_id.name)
@@ -63,11 +83,51 @@ class Command(TrackerCommand):
             self.write(_NOT_FOR_BATCHES, self.stderr)
         text = scaffold.render(made, _read_template(is_batched=options["batched"]))
         for path in scaffold.write(os.path.join(folder.path, f"{script_id.name}.py"), text):
-            self.write(f"created {escaped(scan.shown_path(path))}")
+            self.say(f"created {escaped(scan.shown_path(path))}")
         is_by_plan = made.requires or options["batched"]
         command = f"run_scripts {script_id} --plan" if is_by_plan else f"{script_id.name} --dry-run"
-        self.write(f"Fill it in, then run it: manage.py {command}")
+        self.say(f"Fill it in, then run it: {typed(command)}")
         return 0
+
+    def _adopt(self, options: dict[str, Any]) -> int:
+        """Decorate existing commands; what is refused makes the command fail after the rest is done."""
+        others = ("app_label", "name", "require", "batched", "model", "help_text")
+        if any(options[name] for name in others):
+            raise not_started("--adopt takes the names of commands, and no other option.")
+        from scripts_tracker.project import untracked  # only for --adopt
+
+        tracked = {one.id for one in scan.scan().definitions if one.fingerprint}
+        commands = untracked.commands()
+        listing = typed("check_scripts --untracked")
+        wanted = names.resolve_each(options["adopt"], commands, listing, "command")
+        done, refused = [], []
+        for script_id, is_by_name in wanted.items():
+            if script_id in tracked:
+                refused += [f"{script_id} is tracked already."] * is_by_name
+                continue
+            path = commands[script_id]
+            try:
+                untracked.adopt(path)
+            except NotScaffolded as error:
+                refused.append(f"{script_id} was not changed: {error}.")
+                continue
+            done.append(script_id)
+            self.say(f"added @tracked_script to {escaped(path)}")
+        self.say(_after(done))
+        if refused:
+            raise CommandError("\n".join(refused), returncode=1 if done else NOT_STARTED)
+        return 0
+
+
+def _after(done: Sequence[ScriptId]) -> str:
+    """What to type after commands were decorated."""
+    if not done:
+        return "Nothing was changed."
+    scripts = " ".join(map(str, done))
+    return (
+        f"To see what is new now: {typed(f'check_scripts {scripts}')}\n"
+        f"Where it ran already, mark it as applied: {typed(f'check_scripts --mark-applied {scripts}')}"
+    )
 
 
 def _find_folder(app_label: str) -> CommandsDir:
@@ -77,10 +137,10 @@ def _find_folder(app_label: str) -> CommandsDir:
         labels = [config.label for config in apps.get_app_configs()]
         near = names.nearest(app_label, labels)
         hint = f"did you mean {near}?" if near else f"the apps are: {', '.join(sorted(labels))}"
-        raise CommandError(f"there is no app {app_label!r}; {hint}") from error
+        raise not_started(f"there is no app {app_label!r}; {hint}") from error
     folder = scan.folder_of(app)
     if not scan.is_scanned(app):
-        raise CommandError(
+        raise not_started(
             f"{scan.shown_path(folder.path)} is not scanned: the app is not part of this project, or"
             " COMMANDS_DIRS does not list its folder"
         )
@@ -89,23 +149,23 @@ def _find_folder(app_label: str) -> CommandsDir:
 
 def _validate_name(name: str) -> None:
     if not _NAME.fullmatch(name):
-        raise CommandError(
+        raise not_started(
             f"{name!r} is not a name for a script: use letters, digits and _, and begin with a letter"
         )
     file = f"{name}.py".lower()
     ignored = {pattern.lower() for pattern in conf.ignored_files()}
     if file in ignored or any(file.startswith(prefix.lower()) for prefix in conf.ignored_prefixes()):
-        raise CommandError(
+        raise not_started(
             f"the settings ignore {name}.py (IGNORED_FILES, IGNORED_CMD_PREFIXES); choose another name"
         )
     owner = get_commands().get(name)
     if owner is not None:
-        raise CommandError(f"{owner} already has a command {name!r}; choose another name")
+        raise not_started(f"{owner} already has a command {name!r}; choose another name")
 
 
 def _resolve(wanted: list[str]) -> tuple[ScriptId, ...]:
-    known = [found.id for found in scan.scan().definitions] if wanted else []
-    return names.resolve_all(wanted, known)
+    known = {one.id: one.location.path for one in scan.scan().definitions} if wanted else {}
+    return names.resolve_all(wanted, known, typed(LISTING))
 
 
 def _find_model(app_label: str, wanted: str | None) -> type[Model]:
@@ -117,13 +177,13 @@ def _find_model(app_label: str, wanted: str | None) -> type[Model]:
             return apps.get_model(label, name)
         return models[name] if name else next(iter(models.values()))
     except StopIteration:
-        raise CommandError(f"{app_label} has no models; name one: --model shop.Order") from None
+        raise not_started(f"{app_label} has no models; name one: --model shop.Order") from None
     except LookupError:
         near = names.nearest(name, models)
         hint = (
             f"; did you mean {near}?" if near else "; name it as Order, or shop.Order for one of another app"
         )
-        raise CommandError(f"there is no model {wanted!r}{hint}") from None
+        raise not_started(f"there is no model {wanted!r}{hint}") from None
 
 
 def _module_of(model: type[Model]) -> str:
@@ -141,4 +201,4 @@ def _read_template(*, is_batched: bool) -> str:
         with open(path, encoding="utf-8") as file:
             return file.read()
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"cannot read the template {path}: {error}") from error
+        raise not_started(f"cannot read the template {path}: {error}") from error
