@@ -191,7 +191,7 @@ class Rehearsing:
         if summary.interrupt is not None:
             return exit_code(summary.interrupt)
         if not summary.is_good:
-            counts = {name: len(summary.counted(name)) for name in ("failed", "blocked", "skipped")}
+            counts = {name: len(summary.counted(name)) for name in progress.NOT_DONE}
             found = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
             lines = [f"The rehearsal failed: {found}. Everything was rolled back."]
             if self._is_quiet and not self._is_json:
