@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
 """
 
 STOPPED = (
-    "RequiredScripts: shop.0002_drop was not applied: it requires shop.fix_totals (new)."
+    "CommandError: shop.0002_drop was not applied: it requires shop.fix_totals (new)."
     " Run first: manage.py run_scripts shop.fix_totals"
     " (or, to skip the run: manage.py check_scripts --mark-applied shop.fix_totals)"
 )
