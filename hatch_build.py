@@ -35,8 +35,8 @@ class MetadataHook(MetadataHookInterface):
 
 
 def urls(repository: str, documentation: str) -> dict[str, str]:
-    """The project's URLs, of those that exist."""
-    found = {"Documentation": documentation or f"{repository}/tree/main/docs"}
+    """The project's URLs, of those that exist; the lint leads from its findings to pages of ``Documentation``."""
+    found = {"Documentation": documentation} if documentation else {}
     if repository:
         found["Source"] = repository
         found["Changelog"] = f"{repository}/blob/main/CHANGELOG.md"

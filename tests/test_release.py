@@ -156,9 +156,14 @@ def test_a_link_leads_to_the_address_of_the_project(
 
 
 def test_without_an_address_there_is_no_url_and_with_one_there_are_all(hook: ModuleType) -> None:
-    for repository, names in (("", set()), (REPOSITORY, {"Documentation", "Source", "Changelog", "Issues"})):
+    of_repository = {"Source", "Changelog", "Issues"}
+    for repository, site, names in (
+        ("", "", set()),
+        (REPOSITORY, "", of_repository),
+        (REPOSITORY, SITE, {"Documentation", *of_repository}),
+    ):
         metadata: dict[str, Any] = {}
-        hook.MetadataHook(str(ROOT), {"repository": repository, "documentation": ""}).update(metadata)
+        hook.MetadataHook(str(ROOT), {"repository": repository, "documentation": site}).update(metadata)
         assert metadata.get("urls", {}).keys() == names
         assert metadata["readme"]["content-type"] == "text/markdown"
 
