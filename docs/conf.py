@@ -39,7 +39,12 @@ html_title = f"scripts-tracker {release}"
 html_extra_path = ["schemas"]
 html_copy_source = False
 html_theme_options = {
-    **({"source_repository": _PLACES["repository"]} if _PLACES["repository"] else {}),
+    # Links to view and edit a page; furo knows how those of this host are made.
+    **(
+        {"source_repository": _PLACES["repository"]}
+        if _PLACES["repository"].startswith("https://github.com/")
+        else {}
+    ),
     "source_branch": "main",
     "source_directory": "docs/",
 }
