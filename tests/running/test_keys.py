@@ -15,6 +15,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from django.test.utils import isolate_apps
 
 from scripts_tracker.core.progress import INTEGER, OTHER, UUID, from_text, to_text
+from scripts_tracker.running import sample
 from scripts_tracker.running.keys import KeySpace, Sizes
 
 NOW = dt.datetime(2026, 3, 29, 2, 30, 0, 5, tzinfo=dt.timezone.utc)
@@ -145,6 +146,23 @@ def test_integer_keys_are_cut_into_ranges_without_a_gap(workers: int, transactio
     assert len(ranges) == max(16, 4 * workers)
     assert (ranges[0][0], ranges[-1][1]) == (("-8",), (str(10**12),))
     assert all(one[1] == following[0] for one, following in itertools.pairwise(ranges))
+
+
+@pytest.mark.parametrize("table", ["integer", "small", "uuid", "text"], indirect=True)
+def test_a_sample_is_spread_over_ranges_of_equal_width_that_hold_every_key(
+    table: tuple[Any, list[Any], str],
+) -> None:
+    rows, values, kind = table
+    space = KeySpace(rows.all())
+    ranges = space.spread(5)
+    assert len(ranges) == (1 if kind == OTHER else 5)
+    assert all(one[1] == following[0] for one, following in itertools.pairwise(ranges))
+    met = [one.pk for lower, upper in ranges for one in space.batch(lower, upper).order_by("pk")]
+    assert met == values
+    if kind != OTHER:
+        ends = [sample._position(one, kind) for one, _ in ranges] + [sample._position(ranges[-1][1], kind)]
+        widths = {after - before for before, after in itertools.pairwise(ends)}
+        assert max(widths) - min(widths) <= 1
 
 
 class Hiding(models.Manager[Any]):

@@ -261,7 +261,7 @@ def test_mail_is_counted_and_not_sent(jobs: Jobs, send: str) -> None:
 
 def test_jobs_are_counted_and_not_enqueued(jobs: Jobs, settings: Any) -> None:
     use(settings)
-    task = "from tests.running.test_rehearsing import job; job().enqueue(script='x')"
+    task = "from tests.running.test_rehearsing import work; work.enqueue(script='x')"
     jobs.script("a", f"{task}; {task}")
     assert rehearse(jobs)["a"]["report"]["jobs"] == 2
     assert "; 2 jobs not enqueued." in jobs.run(rehearse=True).out
@@ -270,12 +270,11 @@ def test_jobs_are_counted_and_not_enqueued(jobs: Jobs, settings: Any) -> None:
     assert scripts() == ["x", "x"]
 
 
-def job() -> Any:
-    return LIBRARY.task(work)
-
-
 def work(script: str) -> None:
     """Not done."""
+
+
+work = LIBRARY.task(work)
 
 
 def test_show_script_has_the_last_rehearsal(jobs: Jobs) -> None:
