@@ -57,7 +57,7 @@ def _title(status: ScriptStatus, output: Output) -> str:
 def _head(detail: ScriptDetail, output: Output) -> Iterator[str]:
     status = detail.status
     yield _title(status, output)
-    yield from map(output.style.WARNING, question([status]))
+    yield from map(output.style.WARNING, question([status], output.width))
     yield from wrapped(why(status), "  ", output)
     for purpose, command in next_steps(detail).items():
         line = f"  {purpose}: {command}"

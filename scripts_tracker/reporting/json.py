@@ -9,7 +9,7 @@ from scripts_tracker.core import forecast
 from scripts_tracker.core.escaping import escaped_json
 from scripts_tracker.core.text import finding_to_json
 from scripts_tracker.ledger import queries
-from scripts_tracker.reporting.report import why
+from scripts_tracker.reporting.report import question, why
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ def check(report: Report, output: Output) -> str:
             _status(status, report.queued, report.successes.get(status.id)) for status in report.listed
         ],
         "environment": report.environment or None,
-        "environment_is_undecided": bool(report.question),
+        "environment_is_undecided": bool(question(report.by_id.values())),
         "taken_at": report.taken_at.isoformat() if report.taken_at else None,
         "revision": report.revision or None,
         "problems": [finding_to_json(found) for found in report.findings],

@@ -292,7 +292,7 @@ def about_place(environment: str, statuses: Iterable[ScriptStatus], output: Outp
     """Where scripts run: the name of the environment, and what a person has to say about its database."""
     if environment:
         yield f"Environment: {escaped(environment)}"
-    yield from map(output.style.WARNING, question(statuses))
+    yield from map(output.style.WARNING, question(statuses, output.width))
 
 
 def heading(made: Plan, output: Output, verb: str = "Running") -> str:

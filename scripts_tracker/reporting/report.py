@@ -98,27 +98,28 @@ class Report(NamedTuple):
         return tuple(status for status in self.statuses if status.needs_action)
 
     @property
-    def question(self) -> Sequence[str]:
-        """What a person has to say about the database, in lines; none where nothing is in doubt."""
-        return question(self.by_id.values())
-
-    @property
     def exit_code(self) -> int:
         """The exit code of ``--check``."""
         return max((EXIT_CODES.get(status.state, 0) for status in self.unapplied), default=0)
 
 
-def question(statuses: Iterable[ScriptStatus]) -> Sequence[str]:
-    """What a person has to say about a database that has the runs of another one; no lines where nothing is in doubt."""
+def question(statuses: Iterable[ScriptStatus], width: int | None = None) -> Sequence[str]:
+    """What a person has to say about a database that has the runs of another one; no lines where nothing is in doubt.
+
+    Args:
+        statuses: the scripts.
+        width: of the terminal; a command stays on one line, to be copied.
+    """
     if not any(one.record is not None and one.record.is_undecided for one in statuses):
         return ()
     from scripts_tracker.ledger.database import typed  # needs the models
 
-    return (
-        "Some scripts ran in another database. Which one is this?",
-        f"  it, moved: {typed('check_scripts --environment-moved')}",
-        f"  a copy: {typed('check_scripts --environment-copied')}",
-    )
+    lines = ["Some scripts ran in another database. This database is:"]
+    for purpose, option in (("the same environment, moved", "moved"), ("a copy", "copied")):
+        command = typed(f"check_scripts --environment-{option}")
+        line = f"  {purpose}: {command}"
+        lines += [line] if width is None or len(line) <= width else [f"  {purpose}:", f"    {command}"]
+    return lines
 
 
 def next_step(report: Report) -> str:

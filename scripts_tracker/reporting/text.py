@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.states import State, is_cancelled
-from scripts_tracker.reporting.report import compared_by_bytes, next_step, tone, why
+from scripts_tracker.reporting.report import compared_by_bytes, next_step, question, tone, why
 from scripts_tracker.reporting.terminal import painter, wrapped
 
 if TYPE_CHECKING:
@@ -123,8 +123,7 @@ def _head(report: Report, output: Output) -> Iterator[str]:
     )
     if report.environment:
         yield from wrapped(f"Environment: {report.environment}", "  ", output)
-    # A command stays on one line, to be copied.
-    yield from map(output.style.WARNING, report.question)
+    yield from map(output.style.WARNING, question(report.by_id.values(), output.width))
 
 
 def _sections(

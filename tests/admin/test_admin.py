@@ -674,10 +674,10 @@ def test_pages_name_the_environment_and_what_comes_from_another_one(
     response = ada.get(f"{RUNS}{run.pk}/change/")
     assert ">production</div>" in response.content.decode()
     assert not response.has_header("Refresh")
-    assert "Which one is this?" not in text_of(ada, LIST)
+    assert "This database is:" not in text_of(ada, LIST)
     at("", Q)
-    assert "Which one is this?" in text_of(ada, LIST)
-    assert "Which one is this?" in text_of(ada, f"{LIST}shop.first/change/")
+    assert "This database is:" in text_of(ada, LIST)
+    assert "This database is:" in text_of(ada, f"{LIST}shop.first/change/")
 
 
 def test_many_unfinished_runs_need_no_more_queries(

@@ -13,8 +13,8 @@ from tests.places import Move, Q
 from tests.running.memory_queue import deliver, use
 
 QUESTION = """\
-Some scripts ran in another database. Which one is this?
-  it, moved: manage.py check_scripts --environment-moved
+Some scripts ran in another database. This database is:
+  the same environment, moved: manage.py check_scripts --environment-moved
   a copy: manage.py check_scripts --environment-copied
 """
 
@@ -90,7 +90,7 @@ def test_a_person_answers_once(shop: Jobs, at: Move, answer: str, expected: tupl
     at("", Q)
     said = shop.run(command="check_scripts", **{f"environment_{answer}": True}, reason="the new server")
     assert (said.code, said.out) == (0, expected[0])
-    assert "Which one" not in shop.run(command="check_scripts").out
+    assert "This database is:" not in shop.run(command="check_scripts").out
     document = check(shop)
     assert document["scripts"][0]["inherited_from"] == expected[1]
     assert document["environment_is_undecided"] is False

@@ -87,14 +87,14 @@ def test_a_dump_without_names_is_asked_about_and_holds_what_it_held_until_then(
     holder = shop.hold("slow", "slow")
     copy = restored("")
     asked = copy.run("check_scripts", "--all")
-    assert "Which one is this?\n" in asked.out
+    assert "This database is:\n" in asked.out
     assert scripts(copy) == {"shop.slow": ("running", None)}
     said = copy.run("check_scripts", "--environment-copied", "--reason", "a preview")
     assert "Recorded as lost here: 1 run" in said.out
     assert scripts(copy) == {"shop.slow": ("lost", "another database")}
     shop.go("slow")
     assert holder.wait() == 0, holder.err
-    assert "Which one" not in shop.run("check_scripts").out
+    assert "This database is:" not in shop.run("check_scripts").out
 
 
 def test_the_same_environment_on_another_server_is_the_same(shop: Shop, restored: Restore) -> None:
@@ -103,7 +103,7 @@ def test_the_same_environment_on_another_server_is_the_same(shop: Shop, restored
     holder = shop.hold("slow", "slow")
     there = restored("production")
     assert scripts(there) == {"shop.slow": ("running", None)}
-    assert "Which one" not in there.run("check_scripts").out
+    assert "This database is:" not in there.run("check_scripts").out
     shop.go("slow")
     assert holder.wait() == 0, holder.err
 
