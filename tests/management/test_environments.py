@@ -99,6 +99,11 @@ def test_a_person_answers_once(shop: Jobs, at: Move, answer: str, expected: tupl
     assert (again.code, again.err) == (2, "Nothing to decide: it is known where each script was run.\n")
 
 
+def test_a_decision_about_the_environment_takes_no_names(shop: Jobs) -> None:
+    refused = shop.run("apples", command="check_scripts", environment_moved=True)
+    assert (refused.code, refused.err) == (2, "--environment-moved and --environment-copied take no names.\n")
+
+
 def test_a_copy_says_how_many_runs_are_lost_by_that(shop: Jobs, at: Move) -> None:
     shop.begin_elsewhere("pears")
     at("", Q)

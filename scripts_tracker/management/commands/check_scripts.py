@@ -93,6 +93,8 @@ class Command(TrackerCommand):
         if options["untracked"]:
             return self._list_untracked(options)
         if options["environment_moved"] or options["environment_copied"]:
+            if options["names"]:
+                raise not_started("--environment-moved and --environment-copied take no names.")
             return self._place(is_copy=options["environment_copied"], reason=options["reason"])
         if options["since"] or options["format"] == "markdown":
             return self._review(options)
