@@ -190,6 +190,8 @@ class RolledBack:
         self.connection.atomic_blocks, self.connection.savepoint_ids = [], []
         self.connection.run_on_commit = []
         self.connection.autocommit = bool(self.connection.settings_dict["AUTOCOMMIT"])
+        if hasattr(self.connection, "search_path_set_schemas"):  # django-tenants: a rollback takes SET back
+            self.connection.search_path_set_schemas = None
 
     def left_open(self) -> str:
         """How the script has left a transaction open; empty if it has not."""

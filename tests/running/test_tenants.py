@@ -43,6 +43,24 @@ def test_a_failure_in_one_schema_is_recorded_there_alone(tenants: TenantShop) ->
     assert tenants.run_in("t2", "check_scripts", "--check").code == 3
 
 
+@ONLY_IN_TENANTS
+def test_a_rehearsal_in_one_schema_leaves_nothing_in_any(tenants: TenantShop) -> None:
+    other = "from django_tenants.utils import schema_context\n        with schema_context('t2'):\n            leave('other')"
+    tenants.script("shop.a", f"leave('own'); {other}\n        raise ValueError")
+    tenants.script("shop.b", f"assert connection.schema_name == 't1'; leave('own')\n        {other}")
+    tenants.script(
+        "shop.c",
+        "cursor = connection.cursor(); cursor.execute('SELECT current_schema()')\n"
+        "        assert cursor.fetchone()[0] == 't1'",
+    )
+    rehearsed = tenants.run_in("t1", "run_scripts", "--rehearse", "--continue-on-error")
+    assert "2 done, 1 failed, 0 blocked, 0 skipped." in rehearsed.out, rehearsed.out + rehearsed.err
+    assert "  effect: 2 inserted (" in rehearsed.out
+    assert tenants.effects() == {}
+    assert tenants.runs("t1") == ["a failed", "b succeeded", "c succeeded"]
+    assert tenants.runs("t2") == []
+
+
 @PER_TENANT
 def test_a_mark_counts_for_one_schema(tenants: TenantShop) -> None:
     tenants.script("shop.fix", "leave('fix')")
