@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.core.text import counted, duration, local_time
 from scripts_tracker.core.tuples import NamedTuple
@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from scripts_tracker.core.history import StoredRehearsal
     from scripts_tracker.core.values import ScriptId
+
+
+REHEARSAL: Final = "a rehearsal here"
+"""The place of figures that come from a rehearsal in this database."""
 
 
 class Success(NamedTuple):
@@ -49,12 +54,18 @@ class Here(NamedTuple):
         workers: how many processes will share it.
         percent: how much of a batched script is done here.
         key_spans: how far the largest key of a table is from the smallest, by table; None where that is not known.
+        content: the fingerprint of the bytes of its file, which stands in where nothing could be parsed.
     """
 
     fingerprint: str
     workers: int = 1
     percent: float | None = None
     key_spans: Mapping[str, int | None] = MappingProxyType({})
+    content: str = ""
+
+    def is_version(self, fingerprint: str) -> bool:
+        """Whether a fingerprint is that of the file."""
+        return fingerprint != "" and fingerprint in {self.fingerprint, self.content}
 
 
 class Figure(NamedTuple):
@@ -103,7 +114,7 @@ def figure(place: str, success: Success, here: Here, notes: Iterable[str] = ()) 
             words.append(f"{here.percent:g} % is done here")
         if here.workers > 1:
             words.append(f"with {here.workers} workers")
-    is_same = bool(success.fingerprint) and success.fingerprint == here.fingerprint
+    is_same = here.is_version(success.fingerprint)
     words.append(
         "same version" if is_same else "another version" if success.fingerprint else "version unknown"
     )
@@ -120,6 +131,36 @@ def _scale(success: Success, here: Here) -> tuple[float, list[str]]:
         return 1.0, [f"{rows} there, not known here"]
     factor = span / success.key_span
     return factor, [f"{rows} there", f"by keys about {counted(round(success.keys * factor))} here"]
+
+
+def rehearsed(version: str, rehearsal: StoredRehearsal, here: Here) -> Figure:
+    """The forecast by the last rehearsal in this database.
+
+    Args:
+        version: the fingerprint that was rehearsed, as text; empty if that is not known.
+        rehearsal: what it has found.
+        here: the script here.
+    """
+    report, day = rehearsal.report, local_time(rehearsal.started_at)[:10]
+    if rehearsal.outcome != "succeeded":
+        return Figure(REHEARSAL, None, (f"it failed on {day}",))
+    seconds: float | None = report.seconds
+    rows, words = report.rows, [day]
+    if (sample := report.sample) is not None:
+        estimate = sample.seconds if sample.is_whole else sample.estimated_seconds
+        left = 1 - (here.percent or 0) / 100
+        seconds = None if estimate is None else estimate * left / here.workers
+        rows = rows if sample.is_whole else sample.estimated_rows
+        if not sample.is_whole:
+            words.append(f"by {counted(sample.batches)} batch{'es' * (sample.batches != 1)}")
+    words.append("rows not known" if rows is None else f"{counted(rows)} row{'s' * (rows != 1)} changed")
+    if here.percent and report.sample is not None:
+        words.append(f"{here.percent:g} % is done here")
+    is_same = here.is_version(version)
+    words.append("same version" if is_same else "another version")
+    if seconds is None:
+        words.append("too little was rehearsed for a figure")
+    return Figure(REHEARSAL, seconds, tuple(words), is_same)
 
 
 def total(forecast: Mapping[ScriptId, Sequence[Figure]]) -> Total:

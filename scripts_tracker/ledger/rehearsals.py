@@ -7,17 +7,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from django.db.models import Max
+
 from scripts_tracker.core import reports
 from scripts_tracker.core.history import StoredRehearsal
 from scripts_tracker.core.tuples import NamedTuple
+from scripts_tracker.core.values import Fingerprint
 from scripts_tracker.ledger import database, leases, writing
 from scripts_tracker.ledger.database import needs_tables
 from scripts_tracker.ledger.reading import fetch
+from scripts_tracker.ledger.statements import script_id_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from scripts_tracker.core.reports import RehearsalReport
+    from scripts_tracker.core.values import ScriptId
     from scripts_tracker.ledger.leases import OpenRun
     from scripts_tracker.ledger.writing import Escape
 
@@ -79,3 +85,21 @@ def last_rehearsal(script_pk: int) -> StoredRehearsal | None:
         if report is not None:
             return StoredRehearsal(pk, outcome, started_at, content_digest, reason, report)
     return None
+
+
+@needs_tables
+def last_rehearsals() -> Mapping[ScriptId, tuple[str, StoredRehearsal]]:
+    """The last rehearsal of every script that has ended, with the fingerprint that was rehearsed (one query)."""
+    ended = database.runs().filter(kind="rehearsal").exclude(report__in=("", BEGUN))
+    newest = ended.order_by().values("script").annotate(newest=Max("pk")).values("newest")
+    names = ("script__app_label", "script__name", "version__algorithm", "version__digest")
+    values = ("pk", "outcome", "started_at", "version__content_digest", "reason", "report")
+    found: dict[ScriptId, tuple[str, StoredRehearsal]] = {}
+    for row in fetch(database.runs().filter(pk__in=newest).values_list(*names, *values)):
+        label, name, algorithm, digest, pk, outcome, started_at, content_digest, reason, text = row
+        report = reports.from_text(text)
+        if report is not None:
+            version = str(Fingerprint(algorithm, digest)) if algorithm else ""
+            rehearsal = StoredRehearsal(pk, outcome, started_at, content_digest, reason, report)
+            found[script_id_of(label, name)] = version, rehearsal
+    return found

@@ -7,6 +7,7 @@ the revision that is compared with.
 from __future__ import annotations
 
 import os
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker import conf
@@ -16,9 +17,10 @@ from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.project import lineage, revision, scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from scripts_tracker.analysis.store.cache import Cache
+    from scripts_tracker.core.history import StoredRehearsal
     from scripts_tracker.core.values import Finding, ProjectIndex, ScriptDefinition, ScriptId
     from scripts_tracker.project.revision import Revision
 
@@ -69,6 +71,8 @@ class Review(NamedTuple):
         blocked: the scripts that would run and cannot, with the reasons.
         formatted: the scripts whose files changed in nothing but formatting.
         findings: the problems that the revision does not have.
+        rehearsals: the last rehearsal of scripts in the database of the command, with the fingerprint that was
+            rehearsed.
     """
 
     since: str
@@ -79,6 +83,7 @@ class Review(NamedTuple):
     blocked: tuple[tuple[ScriptId, tuple[str, ...]], ...]
     formatted: tuple[ScriptId, ...]
     findings: tuple[Finding, ...]
+    rehearsals: Mapping[ScriptId, tuple[str, StoredRehearsal]] = MappingProxyType({})
 
 
 def review(since: str, wanted: Sequence[str] = (), *, use_cache: bool = True) -> Review:

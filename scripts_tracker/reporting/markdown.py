@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.core.markdown import block, code, details, text
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import as_typed
+from scripts_tracker.core.text import as_typed, local_time
 from scripts_tracker.core.tuples import NamedTuple
+from scripts_tracker.core.values import Fingerprint
+from scripts_tracker.reporting import rehearsals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +27,8 @@ _MOST_ROWS: Final = 50
 _MOST_LINES: Final = 400
 """Of one diff."""
 _COMMIT: Final = 12
+_MOST_REHEARSED: Final = 15
+"""Lines of a rehearsal."""
 
 
 class _Part(NamedTuple):
@@ -157,7 +161,7 @@ def _blocked(found: Review) -> Iterator[_Part]:
 def _section(change: Change, found: Review, number: int) -> Iterator[_Part]:
     """One script that runs: what it is, then what changed in it."""
     title = f"{number}. {code(str(change.status.id))}"
-    yield _Part("\n".join([f"### {title}", "", *_facts(change)]))
+    yield _Part("\n".join([f"### {title}", "", *_facts(change), *_rehearsed(change, found)]))
     yield from _diff(change, found)
 
 
@@ -186,6 +190,26 @@ def _facts(change: Change) -> Iterator[str]:
     if now.watches:
         yield f"- Watches: {' '.join(code(one.module) for one in now.watches)}"
     yield from _changes(change)
+
+
+def _rehearsed(change: Change, found: Review) -> Iterator[str]:
+    """What the last rehearsal in this database has found."""
+    if change.status.id not in found.rehearsals:
+        return
+    version, rehearsal = found.rehearsals[change.status.id]
+    now = change.now
+    versions = (now.fingerprint, Fingerprint.of_bytes(now.content_digest)) if now else ()
+    same = "this version" if version in map(str, versions) else "another version"
+    day = local_time(rehearsal.started_at)
+    if rehearsal.outcome != "succeeded":
+        yield f"- Rehearsal of {same}, {day}: **failed**: {text(rehearsal.reason)}"
+        return
+    yield f"- Rehearsal of {same}, {day}:"
+    report = rehearsal.report
+    lines = [*rehearsals.sentences(report), *(f"Note: {one}." for one in report.warnings)]
+    yield from (f"  - {text(one)}" for one in lines[:_MOST_REHEARSED])
+    if len(lines) > _MOST_REHEARSED:
+        yield f"  - and {len(lines) - _MOST_REHEARSED} more lines"
 
 
 def _rerun(now: ScriptDefinition) -> str:

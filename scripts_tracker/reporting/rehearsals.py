@@ -52,13 +52,14 @@ def _listed(aliases: Sequence[str]) -> str:
 
 def report(found: RehearsalReport, output: Output, indent: str = "  ") -> Iterator[str]:
     """What one script did: the changed rows by table, what was not done, what a sample makes for the whole."""
-    for line in _sentences(found):
+    for line in sentences(found):
         yield from wrapped(escaped(line), indent, output, hang="  ")
     for warning in found.warnings:
         yield from map(output.style.WARNING, wrapped(escaped(f"Note: {warning}."), indent, output, hang="  "))
 
 
-def _sentences(found: RehearsalReport) -> Iterator[str]:
+def sentences(found: RehearsalReport) -> Iterator[str]:
+    """What one script did, a line each."""
     for one in found.changed:
         yield f"{_name(one)}: {_changes(one)} ({_cost(one.statements, one.seconds)})"
     read = [one for one in found.tables if not one.is_changed]

@@ -12,6 +12,8 @@ from scripts_tracker.core import forecast
 from scripts_tracker.core.forecast import Figure, Here
 from scripts_tracker.core.progress import INTEGER
 from scripts_tracker.core.text import duration, local_time
+from scripts_tracker.core.values import Fingerprint
+from scripts_tracker.ledger import rehearsals
 from scripts_tracker.running.keys import KeySpace
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 def figures(
     steps: Sequence[ScriptStatus], snapshots: Sequence[Snapshot], workers: int = 1
 ) -> Mapping[ScriptId, tuple[Figure, ...]]:
-    """What other places say about each step of a plan.
+    """What other places, and rehearsals in this database, say about each step of a plan.
 
     Args:
         steps: the scripts.
@@ -34,21 +36,26 @@ def figures(
     """
     spans: dict[str, int | None] = {}
     found = {}
+    rehearsed = rehearsals.last_rehearsals()
     for status in steps:
         entries = [(one.environment, one.entries.get(status.id.dotted)) for one in snapshots]
         for table in {one.success.table for _, one in entries if one and one.success}:
             if table and table not in spans:
                 spans[table] = key_span(table)
         here = _here(status, spans, workers)
-        found[status.id] = tuple(_figure(place, entry, here) for place, entry in entries)
+        figures = [_figure(place, entry, here) for place, entry in entries]
+        if status.id in rehearsed:
+            figures.append(forecast.rehearsed(*rehearsed[status.id], here))
+        found[status.id] = tuple(figures)
     return found
 
 
 def _here(status: ScriptStatus, spans: Mapping[str, int | None], workers: int) -> Here:
     definition, progress = status.definition, status.progress
     fingerprint = str(definition.fingerprint) if definition and definition.fingerprint else ""
-    is_shared = status.is_batched
-    return Here(fingerprint, workers if is_shared else 1, progress.percent if progress else None, spans)
+    content = str(Fingerprint.of_bytes(definition.content_digest)) if definition else ""
+    shared_by = workers if status.is_batched else 1
+    return Here(fingerprint, shared_by, progress.percent if progress else None, spans, content)
 
 
 def _figure(place: str, entry: Entry | None, here: Here) -> Figure:

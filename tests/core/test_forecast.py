@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from scripts_tracker.core.forecast import Figure, Here, Success, figure, total, total_words, words
+from scripts_tracker.core.forecast import (
+    Figure,
+    Here,
+    Success,
+    figure,
+    rehearsed,
+    total,
+    total_words,
+    words,
+)
+from scripts_tracker.core.history import StoredRehearsal
+from scripts_tracker.core.reports import RehearsalReport, Sample, TableChanges
 from tests.builders import script_id
 
 SAME = "st1:a"
@@ -87,6 +98,57 @@ def test_without_a_figure_the_reason_is_said() -> None:
     assert (
         words(Figure("staging", None, ("it never ran there",))) == "no figure (staging, it never ran there)"
     )
+
+
+SAMPLE = Sample(5, 5000, 0.4, 2.0, 600.0, 1_200_000, "...")
+REHEARSED = {
+    "a plain script": (
+        "succeeded",
+        RehearsalReport((TableChanges("default", "shop_order", updated=1200),), seconds=2.0),
+        HERE,
+        2.0,
+        "2026-11-20, 1,200 rows changed, same version",
+    ),
+    "rows that are not known": (
+        "succeeded",
+        RehearsalReport((TableChanges("default", "shop_order", updated=None),), seconds=2.0),
+        Here("st1:b"),
+        2.0,
+        "2026-11-20, rows not known, another version",
+    ),
+    "a batched script": (
+        "succeeded",
+        RehearsalReport(sample=SAMPLE, seconds=3.0),
+        HERE._replace(workers=2, percent=50.0),
+        150.0,
+        "2026-11-20, by 5 batches, 1.2 M rows changed, 50 % is done here, same version",
+    ),
+    "too few batches": (
+        "succeeded",
+        RehearsalReport(sample=SAMPLE._replace(estimated_seconds=None, estimated_rows=None)),
+        HERE,
+        None,
+        "2026-11-20, by 5 batches, rows not known, same version, too little was rehearsed for a figure",
+    ),
+    "all of its batches": (
+        "succeeded",
+        RehearsalReport((TableChanges("default", "a", deleted=1),), sample=SAMPLE._replace(percent=100.0)),
+        HERE,
+        2.0,
+        "2026-11-20, 1 row changed, same version",
+    ),
+    "a failure": ("failed", RehearsalReport(seconds=2.0), HERE, None, "it failed on 2026-11-20"),
+}
+
+
+@pytest.mark.parametrize(("outcome", "report", "here", "seconds", "basis"), REHEARSED.values(), ids=REHEARSED)
+def test_a_rehearsal_is_a_basis_of_its_own(
+    outcome: str, report: RehearsalReport, here: Here, seconds: float | None, basis: str
+) -> None:
+    moment = datetime(2026, 11, 20, 12)  # noqa: DTZ001 - shown as it is
+    found = rehearsed(SAME, StoredRehearsal(1, outcome, moment, None, "", report), here)
+    assert (found.place, found.seconds) == ("a rehearsal here", seconds)
+    assert ", ".join(found.basis) == basis
 
 
 def _figures(*seconds: float | None, same: tuple[float, ...] = ()) -> tuple[Figure, ...]:

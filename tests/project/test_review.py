@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
 
+from scripts_tracker.exceptions import LedgerMissing
+from scripts_tracker.ledger import rehearsals
 from scripts_tracker.project.review import Review, review
 from scripts_tracker.reporting import markdown
 from scripts_tracker.reporting.terminal import Output
@@ -204,12 +206,36 @@ def test_only_what_changed_in_the_code_is_shown(repository: Jobs) -> None:
     assert "'changed'" in changed[1]
 
 
-def test_neither_the_ledger_nor_its_tables_are_needed(repository: Jobs) -> None:
+@pytest.mark.parametrize(
+    "error", [LedgerMissing("no tables"), OperationalError("no server"), ImproperlyConfigured("no settings")]
+)
+def test_neither_a_database_nor_its_tables_are_needed(
+    repository: Jobs, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(rehearsals, "fetch", fail)
     repository.script("added")
-    with CaptureQueriesContext(connection) as queries:
-        result = repository.run(command="check_scripts", format="markdown", since="HEAD")
-    assert (result.code, result.err, len(queries)) == (0, "", 0)
+    result = repository.run(command="check_scripts", format="markdown", since="HEAD")
+    assert (result.code, result.err) == (0, "")
     assert "**1 script** runs" in result.out
+
+
+def test_the_figures_of_the_last_rehearsal_are_shown(repository: Jobs) -> None:
+    create = "from django.contrib.auth.models import Group; Group.objects.create(name='a_b')"
+    repository.script("added", create)
+    repository.script("fails", "raise CommandError('no *rates*')")
+    repository.run("added", "fails", rehearse=True, continue_on_error=True)
+    shown = repository.run(command="check_scripts", format="markdown", since="HEAD").out
+    assert "- Rehearsal of this version, " in shown
+    assert "  - auth\\_group: 1 inserted (" in shown
+    assert re.search(r"\*\*failed\*\*: .*no \\\*rates\\\*", shown)
+    edit(repository, "added", "a_b", "c_d")
+    assert (
+        "- Rehearsal of another version, "
+        in repository.run(command="check_scripts", format="markdown", since="HEAD").out
+    )
 
 
 def test_named_scripts_alone_are_shown(repository: Jobs) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,18 @@ def test_what_is_done_here_is_left_out(jobs: Jobs, tmp_path: Path) -> None:
     assert found.seconds == pytest.approx(28.5)
     assert "43 % is done here" in found.basis
     assert "with 2 workers" in found.basis
+
+
+def test_a_rehearsal_here_is_a_second_basis(jobs: Jobs, tmp_path: Path) -> None:
+    jobs.script("first", "from django.contrib.auth.models import Group; Group.objects.create(name='x')")
+    jobs.script("second")
+    assert jobs.run("first", rehearse=True).code == 0
+    paths = write(tmp_path, staging=document(entry("jobs.first", last_success=success())))
+    out = " ".join(jobs.run(plan=True, sources=paths).out.split())
+    assert "about 1 min 30 s (staging, 2026-11-20, another version)" in out
+    day = r"\d{4}-\d\d-\d\d"
+    (figure,) = re.findall(rf"about (\S+ s) \(a rehearsal here, {day}, 1 row changed, same version\)", out)
+    assert f"Total: about {figure} for 1 of 2 scripts; 1 without a figure." in out
 
 
 def test_tables_that_are_not_there_have_no_span(transactional_db: None) -> None:

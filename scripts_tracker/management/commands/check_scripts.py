@@ -23,14 +23,6 @@ if TYPE_CHECKING:
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.project.status import ProjectStatus
 
-# By the name in the options.
-_NOT_IN_REVIEWS = {
-    name: f"--{name.replace('_', '-').replace('-scripts-as', '')}"
-    for name in (
-        *("all", "check", "show_dependencies", "mark_all_scripts_as_applied", "mark_applied", "unmark"),
-        *("release", "verify", "reason", "plan"),
-    )
-}
 # The options that decide, or that go with one that does.
 _DECISIONS = ("mark_all_scripts_as_applied", "mark_applied", "unmark", "release", "reason", "plan")
 
@@ -97,7 +89,11 @@ class Command(TrackerCommand):
                 raise not_started("--environment-moved and --environment-copied take no names.")
             return self._place(is_copy=options["environment_copied"], reason=options["reason"])
         if options["since"] or options["format"] == "markdown":
-            return self._review(options)
+            from scripts_tracker.management import reviewing  # for pull requests alone
+
+            render = formats.renderer(formats.CHECK_FORMATS, "markdown")
+            self.write(render(reviewing.reviewed(options), self.output).rstrip("\n"))
+            return 0
         # JSON prints the fingerprint of each script.
         load = partial(
             load_status, use_cache=options["use_cache"], with_fingerprints=options["format"] == "json"
@@ -118,22 +114,6 @@ class Command(TrackerCommand):
         render = formats.renderer(formats.CHECK_FORMATS, options["format"])
         self.write(render(report, self.output))
         return report.exit_code if options["check"] else 0
-
-    def _review(self, options: dict[str, Any]) -> int:
-        """What the change since a revision does to every environment; the ledger is not needed."""
-        if options["format"] != "markdown":
-            raise not_started("--since goes with --format markdown.")
-        if not options["since"]:
-            raise not_started("--format markdown needs --since REV, such as --since origin/main.")
-        for name, option in _NOT_IN_REVIEWS.items():
-            if options[name]:
-                raise not_started(f"{option} does not go with --format markdown.")
-        from scripts_tracker.project.review import review  # for pull requests alone
-
-        found = review(options["since"], options["names"], use_cache=options["use_cache"])
-        render = formats.renderer(formats.CHECK_FORMATS, "markdown")
-        self.write(render(found, self.output).rstrip("\n"))
-        return 0
 
     def _report(self, chosen: Named, overview: ProjectStatus, options: dict[str, Any]) -> Report:
         report = Report(
