@@ -107,6 +107,9 @@ def plan(made: Decision) -> Iterator[str]:
     """What would be done, and why not with the others."""
     reasons = {status.id: made.why_not(status) for status in made.statuses}
     fit = [status for status in made.statuses if not reasons[status.id]]
+    if not made.statuses:
+        yield f"Nothing to {made.verb} here. Nothing was changed."
+        return
     yield f"Would {made.verb} ({len(fit)}):"
     yield from (f"  {status.id}: {status.state.value}, {why(status)}" for status in fit)
     if skipped := [status for status in made.statuses if reasons[status.id]]:
@@ -118,7 +121,7 @@ def plan(made: Decision) -> Iterator[str]:
 def outcome(made: Decision, result: MarkResult) -> Iterator[str]:
     """What was done."""
     if not result.done:
-        yield "Nothing was changed."
+        yield f"{'' if result.refused else f'Nothing to {made.verb} here. '}Nothing was changed."
         return
     about = {status.id: made.details(status) for status in made.statuses}
     yield f"{made.done} ({len(result.done)}):"

@@ -86,8 +86,12 @@ def test_of_a_group_only_what_needs_action_is_marked_and_of_names_each(three: Jo
     assert (group.code, "fix_a" in group.text) == (0, False)
     named = three.run(command="check_scripts", mark_applied=["fix_a"])
     assert (named.code, named.err) == (1, "jobs.fix_a skipped: already applied\n")
-    assert three.run(command="check_scripts", mark_applied=["jobs"]).out == "Nothing was changed.\n"
-    assert three.run(command="check_scripts", release=["jobs"], reason="gone").out == "Nothing was changed.\n"
+    assert three.run(command="check_scripts", mark_applied=["jobs"]).out == (
+        "Nothing to mark as applied here. Nothing was changed.\n"
+    )
+    assert three.run(command="check_scripts", release=["jobs"], reason="gone").out == (
+        "Nothing to release here. Nothing was changed.\n"
+    )
 
 
 def test_of_a_group_only_what_needs_action_runs(three: Jobs) -> None:
