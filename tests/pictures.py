@@ -66,9 +66,9 @@ def drawn(text: str) -> str:
     ]
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img"'
-        ' style="white-space:pre" font-size="14" fill="#e6edf3" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace">'
+        ' font-size="14" fill="#e6edf3" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace">'
     )
-    title = "<title>scripts-tracker at a terminal</title>"
+    title = "<title>scripts-tracker at a terminal</title><style>text{white-space:pre}</style>"
     ground = f'<rect width="{width}" height="{height}" rx="8" fill="#0d1117"/>'
     return "\n".join([head, title, ground, *drawn_rows, "</svg>\n"])
 
