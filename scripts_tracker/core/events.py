@@ -149,22 +149,6 @@ class Placed(NamedTuple):
     is_failure: bool = False
 
 
-class Queued(NamedTuple):
-    """The jobs that wait on the queue.
-
-    Attributes:
-        is_asked: whether there is a queue, and a script that a job may wait for.
-        jobs: how many wait, by ``app.name`` of the script; None where that is not known.
-    """
-
-    is_asked: bool = False
-    jobs: Mapping[str, int] | None = None
-
-    def of(self, script: str) -> int | None:
-        """How many jobs wait for a script; None where that is not known, or there is no queue."""
-        return None if self.jobs is None else self.jobs.get(script, 0)
-
-
 class RunOptions(NamedTuple):
     """How to carry out a plan.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 Rerun = Literal["on-change", "once", "always"]
@@ -282,3 +283,19 @@ class StoredVersion(NamedTuple):
     fingerprint: Fingerprint
     content_digest: str
     source: bytes | None
+
+
+class Queued(NamedTuple):
+    """The jobs that wait on the queue.
+
+    Attributes:
+        is_asked: whether there is a queue, and a script that a job may wait for.
+        jobs: how many wait, by ``app.name`` of the script; None where that is not known.
+    """
+
+    is_asked: bool = False
+    jobs: Mapping[str, int] | None = None
+
+    def of(self, script: str) -> int | None:
+        """How many jobs wait for a script; None where that is not known, or there is no queue."""
+        return None if self.jobs is None else self.jobs.get(script, 0)

@@ -15,7 +15,7 @@ from scripts_tracker.core.values import (
     RunRecord,
     StoredVersion,
 )
-from scripts_tracker.ledger import database, processes, rehearsals, statements
+from scripts_tracker.ledger import database, processes, statements
 from scripts_tracker.ledger.database import needs_tables
 from scripts_tracker.ledger.reading import fetch
 from scripts_tracker.ledger.statements import (
@@ -263,6 +263,8 @@ def history_of(record: ScriptRecord, limit: int) -> Past:
         record: what the ledger holds of it now.
         limit: how many runs to read.
     """
+    from scripts_tracker.ledger import rehearsals  # a check shows none
+
     runs, older = runs_before(record, most=limit)
     rows = database.runs().filter(script=record.pk)
     attempts = rows.filter(kind__in=("run", "rehearsal")).order_by("-pk")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from django.db import Error
 
 from scripts_tracker import conf
-from scripts_tracker.core.events import Queued
 from scripts_tracker.core.states import State
+from scripts_tracker.core.values import Queued
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from scripts_tracker import conf
 from scripts_tracker.core import states, watches
-from scripts_tracker.core.events import Queued
 from scripts_tracker.core.history import Past, PastVersion
 from scripts_tracker.core.states import State, is_same_code
 from scripts_tracker.core.text import local_time
 from scripts_tracker.core.tuples import NamedTuple
+from scripts_tracker.core.values import Queued
 from scripts_tracker.exceptions import UnknownRun
 from scripts_tracker.ledger import queries
 from scripts_tracker.ledger.database import typed

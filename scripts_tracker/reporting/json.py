@@ -14,12 +14,11 @@ from scripts_tracker.reporting.report import question, why
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from scripts_tracker.core.events import Queued
     from scripts_tracker.core.forecast import Figure, Success
     from scripts_tracker.core.history import PastRun, PastVersion, RunText, StoredRehearsal
     from scripts_tracker.core.planning import Choice, Plan
     from scripts_tracker.core.states import ScriptRecord, ScriptStatus
-    from scripts_tracker.core.values import Lease, ScriptId
+    from scripts_tracker.core.values import Lease, Queued, ScriptId
     from scripts_tracker.project.detail import Comparison, ScriptDetail
     from scripts_tracker.reporting.report import Report
     from scripts_tracker.reporting.terminal import Output

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from scripts_tracker.core import watches
 from scripts_tracker.core.escaping import escaped
-from scripts_tracker.core.events import Queued
 from scripts_tracker.core.states import State, is_same_code
 from scripts_tracker.core.text import as_typed, describe_holder, describe_lease, describe_start, local_time
 from scripts_tracker.core.tuples import NamedTuple
+from scripts_tracker.core.values import Queued
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
