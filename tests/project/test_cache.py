@@ -135,7 +135,7 @@ def test_many_new_scripts_are_shared_out_beside_an_open_connection(shop: Project
     filler = "".join(
         f"    def step_{n}(self, order):\n        return order.total * {n} + {n}\n" for n in range(300)
     )
-    for number in range(34):
+    for number in range(45):
         file = shop.command(f"shop.big{number}")
         file.write_text(file.read_text() + filler)
     code = (
@@ -149,4 +149,4 @@ def test_many_new_scripts_are_shared_out_beside_an_open_connection(shop: Project
         "print(len(started), len(found.statuses), Script.objects.count())"
     )
     shop.env["SCRIPTS_TRACKER_PROCESSES"] = "2"
-    assert shop.python(code).out == "1 36 0\n"
+    assert shop.python(code).out == "1 47 0\n"

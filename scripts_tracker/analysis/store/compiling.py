@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 BYTES_PER_PROCESS: Final = 250_000
-"""Of source: a new process takes as long to import libcst as to analyse a third of that."""
+"""Of source: a new process takes as long to import libcst as to analyse a third of that as a whole."""
+PART_BYTES_PER_PROCESS: Final = 400_000
+"""The same where no fingerprint is needed, and most of the source is not parsed."""
 CHUNK_BYTES: Final = 25_000
 """Of source that a process gets at once."""
 MAX_PROCESSES: Final = 8
@@ -99,7 +101,9 @@ def compile_all(
 ) -> list[Result]:
     """The results of ``compile_one`` for several files, in their order."""
     work = partial(compile_one, function=function, with_fingerprint=with_fingerprint)
-    workers = worker_count(sum(map(len, sources))) if len(sources) > 1 else 0
+    is_whole = with_fingerprint or bool(function)
+    share = BYTES_PER_PROCESS if is_whole else PART_BYTES_PER_PROCESS
+    workers = worker_count(sum(map(len, sources)), share) if len(sources) > 1 else 0
     if workers:
         return compile_in_processes(sources, work, workers, function, with_fingerprint=with_fingerprint)
     from scripts_tracker.analysis.source.collector import collector_paused  # as above
@@ -108,11 +112,11 @@ def compile_all(
         return list(map(work, sources))
 
 
-def worker_count(size: int) -> int:
-    """How many more processes are worth starting for this many bytes of source."""
-    if size < 2 * BYTES_PER_PROCESS or not os.path.basename(sys.executable or "").startswith("python"):
+def worker_count(size: int, share: int = BYTES_PER_PROCESS) -> int:
+    """How many more processes are worth starting for this many bytes of source, if each is to have a share."""
+    if size < 2 * share or not os.path.basename(sys.executable or "").startswith("python"):
         return 0
-    return max(0, min(cores(), size // BYTES_PER_PROCESS, MAX_PROCESSES) - 1)
+    return max(0, min(cores(), size // share, MAX_PROCESSES) - 1)
 
 
 def cores() -> int:

@@ -133,6 +133,23 @@ def test_processes_are_started_only_if_they_save_time(
     assert compiling.worker_count(size) == workers
 
 
+def test_a_source_that_is_parsed_in_part_is_less_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+    monkeypatch.setenv("SCRIPTS_TRACKER_PROCESSES", "2")
+    monkeypatch.setattr(
+        compiling, "compile_in_processes", lambda _sources, _work, workers, *_, **__: started.append(workers)
+    )
+    monkeypatch.setattr(compiling, "compile_one", lambda *_, **__: None)
+    sources = [b" " * compiling.BYTES_PER_PROCESS] * 2
+    compiling.compile_all(sources, with_fingerprint=False)
+    assert started == []
+    compiling.compile_all(sources, "a.question:function", with_fingerprint=False)
+    compiling.compile_all(sources)
+    assert started == [1, 1]
+    compiling.compile_all([b" " * compiling.PART_BYTES_PER_PROCESS] * 2, with_fingerprint=False)
+    assert started == [1, 1, 1]
+
+
 @pytest.mark.parametrize("executable", ["", "/usr/bin/uwsgi", "/opt/frozen-app"])
 def test_an_executable_other_than_python_is_not_started(
     executable: str, monkeypatch: pytest.MonkeyPatch
