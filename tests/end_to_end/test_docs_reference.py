@@ -90,6 +90,11 @@ def test_what_the_commands_print_is_what_their_schemas_say(migrated: Project) ->
             *(["--diff"] if name == "rates" else []),
         )
         insist_on_schema("show_script", migrated.manage(*shown).out)
+    one = migrated.manage("show_script", "fails", "--run", "-1", "--format", "json").out
+    assert insist_on_schema("run", one)["run"]["output"] == "so far\n"
+    migrated.command("shop.plain", decorators="")
+    untracked = migrated.manage("check_scripts", "--untracked", "--format", "json").out
+    assert insist_on_schema("untracked", untracked)["commands"]
     for more in ((), ("--sql",)):
         rehearsed = migrated.manage("run_scripts", "--rehearse", "--format", "json", *more, code=1)
         assert insist_on_schema("rehearsal", rehearsed.out)["scripts"]
