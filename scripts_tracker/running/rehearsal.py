@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 _REASON: Final = "rehearsal"
 _DRY_RUN: Final = "dry run"
+# From so many on, commits take a share of the time that is worth a word.
+_MANY_COMMITS: Final = 10
 
 
 class Rehearsal(Runner):
@@ -215,6 +217,7 @@ class Rehearsal(Runner):
         self._recorder = Recorder(self._show(status) if self._shows_sql else None)
         self._sample, self._output, self._arguments, self._refused = None, str, "{}", None
         hooks, mails, jobs = self._hooks, self._unsent.mails, self._unsent.jobs
+        commits = self._commits
         began, moment, error = time.monotonic(), database.now(), list[BaseException]()
         try:
             with self._taking_back_failures(error):
@@ -230,10 +233,14 @@ class Rehearsal(Runner):
                 self._hooks - hooks,
                 self._unsent.mails - mails,
                 self._unsent.jobs - jobs,
-                tuple(recorder.warnings),
+                (*recorder.warnings, *_about_commits(self._commits - commits)),
                 self._sample,
             )
             self._ends[status.id] = self._record_of(moment, report, error[0] if error else None)
+
+    @property
+    def _commits(self) -> int:
+        return sum(one.commits for one in self._open)
 
     @property
     def _hooks(self) -> int:
@@ -327,3 +334,10 @@ class Rehearsal(Runner):
         else:
             names = " and ".join(f"{name}()" for name in ("finish", verify) if name)
             self._recorder.warnings[f"{names} not called, as not all batches were processed"] = None
+
+
+def _about_commits(count: int) -> tuple[str, ...]:
+    """A rehearsal is faster than a run that commits often."""
+    if count < _MANY_COMMITS:
+        return ()
+    return (f"{count:,} commits were not made; in a real run, each waits for the disk",)

@@ -57,13 +57,15 @@ class RolledBack:
 
     Attributes:
         hooks: how many hooks of ``on_commit`` would have been called.
+        commits: how many commits of changes were not made.
         refused: what was refused first, even if the script has swallowed the error.
         recorder: gets to know what the script rolls back itself.
     """
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection: Any = connection
-        self.hooks = 0
+        self.hooks = self.commits = 0
+        self._has_written = False
         self.refused: Refused | None = None
         self.recorder: Recorder | None = None
         self.fixed_tables: frozenset[str] = frozenset()
@@ -227,16 +229,24 @@ class RolledBack:
                     self.refuse(f"table {change.table} has an engine without transactions")
         if not (connection.vendor == "postgresql" and connection.autocommit):
             yield
+            self._note_commit(parts)
             return
         self._execute(f"SAVEPOINT {_STATEMENT}")
         try:
             yield
+            self._note_commit(parts)
         except DatabaseError:
             self._execute(f"ROLLBACK TO SAVEPOINT {_STATEMENT}")
             raise
         finally:
             with contextlib.suppress(Error):
                 self._execute(f"RELEASE SAVEPOINT {_STATEMENT}")
+
+    def _note_commit(self, parts: tuple[Statement, ...]) -> None:
+        """Count the commit of a change that stands alone; that of a transaction is counted at its end."""
+        if any(part.changes for part in parts):
+            self.commits += self.connection.autocommit
+            self._has_written = not self.connection.autocommit
 
     def note_copy(self) -> None:
         """Say that rows are not counted which come past ``execute()``."""
@@ -300,11 +310,14 @@ class RolledBack:
 
     def _commit(self) -> None:
         was_open = self._is_open
+        self.commits += self._has_written
+        self._has_written = False
         self._close()
         if was_open:
             self._open()  # until autocommit is on again
 
     def _rollback(self) -> None:
+        self._has_written = False
         if self._is_open:
             self._execute(f"ROLLBACK TO SAVEPOINT {_WORK}")
             if self.recorder is not None:

@@ -259,6 +259,30 @@ def test_mail_is_counted_and_not_sent(jobs: Jobs, send: str) -> None:
     assert len(mail.outbox) == 1
 
 
+COMMITS = {
+    "few": ("Group.objects.create(name='a')", None),
+    "one for each row": ("[Group.objects.create(name=str(n)) for n in range(12)]", "12 commits"),
+    "one for all": (
+        "b = transaction.atomic()\n        with b:\n            [Group.objects.create(name=str(n)) for n in range(12)]",
+        None,
+    ),
+    "only read": ("[Group.objects.count() for _ in range(12)]", None),
+    "a transaction for each": (
+        "[transaction.atomic(Group.objects.create)(name=str(n)) for n in range(12)]",
+        "12 commits",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "words"), COMMITS.values(), ids=COMMITS)
+def test_a_note_says_how_many_commits_took_no_time(jobs: Jobs, body: str, words: str | None) -> None:
+    jobs.script("a", IMPORT + body)
+    warnings = rehearse(jobs)["a"]["report"]["warnings"]
+    assert [one.partition(" were not made; in a real run, each waits")[0] for one in warnings] == (
+        [words] if words else []
+    )
+
+
 def test_jobs_are_counted_and_not_enqueued(jobs: Jobs, settings: Any) -> None:
     use(settings)
     task = "from tests.running.test_rehearsing import work; work.enqueue(script='x')"
