@@ -254,9 +254,9 @@ class Linker:
 
 def _known_version(one: _Pending, versions: Mapping[str, Fingerprint]) -> Fingerprint | None:
     """The fingerprint of a version that differs from a file at most in its line endings; None without one."""
-    if not versions:
-        return None
-    digests = (one.digest, *map(reading.content_digest, reading.with_other_line_endings(one.source)))
+    if not versions or one.digest in versions:
+        return versions.get(one.digest)
+    digests = map(reading.content_digest, reading.with_other_line_endings(one.source))
     return next((versions[digest] for digest in digests if digest in versions), None)
 
 
