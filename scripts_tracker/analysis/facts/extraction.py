@@ -113,7 +113,8 @@ class Extraction:
     def __init__(self, parsed: ParsedSource, part: Skeleton | None = None) -> None:
         self.module, self.text = parsed.module, parsed.text
         self.whole = part.whole if part else self.text
-        self.scope = read_scope(self.module.body, has_walrus=":=" in self.text)
+        imported = part.imported if part else {}
+        self.scope = read_scope(self.module.body, has_walrus=":=" in self.text, imported=imported)
         self.positions = Positions(self.module, self.text, self.whole, part.left_out if part else ())
         self.evaluator = Evaluator(self.positions)
         self.functions = FunctionReader(self.evaluator, self.positions, len(self.scope.classes), part)

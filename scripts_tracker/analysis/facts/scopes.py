@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import libcst as cst
@@ -12,7 +13,11 @@ from scripts_tracker.analysis.source.trees import descendants
 from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+
+PLAIN: Final = "_0_0"
+"""What the import of a skeleton starts with that stands for plain ones."""
 
 
 class Branch(NamedTuple):
@@ -80,6 +85,7 @@ class Scope:
         classes, functions: what is defined in it; a module's classes are known by their number here.
         patches: assignments to ``something.attribute``.
         parent, entered: the enclosing scope, and when this body is executed in it.
+        imported: the paths of names that an import of PLAIN binds.
     """
 
     names: dict[str, list[Binding]] = field(default_factory=dict)
@@ -89,6 +95,7 @@ class Scope:
     patches: list[tuple[cst.Attribute, Binding]] = field(default_factory=list)
     parent: Scope | None = None
     entered: Point = START
+    imported: Mapping[str, str] = field(default_factory=dict)
 
     def lookup(self, name: str, at: Point) -> tuple[list[Binding], bool]:
         """What may have bound a name in this scope before a point, the last first, and whether one certainly has."""
@@ -120,6 +127,7 @@ def read_scope(
     entered: Point = START,
     *,
     has_walrus: bool = False,
+    imported: Mapping[str, str] = MappingProxyType({}),
 ) -> Scope:
     """The names that the statements of a body bind.
 
@@ -128,8 +136,9 @@ def read_scope(
         parent: the scope around it.
         entered: when the class statement is executed there.
         has_walrus: whether expressions may bind names too.
+        imported: the paths of names that an import of PLAIN binds.
     """
-    scope = Scope(parent=parent, entered=entered)
+    scope = Scope(parent=parent, entered=entered, imported=imported)
     for order, (node, path) in enumerate(statements(body), start=1):
         point = Point(order, path)
         if has_walrus:
@@ -296,6 +305,10 @@ def _import(scope: Scope, node: cst.Import | cst.ImportFrom, point: Point) -> No
             name = dotted_name(alias.name)
             binding = Binding(point, node, values=(Ref(f"{module}{INSIDE}{name}"),))
             _bind(scope, _alias(alias) or name, binding)
+        return
+    if scope.imported and node.names[0].name.value == PLAIN:
+        for name in (dotted_name(alias.name) for alias in node.names[1:]):
+            _bind(scope, name, Binding(point, node, values=(Ref(scope.imported[name]),)))
         return
     for alias in node.names:
         name = dotted_name(alias.name)

@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.facts.evaluation import is_foreign
-from scripts_tracker.analysis.facts.values import BATCHES, HOOKS, METHODS, TRACKED
+from scripts_tracker.analysis.facts.scopes import PLAIN
+from scripts_tracker.analysis.facts.values import BATCHES, COMMAND, HOOKS, INSIDE, METHODS, OURS, TRACKED
 from scripts_tracker.analysis.source.functions import outline
 from scripts_tracker.core.tuples import NamedTuple
 
@@ -33,7 +34,8 @@ class Skeleton(NamedTuple):
         text: what is left.
         whole: the source.
         left_out: line numbers of the text, each with how many lines were left out before it.
-        cut: the functions that were left out, or of which only the name is left.
+        cut: the functions and imports that were left out, or of which only names are left.
+        imported: the paths of the names in an import of PLAIN.
         returned: for those at module level, by name, the words that may be the names of what they return.
     """
 
@@ -41,10 +43,11 @@ class Skeleton(NamedTuple):
     whole: str
     left_out: Sequence[tuple[int, int]]
     cut: str
+    imported: Mapping[str, str]
     returned: Mapping[str, frozenset[str]]
 
     def check(self, name: str) -> None:
-        """Raise TooLittle if a name may occur in a function that is not there."""
+        """Raise TooLittle if a name may occur in what is not there."""
         if name in self.cut:
             raise TooLittle(name)
 
@@ -83,9 +86,7 @@ KEPT: Final[Mapping[str, _Kept]] = {
     # What libcst may not read though CPython does: such a source is read in another way.
     "a line that goes on in the next one": _Kept(("\\\n",)),
     "a tab, which may be indentation": _Kept(("\t",)),
-    "a target with an annotation that is in parentheses": _Kept(
-        ("(",), r"[\n;:][ ]*\([^\n]*\)[ ]*:|\n[ ]*\([^)\n]*\n"
-    ),
+    "a target with an annotation that is in parentheses": _Kept(("(",), r"[;:][ ]*\([^\n]*\)[ ]*:"),
     "a base class after a keyword": _Kept(("class",), r"\bclass\b"),
     "a t-string": _Kept(_T_STRINGS, r"(?i)(?<!\w)(?:tr?|rt)['\"]"),
 }
@@ -119,30 +120,10 @@ def skeleton(text: str) -> Skeleton | None:
     functions = [one for one in found.functions if _can_be_cut(one, text, returned)]
     if not functions:
         return None
-    return _without(text, functions, found.gaps, returned)
-
-
-def _without(
-    text: str,
-    functions: Sequence[Function],
-    gaps: Sequence[tuple[int, int]],
-    returned: Mapping[str, frozenset[str]],
-) -> Skeleton:
+    imports, imported = _plain_imports(text, found.imports)
     cut = [text[one.start + len(one.head) : one.end] for one in functions]
-    kept: list[str] = []
-    end = 0
-    for one in functions:
-        kept.append(text[end : one.start])
-        end = one.end
-    kept.append(text[end:])
-    rest = "".join(kept)
-    edits = [(start, end, "") for start, end in gaps]
-    for one in functions:
-        if _is_dropped(one) and one.name not in rest:
-            edits.append((text.rfind("\n", 0, one.start) + 1, one.end + 1, ""))
-        else:
-            edits.append((one.start, one.end, f"{one.head} {one.name}(): 0"))
-    edits.sort()
+    cut += [text[start:end] for start, end, _ in imports]
+    edits = sorted([*((start, end, "") for start, end in found.gaps), *_edits(text, functions), *imports])
     pieces: list[str] = []
     left_out: list[tuple[int, int]] = []
     position = line = lost = 0
@@ -151,10 +132,86 @@ def _without(
         pieces += [piece, instead]
         line += piece.count("\n")
         lost += text.count("\n", start, end)
-        # What replaces a function stands on its first line.
+        # What replaces something stands on its first line.
         left_out.append((line + 1 + bool(instead), lost))
         position = end
-    return Skeleton("".join([*pieces, text[position:]]), text, left_out, "\n".join(cut), returned)
+    left = "".join([*pieces, text[position:]])
+    return Skeleton(left, text, left_out, "\n".join([*cut, PLAIN]), imported, returned)
+
+
+_Edit = tuple[int, int, str]
+"""Where a piece of text starts and ends, and what takes its place."""
+
+
+def _edits(text: str, functions: Sequence[Function]) -> Iterator[_Edit]:
+    """What is left of functions: their names, or nothing."""
+    kept: list[str] = []
+    end = 0
+    for one in functions:
+        kept.append(text[end : one.start])
+        end = one.end
+    rest = "".join([*kept, text[end:]])
+    for one in functions:
+        if _is_dropped(one) and one.name not in rest:
+            yield text.rfind("\n", 0, one.start) + 1, one.end + 1, ""
+        else:
+            yield one.start, one.end, f"{one.head} {one.name}(): 0"
+
+
+_PLAIN_IMPORT: Final = re.compile(
+    r"(?:from[ ]+(\.*\w*(?:\.\w+)*)[ ]+import[ ]+(?:\(([\w\s,]+)\)|([\w ,]+))|import[ ]+(\w+)(?:\.\w+)*)"
+    r"[ ]*(?:#[^\n]*)?"
+)
+_CODE: Final = re.compile(r"^[ ]*[^#\s]", re.MULTILINE)
+
+
+def _plain_imports(text: str, places: Sequence[tuple[int, int]]) -> tuple[list[_Edit], dict[str, str]]:
+    """One import of PLAIN instead of neighbouring plain ones, and the paths of its names."""
+    runs: list[list[tuple[int, int, dict[str, str]]]] = [[]]
+    imported: dict[str, str] = {}
+    last = 0
+    for start, end in places if PLAIN not in text else ():
+        paths = _plain_names(text[start:end])
+        if _CODE.search(text, last, start) or not imported.keys().isdisjoint(paths):
+            runs.append([])
+        if paths and imported.keys().isdisjoint(paths):
+            runs[-1].append((start, end, paths))
+            imported.update(paths)
+        else:
+            runs.append([])
+        last = end
+    edits: list[_Edit] = []
+    for run in runs:
+        for number, (start, end, _) in enumerate(run):
+            names = [name for _, _, paths in run for name in paths]
+            edits.append(
+                (start, end + 1, "") if number else (start, end, f"import {', '.join([PLAIN, *names])}")
+            )
+    return edits, imported
+
+
+def _plain_names(statement: str) -> dict[str, str]:
+    """The names that an import binds, with their paths as in a Ref; none if it is not plain, or perhaps one of ours."""
+    match = _PLAIN_IMPORT.fullmatch(statement)
+    if match is None or TRACKED in statement:
+        return {}
+    module, in_brackets, on_line, whole = match.groups()
+    if (module or whole).partition(".")[0] in OURS:
+        return {}
+    if whole:
+        return {whole: whole}
+    found: dict[str, str] = {}
+    for one in (in_brackets or on_line).split(","):
+        match = _NAME.fullmatch(one)
+        if match:
+            found[match[2] or match[1]] = f"{module}{INSIDE}{match[1]}"
+        elif one.strip():
+            return {}
+    return {} if COMMAND in found else found
+
+
+_NAME: Final = re.compile(r"\s*(\w+)(?:\s+as\s+(\w+))?\s*")
+"""In an import."""
 
 
 _SPECIAL: Final = frozenset({*METHODS, *HOOKS, BATCHES, "help"})
@@ -179,7 +236,13 @@ def _can_be_cut(one: Function, text: str, returned: dict[str, frozenset[str]]) -
     return True
 
 
+# As above, where a statement starts with a bracket.
+_BRACKETED_TARGET: Final = re.compile(r"\n[ ]*\((?:[^\n]*\)[ ]*:|[^)\n]*\n)")
+
+
 def _is_kept(one: Function, piece: str) -> bool:
+    if one.has_bracket and _BRACKETED_TARGET.search(piece):
+        return True
     rules = _ANYWHERE
     if not one.in_class or one.name in HOOKS:
         rules = [*_ANYWHERE, *_SHAPING]

@@ -25,6 +25,7 @@ class Function(NamedTuple):
         in_class: whether it is in a class, not at module level.
         is_decorated: whether it has decorators.
         is_first: whether its block starts with it.
+        has_bracket: whether a statement in it starts with a bracket.
     """
 
     head: str
@@ -34,6 +35,7 @@ class Function(NamedTuple):
     in_class: bool
     is_decorated: bool
     is_first: bool
+    has_bracket: bool
 
 
 class Outline(NamedTuple):
@@ -42,10 +44,12 @@ class Outline(NamedTuple):
     Attributes:
         functions: the functions that are in no other function, in their order. One that is on one line is left out.
         gaps: where lines without code start and end that are in none of them.
+        imports: where imports start and end that are in no block.
     """
 
     functions: list[Function]
     gaps: list[tuple[int, int]]
+    imports: list[tuple[int, int]]
 
 
 # A field of an f-string without what only some versions of Python allow: the quotes of the string itself, backslashes
@@ -69,7 +73,8 @@ _PLAIN: Final = r"""[^()\[\]{}'"\#\\\n]*"""
 _TOKEN: Final = re.compile(
     rf"{_PLAIN} (?:"
     # A line that starts a statement if no bracket is open, with the lines without code before it.
-    r"\n((?:[ \t]*(?:\#[^\n]*)?\n)*)([ ]*)(?:(@)|((?:async[ ]+)?def[ ]+|class[ ]+)(\w+))?"
+    r"\n((?:[ \t]*(?:\#[^\n]*)?\n)*)([ ]*)"
+    r"(?:(@)|((?:async[ ]+)?def[ ]+|class[ ]+)(\w+)|((?:from|import)[ ])|(?=(\()))?"
     # Brackets without brackets inside.
     rf"""| [(\[{{]{_PLAIN}(?:(?:"(?!"")[^"\\\n{{}}]*"|'(?!'')[^'\\\n{{}}]*'){_PLAIN})*[)\]}}]"""
     r"| ([(\[{]) | ([)\]}]) | \#[^\n]* | \\\n"
@@ -78,7 +83,7 @@ _TOKEN: Final = re.compile(
     r"""| (['"\\]))""",
     re.VERBOSE | re.DOTALL,
 )
-_DECORATOR, _DEFINITION, _OPENING, _CLOSING, _UNKNOWN = 3, 5, 6, 7, 8
+_DECORATOR, _DEFINITION, _IMPORT, _BRACKET, _OPENING, _CLOSING, _UNKNOWN = 3, 5, 6, 7, 8, 9, 10
 # Indentation that may be read in more than one way, and definitions that do not look like one.
 _UNCERTAIN: Final = re.compile(r"^[ ]*(?:\t|(?:async|def|class)\b(?!(?:[ ]+def)?[ ]+\w))", re.MULTILINE)
 
@@ -105,21 +110,25 @@ class _UncertainError(Exception):
 
 
 def _outline(text: str) -> Outline:
-    found = Outline([], [])
+    found = Outline([], [], [])
     classes: list[int] = []
-    margin, has_body, opened = -1, False, ("", "", 0)
+    margin, has_body, has_bracket, opened = -1, False, False, ("", "", 0)
     previous, is_decorated = -1, False
     traits = (False, False, False)
+    imported = -1
     # Between line breaks: the first line starts a statement too, and the last one ends.
     for line in _statements(f"\n{text}\n"):
         first, last = line.span(1)
         indent = line.end(2) - last
         if indent > margin >= 0:
             has_body = True
+            has_bracket = has_bracket or line.lastindex == _BRACKET
             continue
         if has_body:
-            found.functions.append(Function(*opened, first - 2, *traits))
-        margin, has_body = -1, False
+            found.functions.append(Function(*opened, first - 2, *traits, has_bracket))
+        if imported >= 0:
+            found.imports.append((imported, first - 2))
+        margin, has_body, has_bracket, imported = -1, False, False, -1
         if last > first:
             found.gaps.append((first - 1, min(last - 1, len(text))))
         while classes and classes[-1] >= indent:
@@ -130,6 +139,8 @@ def _outline(text: str) -> Outline:
             else:
                 margin, opened = indent, (line[4].rstrip(), line[5], line.start(4) - 1)
                 traits = (bool(classes), is_decorated, indent > previous)
+        elif line.lastindex == _IMPORT and not indent:
+            imported = last - 1
         is_decorated, previous = line.lastindex == _DECORATOR, indent
     return found
 
