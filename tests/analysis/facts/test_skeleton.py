@@ -202,6 +202,34 @@ def test_every_place_is_that_in_the_whole(text: str) -> None:
     assert difference(source) == ""
 
 
+IMPORTS = {
+    "many": "import json\nimport os.path\n\n# ours\nfrom shop.base import (\n    a,\n    b as c,\n)\nfrom . import d  # noqa\n",
+    "one name twice": "import json\nfrom shop import json\nfrom shop.base import a, b as a\nimport json\n",
+    "code between them": "import json\njson = 1\nfrom shop import json\nx = json\nimport x\n",
+    "the command": "import json\nfrom shop.base import Command\nfrom shop import x as Command\n",
+    "ours": "import json\nfrom scripts_tracker import batches\nfrom shop import required_preceding_script, tracked_script as t\n",
+    "in blocks": "import json\ntry:\n    import os\nexcept ImportError:\n    os = None\nif 1: import re\nimport sys; x = 1\n",
+    "a name of ours in another": "import json\nfrom shop import t_b\nfrom scripts_tracker import tracked_script as t\n",
+    "what stands for them": "import json\nimport _0_0\nimport _0_0.x, y\n",
+    "stars and the future": "from __future__ import annotations\nimport json as j\nfrom shop import *\nfrom .. import a\nfrom ..b import c\n",
+    "decorators": "import json\nfrom shop.base import mine as other, wrap\n\n\n@other\ndef make(cls):\n    return wrap(cls)\n\n\nmade = make(wrap)\n",
+}
+
+
+@pytest.mark.parametrize("text", IMPORTS.values(), ids=IMPORTS)
+def test_imports_that_are_read_as_one_bind_the_same(text: str) -> None:
+    for source in (f"{text}{HEAD}{CLASS}", f"{HEAD}{text}{CLASS}"):
+        assert has_skeleton(source.encode())
+        assert difference(source.encode()) == ""
+
+
+def test_plain_imports_are_read_as_one() -> None:
+    part = skeleton(f"import json\nimport os.path\nfrom shop.base import (\n    a,\n    b as c,\n)\n{CLASS}")
+    assert part is not None
+    assert part.text.count("import") == 1
+    assert part.imported == {"json": "json", "os": "os", "a": "shop.base:a", "c": "shop.base:b"}
+
+
 UNCERTAIN = {
     "a form feed": "\f",
     "a tab": "if 1:\n\tx = 1\n",
