@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
 from django.db import Error
-from django.http import HttpResponseRedirect
-from django.urls import reverse
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
 from django.utils.html import format_html
 
 from scripts_tracker import conf
 from scripts_tracker.admin import html
-from scripts_tracker.admin.base import ReadOnlyAdmin, column, page_of, titled
+from scripts_tracker.admin.base import ReadOnlyAdmin, column, in_english, key_of, page_of, titled
 from scripts_tracker.core.text import describe_lease
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import rows
@@ -22,7 +24,8 @@ from scripts_tracker.ledger.database import unavailable_message
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
+    from django.urls import URLPattern
     from django.utils.safestring import SafeString
 
     from scripts_tracker.models import ScriptRun
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 
 # Seconds until the page of a running run is loaded again.
 _REFRESH = 5
+# The long texts of a run, by their columns, and how many letters of a script's name their files have.
+_TEXTS = ("output", "traceback")
+_STEM = 100
 
 
 def _sign(run: ScriptRun) -> str:
@@ -46,6 +52,16 @@ def _rehearsed(run: ScriptRun) -> str:
 
     found = reports.from_text(run.report) if run.ended_at else None
     return "\n".join(rehearsals.report(found, terminal.Output(no_style()), "")) if found else ""
+
+
+def _text(run: ScriptRun, name: str) -> SafeString:
+    """The output or the traceback from its end, where the reason of a failure is, and a link to the whole as a file."""
+    text = getattr(run, name)
+    shown = html.block(text, name.capitalize(), at_end=True)
+    if not text:
+        return shown
+    # Relative: the same on every admin site.
+    return format_html('{}<a class="st-download" href="../{}.txt">Download the {}</a>', shown, name, name)
 
 
 class _ColumnFilter(SimpleListFilter):
@@ -114,6 +130,37 @@ class ScriptRunAdmin(ReadOnlyAdmin):
         "of_script", "what", "how_it_ended", "sign", "is_applied", "started", "ended", "took", "by", "where", "pid", "recorded_in",
         "fingerprint", "commit", "given", "why", "rehearsed", "printed", "trace",
     )  # fmt: skip
+
+    def get_urls(self) -> list[URLPattern]:
+        """Django's, and the long texts of a run as files."""
+
+        def file(name: str) -> URLPattern:
+            view = in_english(self.admin_site.admin_view(self.text_view))
+            found: URLPattern = path(
+                f"<path:object_id>/{name}.txt", view, {"name": name}, name=f"scripts_tracker_scriptrun_{name}"
+            )
+            return found
+
+        return [*map(file, _TEXTS), *super().get_urls()]
+
+    def text_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        """The output or the traceback of a run, as a file to keep; 404 if there is none."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        refusal = self._unreadable(request)
+        if refusal:
+            return refusal
+        key = key_of(object_id)
+        run = self.get_object(request, str(key)) if key is not None else None
+        text = getattr(run, name) if run else ""
+        if not run or not text:
+            raise Http404(f"there is no {name} of a run {html.plain(object_id)}")
+        # What controls a terminal is visible in the file, too: people print files there.
+        response = HttpResponse(html.plain(text), content_type="text/plain; charset=utf-8")
+        stem = re.sub(r"[^A-Za-z0-9._-]", "_", str(rows.id_of(run.script)))[:_STEM].strip(".")
+        response["Content-Disposition"] = f'attachment; filename="{stem}-{run.pk}-{name}.txt"'
+        response["X-Content-Type-Options"] = "nosniff"
+        return response
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[RunList]:  # noqa: ARG002 - Django's signature
         """The list without long texts."""
@@ -191,10 +238,8 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     why = column("reason", lambda run: html.block(run.reason, "Reason"))
     rehearsed = column("rehearsal", lambda run: html.block(_rehearsed(run), "Rehearsal"))
     sign = column("lease", _sign)
-    printed = column(
-        "output", lambda run: html.block(run.output, "Output", at_end=rows.outcome_now(run) == "running")
-    )
-    trace = column("traceback", lambda run: html.block(run.traceback, "Traceback"))
+    printed = column("output", lambda run: _text(run, "output"))
+    trace = column("traceback", lambda run: _text(run, "traceback"))
 
     @admin.display(description="script")
     def of_script(self, run: ScriptRun) -> SafeString:

@@ -173,10 +173,13 @@ def test_states_have_other_colours_in_the_dark(look: Callable[..., Any]) -> None
     assert not set(colours[0]) & set(colours[1])
 
 
-def test_a_long_output_scrolls_within_the_page_by_keyboard(look: Callable[..., Any]) -> None:
+def test_a_long_output_begins_at_its_end_and_scrolls_within_the_page_by_keyboard(
+    look: Callable[..., Any],
+) -> None:
     page = look(PAGES["run"])
     output = page.locator("pre[aria-label=Output]")
-    output.focus()
-    page.keyboard.press("End")
-    page.wait_for_function("document.querySelector('pre[aria-label=Output]').scrollTop > 0")
     assert output.evaluate("one => one.clientHeight < one.scrollHeight")
+    assert output.evaluate("one => one.scrollTop") == 0, "of a column from the bottom, the end"
+    output.focus()
+    page.keyboard.press("Home")
+    page.wait_for_function("document.querySelector('pre[aria-label=Output]').scrollTop < 0")

@@ -1,0 +1,102 @@
+"""Runs in the admin: their output and traceback as files, and the picture of how long they took."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.management import call_command
+from django.test import Client
+
+from scripts_tracker.ledger import writing
+from scripts_tracker.models import Script, ScriptRun
+from tests.conftest import COMMAND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.django_db
+
+RUNS = "/admin/scripts_tracker/scriptrun/"
+PAGE = "/admin/scripts_tracker/script/shop.first/change/"
+
+
+@pytest.fixture
+def run(tmp_path: Path, settings: Any) -> Callable[..., ScriptRun]:
+    """One applied script; gives a function that adds a run with other values in some columns."""
+    settings.BASE_DIR = tmp_path
+    folder = tmp_path / "shop" / "management" / "commands"
+    folder.mkdir(parents=True)
+    settings.COMMANDS_DIRS = [folder]
+    source = COMMAND.format(name="first", decorators="@tracked_script", body="pass")
+    (folder / "first.py").write_text(source)
+    call_command("check_scripts", mark_applied=["shop.first"], verbosity=0)
+
+    def add(outcome: str = "failed", seconds: float = 0, **columns: Any) -> ScriptRun:
+        facts = writing.RunFacts(columns.pop("kind", "run"))
+        made = writing.new_run(Script.objects.get().pk, None, facts, outcome)
+        if made.ended_at:
+            made.started_at = made.ended_at - timedelta(seconds=seconds)
+        for name, value in columns.items():
+            setattr(made, name, value)
+        made.save()
+        return made
+
+    return add
+
+
+@pytest.fixture
+def ada(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("ada"))
+    return client
+
+
+@pytest.mark.parametrize(("name", "other"), [("output", "traceback"), ("traceback", "output")])
+def test_a_long_text_is_shown_from_its_end_and_downloaded_as_a_file(
+    run: Callable[..., ScriptRun], ada: Client, name: str, other: str
+) -> None:
+    made = run(**{name: "<b>first</b>\nÜ \x1b[2J\nlast\n"})
+    page = ada.get(f"{RUNS}{made.pk}/change/").content.decode()
+    assert 'class="st-block st-tail"' in page
+    assert re.findall(r'href="\.\./(\w+)\.txt"', page) == [name]
+    file = ada.get(f"{RUNS}{made.pk}/{name}.txt")
+    assert file.content.decode() == "<b>first</b>\nÜ ^[[2J\nlast\n"
+    assert {
+        one: file.headers[one] for one in file.headers if one.startswith(("Content-T", "Content-D", "X-C"))
+    } == {
+        "Content-Type": "text/plain; charset=utf-8",
+        "Content-Disposition": f'attachment; filename="shop.first-{made.pk}-{name}.txt"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    assert ada.get(f"{RUNS}{made.pk}/{other}.txt").status_code == 404
+
+
+def test_a_file_has_a_name_that_every_system_takes(run: Callable[..., ScriptRun], ada: Client) -> None:
+    made = run(output="one")
+    Script.objects.update(name='../"\r\nX: ü;' + "x" * 200)
+    given = ada.get(f"{RUNS}{made.pk}/output.txt").headers["Content-Disposition"]
+    assert re.fullmatch(
+        rf'attachment; filename="shop\.\.\._[\w.-]{{90,}}-{made.pk}-output\.txt"', given, re.ASCII
+    )
+
+
+@pytest.mark.parametrize("key", ["0", "x", "9" * 30, "1/../2"])
+def test_a_run_that_does_not_exist_has_no_file(run: Callable[..., ScriptRun], ada: Client, key: str) -> None:
+    run(output="one")
+    assert ada.get(f"{RUNS}{key}/output.txt").status_code == 404
+
+
+def test_only_who_may_see_runs_gets_a_file(run: Callable[..., ScriptRun]) -> None:
+    path = f"{RUNS}{run(output='one').pk}/output.txt"
+    client = Client()
+    assert client.get(path).status_code == 302
+    rosa = User.objects.create_user("rosa", is_staff=True)
+    rosa.user_permissions.set(Permission.objects.filter(codename__in=["view_script", "decide_script"]))
+    client.force_login(rosa)
+    assert client.get(path).status_code == 403
+    rosa.user_permissions.set(Permission.objects.filter(codename="view_scriptrun"))
+    assert client.get(path).content == b"one"
