@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import RunRecord
 
 _HELD: Final = {"pause": "paused", "cancel": "cancelled"}
+STOPPED: Final = "stopped"
+"""How the reason of a run begins that ended before its script did, without a failure."""
 _LONGEST = 300  # characters of a reason that a line shows
 
 
@@ -96,7 +98,7 @@ def why_stopped(status: ScriptStatus, *, short: bool = False) -> str:
     run = walk.workers[-1].run if walk.workers else None
     if run is not None and status.state is State.LOST:
         return f"the last worker never ended (started {describe_start(run)}), {at(progress)}"
-    reason = _line(run.reason) if run is not None else ""
+    reason = _line(run.reason).removeprefix(f"{STOPPED}: ") if run is not None else ""
     return f"stopped {at(progress)}{reason and f': {reason}'}"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from django.db import Error
 
 from scripts_tracker import conf
-from scripts_tracker.core import watches
+from scripts_tracker.core import stops, watches
 from scripts_tracker.core.events import WorkOptions
 from scripts_tracker.exceptions import Overtaken
 from scripts_tracker.ledger import database, joining, leases, renaming, walks
@@ -37,8 +37,6 @@ __all__ = ["Refused", "Stopped", "run"]
 T = TypeVar("T")
 
 _PAUSE: Final = 0.02
-STOPPED: Final = "stopped"
-"""How the reason of a run begins that ended before its script did, without a failure."""
 
 
 def run(
@@ -253,7 +251,7 @@ class WorkerAttempt(Attempt):
         try:
             return super().called()
         except Stopped as stopped:
-            self._worker.reason = f"{STOPPED}: {stopped.reason}"
+            self._worker.reason = f"{stops.STOPPED}: {stopped.reason}"
             return None, stopped
 
     def _verify(self) -> None:
