@@ -107,7 +107,7 @@ def begin(text: str, **facts: Any) -> ScriptWalk:
     """Begin a script with the code that its file has now."""
     from scripts_tracker.project.status import load_status
 
-    definition = load_status().by_id[script_id(text)].definition
+    definition = load_status(with_fingerprints=True).by_id[script_id(text)].definition
     assert definition is not None
     assert definition.fingerprint is not None
     walk = open_walk(text, **facts)

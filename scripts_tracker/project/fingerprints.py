@@ -57,12 +57,14 @@ class LedgerVersions:
 
     @cached_property
     def _gone(self) -> list[Version]:
-        """What was applied of scripts whose files are gone: a new file may be one of them that was moved."""
-        return [
-            (one.applied_content, one.applied)
+        """What was applied, or has begun, of scripts whose files are gone: a new file may be one of them that was moved."""
+        gone = (
+            one
             for one in self._records.values()
-            if one.applied is not None and not (one.path and os.path.exists(scan.absolute_path(one.path)))
-        ]
+            if (one.applied is not None or one.walk is not None)
+            and not (one.path and os.path.exists(scan.absolute_path(one.path)))
+        )
+        return [version for one in gone for version in _versions(one._replace(last_run=None))]
 
 
 def _versions(record: ScriptRecord) -> Iterator[Version]:

@@ -54,6 +54,11 @@ def by_the_runner(jobs: Jobs) -> str:
     return result.err
 
 
+def test_formatting_is_no_other_code_under_a_new_name(begun: Jobs) -> None:
+    rename(begun, change="pass  # formatted")
+    assert begun.states() == {"renamed": "failed"}
+
+
 @pytest.mark.parametrize("run", [by_hand, by_the_runner])
 def test_with_the_same_code_it_goes_on_under_the_new_name(begun: Jobs, run: Any) -> None:
     rename(begun)
