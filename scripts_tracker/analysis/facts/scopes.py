@@ -111,7 +111,8 @@ class Scope:
 
     def _candidates(self, name: str) -> list[Binding]:
         own = self.names.get(name, [])
-        if not self.stars:
+        # What is bound by a name that is computed has none: globals()[name] = value.
+        if not self.stars or not name:
             return own
         nowhere = cst.Name(name)
         through = [

@@ -212,6 +212,7 @@ IMPORTS = {
     "a name of ours in another": "import json\nfrom shop import t_b\nfrom scripts_tracker import tracked_script as t\n",
     "what stands for them": "import json\nimport _0_0\nimport _0_0.x, y\n",
     "stars and the future": "from __future__ import annotations\nimport json as j\nfrom shop import *\nfrom .. import a\nfrom ..b import c\n",
+    "a star and a computed name": "import json\nfrom shop import *\nfor x in json.y:\n    globals()[x] = 1\n",
     "decorators": "import json\nfrom shop.base import mine as other, wrap\n\n\n@other\ndef make(cls):\n    return wrap(cls)\n\n\nmade = make(wrap)\n",
 }
 
