@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import symtable
 import threading
 import unicodedata
 import warnings
@@ -16,8 +15,9 @@ MAX_INT_DIGITS: Final = 4300
 """The limit of CPython in decimal integers, which can be changed, and which early releases of Python 3.10 lack."""
 CONSTANTS: Final = frozenset({"True", "False", "None"})
 """What Python reads as constants: no identifier may become one by normalisation."""
-_MANY_DIGITS: Final = re.compile(rf"\d[\d_]{{{MAX_INT_DIGITS}}}")
-_FOREIGN_WORD: Final = re.compile(r"\w*[^\W\x00-\x7f]\w*")
+# Compiled where they are needed, which is seldom.
+_MANY_DIGITS: Final = rf"\d[\d_]{{{MAX_INT_DIGITS}}}"
+_FOREIGN_WORD: Final = r"\w*[^\W\x00-\x7f]\w*"
 # Filters of warnings belong to the whole process.
 _filtering: Final = threading.Lock()
 
@@ -28,9 +28,9 @@ def compiles(text: str) -> bool:
     Args:
         text: the source, with LF line endings.
     """
-    if len(text) > MAX_INT_DIGITS and _MANY_DIGITS.search(text):
+    if len(text) > MAX_INT_DIGITS and re.search(_MANY_DIGITS, text):
         return False
-    if not text.isascii() and any(map(_is_constant, _FOREIGN_WORD.findall(text))):
+    if not text.isascii() and any(map(_is_constant, re.findall(_FOREIGN_WORD, text))):
         return False
     try:
         # Its stack is deep enough, and it is the one that parses.
@@ -43,6 +43,8 @@ def compiles(text: str) -> bool:
 
 
 def _compile(text: str) -> None:
+    import symtable  # only where no fingerprint is needed
+
     with _filtering, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of invalid escapes, which are no business of a check
         symtable.symtable(text, "<script>", "exec")
