@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from scripts_tracker.admin import html, listing
 from scripts_tracker.admin.base import key_of, page_of, page_of_run
 from scripts_tracker.core import stops, text
+from scripts_tracker.core.history import Past
 from scripts_tracker.core.progress import progress_of
+from scripts_tracker.core.states import State
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.ledger import queries
@@ -34,6 +36,8 @@ _RUNS = 25
 _RANGES, _PARKED = 50, 10
 _ORDER = {"parked": -2, "at work": -1, "done": 1}
 _RANGE_TONES = {"parked": "trouble", "at work": "busy", "done": "done"}
+# The states in which the output of the last run says what to do.
+_ODD = (State.FAILED, State.LOST, State.RUNNING)
 _DIFF_CLASSES = {"+": "st-added", "-": "st-removed", "@": "st-place"}
 
 
@@ -99,10 +103,26 @@ def context(subject: Subject, request: HttpRequest, site: AdminSite, *, runs: bo
     if record:
         found["history_url"] = page_of(site, subject.id, "history")
         found.update(_versions(subject, record, request))
+    if status:
+        found["steps"] = _steps(status, found.get("past_versions", ()))
     if record and runs:
+        found["last_run"] = _last_run(subject, site)
         page, older = queries.runs_before(record, key_of(request.GET.get("before")), most=_RUNS)
         found.update(runs=[_run(run, site) for run in page], older=older, newest="before" in request.GET)
     return found
+
+
+def _steps(status: ScriptStatus, versions: Sequence[PastVersion]) -> list[tuple[str, str]]:
+    """What to type next, each with its purpose."""
+    known = detail.ScriptDetail(status, {}, (), (), Past(versions=tuple(versions)))
+    return [(words, f"python {command}") for words, command in detail.next_steps(known).items()]
+
+
+def _last_run(subject: Subject, site: AdminSite) -> str:
+    """The address of the run that a person should look at; empty if its end is not in question."""
+    status, record = subject.status, subject.record
+    is_odd = status is None or status.state in _ODD
+    return page_of_run(site, record.last_run.pk) if is_odd and record and record.last_run else ""
 
 
 def _rows(subject: Subject) -> Iterator[tuple[str, Any]]:
@@ -219,6 +239,7 @@ def _versions(subject: Subject, record: ScriptRecord, request: HttpRequest) -> d
     against = against if any(one.content_digest == against for one in versions) else ""
     compared = detail.compare(subject.status, raw=raw, against=against) if subject.status else None
     return {
+        "past_versions": versions,
         "versions": [_version(one, subject.definition, record) for one in versions],
         "against": against,
         "is_raw": raw,

@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from scripts_tracker import conf
 from scripts_tracker.admin import html
 from scripts_tracker.admin.base import ReadOnlyAdmin, column, in_english, key_of, page_of, titled
-from scripts_tracker.core.text import describe_lease
+from scripts_tracker.core.text import describe_lease, who
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import rows
 from scripts_tracker.ledger.database import unavailable_message
@@ -101,6 +101,29 @@ class KindFilter(_ColumnFilter):
     )
 
 
+class EnvironmentFilter(SimpleListFilter):
+    """By the place where a run was recorded, where the ledger knows several."""
+
+    title = "environment"
+    parameter_name = "environment"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002 - Django's signature
+        """The places with their names; none if there is only one."""
+        try:
+            found = [(str(pk), html.plain(name)) for pk, name in rows.environments()]
+        except (LedgerMissing, Error):
+            return []  # the page says why it shows no runs
+        return found if len(found) > 1 else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002 - as above
+        """The runs of the selected place."""
+        value = self.value()
+        if value is None:
+            return queryset
+        pk = key_of(value)
+        return queryset.none() if pk is None else rows.with_value(queryset, "environment", pk)
+
+
 class RunList(ChangeList):
     """The list of runs, without the long texts."""
 
@@ -117,11 +140,12 @@ class RunList(ChangeList):
 class ScriptRunAdmin(ReadOnlyAdmin):
     """The history: runs and decisions. Methods are not named like columns, which Django would show instead."""
 
-    list_display = ("how_it_ended", "of_script", "started", "what", "took", "by", "where")
+    list_display = ("how_it_ended", "of_script", "started", "what", "took", "by_whom")
     list_display_links = ("started",)
-    list_filter = (OutcomeFilter, KindFilter)
-    search_fields = ("script__app_label", "script__name")
-    ordering = ("-pk",)
+    list_filter = (OutcomeFilter, KindFilter, ("started_at", admin.DateFieldListFilter), EnvironmentFilter)
+    search_fields = ("script__app_label", "script__name", "user", "host", "reason")
+    # Not by key: rows that were adopted, or that a clock has set back, are older than their keys.
+    ordering = ("-started_at", "-pk")
     list_per_page = 50
     # To count all runs beside the matching ones would double the time.
     show_full_result_count = False
@@ -221,12 +245,13 @@ class ScriptRunAdmin(ReadOnlyAdmin):
         """``app.name`` finds the same as ``app name``."""
         return super().get_search_results(request, queryset, search_term.replace(".", " "))
 
-    started = column("started", lambda run: html.moment(run.started_at), ordering="pk")
+    started = column("started", lambda run: html.moment(run.started_at), ordering="started_at")
     what = column("kind", html.kind_of)
     how_it_ended = column("outcome", lambda run: html.outcome_badge(rows.outcome_now(run)))
     took = column("duration", html.duration)
     ended = column("ended", lambda run: html.moment(run.ended_at))
     by = column("user", lambda run: run.user, ordering="user")
+    by_whom = column("by", lambda run: who(run.user, run.host) or html.NO_VALUE, ordering="user")
     where = column("host", lambda run: run.host, ordering="host")
     recorded_in = column("environment", lambda run: rows.place_of(run) or html.NO_VALUE)
     commit = column("git revision", lambda run: run.git_revision)

@@ -66,9 +66,18 @@ def without_long_texts(runs: QuerySet[ScriptRun]) -> QuerySet[ScriptRun]:
     return runs.defer("output", "traceback", "arguments")
 
 
-def with_value(rows: QuerySet[M], column: str, value: str) -> QuerySet[M]:
+def with_value(rows: QuerySet[M], column: str, value: str | int) -> QuerySet[M]:
     """The rows that have this value in a column."""
     return rows.filter(**{column: value})
+
+
+@needs_tables
+def environments() -> list[tuple[int, str]]:
+    """The places where runs were recorded, by key, with their names (one query)."""
+    from scripts_tracker.models import ScriptEnvironment
+
+    found = ScriptEnvironment.objects.using(alias()).order_by("pk")
+    return [(one.pk, str(one)) for one in found]
 
 
 @needs_tables

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -17,12 +18,13 @@ from django.db import OperationalError
 from django.db.models import F
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from scripts_tracker.core import reports
 from scripts_tracker.core.reports import RehearsalReport, TableChanges
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.ledger import processes, statements, writing
-from scripts_tracker.models import Script, ScriptRun
+from scripts_tracker.models import Script, ScriptEnvironment, ScriptRun
 from scripts_tracker.project import releases
 from scripts_tracker.project.status import load_status
 from tests.conftest import COMMAND
@@ -827,3 +829,62 @@ def test_the_list_says_what_to_type_next(shop: Callable[..., Path], ada: Client)
     assert line in text_of(ada, LIST)
     applied("first")
     assert "st-next" not in text_of(ada, LIST)
+
+
+@pytest.fixture
+def history(shop: Callable[..., Path]) -> None:
+    """Three runs of one script: the one with the newest key is the oldest."""
+    shop("shop.first")
+    applied("first")
+    place = ScriptEnvironment.objects.create(name="production", first_seen_at=timezone.now())
+    ScriptEnvironment.objects.create(name="staging", first_seen_at=timezone.now())
+    script, now = Script.objects.get(), timezone.now()
+    facts = (
+        ("anna", "web-1.example.org", "disk full", 1, place),
+        ("ben", "db-2", "", 40, None),
+        ("carl", "db-3", "", 400, None),
+    )
+    for user, host, reason, days, environment in facts:
+        ScriptRun.objects.create(
+            script=script, kind="run", outcome="failed", user=user, host=host, reason=reason,
+            started_at=now - timedelta(days=days), environment=environment,
+        )  # fmt: skip
+    ScriptRun.objects.filter(kind="mark").delete()
+
+
+RUNS = "/admin/scripts_tracker/scriptrun/"
+QUESTIONS = {
+    "all, the newest first": ("", ["anna", "ben", "carl"]),
+    "the oldest first": ("?o=2", ["carl", "ben", "anna"]),
+    "a reason": ("?q=disk+full", ["anna"]),
+    "a host": ("?q=web-1.example", ["anna"]),
+    "a user": ("?q=ben", ["ben"]),
+    "a script": ("?q=shop.first", ["anna", "ben", "carl"]),
+    "an environment": ("?environment={place}", ["anna"]),
+    "an environment that does not exist": ("?environment=x", []),
+    "a date": ("?started_at__gte={day}", ["anna", "ben"]),
+}
+
+
+@pytest.mark.usefixtures("history")
+@pytest.mark.parametrize(("query", "users"), QUESTIONS.values(), ids=QUESTIONS)
+def test_runs_are_found_by_who_where_why_and_when(ada: Client, query: str, users: list[str]) -> None:
+    place = ScriptEnvironment.objects.get(name="production")
+    day = quote(f"{timezone.now() - timedelta(days=99):%Y-%m-%d} 00:00:00+00:00")
+    shown = ada.get(RUNS + query.format(place=place.pk, day=day)).content.decode()
+    assert re.findall(r'field-by_whom">(\w+) on', shown) == users
+
+
+def test_a_failed_script_begins_with_its_run_and_what_to_type(shop: Callable[..., Path], ada: Client) -> None:
+    shop("shop.first")
+    applied("first")
+    run = ScriptRun.objects.get()
+    ScriptRun.objects.update(kind="run", outcome="failed", applies=False, reason="ValueError: broken")
+    page = ada.get(f"{LIST}shop.first/change/").content.decode()
+    (block,) = re.findall(r'<ul class="st-plain st-next".*?</ul>', page, re.DOTALL)
+    assert f'href="{RUNS}{run.pk}/change/"' in block
+    assert "<code>python manage.py run_scripts shop.first</code>" in block
+    assert "<code>python manage.py check_scripts --mark-applied shop.first</code>" in block
+    assert page.index(block) < page.index("st-about")
+    rosa = staff("view_script").get(f"{LIST}shop.first/change/").content.decode()
+    assert f"{RUNS}{run.pk}" not in rosa

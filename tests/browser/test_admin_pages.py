@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.admin.projects import LONG
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,7 +32,11 @@ PAGES = {
     "history": f"{LIST}shop.renumber_invoices/history/",
     "batched": f"{LIST}shop.backfill/change/?still=1",
     "pause": f"{LIST}shop.backfill/pause/",
+    "long": f"{LIST}{LONG}/change/",
+    "run of a long name": f"scripts_tracker/scriptrun/?q={LONG.partition('.')[2]}",
 }
+# Tables, which are wide.
+TABLES = ("list", "runs", "long", "script", "batched")
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
@@ -54,6 +60,21 @@ def test_every_page_fits_and_axe_finds_nothing_serious(
         if one["impact"] in {"serious", "critical"}
     ]
     assert not serious, serious
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_no_column_is_out_of_sight_at_the_width_of_a_laptop_or_hidden_on_a_tablet(
+    look: Callable[..., Any], keep: Callable[[Any, str], None], name: str
+) -> None:
+    page = look(PAGES[name])
+    wider = page.evaluate(
+        "[...document.querySelectorAll('.results, .st-wide')].map(one => one.scrollWidth - one.clientWidth)"
+    )
+    assert wider
+    assert max(wider) <= 0, "a table is wider than its place"
+    page.set_viewport_size({"width": 768, "height": 1000})
+    keep(page, f"{name}-tablet")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it scrolls sideways"
 
 
 def test_the_page_of_a_running_run_is_loaded_again_and_shows_the_end_of_its_output_without_javascript(
