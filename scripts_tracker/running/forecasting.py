@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.apps import apps
-from django.core.management.base import CommandError
-from django.db import Error, models
-
 from scripts_tracker.core import forecast
 from scripts_tracker.core.forecast import Figure, Here
-from scripts_tracker.core.progress import INTEGER
 from scripts_tracker.core.text import duration, local_time
 from scripts_tracker.core.values import Fingerprint
 from scripts_tracker.ledger import rehearsals
-from scripts_tracker.running.keys import KeySpace
+from scripts_tracker.running.keys import key_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -95,26 +90,3 @@ def _since_then(entry: Entry) -> Iterable[str]:
             if run.outcome == "failed"
             else f"its last run there{when} never ended"
         )
-
-
-def key_span(table: str) -> int | None:
-    """How far the largest key of a table here is from the smallest, by two small queries; None where keys do not say.
-
-    Args:
-        table: its name in the database, of any model of the project.
-    """
-    of_table = (
-        one
-        for one in apps.get_models(include_auto_created=True)
-        if one._meta.db_table == table and not one._meta.proxy  # noqa: SLF001 - Django's documented Model API
-    )
-    model = next(of_table, None)
-    if model is None:
-        return None
-    try:
-        space = KeySpace(models.QuerySet(model))
-        ends = space.ranges(1) if space.kind == INTEGER else ()
-    except (Error, CommandError):  # it may be a table that a later migration adds
-        return None
-    lower, upper = (ends[0][0], ends[-1][1]) if ends else (None, None)
-    return None if lower is None or upper is None else max(int(upper[0]) - int(lower[0]), 0)

@@ -7,9 +7,10 @@ import uuid
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
+from django.apps import apps
 from django.core.exceptions import EmptyResultSet
 from django.core.management.base import CommandError
-from django.db import connections, models, router
+from django.db import Error, connections, models, router
 
 from scripts_tracker.core.progress import INTEGER, OTHER, UUID, Key
 from scripts_tracker.core.tuples import NamedTuple
@@ -278,3 +279,26 @@ def _cut(least: int, largest: int, count: int) -> Iterator[Range]:
     bounds = [before + (largest - before) * number // count for number in range(count + 1)]
     for lower, upper in itertools.pairwise(bounds):
         yield (str(lower),), (str(upper),)
+
+
+def key_span(table: str) -> int | None:
+    """How far the largest key of a table here is from the smallest, by two small queries; None where keys do not say.
+
+    Args:
+        table: its name in the database, of any model of the project.
+    """
+    of_table = (
+        one
+        for one in apps.get_models(include_auto_created=True)
+        if one._meta.db_table == table and not one._meta.proxy  # noqa: SLF001 - Django's documented Model API
+    )
+    model = next(of_table, None)
+    if model is None:
+        return None
+    try:
+        space = KeySpace(models.QuerySet(model))
+        ends = space.ranges(1) if space.kind == INTEGER else ()
+    except (Error, CommandError):  # it may be a table that a later migration adds
+        return None
+    lower, upper = (ends[0][0], ends[-1][1]) if ends else (None, None)
+    return None if lower is None or upper is None else max(int(upper[0]) - int(lower[0]), 0)

@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import Group
 
 from scripts_tracker.project.status import load_status
-from scripts_tracker.running.forecasting import key_span
+from scripts_tracker.running.keys import key_span
 from tests.builders import script_id
 from tests.fleet.builders import TAKEN, document, entry, write
 from tests.jobs import Jobs
