@@ -127,5 +127,5 @@ def block(text: str, label: str, *, at_end: bool = False) -> SafeString:
 
 
 def trusted(svg: str) -> SafeString:
-    """A picture from ``graph.draw``, which escapes every text."""
+    """A picture from ``graph.draw`` or ``durations``, which escape every text."""
     return mark_safe(svg)  # noqa: S308 - as the docstring says

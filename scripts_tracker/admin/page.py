@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from scripts_tracker.admin import html, listing
+from scripts_tracker.admin import durations, html, listing
 from scripts_tracker.admin.base import key_of, page_of, page_of_run
 from scripts_tracker.core import stops, text
 from scripts_tracker.core.history import Past
@@ -109,6 +109,7 @@ def context(subject: Subject, request: HttpRequest, site: AdminSite, *, runs: bo
         found["last_run"] = _last_run(subject, site)
         page, older = queries.runs_before(record, key_of(request.GET.get("before")), most=_RUNS)
         found.update(runs=[_run(run, site) for run in page], older=older, newest="before" in request.GET)
+        found["durations"] = durations.shown(page)
     return found
 
 

@@ -100,3 +100,40 @@ def test_only_who_may_see_runs_gets_a_file(run: Callable[..., ScriptRun]) -> Non
     assert client.get(path).status_code == 403
     rosa.user_permissions.set(Permission.objects.filter(codename="view_scriptrun"))
     assert client.get(path).content == b"one"
+
+
+LINES: dict[str, tuple[list[dict[str, Any]], list[str], str]] = {
+    "one run makes no line": ([{"seconds": 3}], [], ""),
+    "decisions, dry runs, lost runs and runs that go on have no place in it": (
+        [{"seconds": 3}, *({"seconds": 9, **one} for one in ({"outcome": "lost"}, {"kind": "rehearsal"}, {"kind": "mark"})),
+         {"outcome": "running"}],
+        [], "",
+    ),
+    "a failed run has another shape, and the oldest is at the left": (
+        [{"seconds": 30, "outcome": "failed"}, {"seconds": 0.2}, {"seconds": 120}],
+        ["path failed after 30 s", "circle succeeded after 0.2 s", "circle succeeded after 2 min"],
+        "3 runs, the oldest at the left, took between 0.2 s and 2 min; the last one 2 min. 1 failed: marked with a cross.",
+    ),
+    "clocks that stand or go back do no harm": (
+        [{"seconds": 0}, {"seconds": -5}],
+        ["circle succeeded after 0.0 s"] * 2,
+        "2 runs, the oldest at the left, took 0.0 s; the last one 0.0 s.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("made", "marks", "words"), LINES.values(), ids=LINES)
+def test_the_durations_of_the_last_runs_are_a_line_with_words(
+    run: Callable[..., ScriptRun], ada: Client, made: list[dict[str, Any]], marks: list[str], words: str
+) -> None:
+    for one in made:
+        run(**{"outcome": "succeeded", **one})
+    page = ada.get(PAGE).content.decode()
+    assert ("st-durations" in page) is bool(words)
+    found = re.findall(r'<(path|circle) class="st-mark[^>]*><title>[^<]*: ([^<]*)</title>', page)
+    assert [" ".join(one) for one in found] == marks
+    assert page.count(words) == 2 or not words, "as a caption, and for screen readers"
+    heights = [
+        float(top) for top in re.findall(r"[\d.]+,([\d.]+)", page.partition("st-path")[2].partition("/>")[0])
+    ]
+    assert all(0 <= top <= 56 for top in heights)
