@@ -130,6 +130,11 @@ def error_text(error: object) -> str:
         return "<exception str() failed>"
 
 
+def reason_line(reason: str) -> str:
+    """The first line of a stored reason, without the name of the class of an error that explains itself."""
+    return "".join(reason.splitlines()[:1]).removeprefix("CommandError: ")
+
+
 def error_line(error: BaseException) -> str:
     """The type and text of an exception, as at the end of a traceback, without its notes."""
     try:

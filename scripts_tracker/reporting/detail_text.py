@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from scripts_tracker.core.escaping import escaped
-from scripts_tracker.core.text import as_typed, describe_start, duration, local_time, who
+from scripts_tracker.core.text import as_typed, describe_start, duration, local_time, reason_line, who
 from scripts_tracker.core.values import ScriptOptions
 from scripts_tracker.project.detail import next_steps
 from scripts_tracker.reporting.report import question, tone, version_notes, why
@@ -202,7 +202,7 @@ def _run(run: PastRun, output: Output) -> Iterator[str]:
     coloured = line.replace(outcome, outcome_style(run, output)(outcome))
     yield f"{coloured}, {by}" if by and fits else coloured
     yield from wrapped("" if fits else by, _BELOW, output)
-    yield from wrapped("\n".join(record.reason.splitlines()[:1]), _BELOW, output)
+    yield from wrapped(reason_line(record.reason), _BELOW, output)
     if run.given:
         given = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in run.given.items())
         yield from wrapped(escaped(f"with {', '.join(given)}"), _BELOW, output, hang="  ")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from scripts_tracker.core import stops
 from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.progress import progress_of
-from scripts_tracker.core.text import describe_lease, describe_start, local_time
+from scripts_tracker.core.text import describe_lease, describe_start, local_time, reason_line
 from scripts_tracker.ledger.database import typed
 from scripts_tracker.project.following import added
 from scripts_tracker.reporting.detail_text import outcome_style, outcome_words
@@ -113,7 +113,7 @@ class Follower:
 
     def _end(self, now: RunNow) -> list[str]:
         record, outcome = now.run.record, now.run.outcome
-        words = [outcome_words(now.run), describe_lease(now.lease), *record.reason.splitlines()[:1]]
+        words = [outcome_words(now.run), describe_lease(now.lease), reason_line(record.reason)]
         lines = list(
             wrapped(f"{self._script_id}: {': '.join(filter(None, words))}", "", self._output, hang="  ")
         )

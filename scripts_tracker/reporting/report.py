@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 from scripts_tracker.core import watches
 from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.states import State, is_same_code
-from scripts_tracker.core.text import as_typed, describe_holder, describe_lease, describe_start, local_time
+from scripts_tracker.core.text import (
+    as_typed,
+    describe_holder,
+    describe_lease,
+    describe_start,
+    local_time,
+    reason_line,
+)
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Queued
 
@@ -245,8 +252,8 @@ def holder(status: ScriptStatus) -> str:
 
 
 def _error(run: RunRecord | None) -> str:
-    lines = run.reason.splitlines() if run else []
-    return f": {lines[0]}" if lines else ""
+    reason = reason_line(run.reason) if run else ""
+    return f": {reason}" if reason else ""
 
 
 _EARLIER = {

@@ -383,7 +383,4 @@ def _summary(error: BaseException) -> str:
     interrupt = processes.interrupt_in(error)
     if interrupt is not None:
         return f"{INTERRUPTED}: {error_text(interrupt) or 'Ctrl-C'}"
-    text = error_text(error).strip() if isinstance(error, CommandError) else ""
-    if text and not text.startswith(INTERRUPTED):
-        return text
     return error_line(error).removeprefix(f"{CommandError.__module__}.")

@@ -30,7 +30,7 @@ COMMANDS = {
     ("show_script", "no_such"): 2,
     ("prune_script_runs", "--keep", "3"): 0,
     ("prune_script_runs",): 2,
-    ("start_script", "no_such_app", "name"): 1,
+    ("start_script", "no_such_app", "name"): 2,
     ("adopt_scripts_tracker",): 2,
 }
 
