@@ -39,7 +39,7 @@ class Command(TrackerCommand):
         "--fake": "did you mean --mark-applied NAME?",
         "--json": "did you mean --format json?",
         "--list": "the list is what check_scripts prints; with applied scripts: --all",
-        "--force": "what a decision cannot change has its reason beside it; nothing overrides it",
+        "--force": "there is none here; what is left out by a mark is listed with the reason",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
