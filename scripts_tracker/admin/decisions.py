@@ -146,18 +146,24 @@ DECISIONS = {
 }
 
 
-class DecisionForm(forms.Form):
-    """A reason, and the script as it was when the page was opened."""
+class ReasonForm(forms.Form):
+    """A reason."""
 
     reason = forms.CharField(
         max_length=1_000,
         widget=forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"}),
         help_text="Stored in the ledger and in the admin's history, with your name.",
     )
+
+
+class DecisionForm(ReasonForm):
+    """A reason, and the script as it was when the page was opened."""
+
     seen = forms.CharField(widget=forms.HiddenInput)
 
 
-def _seen(status: ScriptStatus) -> str:
+def seen(status: ScriptStatus) -> str:
+    """What a decision is about, as a form remembers it: if it differs later, the script has changed."""
     contents: tuple[str | None, ...] = ()
     if status.definition:
         watched = (module.content_digest for module in status.definition.watches)
@@ -192,11 +198,11 @@ def view(
     if refusal:
         messages.error(request, f"The script {subject.id} was not changed: {html.plain(refusal)}.")
         return HttpResponseRedirect(back)
-    form = DecisionForm(request.POST if request.method == "POST" else None, initial={"seen": _seen(status)})
-    if form.is_valid() and form.cleaned_data["seen"] != _seen(status):
+    form = DecisionForm(request.POST if request.method == "POST" else None, initial={"seen": seen(status)})
+    if form.is_valid() and form.cleaned_data["seen"] != seen(status):
         form.add_error(None, _CHANGED)
         form.data = form.data.copy()  # type: ignore[attr-defined]  # a QueryDict, which is shared
-        form.data["seen"] = _seen(status)  # type: ignore[index]  # as above
+        form.data["seen"] = seen(status)  # type: ignore[index]  # as above
     if form.is_valid():
         _carry_out(admin, request, decision, subject, form.cleaned_data["reason"])
         return HttpResponseRedirect(back)
@@ -218,22 +224,42 @@ def view(
 def _carry_out(
     admin: ModelAdmin[Script], request: HttpRequest, decision: Decision, subject: Subject, reason: str
 ) -> None:
-    """Decide, and report it in a message. The admin's history has it too, or neither, if one database has both."""
-    user: Any = request.user
+    """Decide, and report it in a message."""
     assert subject.status is not None  # noqa: S101 - as above
+    result = carry_out(admin, request, decision, subject.overview, subject.status, reason=reason)
+    report_refused(request, result)
+    for script_id in result.done:
+        messages.success(request, decision.done.format(script_id))
+
+
+def carry_out(
+    admin: ModelAdmin[Script],
+    request: HttpRequest,
+    decision: Decision,
+    overview: ProjectStatus,
+    status: ScriptStatus,
+    *,
+    reason: str,
+) -> MarkResult:
+    """Decide. The admin's history has it too, or neither, if one database has both. An error is a refusal."""
+    user: Any = request.user
     entry = f"{decision.logged}: {html.plain(reason)}"
 
     def log(refused: Mapping[ScriptId, str]) -> None:
-        row = rows.script_row(subject.id)
-        if row is not None and subject.id not in refused:
+        row = rows.script_row(status.id)
+        if row is not None and status.id not in refused:
             in_its_characters(lambda escape: admin.log_change(request, row, escape(entry)), entry)
 
     try:
-        result = decision.carry_out(subject.overview, subject.status, reason, user.get_username(), log)
+        return decision.carry_out(overview, status, reason, user.get_username(), log)
     except (Error, LedgerMissing) as error:
         why = str(error) if isinstance(error, LedgerMissing) else unavailable_message(error)
-        result = MarkResult((), ((subject.id, why),))
+        return MarkResult((), ((status.id, why),))
+
+
+def report_refused(request: HttpRequest, result: MarkResult) -> None:
+    """A message for each script that was not changed, with the reason."""
     for script_id, why in result.refused:
-        messages.error(request, f"The script {script_id} was not changed: {html.plain(why)}.")
-    for script_id in result.done:
-        messages.success(request, decision.done.format(script_id))
+        messages.error(
+            request, f"The script {html.plain(str(script_id))} was not changed: {html.plain(why)}."
+        )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import django
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, PAGE_VAR
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.html import format_html
 
 from scripts_tracker.admin import html, listing
@@ -23,6 +25,8 @@ from scripts_tracker.ledger import rows
 from scripts_tracker.ledger.database import alias
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from django.http import HttpRequest
     from django.urls import URLPattern
     from django.utils.safestring import SafeString
@@ -72,6 +76,8 @@ class ScriptAdmin(ReadOnlyAdmin):
                 context["findings"] = html.plain_findings(overview.findings)
                 context["question"] = report.question(overview.statuses)
                 context["next_step"] = html.plain(listing.next_step(overview))
+                if self.has_decide_permission(request) and overview.statuses:
+                    context["several_url"] = f"mark/?{_query(request)}".rstrip("?")
             except LedgerMissing as error:
                 context["trouble"] = str(error)
         return super().changelist_view(request, context)
@@ -79,16 +85,21 @@ class ScriptAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         """Django's, and the pages of the decisions."""
 
-        def page(name: str) -> URLPattern:
-            view = in_english(self.admin_site.admin_view(self.decide_view))
+        def view(shown: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             # With ATOMIC_REQUESTS: a deadlock ends the whole transaction, and a decision is tried again.
-            view = transaction.non_atomic_requests(alias())(view)
+            return transaction.non_atomic_requests(alias())(in_english(self.admin_site.admin_view(shown)))
+
+        def page(name: str) -> URLPattern:
             found: URLPattern = path(
-                f"<path:object_id>/{name}/", view, {"name": name}, name=f"scripts_tracker_script_{name}"
+                f"<path:object_id>/{name}/",
+                view(self.decide_view),
+                {"name": name},
+                name=f"scripts_tracker_script_{name}",
             )
             return found
 
-        return [*map(page, _DECISIONS), *super().get_urls()]
+        several = path("mark/", view(self.several_view), name="scripts_tracker_script_several")
+        return [several, *map(page, _DECISIONS), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -134,6 +145,31 @@ class ScriptAdmin(ReadOnlyAdmin):
         decision = decisions.DECISIONS[name]
         context = self._context(request, decision.question.format(subject.id))
         return decisions.view(self, request, decision, subject, context)
+
+    def several_view(self, request: HttpRequest) -> HttpResponse:
+        """Mark several scripts of the list as applied, with one reason; the query is that of the list."""
+        from scripts_tracker.admin import several  # as above
+
+        if not self.has_decide_permission(request):
+            raise PermissionDenied
+        is_all = "all" in request.GET
+        query = _query(request)
+        back = reverse("admin:scripts_tracker_script_changelist", current_app=self.admin_site.name)
+        back = f"{back}?{query}".rstrip("?")
+        request.GET = QueryDict(query)  # of the list, for which all others are wrong
+        try:
+            overview = listing.overview_of(request)
+            listed = self.get_changelist_instance(request).queryset
+        except (LedgerMissing, IncorrectLookupParameters):
+            return HttpResponseRedirect(back)  # the list says why
+        context = {
+            **self._context(request, "Mark several scripts as applied"),
+            "back": back,
+            "crumb": "Mark several as applied",
+            "query": query,
+            "is_all": is_all,
+        }
+        return several.view(self, request, overview, cast("Sequence[ScriptStatus]", listed), context)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Django's own history of decisions, which uses the row's key."""
@@ -183,6 +219,14 @@ class ScriptAdmin(ReadOnlyAdmin):
             # Django 6.1 has breadcrumbs as a list, and the tools of an object beside its title.
             "is_list_of_breadcrumbs": django.VERSION >= (6, 1),
         }
+
+
+def _query(request: HttpRequest) -> str:
+    """The filters, the search and the order of the list, without the page."""
+    query = request.GET.copy()
+    for name in (PAGE_VAR, ALL_VAR, ERROR_FLAG, "all"):
+        query.pop(name, None)
+    return query.urlencode()
 
 
 def _state(status: ScriptStatus) -> SafeString:

@@ -24,6 +24,7 @@ PAGES = {
     "missing": f"{LIST}stock.leaves/change/",
     "mark": f"{LIST}billing.fix_totals/mark/",
     "unmark": f"{LIST}shop.renumber_invoices/unmark/",
+    "several": f"{LIST}mark/?state=needs-action&all=1",
     "runs": "scripts_tracker/scriptrun/",
     "run": "scripts_tracker/scriptrun/10/change/",
     "running script": f"{LIST}shop.recount/change/",
