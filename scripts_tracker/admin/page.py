@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from typing import TYPE_CHECKING, Any
+
+from django.templatetags.static import static
 
 from scripts_tracker.admin import durations, html, listing
 from scripts_tracker.admin.base import key_of, page_of, page_of_run
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from scripts_tracker.core.states import ScriptRecord, ScriptStatus
     from scripts_tracker.core.values import ScriptDefinition
     from scripts_tracker.project.status import ProjectStatus
-    from scripts_tracker.reporting.graph import Node
+    from scripts_tracker.reporting.graph import Node, RequirementGraph
 
 _RUNS = 25
 # Ranges and parked ranges on the page: what is parked and at work comes first.
@@ -38,6 +41,8 @@ _ORDER = {"parked": -2, "at work": -1, "done": 1}
 _RANGE_TONES = {"parked": "trouble", "at work": "busy", "done": "done"}
 # The states in which the output of the last run says what to do.
 _ODD = (State.FAILED, State.LOST, State.RUNNING)
+# Pixels of the picture left of the script's own box and above it.
+_BESIDE = 70
 _DIFF_CLASSES = {"+": "st-added", "-": "st-removed", "@": "st-place"}
 
 
@@ -210,17 +215,41 @@ def _key(key: Key | None, otherwise: str) -> str:
 def _requirements(subject: Subject, site: AdminSite) -> dict[str, Any]:
     """The requirements as a picture and as lists."""
     around = graph.requirement_graph_of(subject.id, subject.overview.by_id)
-    boxes = {node: _box(node, subject, site) for node in around.nodes}
-    number = {node: place for place, node in enumerate(boxes)}
-    edges = [(number[one], number[to]) for one, to in around.edges]
-    label = f"The requirements of {subject.id}, and the scripts that require it"
+    picture = _picture(around, subject, site)
     return {
         "around": around,
-        "picture": html.trusted(graph.draw([*boxes.values()], edges, label)) if len(boxes) > 1 else "",
+        "picture": html.trusted(picture.svg) if picture else "",
+        "own": _sight(picture.subject) if picture and picture.subject else (),
         "requires": [_box(node, subject, site) for node in around.requires],
         "required_by": [_box(node, subject, site) for node in around.required_by],
         "cycles": [" → ".join(map(str, cycle)) for cycle in around.cycles],
     }
+
+
+def _sight(place: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
+    """What of the picture is in sight at first: the script's box, and something of what leads to it."""
+    left, top = max(round(place[0]) - _BESIDE, 0), max(round(place[1]) - _BESIDE, 0)
+    return left, top, round(place[0] + place[2]) - left, round(place[1] + place[3]) - top
+
+
+def svg_file(subject: Subject, site: AdminSite) -> bytes:
+    """The picture of the requirements as a file of its own; empty where there is none to draw."""
+    picture = _picture(graph.requirement_graph_of(subject.id, subject.overview.by_id), subject, site)
+    if picture is None:
+        return b""
+    style = escape(static("scripts_tracker/admin.css"))
+    return f'<?xml version="1.0"?>\n<?xml-stylesheet href="{style}"?>\n{picture.svg}\n'.encode()
+
+
+def _picture(around: RequirementGraph, subject: Subject, site: AdminSite) -> graph.Picture | None:
+    """The picture of the requirements; None if the script is alone."""
+    boxes = {node: _box(node, subject, site) for node in around.nodes}
+    if len(boxes) <= 1:
+        return None
+    number = {node: place for place, node in enumerate(boxes)}
+    edges = [(number[one], number[to]) for one, to in around.edges]
+    label = f"The requirements of {subject.id}, and the scripts that require it"
+    return graph.draw([*boxes.values()], edges, label)
 
 
 def _box(node: Node, subject: Subject, site: AdminSite) -> graph.Box:

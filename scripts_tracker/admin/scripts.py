@@ -99,7 +99,12 @@ class ScriptAdmin(ReadOnlyAdmin):
             return found
 
         several = path("mark/", view(self.several_view), name="scripts_tracker_script_several")
-        return [several, *map(page, _DECISIONS), *super().get_urls()]
+        alone = path(
+            "<path:object_id>/requirements.svg",
+            in_english(self.admin_site.admin_view(self.picture_view)),
+            name="scripts_tracker_script_picture",
+        )
+        return [several, alone, *map(page, _DECISIONS), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -131,6 +136,20 @@ class ScriptAdmin(ReadOnlyAdmin):
         response = TemplateResponse(request, "admin/scripts_tracker/script/page.html", context)
         if refreshes:  # a header, as a page may allow no scripts
             response["Refresh"] = str(_REFRESH)
+        return response
+
+    def picture_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The picture of a script's requirements alone."""
+        from scripts_tracker.admin import page  # as above
+
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        subject = self._find(request, object_id)
+        picture = page.svg_file(subject, self.admin_site)
+        if not picture:
+            raise Http404(f"{subject.id} requires no script, and no script requires it")
+        response = HttpResponse(picture, content_type="image/svg+xml; charset=utf-8")
+        response["X-Content-Type-Options"] = "nosniff"
         return response
 
     def decide_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:

@@ -250,8 +250,15 @@ class Box(NamedTuple):
     is_subject: bool = False
 
 
-def draw(boxes: Sequence[Box], edges: Sequence[tuple[int, int]], label: str) -> str:
-    """An SVG element.
+class Picture(NamedTuple):
+    """An SVG element, and where its subject is: left, top, width and height."""
+
+    svg: str
+    subject: tuple[float, float, float, float] | None
+
+
+def draw(boxes: Sequence[Box], edges: Sequence[tuple[int, int]], label: str) -> Picture:
+    """The picture for a page, or for a file of its own.
 
     Args:
         boxes: the nodes.
@@ -261,15 +268,17 @@ def draw(boxes: Sequence[Box], edges: Sequence[tuple[int, int]], label: str) -> 
     layout = arrange(range(len(boxes)), [(one, to) for one, to in edges if one != to])
     places, width, height = _places(layout, boxes)
     size = f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}"'
-    return "\n".join(
-        [
-            f'<svg class="st-picture" role="group" aria-label="{escape(label)}" {size}>',
-            _ARROWHEAD,
-            *_arrows(layout, places),
-            *(line for number, box in enumerate(boxes) for line in _box(box, places[number])),
-            "</svg>",
-        ]
-    )
+    head = 'xmlns="http://www.w3.org/2000/svg" class="st-picture" role="group"'
+    lines = [
+        f'<svg {head} aria-label="{escape(label)}" {size}>',
+        _ARROWHEAD,
+        *_arrows(layout, places),
+        *(line for number, box in enumerate(boxes) for line in _box(box, places[number])),
+        "</svg>",
+    ]
+    found = [places[number] for number, box in enumerate(boxes) if box.is_subject]
+    subject = next(((left, middle - _HEIGHT / 2, width, _HEIGHT) for left, middle, width in found), None)
+    return Picture("\n".join(lines), subject)
 
 
 def _shortened(name: str) -> str:

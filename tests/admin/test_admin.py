@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+from xml.etree import ElementTree as ET
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -537,6 +538,23 @@ def test_a_long_history_is_paginated(shop: Callable[..., Path], ada: Client) -> 
     reasons = [re.findall(r"number (\d+)\.", page.partition('id="st-runs"')[2]) for page in pages]
     assert [len(one) for one in reasons] == [25, 25, 10]
     assert [number for page in reasons for number in page] == [str(number) for number in reversed(range(60))]
+
+
+def test_the_picture_of_the_requirements_opens_alone(shop: Callable[..., Path], ada: Client) -> None:
+    shop("shop.first")
+    shop("shop.other", '@tracked_script\n    @required_preceding_script("first")')
+    shop("shop.alone")
+    assert 'href="../requirements.svg"' in text_of(ada, f"{LIST}shop.other/change/")
+    assert 'requirements.svg"' not in text_of(ada, f"{LIST}shop.alone/change/")
+    response = ada.get(f"{LIST}shop.other/requirements.svg")
+    assert response.headers["Content-Type"] == "image/svg+xml; charset=utf-8"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    picture = ET.fromstring(response.content)  # noqa: S314 - our own picture
+    links = [one.attrib["href"] for one in picture.iter("{http://www.w3.org/2000/svg}a")]
+    assert sorted(links) == [f"{LIST}shop.first/change/", f"{LIST}shop.other/change/"]
+    for name in ("alone", "none"):
+        assert ada.get(f"{LIST}shop.{name}/requirements.svg").status_code == 404
+    assert staff("view_scriptrun").get(f"{LIST}shop.other/requirements.svg").status_code == 403
 
 
 def test_links_on_another_admin_site_stay_on_it(shop: Callable[..., Path], ada: Client) -> None:

@@ -176,6 +176,29 @@ def test_the_keyboard_reaches_the_boxes_of_the_picture_and_the_focus_can_be_seen
     page.wait_for_url(f"**/{name}/change/")
 
 
+def test_the_picture_opens_at_the_script_itself_and_alone_has_the_colours_of_the_system(
+    look: Callable[..., Any],
+) -> None:
+    page = look(PAGES["new"], viewport={"width": 400, "height": 800})
+    within = """() => {
+        const [seen, box] = [".st-scrolls", ".st-subject"].map(one => document.querySelector(one).getBoundingClientRect());
+        return seen.left <= box.left && box.right <= seen.right && seen.top <= box.top && box.bottom <= seen.bottom;
+    }"""
+    assert page.evaluate(within)
+    page.evaluate("document.querySelector('.st-scrolls').scrollLeft = 0")
+    assert not page.evaluate(within)
+    page.click("text=Show this script in the picture")
+    assert page.evaluate(within)
+    alone = PAGES["new"].replace("change/", "requirements.svg")
+    colours = [
+        look(alone, color_scheme=scheme).evaluate(
+            "getComputedStyle(document.documentElement).backgroundColor"
+        )
+        for scheme in ("light", "dark")
+    ]
+    assert colours == ["rgb(255, 255, 255)", "rgb(18, 18, 18)"]
+
+
 def test_a_reader_sees_no_buttons(look: Callable[..., Any], keep: Callable[[Any, str], None]) -> None:
     page = look(PAGES["script"], name="rosa")
     keep(page, "reader-light")

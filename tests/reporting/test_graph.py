@@ -136,7 +136,7 @@ def test_large_graphs_are_arranged_without_recursion_in_proportion_to_their_size
 
 
 def drawn(boxes: list[Box], edges: list[tuple[int, int]]) -> ET.Element:
-    text = draw(boxes, edges, "the label").replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    text = draw(boxes, edges, "the label").svg
     return ET.fromstring(text)  # noqa: S314 - our own picture
 
 
