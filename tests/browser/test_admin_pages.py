@@ -28,7 +28,7 @@ PAGES = {
     "runs": "scripts_tracker/scriptrun/",
     "run": "scripts_tracker/scriptrun/10/change/",
     "running script": f"{LIST}shop.recount/change/",
-    "running": "scripts_tracker/scriptrun/12/change/?still=1",
+    "running": "scripts_tracker/scriptrun/13/change/?still=1",
     "release": f"{LIST}shop.recount/release/",
     "history": f"{LIST}shop.renumber_invoices/history/",
     "batched": f"{LIST}shop.backfill/change/?still=1",
