@@ -19,7 +19,7 @@ LONG := SCRIPTS_TRACKER_FULL=$(LENGTH) SCRIPTS_TRACKER_MATRIX=1 SCRIPTS_TRACKER_
 full: $(VENV)/.full
 	$(LONG) -m tests.differential
 	$(LONG) -m pytest -q -n auto --dist worksteal \
-	  tests/analysis/fingerprint/test_fingerprint_properties.py tests/analysis/source/test_limits.py tests/analysis/diff tests/analysis/hostile \
+	  tests/analysis/fingerprint/test_fingerprint_properties.py tests/analysis/facts/test_skeleton.py tests/analysis/source/test_limits.py tests/analysis/diff tests/analysis/hostile \
 	  tests/end_to_end/test_hostile_project.py tests/end_to_end/test_nothing_is_imported.py tests/end_to_end/test_build.py tests/reporting/test_charts.py
 	# These wait more than they work.
 	$(LONG) -m pytest -q -n 8 --dist worksteal tests/admin/test_admin_races.py $(addprefix tests/running/test_,$(addsuffix .py,\
