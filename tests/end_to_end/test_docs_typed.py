@@ -294,7 +294,7 @@ def command_of(block: str) -> list[str]:
 
 @plays("deploying.md")
 def test_the_lint_reports_silent_changes_of_a_pull_request(typed: list[str], project: Project) -> None:
-    lint, _, _, _, _, _ = typed
+    lint, *_ = typed
     (line,) = steps(lint)
     project.command("shop.fix_totals")
     commit(project.root, "released")
@@ -313,7 +313,7 @@ def test_the_lint_reports_silent_changes_of_a_pull_request(typed: list[str], pro
 
 @plays("deploying.md")
 def test_a_merge_request_gets_a_report_with_paths_from_the_top(typed: list[str], project: Project) -> None:
-    _, _, merge, _, _, _ = typed
+    _, _, merge, *_ = typed
     (job,) = yaml.safe_load(merge).values()
     (line,) = (each for each in job["script"] if not each.startswith("pip install "))
     project.command("shop.fix_totals", body="input()")
@@ -327,7 +327,7 @@ def test_a_merge_request_gets_a_report_with_paths_from_the_top(typed: list[str],
 
 @plays("deploying.md")
 def test_the_gate_before_a_release_lists_what_is_new(typed: list[str], migrated: Project) -> None:
-    _, gate, _, _, _, _ = typed
+    _, gate, *_ = typed
     (line,) = steps(gate)
     assert by_shell(migrated, line).code == 0
     migrated.command("shop.fix_totals")
@@ -339,7 +339,7 @@ def test_the_gate_before_a_release_lists_what_is_new(typed: list[str], migrated:
 def test_an_init_container_and_a_release_phase_migrate_and_run_the_scripts(
     typed: list[str], project: Project
 ) -> None:
-    _, _, _, pod, release, _ = typed
+    _, _, _, pod, release, *_ = typed
     for number, command in enumerate((command_of(pod), ["sh", "-c", yaml.safe_load(release)["release"]])):
         project.command(f"shop.script_{number}")
         result = project.run(*command, PATH=PATH)
@@ -381,7 +381,7 @@ def test_a_pod_that_is_evicted_leaves_a_record_of_its_interrupted_script(
     typed: list[str], migrated: Project
 ) -> None:
     """It gets the signal that the shell got its process for, which is process 1 of a container."""
-    _, _, _, pod, _, _ = typed
+    _, _, _, pod, *_ = typed
     body = "import time; open('began', 'w').close(); time.sleep(600)"
     migrated.command("shop.fix_totals", body=body)
     env = {**ENVIRONMENT, **migrated.env, "PATH": PATH}

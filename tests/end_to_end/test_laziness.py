@@ -51,6 +51,7 @@ def test_a_tracked_command_imports_what_a_run_needs_and_no_more(project: Project
         "ledger.database",
         "ledger.leases",
         "ledger.processes",
+        "ledger.reading",
         "ledger.sessions",
         "ledger.statements",
         "ledger.writing",

@@ -86,7 +86,7 @@ def test_run_scripts_says_that_a_script_needs(jobs: Jobs, base: str, declaration
     jobs.write("a", imports + text.replace("(BaseCommand)", f"({base})"))
     result = jobs.run(verbosity=0)
     assert result.code == 1
-    assert result.err.splitlines()[-1].endswith(f"{words} {HINT.format('a')}")
+    assert f"{words} {HINT.format('a')}\n" in result.err
     assert jobs.outcomes() == ["a failed"]
 
 
