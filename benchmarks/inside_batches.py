@@ -94,15 +94,13 @@ def rows(count: int) -> dict[str, float]:
     """Seconds of the same work by ours and by django-maintenance-tasks, in turn."""
     fill(count)
     theirs = _theirs()
-    rounds = [
-        (timed(script("row_by_row")), timed(script("set_based")), timed(theirs) if theirs else 0)
-        for _ in range(ROUNDS)
-    ]
+    ours = [script(name) for name in ("row_by_row", "saved_together", "set_based")]
+    rounds = [(*map(timed, ours), timed(theirs) if theirs else 0) for _ in range(ROUNDS)]
     done = Row.objects.aggregate(most=Max("hits"))["most"]
-    if done != ROUNDS * (3 if theirs else 2):
+    if done != ROUNDS * (len(ours) + bool(theirs)):
         raise SystemExit(f"the sides have not done the same: {done}")
-    ours, set_based, other = map(min, zip(*rounds, strict=True))
-    return {"ours": ours, "set_based": set_based, "theirs": other}
+    seconds = map(min, zip(*rounds, strict=True))
+    return dict(zip(("ours", "together", "set_based", "theirs"), seconds, strict=True))
 
 
 def _theirs() -> Callable[[], Any] | None:
