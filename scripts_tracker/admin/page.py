@@ -143,7 +143,7 @@ def _rows(subject: Subject) -> Iterator[tuple[str, Any]]:
         run = record.last_run
         where = text.by_whom(run.user, run.host) + (f" in {run.place}" if run.place else "")
         yield "Last run", html.run_line(run, queries.last_outcome(record), where)
-        yield "Reason", run.reason
+        yield "Reason", text.plain_reason(run.reason)
     if definition:
         options = definition.options
         yield "Tags", ", ".join(options.tags)
@@ -314,5 +314,5 @@ def _run(run: PastRun, site: AdminSite) -> dict[str, Any]:
         "duration": html.NO_VALUE if run.seconds is None else text.duration(run.seconds),
         "by": text.who(record.user, record.host)
         + (f" in {html.plain(record.place)}" if record.place else ""),
-        "reason": html.plain(record.reason).split("\n", 1)[0],
+        "reason": html.plain(text.reason_line(record.reason)),
     }

@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from scripts_tracker import conf
 from scripts_tracker.admin import html
 from scripts_tracker.admin.base import ReadOnlyAdmin, column, in_english, key_of, page_of, titled
-from scripts_tracker.core.text import describe_lease, who
+from scripts_tracker.core.text import describe_lease, plain_reason, who
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import rows
 from scripts_tracker.ledger.database import unavailable_message
@@ -260,7 +260,7 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     given = column(
         "arguments", lambda run: html.block("" if run.arguments == "{}" else run.arguments, "Arguments")
     )
-    why = column("reason", lambda run: html.block(run.reason, "Reason"))
+    why = column("reason", lambda run: html.block(plain_reason(run.reason), "Reason"))
     rehearsed = column("rehearsal", lambda run: html.block(_rehearsed(run), "Rehearsal"))
     sign = column("lease", _sign)
     printed = column("output", lambda run: _text(run, "output"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from scripts_tracker.exceptions import UnknownScript
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Final
 
     from scripts_tracker.core.values import ScriptId
@@ -22,8 +22,13 @@ _LIKENESS = 0.65
 # So many scripts of a group are named where only one can be meant.
 _SOME = 5
 
-LISTING: Final = "manage.py check_scripts --all"
-"""What lists the scripts, for where no tenant is chosen."""
+LISTING: Final = "check_scripts --all"
+"""The command that lists the scripts."""
+
+
+def typed(command: str) -> str:
+    """What to type for a command, where no tenant and no settings are chosen (else ``ledger.database.typed``)."""
+    return f"manage.py {command}"
 
 
 def close_matches(word: str, known: Iterable[str], most: int = 1, likeness: float = 0.6) -> list[str]:
@@ -36,6 +41,29 @@ def close_matches(word: str, known: Iterable[str], most: int = 1, likeness: floa
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known word most like a misspelt one; empty if there is none."""
     return next(iter(close_matches(word, known)), "")
+
+
+_NO_OPTION = "unrecognized arguments: "
+
+
+def option_meant(message: str, known: Sequence[str], others: Mapping[str, str]) -> str:
+    """What to type in place of an option that does not exist, to follow the error of argparse; empty for other errors.
+
+    Args:
+        message: the error.
+        known: the options that exist.
+        others: what to say about options that people know from elsewhere.
+    """
+    if not message.startswith(_NO_OPTION):
+        return ""
+    word = message.removeprefix(_NO_OPTION).split()[0].partition("=")[0]
+    if not word.startswith("--"):
+        return ""
+    if word in others:
+        return f"; {others[word]}"
+    longer = [name for name in known if name.startswith(word)]
+    near = " or ".join(longer) or nearest(word, known)
+    return f"; did you mean {near}?" if near else ""
 
 
 def letters_between(one: str, other: str) -> int:
@@ -60,7 +88,7 @@ def nearest_scripts(text: str, known: Iterable[ScriptId]) -> str:
     return " or ".join(list(dict.fromkeys(near))[:3])
 
 
-def resolve(text: str, paths: Mapping[ScriptId, str], listing: str = LISTING) -> ScriptId:
+def resolve(text: str, paths: Mapping[ScriptId, str], listing: str = typed(LISTING)) -> ScriptId:
     """The one script that a person names; raises UnknownScript, with what to type instead."""
     found = tuple(resolve_each([text], paths, listing))
     if len(found) == 1:
@@ -71,7 +99,7 @@ def resolve(text: str, paths: Mapping[ScriptId, str], listing: str = LISTING) ->
 
 
 def resolve_all(
-    texts: Iterable[str], paths: Mapping[ScriptId, str], listing: str = LISTING
+    texts: Iterable[str], paths: Mapping[ScriptId, str], listing: str = typed(LISTING)
 ) -> tuple[ScriptId, ...]:
     """Every named script once, in the order typed; raises as ``resolve_each``."""
     return tuple(resolve_each(texts, paths, listing))
@@ -80,7 +108,7 @@ def resolve_all(
 def resolve_each(
     texts: Iterable[str],
     paths: Mapping[ScriptId, str],
-    listing: str = LISTING,
+    listing: str = typed(LISTING),
     kind: str = "tracked script",
 ) -> dict[ScriptId, bool]:
     """Every named script once, in the order typed, and whether it was named by itself, not as one of a group.

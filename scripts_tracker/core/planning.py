@@ -14,7 +14,7 @@ from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnknownScript
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from scripts_tracker.core.cycles import Graph
     from scripts_tracker.core.states import ScriptStatus
@@ -235,7 +235,7 @@ def choose(
     *,
     retries: bool = True,
     in_migrate: bool = False,
-    listing: str = names.LISTING,
+    typed: Callable[[str], str] = names.typed,
 ) -> Choice:
     """Choose the scripts to run.
 
@@ -245,13 +245,17 @@ def choose(
         tags: only scripts with one of these; none for all.
         retries: whether to try failed and lost scripts again.
         in_migrate: whether ``migrate`` waits for it, so that batched scripts do not run.
-        listing: the command that lists the scripts, for the error about an unknown name.
+        typed: what to type for a command that is about this ledger.
 
     Raises:
         UnknownScript: no script has such a name or tag, or a named one does not have the tag.
     """
     _validate_tags(tags, by_id.values())
-    named = names.resolve_each(wanted, {one: by_id[one].path for one in by_id}, listing) if wanted else {}
+    named = (
+        names.resolve_each(wanted, {one: by_id[one].path for one in by_id}, typed(names.LISTING))
+        if wanted
+        else {}
+    )
     by_name = {one for one in named if named[one]}
     pool = [by_id[one] for one in named or by_id if not tags or set(tags).intersection(by_id[one].tags)]
     if untagged := by_name.difference(status.id for status in pool):
@@ -261,7 +265,7 @@ def choose(
         for status in by_id.values()
         if not retries and status.state in _RETRIED
     }
-    stopped = held(by_id.values(), in_migrate=in_migrate)
+    stopped = held(by_id.values(), typed, in_migrate=in_migrate)
     runnable = {
         one.id for one in pool if one.definition and (one.state.needs_action or one.state in _RUNNABLE)
     }
@@ -283,11 +287,14 @@ def choose(
     )
 
 
-def held(statuses: Iterable[ScriptStatus], *, in_migrate: bool = False) -> Mapping[ScriptId, str]:
+def held(
+    statuses: Iterable[ScriptStatus], typed: Callable[[str], str] = names.typed, *, in_migrate: bool = False
+) -> Mapping[ScriptId, str]:
     """The batched scripts that do not run now, with the reason as half a sentence: a person must decide first.
 
     Args:
         statuses: the scripts.
+        typed: what to type for a command that is about this ledger.
         in_migrate: whether ``migrate`` would run them: it runs no batched script.
     """
     found: dict[ScriptId, str] = {}
@@ -295,7 +302,7 @@ def held(statuses: Iterable[ScriptStatus], *, in_migrate: bool = False) -> Mappi
         if status.walk is not None:
             from scripts_tracker.core import stops  # few scripts are batched
 
-            if reason := stops.obstacle(status):
+            if reason := stops.obstacle(status, typed):
                 found[status.id] = reason
         if in_migrate and status.is_batched and status.id not in found:
             found[status.id] = NOT_IN_MIGRATE

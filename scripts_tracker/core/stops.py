@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from scripts_tracker.core import states
+from scripts_tracker.core import names, states
 from scripts_tracker.core.progress import progress_of
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import by_whom, describe_start, duration, local_time
+from scripts_tracker.core.text import by_whom, describe_start, duration, local_time, plain_reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from scripts_tracker.core.progress import Progress, RangeRecord, WalkRecord
     from scripts_tracker.core.states import ScriptStatus
@@ -76,12 +76,12 @@ def is_of_other_code(status: ScriptStatus) -> bool:
     return walk is not None and definition is not None and not states.began_with(definition, walk)
 
 
-def why_stopped(status: ScriptStatus, *, short: bool = False) -> str:
+def why_stopped(status: ScriptStatus, typed: Callable[[str], str] = names.typed) -> str:
     """Why a walk that has begun is not at work, as half a sentence.
 
     Args:
         status: of a script with a walk.
-        short: without what to type next.
+        typed: what to type for a command that is about this ledger.
     """
     walk = status.walk
     if walk is None:
@@ -90,27 +90,32 @@ def why_stopped(status: ScriptStatus, *, short: bool = False) -> str:
     if walk.hold is not None:
         return f"{decision_words(walk.hold)}; {percent(progress)} done"
     if is_of_other_code(status):
-        hint = "" if short else f": resume_script {status.id} --accept-code or --restart"
-        return f"begun with other code {at(progress)}{hint}"
+        resume = f"resume_script {status.id}"
+        hint = f"to go on with the code of now: {typed(f'{resume} --accept-code')}; {_anew(status, typed)}"
+        return f"begun with other code {at(progress)} ({hint})"
     if (stuck := parked(walk)) and not progress.workers:
         count = counted(len(stuck), "range")
         return f"stopped {at(progress)}, {count} parked: {parked_words(stuck[0])}"
     run = walk.workers[-1].run if walk.workers else None
     if run is not None and status.state is State.LOST:
         return f"the last worker never ended (started {describe_start(run)}), {at(progress)}"
-    reason = _line(run.reason).removeprefix(f"{STOPPED}: ") if run is not None else ""
+    reason = _line(plain_reason(run.reason)).removeprefix(f"{STOPPED}: ") if run is not None else ""
     return f"stopped {at(progress)}{reason and f': {reason}'}"
 
 
-def obstacle(status: ScriptStatus) -> str:
+def obstacle(status: ScriptStatus, typed: Callable[[str], str] = names.typed) -> str:
     """Why ``run_scripts`` cannot go on with a script before a person decides, with what to type; empty if it can."""
     walk = status.walk
     if walk is None or (walk.live and walk.hold is None):
         return ""
     if walk.hold is not None:
-        restart = " or --restart" if walk.hold.kind == "cancel" else ""
-        return f"{decision_words(walk.hold)} (to go on: resume_script {status.id}{restart})"
-    return why_stopped(status) if is_of_other_code(status) else ""
+        restart = f"; {_anew(status, typed)}" if walk.hold.kind == "cancel" else ""
+        return f"{decision_words(walk.hold)} (to go on: {typed(f'resume_script {status.id}')}{restart})"
+    return why_stopped(status, typed) if is_of_other_code(status) else ""
+
+
+def _anew(status: ScriptStatus, typed: Callable[[str], str]) -> str:
+    return f"to begin anew: {typed(f'resume_script {status.id} --restart')}"
 
 
 def at_work(status: ScriptStatus) -> str:

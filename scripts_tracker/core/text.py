@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scripts_tracker.core.escaping import escaped
+from scripts_tracker.core.values import AFTER_SUCCESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -130,9 +131,15 @@ def error_text(error: object) -> str:
         return "<exception str() failed>"
 
 
+def plain_reason(reason: str) -> str:
+    """A stored reason, without the name of the class of an error that explains itself."""
+    before, after_success, rest = reason.rpartition(f"{AFTER_SUCCESS}: ")
+    return f"{before}{after_success}{rest.removeprefix('CommandError: ')}"
+
+
 def reason_line(reason: str) -> str:
-    """The first line of a stored reason, without the name of the class of an error that explains itself."""
-    return "".join(reason.splitlines()[:1]).removeprefix("CommandError: ")
+    """The first line of the same."""
+    return "".join(plain_reason(reason).splitlines()[:1])
 
 
 def error_line(error: BaseException) -> str:

@@ -29,6 +29,9 @@ INSTALLED: Final = ("site-packages", "dist-packages")
 NOT_STARTED: Final = 2
 """The exit code of a command that tried nothing: wrong use, an unknown script, a ledger that cannot be used."""
 
+AFTER_SUCCESS: Final = "succeeded; error after commit"
+"""How the reason of an error begins that no longer makes the run a failure."""
+
 Place = tuple[int, int]
 """A 1-based line and column."""
 

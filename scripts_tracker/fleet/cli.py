@@ -74,12 +74,18 @@ class _Parser(argparse.ArgumentParser):
     """Repeats a wrong argument in a harmless form: it may be the name of a file."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(escaped(message))
+        known = [name for action in self._actions for name in action.option_strings]
+        super().error(escaped(f"{message}{names.option_meant(message, known, _MEANT)}"))
+
+
+_MEANT: Final = {f"--{name}": f"did you mean --format {name}?" for name in ("json", "html")}
+"""What to say about options that people know from elsewhere."""
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="scripts-tracker-fleet",
+        allow_abbrev=False,  # as in the commands of manage.py
         description="Compare environments by what 'manage.py check_scripts --all --format json' printed in each.",
         epilog="Exit codes: 0 good, 1 --check found a script that is not applied, 2 wrong use.",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import random
 import sys
 import time
@@ -27,7 +28,7 @@ from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import QuerySet
@@ -309,9 +310,32 @@ def _has_tables_after(error: DatabaseError) -> bool:
 
 
 def typed(command: str) -> str:
-    """What to type for a command that is about this ledger, with the tenant that it is about."""
+    """What to type for a command that is about this ledger, with the tenant and the settings that it is about."""
     schema = _tenant()
-    return f"manage.py tenant_command {command} --schema {schema}" if schema else f"manage.py {command}"
+    words = f"manage.py tenant_command {command} --schema {schema}" if schema else f"manage.py {command}"
+    return f"{words}{_settings_options()}"
+
+
+def _settings_options() -> str:
+    """The options from which this process has its settings: those of another call may name another database."""
+    known: dict[str, Sequence[Any]] = {
+        "--settings": [settings.SETTINGS_MODULE],
+        "--configuration": [os.environ.get("DJANGO_CONFIGURATION")],  # of django-configurations
+        "--pythonpath": sys.path,
+    }
+    words, given = iter(sys.argv[1:]), []
+    for word in words:
+        name, is_whole, value = word.partition("=")
+        if name in known:
+            value = value if is_whole else next(words, "")
+            given += (
+                [name, value] if value in known[name] else []
+            )  # or else they are those of another program
+    if not given:
+        return ""
+    from scripts_tracker.core.text import as_typed  # for those who give them
+
+    return f" {as_typed(given)}"
 
 
 def tenant_arguments() -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -338,9 +362,9 @@ def missing_message(*, in_migration: bool) -> str:
 def migrate_command() -> str:
     """What creates or upgrades the tables of the ledger."""
     if _has_schemas():
-        return "manage.py migrate_schemas scripts_tracker"
+        return f"manage.py migrate_schemas scripts_tracker{_settings_options()}"
     option = "" if alias() == "default" else f" --database {alias()}"
-    return f"manage.py migrate scripts_tracker{option}"
+    return f"manage.py migrate scripts_tracker{option}{_settings_options()}"
 
 
 def _has_schemas() -> bool:

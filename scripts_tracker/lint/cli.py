@@ -95,12 +95,25 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         if sys.stderr is None:  # argparse of Python 3.10 writes to it nevertheless
             raise SystemExit(WRONG_USE)
-        super().error(escaped(message))
+        from scripts_tracker.core import names  # for wrong use alone
+
+        known = [name for action in self._actions for name in action.option_strings]
+        super().error(escaped(f"{message}{names.option_meant(message, known, _MEANT)}"))
+
+
+_MEANT: Final = {
+    "--json": "did you mean --format json?",
+    "--check": "it checks unless --fix or --add-noqa is given; it exits with 1 if it finds something",
+    "--dry-run": "did you mean --diff?",
+    "--exclude": "list it under exclude of [tool.scripts_tracker] in pyproject.toml",
+}
+"""What to say about options that people know from elsewhere."""
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="scripts-tracker-lint",
+        allow_abbrev=False,  # --fi would write
         formatter_class=_Help,
         description="Find broken tracked scripts without running or importing anything of the project.",
         epilog="Exit codes: 0 clean, 1 findings, 2 wrong use.",

@@ -132,22 +132,11 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(file, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - it stays open
 
 
-_NO_OPTION: Final = "unrecognized arguments: "
-
-
 def _meant(message: str, parser: CommandParser, others: Mapping[str, str]) -> str:
     """What to type in place of an option that does not exist, to follow the error of the parser."""
-    if not message.startswith(_NO_OPTION):
-        return ""
-    word = message.removeprefix(_NO_OPTION).split()[0].partition("=")[0]
-    if not word.startswith("--"):
-        return ""
-    if word in others:
-        return f"; {others[word]}"
     known = [name for action in parser._actions for name in action.option_strings]  # noqa: SLF001 - argparse has no public list
-    longer = [name for name in known if name.startswith(word)]
-    near = " or ".join(longer) or names.nearest(word, known)
-    return f"; did you mean {near}?" if near else ""
+    what, manage, command = names.option_meant(message, known, others).partition("manage.py ")
+    return f"{what}{database.typed(command) if manage else ''}"
 
 
 def put(stream: OutputWrapper, text: str, ending: str = "") -> None:
@@ -161,8 +150,6 @@ def not_started(text: str) -> CommandError:
     return CommandError(text, returncode=NOT_STARTED)
 
 
-LISTING: Final = "check_scripts --all"
-"""What lists the names that can be typed."""
 NAMES: Final = "app.name, name, an app (all of its scripts), a pattern such as 'orders.*', or a path"
 """What can be typed for scripts, for help texts."""
 
@@ -186,5 +173,5 @@ class Named(NamedTuple):
 def named(overview: ProjectStatus, wanted: Iterable[str]) -> Named:
     """Find the scripts that a person names; raises UnknownScript."""
     by_id = overview.by_id
-    found = names.resolve_each(wanted, overview.paths, database.typed(LISTING))
+    found = names.resolve_each(wanted, overview.paths, database.typed(names.LISTING))
     return Named(tuple(by_id[one] for one in found), frozenset(one for one in found if found[one]))

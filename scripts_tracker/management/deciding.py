@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scripts_tracker.core.tuples import NamedTuple
+from scripts_tracker.ledger.database import typed
 from scripts_tracker.management.base import named, not_started
 from scripts_tracker.project import marks
 from scripts_tracker.reporting.report import holder, why
@@ -55,7 +56,7 @@ def decision(overview: ProjectStatus, options: dict[str, Any]) -> Decision | Non
     if options["plan"]:
         raise not_started(
             "--plan goes with --mark-all-applied, --mark-applied, --unmark or --release; for what would run:"
-            " run_scripts --plan"
+            f" {typed('run_scripts --plan')}"
         )
     return None
 
@@ -133,6 +134,6 @@ def refusals(result: MarkResult) -> str:
     """Why nothing was done with some scripts, a line each, with what to type next; empty without any."""
     lines = []
     for script_id, reason in result.refused:
-        again = "; run check_scripts again" if reason == marks.OVERTAKEN else ""
+        again = f"; look again: {typed('check_scripts')}" if reason == marks.OVERTAKEN else ""
         lines.append(f"{script_id} skipped: {reason}{again}")
     return "\n".join(lines)

@@ -196,7 +196,7 @@ class WalkFollower:
         status = self._status._replace(record=record._replace(walk=now) if record else None)
         if now.outcome == "open":
             self.exit_code = NOT_FINISHED if now.hold else EXIT_CODES["failed"]
-            why = stops.why_stopped(status)
+            why = stops.why_stopped(status, typed)
         else:
             self.exit_code = EXIT_CODES["failed"]
             why = f"{now.outcome}, {stops.at(progress_of(now))}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.core.markdown import block, code, details, text
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import as_typed, local_time
+from scripts_tracker.core.text import as_typed, local_time, plain_reason
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Fingerprint
 from scripts_tracker.reporting import rehearsals
@@ -202,7 +202,7 @@ def _rehearsed(change: Change, found: Review) -> Iterator[str]:
     same = "this version" if version in map(str, versions) else "another version"
     day = local_time(rehearsal.started_at)
     if rehearsal.outcome != "succeeded":
-        yield f"- Rehearsal of {same}, {day}: **failed**: {text(rehearsal.reason)}"
+        yield f"- Rehearsal of {same}, {day}: **failed**: {text(plain_reason(rehearsal.reason))}"
         return
     yield f"- Rehearsal of {same}, {day}:"
     report = rehearsal.report

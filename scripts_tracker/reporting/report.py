@@ -232,7 +232,9 @@ def _of_walk(status: ScriptStatus) -> str:
 
     if status.state is State.RUNNING:
         return f"{stops.at_work(status)}; {holder(status)}"
-    return stops.why_stopped(status)
+    from scripts_tracker.ledger.database import typed  # needs the models
+
+    return stops.why_stopped(status, typed)
 
 
 def _given_up(status: ScriptStatus) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from contextvars import ContextVar
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     """Makes a call whose effect is rolled back; gets the options of the script, and what gives its output so far."""
     AskToAbort = Callable[[str, str], bool | None]
     """Shows a warning and asks a question; None where there is no one to ask."""
-
-# How an error begins that no longer makes the run a failure.
-AFTER_SUCCESS: Final = "succeeded; error after commit"
 
 # What a function returns whose body has not been executed.
 _NOT_RUN = (CoroutineType, GeneratorType, AsyncGeneratorType)

@@ -199,7 +199,7 @@ def _plan(job: Job, by_id: Mapping[ScriptId, ScriptStatus], status: ScriptStatus
     if job.wanted and not wanted:
         return Plan((), (), ())
     try:
-        choice = planning.choose(by_id, wanted, job.tags, retries=retries)
+        choice = planning.choose(by_id, wanted, job.tags, retries=retries, typed=database.typed)
     except UnknownScript:  # no script has the tag any more
         return Plan((), (), ())
     return planning.make_plan(choice.chosen, by_id, choice.excluded)

@@ -13,9 +13,10 @@ from django.db import DEFAULT_DB_ALIAS, Error, transaction
 from scripts_tracker import conf, signals
 from scripts_tracker.core.redaction import TEXT_LIMIT, masked_head, masked_tail
 from scripts_tracker.core.tuples import NamedTuple
+from scripts_tracker.core.values import AFTER_SUCCESS
 from scripts_tracker.exceptions import LedgerMissing, Overtaken
 from scripts_tracker.ledger import database, leases, processes, sessions
-from scripts_tracker.running.calls import AFTER_SUCCESS, PlainError
+from scripts_tracker.running.calls import PlainError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -67,7 +67,7 @@ class Missing(NamedTuple):
     @property
     def held(self) -> Mapping[ScriptId, str]:
         """The known ones that a person has paused or cancelled, or must decide about, with the reason."""
-        return planning.held(self.known)
+        return planning.held(self.known, database.typed)
 
     def runnable(self) -> str:
         """The names of the known ones that can be run."""
@@ -140,7 +140,7 @@ def check_requirements(script_id: ScriptId, required: Sequence[Required], ask: A
 
 def _what_to_run(missing: Missing, by_id: Statuses) -> str:
     """What to type, required scripts of the required ones first."""
-    plan = planning.make_plan(missing.known, by_id, planning.held(by_id.values()))
+    plan = planning.make_plan(missing.known, by_id, planning.held(by_id.values(), database.typed))
     cycles = "".join(f" Circular requirement: {describe(cycle)}." for cycle in plan.cycles)
     steps = [database.typed(one.id.name) for one in plan.steps if one.state is not State.RUNNING]
     return cycles + missing.obstacles() + (f" Run first: {' && '.join(steps)}" if steps else "")

@@ -18,7 +18,8 @@ from django.db import Error
 from scripts_tracker import conf
 from scripts_tracker.core.events import EXIT_STOPPED, Result, RunEvent, StepOutcome, Summary, WorkOptions
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import as_typed, describe_holder, error_text
+from scripts_tracker.core.text import as_typed, describe_holder, error_text, plain_reason
+from scripts_tracker.core.values import AFTER_SUCCESS
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import database, processes, queries, sessions
 from scripts_tracker.project import scan
@@ -26,7 +27,7 @@ from scripts_tracker.project.scan import Identity
 from scripts_tracker.project.status import load_status
 from scripts_tracker.running import process_state
 from scripts_tracker.running.attempt import is_around, record_failure
-from scripts_tracker.running.calls import AFTER_SUCCESS, PlannedRun, Stopped, running_as_planned
+from scripts_tracker.running.calls import PlannedRun, Stopped, running_as_planned
 from scripts_tracker.running.outcome import INTERRUPTED, Unrecorded
 from scripts_tracker.running.start import Changed, Held
 
@@ -283,7 +284,9 @@ class Runner:
             return self._ended(now, StepOutcome.HELD, describe_holder(now.last_run))
         from scripts_tracker.core import stops  # only of batched scripts
 
-        reason = stops.why_stopped(now) or (_one_line(run.reason) if run else "")
+        reason = stops.why_stopped(now, database.typed) or (
+            _one_line(plain_reason(run.reason)) if run else ""
+        )
         if now.state is State.PAUSED or set(end.codes) == {EXIT_STOPPED}:
             return self._ended(now, StepOutcome.STOPPED, reason)
         return self._ended(now, StepOutcome.FAILED, reason or end.error or "every worker was killed")
@@ -382,7 +385,7 @@ def _done_elsewhere(before: ScriptStatus, now: ScriptStatus) -> Result | None:
     if now.state.satisfies and (now.state is not State.RECURRING or run.applies):
         return Result(now, StepOutcome.ELSEWHERE, text=where)
     if now.state is State.FAILED and not run.reason.startswith(INTERRUPTED):
-        text = f"failed in the meantime {where}: {' '.join(run.reason.split())}".rstrip(": ")
+        text = f"failed in the meantime {where}: {' '.join(plain_reason(run.reason).split())}".rstrip(": ")
         return Result(now, StepOutcome.FAILED, text=text)
     return None
 

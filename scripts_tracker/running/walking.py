@@ -16,7 +16,7 @@ from scripts_tracker import conf
 from scripts_tracker.core import stops
 from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.progress import progress_of
-from scripts_tracker.core.text import by_whom
+from scripts_tracker.core.text import by_whom, plain_reason
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import database, leases, processes, sessions, walk_queries, walks
 from scripts_tracker.ledger.walks import Saved
@@ -346,7 +346,7 @@ class Walker:
                 return None
             if now.finisher_outcome == "failed" and not now.finisher_reason.startswith(INTERRUPTED):
                 raise CommandError(
-                    f"{self._id} failed at its end, in run {now.finisher}: {now.finisher_reason}"
+                    f"{self._id} failed at its end, in run {now.finisher}: {plain_reason(now.finisher_reason)}"
                 )
         if not self._ask(functools.partial(walks.begin_finish, self._run, now)):
             return None

@@ -152,8 +152,9 @@ def test_what_a_person_stopped_does_not_run() -> None:
     steps, blocked = plan()
     assert steps == "new running stopped"
     assert blocked == {
-        "cancelled": stopped("cancelled") + " or --restart)",
-        "other": "begun with other code at 43 %: resume_script b.other --accept-code or --restart",
+        "cancelled": stopped("cancelled") + "; to begin anew: manage.py resume_script b.cancelled --restart)",
+        "other": "begun with other code at 43 % (to go on with the code of now: manage.py resume_script b.other"
+        " --accept-code; to begin anew: manage.py resume_script b.other --restart)",
         "paused": stopped("paused") + ")",
         "waiting": "requires b.cancelled, which cannot run",
     }
@@ -161,7 +162,7 @@ def test_what_a_person_stopped_does_not_run() -> None:
 
 def stopped(how: str) -> str:
     why = "by anna on web-1 on 2026-05-01 12:00 UTC: the disk is full"
-    return f"{how} {why} (to go on: resume_script b.{how}"
+    return f"{how} {why} (to go on: manage.py resume_script b.{how}"
 
 
 def test_a_cancelled_script_is_left_alone_where_nothing_names_or_requires_it() -> None:

@@ -48,7 +48,10 @@ WHY: dict[str, tuple[ScriptStatus, str, str]] = {
     "other code": (
         status(CHANGED),
         "failed",
-        "begun with other code at 43 %: resume_script shop.x --accept-code or --restart",
+        (
+            "begun with other code at 43 % (to go on with the code of now: manage.py resume_script shop.x --accept-code;"
+            " to begin anew: manage.py resume_script shop.x --restart)"
+        ),
     ),
     "cancelled, then changed": (
         status(CHANGED, hold="cancel"),
@@ -127,18 +130,21 @@ OBSTACLES = {
     "none for one that was given up": (status(CHANGED, hold="cancel"), ""),
     "paused": (
         status(hold="pause"),
-        "paused by anna on web-1 on 2026-05-01 12:00 UTC: the disk is full (to go on: resume_script shop.x)",
+        "paused by anna on web-1 on 2026-05-01 12:00 UTC: the disk is full (to go on: manage.py resume_script shop.x)",
     ),
     "cancelled": (
         status(hold="cancel", workers=(worker(4),)),
         (
             "cancelled by anna on web-1 on 2026-05-01 12:00 UTC: the disk is full"
-            " (to go on: resume_script shop.x or --restart)"
+            " (to go on: manage.py resume_script shop.x; to begin anew: manage.py resume_script shop.x --restart)"
         ),
     ),
     "other code": (
         status(CHANGED),
-        "begun with other code at 43 %: resume_script shop.x --accept-code or --restart",
+        (
+            "begun with other code at 43 % (to go on with the code of now: manage.py resume_script shop.x --accept-code;"
+            " to begin anew: manage.py resume_script shop.x --restart)"
+        ),
     ),
 }
 

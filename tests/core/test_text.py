@@ -8,7 +8,13 @@ from datetime import timedelta, timezone
 import pytest
 
 from scripts_tracker.core import frames
-from scripts_tracker.core.text import describe_holder, describe_lease, error_traceback, local_time
+from scripts_tracker.core.text import (
+    describe_holder,
+    describe_lease,
+    error_traceback,
+    local_time,
+    reason_line,
+)
 from scripts_tracker.core.values import Lease
 from tests.builders import NOON, run
 
@@ -113,3 +119,20 @@ def test_a_traceback_has_the_frames_of_the_script(
     assert [file for file in files if file != __file__] == [FILES[name] for name in kept]
     assert OURS not in cause
     assert text.endswith("ZeroDivisionError: division by zero\n")
+
+
+REASONS = {
+    "an error that explains itself": ("CommandError: no rates\nfor May", "no rates"),
+    "another one": ("ValueError: x", "ValueError: x"),
+    "after the commit": (
+        "succeeded; error after commit: CommandError: no mail",
+        "succeeded; error after commit: no mail",
+    ),
+    "a text about one": ("as it says: CommandError: x", "as it says: CommandError: x"),
+    "nothing": ("", ""),
+}
+
+
+@pytest.mark.parametrize(("reason", "line"), REASONS.values(), ids=REASONS)
+def test_a_stored_reason_in_a_line(reason: str, line: str) -> None:
+    assert reason_line(reason) == line

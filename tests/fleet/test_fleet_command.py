@@ -55,6 +55,23 @@ def test_wrong_use_is_one_line_and_exits_with_2(
     assert message in err
 
 
+@pytest.mark.parametrize(
+    ("option", "words"),
+    {
+        "--dele": "did you mean --deletable?",
+        "--r": "did you mean --require or --root?",
+        "--json": "did you mean --format json?",
+        "--chek": "did you mean --check?",
+    }.items(),
+)
+def test_an_option_that_does_not_exist_is_no_abbreviation(
+    option: str, words: str, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main([*files, option])
+    assert f"unrecognized arguments: {option}; {words}" in capsys.readouterr().err
+
+
 def test_a_hostile_name_of_a_file_commands_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["::error::\x1b[2J.json"]) == 2
     assert "\x1b" not in capsys.readouterr().err

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -236,3 +237,24 @@ def test_where_a_router_keeps_the_tables_out_no_migration_is_recommended(
         "the tables of scripts_tracker do not exist in database 'default', and a database router keeps them out of it;"
         " correct DATABASE_ROUTERS, or name another database in SCRIPTS_TRACKER['database']"
     )
+
+
+TYPED: dict[str, tuple[str, str]] = {
+    "nothing": ("manage.py migrate", ""),
+    "the settings": ("manage.py check_scripts --settings tests.settings --all", " --settings tests.settings"),
+    "in one word": ("manage.py check_scripts --settings=tests.settings", " --settings tests.settings"),
+    "a folder": ("manage.py check_scripts --pythonpath /a/b", " --pythonpath /a/b"),
+    "a folder with a space": ("manage.py x --pythonpath=/a/b%c", " --pythonpath '/a/b c'"),
+    "those of another program": ("pytest --settings other.settings --pythonpath /elsewhere", ""),
+    "no value": ("manage.py check_scripts --settings", ""),
+}
+
+
+@pytest.mark.parametrize(("line", "options"), TYPED.values(), ids=TYPED)
+def test_what_to_type_has_the_options_that_choose_the_settings(
+    line: str, options: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", [word.replace("%", " ") for word in line.split()])
+    monkeypatch.setattr("sys.path", ["/a/b", "/a/b c", *sys.path])
+    assert database.typed("show_script a.b") == f"manage.py show_script a.b{options}"
+    assert database.migrate_command() == f"manage.py migrate scripts_tracker{options}"

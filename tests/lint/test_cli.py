@@ -49,6 +49,22 @@ def test_an_unknown_option_is_wrong_use(lint: Lint) -> None:
     assert lint("--no-such-option").code == 2
 
 
+@pytest.mark.parametrize(
+    ("option", "words"),
+    {
+        "--fi": "did you mean --fix?",  # which would have written
+        "--add": "did you mean --add-noqa?",
+        "--e": "did you mean --extend-select or --exit-zero or --explain?",
+        "--json": "did you mean --format json?",
+        "--exclude=docs": "list it under exclude",
+    }.items(),
+)
+def test_an_option_that_does_not_exist_is_no_abbreviation(option: str, words: str, lint: Lint) -> None:
+    result = lint(option)
+    assert (result.code, result.out) == (2, "")
+    assert f"unrecognized arguments: {option}; {words}" in result.err
+
+
 def test_a_wrong_configuration_is_wrong_use(lint: Lint, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.scripts_tracker]\nselekt = []\n")
     done = lint()

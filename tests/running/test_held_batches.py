@@ -18,6 +18,12 @@ pytestmark = pytest.mark.django_db
 WHO = "by anna on "
 
 
+OTHER_CODE = (
+    "begun with other code at 43 % (to go on with the code of now: manage.py resume_script jobs.fix --accept-code;"
+    " to begin anew: manage.py resume_script jobs.fix --restart)"
+)
+
+
 @pytest.fixture
 def fix(jobs: Jobs) -> Jobs:
     jobs.write("fix", batched("fix"))
@@ -29,7 +35,10 @@ def test_a_cancelled_script_is_left_alone_and_named(fix: Jobs) -> None:
     result = fix.run()
     assert (result.code, "No scripts to run." in result.out) == (0, True)
     assert "jobs.fix is left alone: cancelled by anna on " in result.out
-    assert "the disk is full (to go on: resume_script jobs.fix or --restart)" in result.out
+    assert (
+        "the disk is full (to go on: manage.py resume_script jobs.fix; to begin anew: manage.py resume_script jobs.fix --restart)"
+        in result.out
+    )
     assert "jobs.fix is left alone: cancelled" in fix.run(plan=True).out
 
 
@@ -42,14 +51,14 @@ def test_what_a_person_stopped_is_blocked_with_who_and_why(
     assert result.code == 1
     assert "Blocked (1):\n  jobs.fix: " in result.out
     assert "by anna on " in result.out
-    assert ": the disk is full (to go on: resume_script jobs.fix" in result.out
+    assert ": the disk is full (to go on: manage.py resume_script jobs.fix" in result.out
 
 
 def test_what_was_begun_with_other_code_waits_for_a_decision(fix: Jobs) -> None:
     begin("jobs.fix")
     fix.write("fix", batched("fix", 1))
     result = fix.run()
-    words = "  jobs.fix: begun with other code at 43 %: resume_script jobs.fix --accept-code or --restart\n"
+    words = f"  jobs.fix: {OTHER_CODE}\n"
     assert (result.code, f"Blocked (1):\n{words}" in result.out) == (1, True)
     assert words in fix.run(plan=True).out
 
@@ -87,7 +96,7 @@ def test_a_requirement_is_not_satisfied_before_the_end(fix: Jobs, held: str) -> 
     hints = {
         "": " Run first: manage.py fix",
         "worker": " Wait until it ends: jobs.fix.",
-        "other code": " jobs.fix: begun with other code at 43 %: resume_script jobs.fix --accept-code or --restart.",
+        "other code": f" jobs.fix: {OTHER_CODE}.",
     }
     if held in hints:
         assert said == hints[held]

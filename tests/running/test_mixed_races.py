@@ -90,7 +90,7 @@ REFUSALS = (
     # Decisions.
     rf"{NAME} skipped: already applied",
     rf"{NAME} skipped: it is running; wait until it ends",
-    rf"{NAME} skipped: another process ran or marked it in the meantime; run check_scripts again",
+    rf"{NAME} skipped: another process ran or marked it in the meantime; look again: manage\.py check_scripts",
     rf"{NAME} skipped: it is not applied, so there is nothing to unmark",
     rf"{NAME} skipped: it is not running \(state: \w+\)",
     rf"{NAME} skipped: it has ended in the meantime",

@@ -430,6 +430,11 @@ MEANWHILE = {
         " s: failed in the meantime on elsewhere, process 4: ValueError: x",
         ["a failed"],
     ),
+    "fails with an error that explains itself": (
+        {**FAILED, "reason": "CommandError: no rates"},
+        " s: failed in the meantime on elsewhere, process 4: no rates",
+        ["a failed"],
+    ),
     "is interrupted": (
         {**FAILED, "reason": "interrupted: SIGTERM"},
         "jobs.a: done in",

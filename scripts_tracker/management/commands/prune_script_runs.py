@@ -10,7 +10,7 @@ from scripts_tracker.core import names
 from scripts_tracker.ledger import database, pruning, queries
 from scripts_tracker.ledger.processes import exit_code, signals_raise
 from scripts_tracker.ledger.pruning import Policy
-from scripts_tracker.management.base import LISTING, TrackerCommand, add_names, not_started
+from scripts_tracker.management.base import TrackerCommand, add_names, not_started
 from scripts_tracker.project.status import load_status
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _choose(wanted: Sequence[str]) -> frozenset[ScriptId] | None:
         return None
     paths = {one: record.path for one, record in queries.records().items()}
     paths.update(load_status().paths)
-    return frozenset(names.resolve_all(wanted, paths, database.typed(LISTING)))
+    return frozenset(names.resolve_all(wanted, paths, database.typed(names.LISTING)))
 
 
 def _count(runs: int, *, dry_run: bool, of: str = "") -> str:

@@ -23,7 +23,7 @@ from scripts_tracker.exceptions import ScriptsTrackerError
 from scripts_tracker.ledger import database
 from scripts_tracker.ledger.processes import exit_code, signals_raise
 from scripts_tracker.management import plans, rehearsing
-from scripts_tracker.management.base import LISTING, TrackerCommand, add_names, not_started, put
+from scripts_tracker.management.base import TrackerCommand, add_names, not_started, put
 from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import progress
 from scripts_tracker.reporting.terminal import Output
@@ -119,7 +119,7 @@ class Command(TrackerCommand):
             options["tags"],
             retries=options["retries"],
             in_migrate=bool(options.get("only_failures")),
-            listing=database.typed(LISTING),
+            typed=database.typed,
         )
         plan = planning.make_plan(choice.chosen, by_id, choice.excluded)
         if plan.steps and not choice.is_by_name:
@@ -217,7 +217,7 @@ class Command(TrackerCommand):
             from scripts_tracker.running import jobs  # it imports django.tasks
 
             by_id = load_status().by_id
-            choice = planning.choose(by_id, names)
+            choice = planning.choose(by_id, names, typed=database.typed)
             plan = planning.make_plan(choice.chosen, by_id, choice.excluded)
             for one in jobs.enqueue(plan, by_id, queue.Job("")):
                 if one.jobs:

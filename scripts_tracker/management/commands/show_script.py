@@ -11,7 +11,7 @@ from scripts_tracker.core import names
 from scripts_tracker.ledger import queries
 from scripts_tracker.ledger.database import typed
 from scripts_tracker.ledger.processes import exit_code
-from scripts_tracker.management.base import LISTING, TrackerCommand, not_started, put
+from scripts_tracker.management.base import TrackerCommand, not_started, put
 from scripts_tracker.management.queued import queued_for
 from scripts_tracker.project import detail
 from scripts_tracker.project.status import load_status
@@ -59,7 +59,7 @@ class Command(TrackerCommand):
             )
         which = _which(options)
         overview = load_status()
-        script_id = names.resolve(options["name"], overview.paths, typed(LISTING))
+        script_id = names.resolve(options["name"], overview.paths, typed(names.LISTING))
         if options["watch"]:
             return self._watch(overview.by_id[script_id])
         if which is not None:

@@ -16,7 +16,7 @@ from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.values import NOT_STARTED, ScriptId
 from scripts_tracker.exceptions import NotScaffolded
 from scripts_tracker.ledger.database import typed
-from scripts_tracker.management.base import LISTING, NAMES, TrackerCommand, not_started
+from scripts_tracker.management.base import NAMES, TrackerCommand, not_started
 from scripts_tracker.project import scaffold, scan
 from scripts_tracker.project.scaffold import Scaffold
 
@@ -165,7 +165,7 @@ def _validate_name(name: str) -> None:
 
 def _resolve(wanted: list[str]) -> tuple[ScriptId, ...]:
     known = {one.id: one.location.path for one in scan.scan().definitions} if wanted else {}
-    return names.resolve_all(wanted, known, typed(LISTING))
+    return names.resolve_all(wanted, known, typed(names.LISTING))
 
 
 def _find_model(app_label: str, wanted: str | None) -> type[Model]:
