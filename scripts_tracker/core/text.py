@@ -127,6 +127,8 @@ def error_text(error: object) -> str:
     """The text of an exception or an exit code; use it for every exception of a script, as its ``__str__`` may raise."""
     try:
         return str(error)
+    except KeyboardInterrupt:  # pressed now
+        raise
     except BaseException:  # noqa: BLE001 - SystemExit, for one; the failure itself is what counts
         return "<exception str() failed>"
 
@@ -150,6 +152,8 @@ def error_line(error: BaseException) -> str:
         shown = traceback.TracebackException(type(error), error, None)
         shown.__notes__ = None  # type: ignore[attr-defined,unused-ignore]  # they would be the last line
         return list(shown.format_exception_only())[-1]
+    except KeyboardInterrupt:
+        raise
     except BaseException:  # noqa: BLE001 - as above
         kind = type(error)
         return f"{kind.__module__}.{kind.__qualname__}: {error_text(error)}".removeprefix("builtins.")
@@ -165,6 +169,8 @@ def error_traceback(error: BaseException) -> str:
         shown = traceback.TracebackException.from_exception(error)
         frames.leave_out_others(shown)
         return "".join(shown.format())
+    except KeyboardInterrupt:
+        raise
     except BaseException:  # noqa: BLE001 - as above
         return "".join([*traceback.format_tb(error.__traceback__), error_line(error)])
 

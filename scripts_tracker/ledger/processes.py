@@ -173,8 +173,12 @@ def signals_delayed() -> Iterator[Callable[[], KeyboardInterrupt | None]]:
 
     Yields:
         What gives the interrupt that has arrived, None before.
+
+    Raises:
+        KeyboardInterrupt: one has arrived that the block has not asked for any more.
     """
     pressed: list[None] = []
+    is_known = False
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         pressed.append(None)
@@ -182,21 +186,51 @@ def signals_delayed() -> Iterator[Callable[[], KeyboardInterrupt | None]]:
             raise KeyboardInterrupt
 
     def interrupt() -> KeyboardInterrupt | None:
-        return KeyboardInterrupt() if pressed else arrived()
+        nonlocal is_known
+        found = KeyboardInterrupt() if pressed else arrived()
+        is_known = is_known or found is not None
+        return found
 
+    with _none_lost(lambda: bool(pressed)):
+        _delays.append(None)
+        try:
+            with _ctrl_c_handled_by(handle):
+                yield interrupt
+        finally:
+            _delays.pop()
+    if not is_known and (late := interrupt()) is not None:
+        raise late
+
+
+@contextlib.contextmanager
+def _ctrl_c_handled_by(handle: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Let a function handle Ctrl-C in the block; not in a thread, and not where the project handles it."""
     is_ours = (
         threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     )
-    if is_ours:
-        signal.signal(signal.SIGINT, handle)
-    _delays.append(None)
+    if not is_ours:
+        yield
+        return
+    signal.signal(signal.SIGINT, handle)
     try:
-        yield interrupt
+        yield
     finally:
-        _delays.pop()
-        if is_ours and signal.getsignal(signal.SIGINT) is handle:
+        if signal.getsignal(signal.SIGINT) is handle:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextlib.contextmanager
+def _none_lost(is_left: Callable[[], bool]) -> Iterator[None]:
+    """Let a Ctrl-C end a block that was about to end by an error, if it has interrupted nothing yet."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        if is_left():
+            raise KeyboardInterrupt from error
+        raise
 
 
 @contextlib.contextmanager
@@ -211,13 +245,13 @@ def signals_held() -> Iterator[None]:
 
 @contextlib.contextmanager
 def signals_collected() -> Iterator[Callable[[], list[signal.Signals]]]:
-    """Let no Ctrl-C, SIGTERM or SIGHUP interrupt the block; gives a function that returns those since its last call."""
+    """Let no Ctrl-C, SIGTERM or SIGHUP interrupt the block.
+
+    Yields:
+        What gives those since its last call; to be called after the block, too.
+    """
     interrupts: list[signal.Signals] = []
     seen = len(_arrived)
-    is_ours = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    )
 
     def new() -> list[signal.Signals]:
         nonlocal seen
@@ -226,14 +260,11 @@ def signals_collected() -> Iterator[Callable[[], list[signal.Signals]]]:
             found.append(interrupts.pop())
         return found
 
-    with signals_held():
-        if is_ours:
-            signal.signal(signal.SIGINT, lambda number, _frame: interrupts.append(signal.Signals(number)))
-        try:
-            yield new
-        finally:
-            if is_ours:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
+    def handle(number: int, _frame: FrameType | None) -> None:
+        interrupts.append(signal.Signals(number))
+
+    with _none_lost(lambda: bool(interrupts)), signals_held(), _ctrl_c_handled_by(handle):
+        yield new
 
 
 @contextlib.contextmanager

@@ -170,6 +170,7 @@ class Workers:
                 self._forward(0)
             finally:
                 self._end_all()
+        self._signals += new_signals()
         failed = [number for number, code in self._codes.items() if code]
         error = next((self._errors[number] for number in failed if number in self._errors), "")
         return End(tuple(self._codes.values()), error, _interrupt(self._signals))

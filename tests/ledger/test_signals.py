@@ -15,6 +15,7 @@ from scripts_tracker.ledger.processes import (
     arrived,
     children_end_here,
     exit_code,
+    signals_collected,
     signals_delayed,
     signals_held,
     signals_raise,
@@ -107,6 +108,52 @@ def test_an_echo_of_it_is_the_same_signal(number: signal.Signals, monkeypatch: p
         assert str(has_come()) == number.name
         with pytest.raises(Terminated):
             send(other)
+
+
+def test_delayed_one_that_nobody_has_asked_for_comes_after_the_block(number: signal.Signals) -> None:
+    with pytest.raises(Terminated, match=f"^{number.name}$"), signals_raise(), signals_delayed():
+        send(number)
+
+
+def test_a_delayed_ctrl_c_that_nobody_has_asked_for_comes_after_the_block() -> None:
+    with pytest.raises(KeyboardInterrupt), signals_delayed():
+        send(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+COLLECTS = pytest.mark.parametrize("collects", [signals_delayed, signals_collected])
+
+
+@COLLECTS
+def test_a_ctrl_c_is_not_lost_by_an_error_of_the_block(
+    collects: Callable[[], contextlib.AbstractContextManager[object]],
+) -> None:
+    error = ValueError()
+
+    def fail() -> None:
+        send(signal.SIGINT)
+        raise error
+
+    with pytest.raises(KeyboardInterrupt) as caught, collects():
+        fail()
+    assert caught.value.__cause__ is error
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@COLLECTS
+def test_without_a_ctrl_c_an_error_of_the_block_is_raised_as_it_is(
+    collects: Callable[[], contextlib.AbstractContextManager[object]],
+) -> None:
+    with pytest.raises(ValueError, match="own") as caught, collects():
+        raise ValueError("own")
+    assert caught.value.__cause__ is None
+
+
+def test_a_ctrl_c_at_the_end_of_the_block_is_collected_after_it() -> None:
+    with signals_collected() as new:
+        send(signal.SIGINT)
+    assert new() == [signal.SIGINT]
+    assert new() == []
 
 
 @pytest.mark.parametrize("theirs", [signal.SIG_IGN, lambda *_: None], ids=["ignored", "handled"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from django.core.management.base import CommandError
 from scripts_tracker.ledger import walks
 from scripts_tracker.models import Script, ScriptRange, ScriptRun, ScriptWalk
 from scripts_tracker.project.status import load_status
-from scripts_tracker.running import batch, worker
+from scripts_tracker.running import batch, walking, worker
 from tests.jobs import Jobs
 from tests.running.batches import DATA, LOG, add_rows, hits, script, untouched
 
@@ -389,3 +391,48 @@ def test_a_worker_that_stops_early_is_not_asked(jobs: Jobs) -> None:
     script(jobs, process, decorators='@tracked_script(verify="check")', attributes=CHECK)
     assert jobs.run(duration="1s").code == 75
     assert LOG == []
+
+
+# What happens after the last look at the signals, and how.
+LAST = ("begin_finish", "ranges", "left")
+
+
+@pytest.mark.parametrize("step", LAST)
+def test_a_ctrl_c_at_the_very_end_is_not_lost(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    add_rows(range(1, 7))
+    script(jobs)
+    jobs.script("xlast")
+    real, numbers = getattr(walks, step), [signal.SIGINT]
+
+    def pressed(*given: Any) -> Any:
+        result = real(*given)
+        if numbers and not ScriptRange.objects.exclude(outcome="done"):
+            os.kill(os.getpid(), numbers.pop())
+        return result
+
+    monkeypatch.setattr(walks, step, pressed)
+    result = jobs.run(continue_on_error=True)
+    assert (result.code, LOG) == (130, [])
+    assert "  jobs.walk: interrupted: Ctrl-C" in result.out
+    assert jobs.outcomes() == ["walk failed"]
+    assert jobs.run().code == 0
+    assert (hits(), LOG) == ({1: 6}, ["finish"])
+    assert jobs.outcomes() == ["walk failed", "walk succeeded", "xlast succeeded"]
+
+
+def test_a_ctrl_c_at_the_moment_of_a_failure_is_not_lost(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_rows(range(1, 3))
+    script(jobs, "1 / 0", size=1)
+    jobs.script("xlast")
+    real, numbers = walking.at_percent, [signal.SIGINT]
+
+    def pressed(walk_pk: int) -> str:
+        if numbers:
+            os.kill(os.getpid(), numbers.pop())
+        return real(walk_pk)
+
+    monkeypatch.setattr(walking, "at_percent", pressed)
+    result = jobs.run(continue_on_error=True)
+    assert result.code == 130
+    assert jobs.outcomes() == ["walk failed"]
+    assert "row 1: ZeroDivisionError: division by zero" in jobs.run("walk", command="show_script").out

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
+import signal
 import sys
+from traceback import TracebackException
 
 import pytest
 from django.core.management import call_command
 
+from scripts_tracker.core import frames
 from scripts_tracker.models import ScriptRun
 from tests.jobs import PACKAGE, Jobs
 from tests.running.shops import Shop
@@ -126,6 +130,26 @@ def test_ctrl_c_in_a_group_is_still_ctrl_c(jobs: Jobs, interrupt: str) -> None:
     assert "  jobs.a: interrupted: Ctrl-C" in result.out
     assert jobs.outcomes() == ["a failed"]
     assert ScriptRun.objects.get().reason == "interrupted: Ctrl-C"
+
+
+def test_ctrl_c_while_an_error_is_put_into_words_ends_the_run(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_out_others, numbers = frames.leave_out_others, [signal.SIGINT]
+
+    def pressed(shown: TracebackException) -> None:
+        leave_out_others(shown)
+        if numbers:
+            os.kill(os.getpid(), numbers.pop())
+
+    monkeypatch.setattr(frames, "leave_out_others", pressed)
+    jobs.script("a", "raise ValueError('boom')")
+    jobs.script("b")
+    result = jobs.run(continue_on_error=True)
+    assert result.code == 130
+    assert "  jobs.a: ValueError: boom" in result.out
+    assert jobs.outcomes() == ["a failed"]
+    assert ScriptRun.objects.get().reason == "ValueError: boom"
 
 
 # What no process can record about itself.

@@ -63,6 +63,10 @@ def test_plain_scripts_are_run_as_without_workers(jobs: Jobs) -> None:
     assert jobs.outcomes() == ["first succeeded"]
 
 
+# In one long sleep, Python would not notice a signal that comes just before it.
+IDLES = "while True: time.sleep(0.05)"
+
+
 class Told:
     """What a supervisor reports of workers that are any program; the ledger's part is made up."""
 
@@ -155,7 +159,7 @@ def test_a_signal_is_passed_on_and_the_end_of_the_workers_waited_for(
     with processes.signals_raise():
         end = told.supervise(
             f"signal.signal({number:d}, lambda *_: [print('ends'), sys.exit(3)])\n"
-            f"open({str(ready)!r}, 'w').close(); time.sleep(600)"
+            f"open({str(ready)!r}, 'w').close()\n{IDLES}"
         )
     assert (end.codes, told.texts) == ((3,), ["ends"])
     assert end.interrupt is not None
@@ -176,7 +180,7 @@ def test_one_that_ignores_two_signals_is_killed_by_the_third(told: Told, tmp_pat
     with processes.signals_raise():
         end = told.supervise(
             "signal.signal(signal.SIGTERM, lambda *_: print('no', flush=True))\n"
-            f"open({str(ready)!r}, 'w').close()\nwhile True: time.sleep(600)"
+            f"open({str(ready)!r}, 'w').close()\n{IDLES}"
         )
     assert (end.codes, told.texts) == ((-9,), ["no", "no"])
 
@@ -237,9 +241,18 @@ def test_a_second_signal_after_a_while_ends_the_worker_at_once(told: Told, tmp_p
         "    got.append(1)\n"
         "    if len(got) > 1: sys.exit(4)\n"
         "got = []; signal.signal(signal.SIGINT, handle)\n"
-        f"open({str(ready)!r}, 'w').close()\nwhile True: time.sleep(600)"
+        f"open({str(ready)!r}, 'w').close()\n{IDLES}"
     )
     assert (end.codes, told.texts) == ((4,), ["first", "second"])
+    assert type(end.interrupt) is KeyboardInterrupt
+
+
+def test_a_signal_that_comes_when_the_last_worker_has_ended_ends_the_run(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers._Worker, "close", lambda _: os.kill(os.getpid(), signal.SIGINT))
+    end = told.supervise("")
+    assert end.codes == (0,)
     assert type(end.interrupt) is KeyboardInterrupt
 
 
