@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -42,6 +43,23 @@ MAX_ELEMENTS: Final = 100
 
 _CONSTANTS: Final[dict[str, Scalar]] = {"True": True, "False": False, "None": None}
 _IMPORT_MODULE: Final = "importlib.import_module"
+_IMPORT: Final = "__import__"
+IMPORTERS: Final = frozenset(
+    {
+        _IMPORT_MODULE,
+        _IMPORT,
+        "django.utils.module_loading.import_string",
+        "pkgutil.resolve_name",
+        "pydoc.locate",
+    }
+)
+"""What imports by a text."""
+_IMPORTABLE: Final = re.compile(r"\.*[^\W\d][\w-]*(?:[.:][\w-]+)*")
+_FROM_LIST: Final = 3
+_NAMESPACE: Final = ".__dict__"
+_MODULES: Final = "sys.modules"
+_VARS: Final = "vars"
+_PACKAGE: Final = "__package__"
 _PARTIAL: Final = "functools.partial"
 _GETATTR: Final = "getattr"
 _FOREIGN: Final = frozenset({"django", *sys.stdlib_module_names})
@@ -72,9 +90,11 @@ class Evaluator:
             return self._attribute(node, scope, at, depth)
         if isinstance(node, cst.Call):
             return self._call(node, scope, at, depth)
-        if isinstance(node, cst.IfExp):
-            body, orelse = (self.values(one, scope, at, depth + 1) for one in (node.body, node.orelse))
-            return _distinct([*body, *orelse])
+        if isinstance(node, cst.IfExp | cst.BooleanOperation):
+            both = (node.body, node.orelse) if isinstance(node, cst.IfExp) else (node.left, node.right)
+            return _distinct([value for one in both for value in self.values(one, scope, at, depth + 1)])
+        if isinstance(node, cst.NamedExpr):
+            return self.values(node.value, scope, at, depth + 1)
         if isinstance(node, cst.Subscript):
             return self._subscript(node, scope, at, depth)
         return self._literal(node, scope, at, depth)
@@ -114,8 +134,9 @@ class Evaluator:
     def _call(self, node: cst.Call, scope: Scope, at: Point, depth: int) -> Values:
         function = self.values(node.func, scope, at, depth + 1)
         paths = {dotted(one.path) for one in function if isinstance(one, Ref)}
-        if _IMPORT_MODULE in paths:
-            return self._imported_module(node, scope, at, depth)
+        importer = next(iter(paths & IMPORTERS), None)
+        if importer is not None:
+            return self._imported(importer, node, scope, at, depth)
         args = node.args
         if _GETATTR in paths and (found := self._named_attribute(args, scope, at, depth)):
             return found
@@ -138,10 +159,31 @@ class Evaluator:
 
     def _subscript(self, node: cst.Subscript, scope: Scope, at: Point, depth: int) -> Values:
         """An element of a table: what it is decides the table, as a call decides what it returns."""
-        owners = tuple(one for one in self.values(node.value, scope, at, depth + 1) if isinstance(one, Ref))
+        owners = tuple(one for one in self._table(node.value, scope, at, depth) if isinstance(one, Ref))
+        key = self._key(node, scope, at, depth)
+        if key is not None:
+            if named := [one.path for one in owners if one.path.endswith(_NAMESPACE)]:
+                return _distinct([Ref(f"{path.removesuffix(_NAMESPACE)}.{key}") for path in named])
+            if any(dotted(one.path) == _MODULES for one in owners):
+                return (Ref(key),)
         if not any(map(_may_be_ours, owners)):
             return OPAQUE
         return (Call(owners, (), self._positions.place(node)),)
+
+    def _table(self, node: cst.BaseExpression, scope: Scope, at: Point, depth: int) -> Values:
+        """What is subscripted; ``vars(owner)`` is ``owner.__dict__``."""
+        if isinstance(node, cst.Call) and dotted_name(node.func) == _VARS and len(node.args) == 1:
+            node = cst.Attribute(node.args[0].value, cst.Name(_NAMESPACE[1:]))
+        return self.values(node, scope, at, depth + 1)
+
+    def _key(self, node: cst.Subscript, scope: Scope, at: Point, depth: int) -> str | None:
+        """The text in the brackets; None for anything that is no dotted name."""
+        index = node.slice[0].slice if len(node.slice) == 1 else None
+        if not isinstance(index, cst.Index):
+            return None
+        keys = self.values(index.value, scope, at, depth + 1)
+        key = keys[0].value if len(keys) == 1 and isinstance(keys[0], Const) else None
+        return key if isinstance(key, str) and all(one.isidentifier() for one in key.split(".")) else None
 
     def arguments(
         self, args: Sequence[cst.Arg], call: cst.Call, scope: Scope, at: Point, depth: int = 0
@@ -157,17 +199,32 @@ class Evaluator:
             for arg in args[:MAX_ELEMENTS]
         )
 
-    def _imported_module(self, node: cst.Call, scope: Scope, at: Point, depth: int) -> Values:
-        """``import_module("a.b")``, or ``import_module(".b", __package__)``."""
+    def _imported(self, importer: str, node: cst.Call, scope: Scope, at: Point, depth: int) -> Values:
+        """``import_module("a.b")``, ``import_module(".b", __package__)``, ``import_string("a.b.c")`` and the like."""
         if not node.args or node.args[0].star:
             return OPAQUE
-        paths = self.values(node.args[0].value, scope, at, depth + 1)
-        path = paths[0].value if len(paths) == 1 and isinstance(paths[0], Const) else None
-        if not isinstance(path, str) or not path:
+        path = self._import_path(node.args[0].value, scope, at, depth)
+        if not path:
             return OPAQUE
-        if path.startswith(".") and [dotted_name(arg.value) for arg in node.args[1:]] != ["__package__"]:
-            return OPAQUE
+        if importer == _IMPORT:
+            return (Ref(path if len(node.args) > _FROM_LIST else path.partition(".")[0]),)
+        is_relative = importer == _IMPORT_MODULE and isinstance(node.args[0].value, cst.SimpleString)
+        if path.startswith(".") and is_relative:
+            return (Ref(path),) if [dotted_name(arg.value) for arg in node.args[1:]] == [_PACKAGE] else OPAQUE
         return (Ref(path),)
+
+    def _import_path(self, node: cst.BaseExpression, scope: Scope, at: Point, depth: int) -> str:
+        """A dotted path, relative where it is written as ``__package__ + ".b"``; empty where it is no literal."""
+        if isinstance(node, cst.FormattedString):
+            return _in_package(node)
+        rest = node
+        if isinstance(node, cst.BinaryOperation) and dotted_name(node.left) == _PACKAGE:
+            rest = node.right
+        paths = self.values(rest, scope, at, depth + 1)
+        path = paths[0].value if len(paths) == 1 and isinstance(paths[0], Const) else None
+        if not isinstance(path, str) or not _IMPORTABLE.fullmatch(path):
+            return ""
+        return path if rest is node or path.startswith(".") else ""
 
     def _literal(self, node: cst.BaseExpression, scope: Scope, at: Point, depth: int) -> Values:
         if isinstance(node, cst.SimpleString | cst.ConcatenatedString):
@@ -185,6 +242,18 @@ class Evaluator:
                 scalars.append(first.value)
             return (Const(tuple(scalars)),)
         return OPAQUE
+
+
+def _in_package(node: cst.FormattedString) -> str:
+    """The path of ``f"{__package__}.b"``; empty for any other text."""
+    if len(node.parts) != 2:  # noqa: PLR2004 - the package and the rest
+        return ""
+    package, rest = node.parts
+    is_package = isinstance(package, cst.FormattedStringExpression) and (
+        dotted_name(package.expression) == _PACKAGE
+    )
+    path = rest.value if is_package and isinstance(rest, cst.FormattedStringText) else ""
+    return path if _IMPORTABLE.fullmatch(path) else ""
 
 
 def is_foreign(path: str) -> bool:

@@ -90,9 +90,6 @@ def _facts_of_skeleton(text: str) -> FileFacts | None:
         return None
 
 
-_TABLES: Final = (cst.Dict, cst.List, cst.Tuple, cst.Set, cst.DictComp, cst.ListComp)
-
-
 class Extraction:
     """Reads one parsed file.
 
@@ -177,15 +174,13 @@ class Extraction:
 
     def _exported(self, name: str) -> Values:
         bindings, _ = self.scope.lookup(name, END)
-        values = [self._traced(binding, name) for binding in bindings if binding.sure]
+        values = [self._traced(binding) for binding in bindings if binding.sure]
         return tuple(dict.fromkeys(value for several in values for value in several)) or OPAQUE
 
-    def _traced(self, binding: Binding, name: str) -> Values:
-        """What a name is after a binding; of a table, or of the command, the names that it is made of."""
-        values, origin = self.evaluator.bound(binding, self.scope), binding.origin or binding.expression
-        if origin is None or not (name == COMMAND or isinstance(origin, _TABLES)):
-            return values
-        if not any(isinstance(value, Opaque) for value in values):
+    def _traced(self, binding: Binding) -> Values:
+        """What a name is after a binding; of what cannot be evaluated, the names that it is made of."""
+        values, origin = self.evaluator.bound(binding, self.scope), binding.expression or binding.origin
+        if origin is None or not any(isinstance(value, Opaque) for value in values):
             return values
         parts = self.functions.parts([origin], self.scope, binding.point)
         return (*(one for one in values if not isinstance(one, Opaque)), Made(parts)) if parts else values

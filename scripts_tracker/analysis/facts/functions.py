@@ -13,6 +13,7 @@ from scripts_tracker.analysis.facts.evaluation import MAX_DEPTH, is_foreign
 from scripts_tracker.analysis.facts.scopes import END, START, Binding, Point, Scope, read_scope, statements
 from scripts_tracker.analysis.facts.skeleton import TooLittle
 from scripts_tracker.analysis.facts.values import (
+    GETATTR,
     LOCAL_CLASS,
     LOCAL_FUNCTION,
     METHODS,
@@ -20,6 +21,7 @@ from scripts_tracker.analysis.facts.values import (
     TRACKED,
     UNBOUND,
     Call,
+    Const,
     Decoration,
     FunctionFacts,
     Made,
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 MAX_FUNCTIONS: Final = 200
 """The most functions of one file that have facts."""
 MAX_PARTS: Final = 12
+MAX_ORIGINS: Final = 50
+"""The most expressions that are looked into for the names that one is made of."""
 
 Function = cst.FunctionDef | cst.Lambda
 
@@ -232,14 +236,40 @@ class FunctionReader:
         return (*(one for one in values if not isinstance(one, Opaque)), Made(parts)) if parts else values
 
     def parts(self, nodes: Sequence[cst.CSTNode], scope: Scope, at: Point) -> tuple[Ref, ...]:
-        """The names in some nodes that may lead to our decorators."""
+        """The names in some nodes that may lead to our decorators, also through names that stand for expressions."""
         found: dict[Ref, None] = {}
-        for root in nodes:
+        todo = [(node, scope, at) for node in reversed(nodes)]
+        seen: set[int] = set()
+        while todo and len(seen) < MAX_ORIGINS and len(found) < MAX_PARTS:
+            root, around, point = todo.pop()
+            seen.add(id(root))
             for node in descendants(root, enter=_is_no_attribute):
-                if type(node) is cst.Name or type(node) is cst.Attribute:
-                    values = self._evaluator.values(node, scope, at)
-                    found.update((one, None) for one in values if isinstance(one, Ref) and may_lead(one))
+                if type(node) is not cst.Name and type(node) is not cst.Attribute:
+                    continue
+                values = self._evaluator.values(node, around, point)
+                found.update((one, None) for one in values if isinstance(one, Ref) and may_lead(one))
+                if any(not isinstance(one, Ref | Const) for one in values):
+                    todo += [one for one in _origins(node, around, point) if id(one[0]) not in seen]
         return tuple(found)[:MAX_PARTS]
+
+
+def _origins(node: cst.BaseExpression, scope: Scope, at: Point) -> Iterator[tuple[cst.CSTNode, Scope, Point]]:
+    """The expressions that a name stands for; of an attribute, those of what it belongs to."""
+    while isinstance(node, cst.Attribute):
+        node = node.value
+    if not isinstance(node, cst.Name):
+        yield node, scope, at
+        return
+    sure, around = False, scope
+    while not sure:
+        bindings, sure = around.lookup(node.value, at)
+        for one in bindings:
+            origin = one.expression or one.origin
+            if origin is not None:
+                yield origin, around, one.point
+        if around.parent is None:
+            return
+        around, at = around.parent, around.entered
 
 
 def may_lead(value: Value) -> bool:
@@ -271,14 +301,19 @@ def _may_matter(node: Function, scope: Scope) -> bool:
     """Whether a function at module level may be a decorator or factory that leads to our decorators."""
     if isinstance(node, cst.Lambda):
         return isinstance(node.body, cst.Call)
-    if any(_names_project(one.decorator, scope) for one in node.decorators):
+    if node.name.value == GETATTR or any(_names_project(one.decorator, scope) for one in node.decorators):
         return True
+    imported = read_scope(
+        [one for one, _path in statements(node.body.body) if isinstance(one, cst.Import | cst.ImportFrom)]
+    )
     for one, _path in statements(node.body.body):
         kind = type(one)
         if kind is cst.FunctionDef or kind is cst.ClassDef:
             return True
         if isinstance(one, cst.Return):
-            if one.value is not None and _names_project(one.value, scope):
+            if one.value is not None and (
+                _names_project(one.value, scope) or _names_project(one.value, imported)
+            ):
                 return True
         elif isinstance(one, cst.Assign | cst.Expr) and (_patched_name(one) is not None or _sets_any(one)):
             return True

@@ -15,6 +15,7 @@ from scripts_tracker.analysis.facts.values import (
     TRACKED,
     UNBOUND,
     Call,
+    Const,
     Decoration,
     Ref,
     Value,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.source.trees import Positions
 
 _OURS: Final[Values] = (Ref(f"scripts_tracker{INSIDE}{TRACKED}"),)
+_EXECUTING: Final = frozenset({"exec", "eval"})
+_COMPILE: Final = frozenset({"compile"})
 _DECORATOR_LINE: Final = re.compile(r"^[ \t\f]*@", re.MULTILINE)
 
 
@@ -82,7 +85,7 @@ class MisplacedUses:
             self._consume_aliases(scope)
         found = {}
         for node, expression in self._uses(everywhere=everywhere):
-            if isinstance(node, cst.Call) and _executes_us(node):
+            if isinstance(node, cst.Call) and self._executes_us(node):
                 found[self._positions.place(node)] = _OURS
                 continue
             values = self._evaluator.values(expression, self._module, END)
@@ -113,6 +116,21 @@ class MisplacedUses:
                     isinstance(value, Call) for value in self._evaluator.bound(binding, scope)
                 ):
                     self._consumed.update(map(id, called(binding.expression)))
+
+    def _executes_us(self, node: cst.Call) -> bool:
+        """Whether a call is ``exec()`` or ``eval()`` of a text with our decorator, also of one that is compiled."""
+        if not _calls(node, _EXECUTING):
+            return False
+        first = node.args[0].value
+        if isinstance(first, cst.Call) and _calls(first, _COMPILE):
+            first = first.args[0].value
+        text = string_value(first)
+        texts = [text] if isinstance(text, str) else self._texts(first)
+        return any(TRACKED in one for one in texts)
+
+    def _texts(self, node: cst.BaseExpression) -> list[str]:
+        values = self._evaluator.values(node, self._module, END)
+        return [one.value for one in values if isinstance(one, Const) and isinstance(one.value, str)]
 
     def _uses(self, *, everywhere: bool) -> Iterator[tuple[cst.CSTNode, cst.BaseExpression]]:
         """Where a decorator could be used, without what is consumed: the node to report, and the expression.
@@ -167,12 +185,9 @@ def _is_no_function(node: cst.CSTNode) -> bool:
     return type(node) is not cst.FunctionDef
 
 
-def _executes_us(node: cst.Call) -> bool:
-    """Whether a call is ``exec()`` or ``eval()`` of a text with our decorator."""
-    if not isinstance(node.func, cst.Name) or node.func.value not in {"exec", "eval"} or not node.args:
-        return False
-    text = string_value(node.args[0].value)
-    return isinstance(text, str) and TRACKED in text
+def _calls(node: cst.Call, names: frozenset[str]) -> bool:
+    """Whether a call with arguments is one of a function of these names."""
+    return bool(node.args) and isinstance(node.func, cst.Name) and node.func.value in names
 
 
 def _used(node: cst.Decorator | cst.Call | cst.Arg) -> cst.BaseExpression | None:

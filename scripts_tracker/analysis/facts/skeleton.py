@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.facts.evaluation import is_foreign
 from scripts_tracker.analysis.facts.scopes import PLAIN
-from scripts_tracker.analysis.facts.values import BATCHES, COMMAND, HOOKS, INSIDE, METHODS, OURS, TRACKED
+from scripts_tracker.analysis.facts.values import (
+    BATCHES,
+    COMMAND,
+    GETATTR,
+    HOOKS,
+    INSIDE,
+    METHODS,
+    OURS,
+    TRACKED,
+)
 from scripts_tracker.analysis.source.functions import outline
 from scripts_tracker.core.tuples import NamedTuple
 
@@ -230,7 +239,7 @@ def _can_be_cut(one: Function, text: str, returned: dict[str, frozenset[str]]) -
         return False
     if not one.in_class:
         words = _words_returned(piece)
-        if one.is_decorated or (words and not words.isdisjoint(_of_project(text))):
+        if one.name == GETATTR or one.is_decorated or (words and not words.isdisjoint(_of_project(text))):
             return False
         returned[one.name] = words | returned.get(one.name, frozenset())
     return True

@@ -34,6 +34,8 @@ REQUIRED: Final = "required_preceding_script"
 HOOKS: Final = ("__init_subclass__", "__new__", "__init__", "__call__", "__prepare__")
 """The methods of a base class or metaclass that are called when a class is made."""
 
+GETATTR: Final = "__getattr__"
+
 UNBOUND: Final = "?"
 """Starts the path of a name that the file never binds: ``?name``."""
 LOCAL_CLASS: Final = "#"

@@ -208,7 +208,10 @@ _TEXT_IMPORT: Final = re.compile(
 )
 _DOTTED: Final = re.compile(r"(?<![\w.])[^\W\d][\w]*(?:[ \t]*\.[ \t]*[^\W\d]\w*)*")
 _TEXT_ALIAS: Final = re.compile(r"([\w.]+)(?:\s+as\s+(\w+))?")
-_QUOTED: Final = re.compile(r"import_module\(\s*[\"']([\w.\-]+)[\"']")
+_IMPORTER: Final = re.compile(
+    r"([\w.]*\b(?:import_module|import_string|resolve_name|locate|__import__|modules))\s*[(\[]"
+)
+_QUOTED: Final = re.compile(r"(?:[\"']|\{__package__\})([\w\-]*(?:[.:][\w\-]+)+|[\w\-]+)[\"']")
 
 
 class Outline(NamedTuple):
@@ -432,6 +435,9 @@ def _imports(text: str) -> tuple[dict[str, set[str]], tuple[str, ...]]:
             stars.append(module)
         for name, alias in _TEXT_ALIAS.findall(names):
             imported.setdefault(alias or name, set()).add(f"{module}{INSIDE}{name}")
-    for name in _QUOTED.findall(text):
-        imported.setdefault("import_module", set()).add(name)
+    importers = {name.partition(".")[0] for name in _IMPORTER.findall(text)}
+    if importers:
+        quoted = set(_QUOTED.findall(text))
+        for name in importers:
+            imported.setdefault(name, set()).update(quoted)
     return imported, tuple(stars)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from scripts_tracker.analysis.facts.values import (
     BATCHED,
+    GETATTR,
     INSIDE,
     LOCAL_CLASS,
     LOCAL_FUNCTION,
@@ -153,7 +154,9 @@ class Resolver:
         if values is not None:
             return self.entities(values, module)
         through = self._through_stars(module, name, [])
-        return [entity for path, home in through for entity in self.resolve(path, home)]
+        found = [entity for path, home in through for entity in self.resolve(path, home)]
+        made = None if found else self._member(module, GETATTR, starred=False)
+        return found if made is None else [FoundValue(Call(made, (), (1, 1)), module)]
 
     def _resolve(self, path: str, home: Module) -> list[Entity]:
         found: list[Entity] = []
@@ -224,7 +227,7 @@ class Resolver:
                 through = self._through_stars(module, name, rest)
                 if through or name.startswith(STAR):
                     return [], through
-                made = self._member(module, _GETATTR, starred=False)
+                made = self._member(module, GETATTR, starred=False)
                 return [
                     Unknown(dotted(path)) if made is None else FoundValue(Call(made, (), (1, 1)), module)
                 ], []
@@ -240,7 +243,7 @@ class Resolver:
             if isinstance(value, Ref):
                 further.append((".".join([value.path, *rest]), module))
             else:
-                entities.append(FoundValue(Opaque() if rest else value, module))
+                entities.append(FoundValue(_attribute_of(value) if rest else value, module))
         return entities, further
 
     def _member(self, module: Module, name: str, *, starred: bool) -> Values | None:
@@ -263,7 +266,15 @@ class Resolver:
         return [(".".join([f"{star}{INSIDE}{STAR}{bare}", *rest]), module) for star in stars]
 
 
-_GETATTR: Final = "__getattr__"
+def _attribute_of(value: Const | Call | Opaque | Made) -> Opaque | Made:
+    """An attribute of a value: it may be made of what the value is made of."""
+    if not isinstance(value, Call):
+        return value if isinstance(value, Made) else Opaque()
+    passed = [one for argument in value.arguments for one in argument.values]
+    parts = tuple(one for one in (*value.function, *passed) if isinstance(one, Ref))
+    return Made(parts) if parts else Opaque()
+
+
 _BATCHES: Final = BATCHED.partition(".")[0]
 
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.facts.values import (
+    OURS,
     PARAMETER,
     TRACKED,
     Argument,
@@ -28,6 +29,7 @@ from scripts_tracker.analysis.linking.resolving import (
     FoundValue,
     OurDecorator,
     OurUse,
+    Unknown,
 )
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
@@ -247,10 +249,16 @@ class Trails:
 
     # Where the way cannot be followed.
 
-    def end(self, values: Values, home: Module) -> End | None:
-        """The use of ``tracked_script`` that some values lead to; None if they lead to none."""
+    def end(self, values: Values, home: Module, place: Place) -> End | None:
+        """The use of ``tracked_script`` that some values lead to; None if they lead to none.
+
+        Args:
+            values: the values, as the facts of a module have them.
+            home: that module.
+            place: where they are.
+        """
         for entity in self._starts(values, home):
-            found = self.end_of(entity)
+            found = End(home, place) if _is_ours(entity) else self.end_of(entity)
             if found is not None:
                 return found
         return None
@@ -317,8 +325,7 @@ class Trails:
         return next(uses, None) or self._use_within(entity.module, 1, sys.maxsize)
 
     def _names_ours(self, values: Values, home: Module) -> bool:
-        starts = self._starts(values, home)
-        return any(isinstance(one, OurDecorator) and one.name == TRACKED for one in starts)
+        return any(map(_is_ours, self._starts(values, home)))
 
     def _on_method(self, one: FoundClass) -> End | None:
         """The use of our decorator on one of METHODS of a class."""
@@ -364,6 +371,13 @@ class Trails:
         else:
             return []
         return self._starts(tuple(values), entity.module)
+
+
+def _is_ours(entity: Entity) -> bool:
+    """Whether something is ``tracked_script``, or our package, of which it may be taken in any way."""
+    if isinstance(entity, OurDecorator):
+        return entity.name == TRACKED
+    return isinstance(entity, Unknown) and entity.path in OURS
 
 
 def _bound(

@@ -8,6 +8,7 @@ from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.facts.values import (
     BATCHED,
     COMMAND,
+    GETATTR,
     HANDLES,
     OURS,
     PROCESS,
@@ -182,13 +183,14 @@ class Untracked:
         for what, end, module, place in self._ways(facts, home, commands):
             if end is None:
                 continue
-            line = f"{self._findings.shown(end.module.file)}:{end.place[0]}"
+            is_here = end == (home, place)
+            line = "" if is_here else f" in {self._findings.shown(end.module.file)}:{end.place[0]}"
             origin = "" if module == home else f" in {self._findings.shown(module.file)}:{place[0]}"
             self._findings.report(
                 home.file,
                 place if module == home else facts.command or (1, 1),
                 codes.HIDDEN_DECORATOR,
-                f"{what}{origin} leads to @tracked_script in {line}, but the way there cannot be followed, so the"
+                f"{what}{origin} leads to @tracked_script{line}, but the way there cannot be followed, so the"
                 " script is not tracked",
                 self._advice(commands),
             )
@@ -200,24 +202,36 @@ class Untracked:
     ) -> Iterator[tuple[str, End | None, Module, Place]]:
         """What decides about the methods of a command, where that leads to our decorator, and where it is."""
         end, place = self._trails.end, facts.command or (1, 1)
-        made = tuple(one for one in facts.names.get(COMMAND, ()) if not commands or not isinstance(one, Ref))
-        yield COMMAND, end(made, home), home, place
+        bound = facts.names.get(COMMAND, ()) or facts.names.get(GETATTR, ())
+        made = tuple(one for one in bound if not commands or not isinstance(one, Ref))
+        yield COMMAND, end(made, home, place), home, place
         names = dict.fromkeys(name for one in commands for name in self._hierarchy.tracked_methods(one))
         for one in dict.fromkeys(each for command in commands for each in self._hierarchy.mro(command)):
             if not isinstance(one, FoundClass):
                 continue
             module, cls = one.module, self._hierarchy.facts(one)
             for decoration in cls.decorations:
-                yield "the class decorator", end(decoration.values, module), module, decoration.place
+                yield "the class decorator", self._end_of(decoration, module), module, decoration.place
             for base in cls.bases:
-                yield "the base class", end(self._trails.unmade(base, module), module), module, cls.place
-            yield "the metaclass", end(cls.metaclass, module), module, cls.place
+                yield (
+                    "the base class",
+                    end(self._trails.unmade(base, module), module, cls.place),
+                    module,
+                    cls.place,
+                )
+            yield "the metaclass", end(cls.metaclass, module, cls.place), module, cls.place
             for _, decoration in _decorations(cls, names):
-                yield "the decorator", end(decoration.values, module), module, decoration.place
+                yield "the decorator", self._end_of(decoration, module), module, decoration.place
             for name in names:
                 for method in cls.methods.get(name, ()):
-                    yield f"{name}()", end(method.inner, module), module, cls.place
+                    yield f"{name}()", end(method.inner, module, cls.place), module, cls.place
             yield f"the class {cls.name}", self._trails.misuse(one), module, cls.place
+
+    def _end_of(self, decoration: Decoration, module: Module) -> End | None:
+        """Where the way of a decorator ends that cannot be followed."""
+        if self._tracks(decoration, module):
+            return None
+        return self._trails.end(decoration.values, module, decoration.place)
 
     def _advice(self, commands: Sequence[FoundClass]) -> str:
         """What to decorate."""
