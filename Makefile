@@ -63,6 +63,8 @@ lock: $(VENV)/.pip
 dist: $(VENV)/.release
 	rm -rf dist build/clone
 	git clone --quiet . build/clone
+	# The address of the project, if pyproject.toml names none (hatch_build.py).
+	origin=$$(git config --get remote.origin.url); test -z "$$origin" || git -C build/clone remote set-url origin "$$origin"
 	$(BIN)/python -m build --outdir dist build/clone
 	$(BIN)/python -m twine check --strict dist/*
 

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS.parent))
+from hatch_build import places  # noqa: E402 - it stands beside pyproject.toml
+
 _ABOUT = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))
-_PLACES = _ABOUT["tool"]["hatch"]["metadata"]["hooks"]["custom"]
+_REPOSITORY, _ = places(DOCS.parent, _ABOUT["tool"]["hatch"]["metadata"]["hooks"]["custom"])
+_GITHUB = "https://github.com/"
 
 project = "scripts-tracker"
 author = "The scripts-tracker authors"
@@ -40,11 +44,7 @@ html_extra_path = ["schemas"]
 html_copy_source = False
 html_theme_options = {
     # Links to view and edit a page; furo knows how those of this host are made.
-    **(
-        {"source_repository": _PLACES["repository"]}
-        if _PLACES["repository"].startswith("https://github.com/")
-        else {}
-    ),
+    **({"source_repository": _REPOSITORY} if _REPOSITORY.startswith(_GITHUB) else {}),
     "source_branch": "main",
     "source_directory": "docs/",
 }
@@ -85,9 +85,10 @@ def read(app: Sphinx, name: str, source: list[str]) -> None:
     for page, file in {**_ELSEWHERE, "index": "README.md"}.items():
         text = text.replace(f"](../{file}", f"]({page}.md")
     text = text.replace("](README.md)", "](index.md)")
-    repository = _PLACES["repository"]
+    if _REPOSITORY.startswith(_GITHUB):
+        text = text.replace("OWNER/scripts-tracker", _REPOSITORY.removeprefix(_GITHUB))
     source[0] = re.sub(
-        r"\[([^\]]+)\]\(\.\./([^)]+)\)", rf"[\1]({repository}/blob/main/\2)" if repository else r"\1", text
+        r"\[([^\]]+)\]\(\.\./([^)]+)\)", rf"[\1]({_REPOSITORY}/blob/main/\2)" if _REPOSITORY else r"\1", text
     )
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
+import tarfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+from hatch_build import places
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -33,13 +37,14 @@ def headings(changelog: str) -> list[tuple[str, str]]:
     return _HEADING.findall(changelog)
 
 
-def problems(tag: str, pyproject: Mapping[str, Any], changelog: str) -> Iterator[str]:
+def problems(tag: str, pyproject: Mapping[str, Any], changelog: str, *, root: Path = ROOT) -> Iterator[str]:
     """Why this cannot be released; nothing if it can.
 
     Args:
         tag: of the commit; empty if there is none yet.
         pyproject: the tables of pyproject.toml.
         changelog: the text of CHANGELOG.md.
+        root: the checkout, whose origin is the repository if no address is set.
     """
     version = pyproject["project"]["version"]
     if not _RELEASE.fullmatch(version):
@@ -51,15 +56,55 @@ def problems(tag: str, pyproject: Mapping[str, Any], changelog: str) -> Iterator
         yield f"CHANGELOG.md: no section for {version}; rename [Unreleased] to [{version}] - {date.today():%Y-%m-%d}"  # noqa: DTZ011 - a day for people
     elif not re.fullmatch(r"\d{4}-\d\d-\d\d", dates[version]):
         yield f"CHANGELOG.md: [{version}] has no date; write ## [{version}] - {date.today():%Y-%m-%d}"  # noqa: DTZ011 - as above
-    places = pyproject["tool"]["hatch"]["metadata"]["hooks"]["custom"]
-    for name in ("repository", "documentation"):
-        if not places[name].startswith("https://"):
-            yield f"pyproject.toml: [tool.hatch.metadata.hooks.custom] has no address of the {name}"
+    hook = pyproject["tool"]["hatch"]["metadata"]["hooks"]["custom"]
+    known = dict(zip(("repository", "documentation"), places(root, hook), strict=True))
+    missing = [name for name, address in known.items() if not address.startswith("https://")]
+    if missing:
+        or_origin = ", or build in a clone of it from GitHub" if "repository" in missing else ""
+        yield f"pyproject.toml, [tool.hatch.metadata.hooks.custom]: set {' and '.join(missing)} (https://...){or_origin}"
+
+
+def built_problems(dist: Path, version: str) -> Iterator[str]:
+    """What is wrong with what was built: not both of one version, or without the addresses on PyPI.
+
+    Args:
+        dist: the folder of the wheel and the sdist.
+        version: that of the release.
+    """
+    names = {
+        f"scripts_tracker-{version}-py3-none-any.whl": _metadata_of_wheel,
+        f"scripts_tracker-{version}.tar.gz": _metadata_of_sdist,
+    }
+    for name, read in names.items():
+        if not (dist / name).is_file():
+            yield f"{dist.name}/{name} is missing; run: make dist"
+            continue
+        headers, _, readme = read(dist / name).partition("\n\n")
+        for label in ("Documentation", "Source", "Changelog", "Issues"):
+            if not re.search(rf"^Project-URL: {label}, https://", headers, re.MULTILINE):
+                yield f"{dist.name}/{name}: no URL for {label}; set the addresses, and run: make dist"
+        for link in re.findall(r"\]\((?!https://|#)([^)]*)\)", readme):
+            yield f"{dist.name}/{name}: a link of the README leads nowhere on PyPI: {link}"
+
+
+def _metadata_of_wheel(path: Path) -> str:
+    with zipfile.ZipFile(path) as wheel:
+        (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+        return wheel.read(name).decode()
+
+
+def _metadata_of_sdist(path: Path) -> str:
+    with tarfile.open(path) as sdist:
+        member = sdist.extractfile(f"{path.name.removesuffix('.tar.gz')}/PKG-INFO")
+        assert member is not None
+        return member.read().decode()
 
 
 def main() -> int:
     """Print the problems; 1 if there are any."""
     found = list(problems(" ".join(sys.argv[1:]), about(), changes()))
+    if not found:
+        found = list(built_problems(ROOT / "dist", about()["project"]["version"]))
     print("\n".join(found) or "Ready to be released.")  # noqa: T201 - a program that prints
     return 1 if found else 0
 

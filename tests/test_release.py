@@ -6,6 +6,10 @@ import copy
 import importlib.util
 import itertools
 import re
+import subprocess
+import tarfile
+import zipfile
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +17,7 @@ import pytest
 import yaml  # pre-commit brings it
 
 from tests.conftest import NEWCOMER, ROOT
-from tests.release_check import about, changes, headings, problems
+from tests.release_check import about, built_problems, changes, headings, problems
 
 pytestmark = NEWCOMER
 
@@ -144,6 +148,11 @@ LINKS = {
     "another file": ("[a](LICENSE)", f"[a]({REPOSITORY}/blob/main/LICENSE)", SITE),
     "what is absolute": ("[a](https://a.example/b)", "[a](https://a.example/b)", SITE),
     "a heading of the page": ("[a](#b)", "[a](#b)", SITE),
+    "a badge": (
+        "[![a](../../actions/a.svg)](../../actions/a)\n\nb",
+        f"[![a]({REPOSITORY}/actions/a.svg)]({REPOSITORY}/actions/a)\n\nb",
+        SITE,
+    ),
     "a picture": ("![a](docs/a.png)", f"![a]({REPOSITORY}/raw/main/docs/a.png)", SITE),
 }
 
@@ -155,7 +164,64 @@ def test_a_link_leads_to_the_address_of_the_project(
     assert hook.absolute(text, REPOSITORY, site) == expected
 
 
-def test_without_an_address_there_is_no_url_and_with_one_there_are_all(hook: ModuleType) -> None:
+def test_without_an_address_there_is_no_badge(hook: ModuleType) -> None:
+    assert hook.absolute("[![a](../../actions/a.svg)](../../actions/a)\n\nb", "", SITE) == "b"
+
+
+def test_the_badge_of_the_readme_is_that_of_a_workflow() -> None:
+    badges = re.findall(r"\[!\[(\w+)\]\((.*?)\)\]\((.*?)\)", README)
+    for words, picture, target in badges:
+        name = target.removeprefix("../../actions/workflows/")
+        assert yaml.safe_load((WORKFLOWS / name).read_text())["name"] == words
+        assert picture == f"{target}/badge.svg"
+    assert len(badges) == 1
+
+
+ORIGINS = {
+    "https": ("https://github.com/owner/name.git", "https://github.com/owner/name"),
+    "https without .git": ("https://github.com/owner/na.me", "https://github.com/owner/na.me"),
+    "the token of a CI server": (
+        "https://x-access-token:s3@github.com/owner/name",
+        "https://github.com/owner/name",
+    ),
+    "ssh": ("git@github.com:owner/name.git", "https://github.com/owner/name"),
+    "a URL of ssh": ("ssh://git@github.com/owner/name.git", "https://github.com/owner/name"),
+    "a URL of ssh with a port": ("ssh://git@github.com:22/owner/name", "https://github.com/owner/name"),
+    "a folder": ("/srv/git/name", ""),
+    "a folder of that name": ("/srv/github.com/owner/name", ""),
+    "a server of one's own": ("https://git.example.com/owner/name.git", ""),
+    "a host that ends so": ("https://notgithub.com/owner/name", ""),
+    "a path that holds it": ("https://evil.example/@github.com/owner/name", ""),
+    "none": ("", ""),
+}
+
+
+@pytest.mark.parametrize(("origin", "expected"), ORIGINS.values(), ids=ORIGINS)
+def test_the_address_of_the_repository_is_that_of_the_origin_on_github(
+    hook: ModuleType, tmp_path: Path, origin: str, expected: str
+) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    if origin:
+        subprocess.run(["git", "remote", "add", "origin", origin], cwd=tmp_path, check=True)
+    nothing = {"repository": "", "documentation": ""}
+    assert hook.places(tmp_path, nothing) == (expected, "")
+    assert hook.places(tmp_path, {"repository": f"{REPOSITORY}/", "documentation": ""}) == (REPOSITORY, "")
+    (tmp_path / "vendored").mkdir()
+    assert hook.places(tmp_path / "vendored", nothing) == ("", "")
+
+
+def test_without_git_the_address_is_not_known(
+    hook: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".git").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert hook.places(tmp_path, {"repository": "", "documentation": ""}) == ("", "")
+
+
+def test_without_an_address_there_is_no_url_and_with_one_there_are_all(
+    hook: ModuleType, tmp_path: Path
+) -> None:
+    (tmp_path / "README.md").write_text("A page.")
     of_repository = {"Source", "Changelog", "Issues"}
     for repository, site, names in (
         ("", "", set()),
@@ -163,7 +229,7 @@ def test_without_an_address_there_is_no_url_and_with_one_there_are_all(hook: Mod
         (REPOSITORY, SITE, {"Documentation", *of_repository}),
     ):
         metadata: dict[str, Any] = {}
-        hook.MetadataHook(str(ROOT), {"repository": repository, "documentation": site}).update(metadata)
+        hook.MetadataHook(str(tmp_path), {"repository": repository, "documentation": site}).update(metadata)
         assert metadata.get("urls", {}).keys() == names
         assert metadata["readme"]["content-type"] == "text/markdown"
 
@@ -208,8 +274,46 @@ def test_a_release_is_refused(tag: str, version: str, said: str) -> None:
     assert said in "\n".join(problems(tag, pyproject, changelog))
 
 
-def test_a_release_without_a_date_or_an_address_is_refused() -> None:
+MISSING = {
+    "neither is known": ("", "", "set repository and documentation (https://...), or build in a clone of it"),
+    "no repository": ("", SITE, "set repository (https://...), or build in a clone of it from GitHub"),
+    "no site": (REPOSITORY, "", "set documentation (https://...)"),
+}
+
+
+@pytest.mark.parametrize(("repository", "site", "said"), MISSING.values(), ids=MISSING)
+def test_a_release_without_a_date_or_an_address_is_refused(
+    tmp_path: Path, repository: str, site: str, said: str
+) -> None:
     pyproject, _ = released()
-    pyproject["tool"]["hatch"]["metadata"]["hooks"]["custom"]["documentation"] = ""
-    said = list(problems("v1.0.0", pyproject, "## [1.0.0]\n"))
-    assert [one.partition(":")[0] for one in said] == ["CHANGELOG.md", "pyproject.toml"]
+    pyproject["tool"]["hatch"]["metadata"]["hooks"]["custom"].update(
+        repository=repository, documentation=site
+    )
+    no_date, no_address = problems("v1.0.0", pyproject, "## [1.0.0]\n", root=tmp_path)
+    assert no_date.startswith("CHANGELOG.md: ")
+    assert no_address.startswith(f"pyproject.toml, [tool.hatch.metadata.hooks.custom]: {said}")
+
+
+def test_what_was_not_built_with_the_addresses_is_refused(tmp_path: Path) -> None:
+    headers = "\n".join(
+        f"Project-URL: {label}, {SITE}" for label in ("Documentation", "Source", "Changelog", "Issues")
+    )
+    wheel, sdist = "scripts_tracker-1.0.0-py3-none-any.whl", "scripts_tracker-1.0.0.tar.gz"
+
+    def build(metadata: str) -> list[str]:
+        with zipfile.ZipFile(tmp_path / wheel, "w") as archive:
+            archive.writestr("scripts_tracker-1.0.0.dist-info/METADATA", metadata)
+        (tmp_path / "PKG-INFO").write_text(metadata)
+        with tarfile.open(tmp_path / sdist, "w:gz") as archive:
+            archive.add(tmp_path / "PKG-INFO", "scripts_tracker-1.0.0/PKG-INFO")
+        return list(built_problems(tmp_path, "1.0.0"))
+
+    assert len(list(built_problems(tmp_path, "1.0.0"))) == len((wheel, sdist))
+    assert not build(f"Name: a\n{headers}\n\n[a]({SITE}) [b](#c)\n")
+    for metadata, said in (
+        ("Name: a\n\nProject-URL: Source, https://a.example", "no URL for Source"),
+        (f"Name: a\n{headers}\n\n[a](docs/a.md)", "leads nowhere on PyPI: docs/a.md"),
+    ):
+        found = build(metadata)
+        for name in (wheel, sdist):
+            assert any(name in one and said in one for one in found), found

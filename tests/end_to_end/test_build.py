@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -44,11 +46,78 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: Path) -> None:
         assert f"scripts_tracker/{wanted}" in names
 
 
-def test_the_sdist_holds_what_a_packager_needs(built: Path) -> None:
+def test_every_file_of_the_package_is_in_the_wheel(built: Path) -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", "scripts_tracker"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    with zipfile.ZipFile(one(built, "*.whl")) as wheel:
+        assert {*tracked.stdout.splitlines()} <= {*wheel.namelist()}
+
+
+def test_the_sdist_holds_what_a_packager_needs_and_nothing_of_servers(built: Path) -> None:
     with tarfile.open(one(built, "*.tar.gz")) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {"pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "tests/conftest.py"} <= names
     assert {"scripts_tracker/apps.py", "docs/conf.py", "CHANGELOG.md"} <= names
+    # hatchling always adds .gitignore, which says what it left out.
+    hidden = {name.partition("/")[0] for name in names if name.startswith(".")}
+    assert hidden == {".gitignore", ".pre-commit-hooks.yaml"}
+    assert not {name.partition("/")[0] for name in names} & {"screenshots", "dist", "build"}
+
+
+def build(source: Path, to: Path, *options: str) -> None:
+    """Build without an environment of its own: hatchling is here."""
+    command = [sys.executable, "-m", "build", "--no-isolation", *options, "--outdir", str(to), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def metadata_of(wheel: Path) -> str:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
+        return archive.read(name).decode()
+
+
+def contents_of(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+GITHUB = "https://github.com/owner/scripts-tracker"
+# The origin of the clone, and the addresses that its metadata names.
+ADDRESSES = {
+    "a clone from GitHub": ("git@github.com:owner/scripts-tracker.git", {"Source", "Changelog", "Issues"}),
+    "a clone from elsewhere": ("/srv/git/scripts-tracker.git", set()),
+    "no clone": ("", set()),
+}
+
+
+@pytest.mark.parametrize(("origin", "labels"), ADDRESSES.values(), ids=ADDRESSES)
+def test_the_address_comes_from_the_clone_and_stays_in_the_sdist(
+    tmp_path: Path, origin: str, labels: set[str]
+) -> None:
+    clone, sdist, again = tmp_path / "clone", tmp_path / "sdist", tmp_path / "again"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+    if origin:
+        subprocess.run(["git", "remote", "set-url", "origin", origin], cwd=clone, check=True)
+    else:
+        shutil.rmtree(clone / ".git")
+    build(clone, sdist, "--sdist")
+    build(clone, sdist, "--wheel")
+    metadata = metadata_of(one(sdist, "*.whl"))
+    found = dict(re.findall(r"^Project-URL: (\w+), (\S+)$", metadata, re.MULTILINE))
+    assert found.keys() == labels
+    assert all(url.startswith(f"{GITHUB}") for url in found.values())
+    assert not re.search(r"\]\((?!https://)", metadata)
+    # What a packager unpacks is in another repository, and knows no other address for it.
+    elsewhere = tmp_path / "packaging"
+    subprocess.run(["git", "init", "-q", str(elsewhere)], check=True)
+    remote = ["git", "remote", "add", "origin", "https://github.com/distribution/packages"]
+    subprocess.run(remote, cwd=elsewhere, check=True)
+    with tarfile.open(one(sdist, "*.tar.gz")) as archive:
+        archive.extractall(elsewhere, filter="data")
+    build(one(elsewhere, "scripts_tracker-*"), again, "--wheel")
+    assert contents_of(one(again, "*.whl")) == contents_of(one(sdist, "*.whl"))
 
 
 def pythons() -> list[str]:
