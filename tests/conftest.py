@@ -54,6 +54,7 @@ IS_SAMPLE = not (IN_MATRIX or FULL)
 
 NEWCOMER = pytest.mark.skipif(IN_MATRIX, reason="the same everywhere: run by make test, not by tox")
 MATRIX = pytest.mark.skipif(not IN_MATRIX, reason="many like it remain: run by tox, not by make test")
+CHECKOUT = pytest.mark.skipif(not (ROOT / ".ci").is_dir(), reason="an sdist leaves out what it is about")
 
 ELSEWHERE = pytest.mark.skip(reason="here on another kind of database: on all of them by tox")
 

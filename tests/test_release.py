@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 import yaml  # pre-commit brings it
 
-from tests.conftest import NEWCOMER, ROOT
+from tests.conftest import CHECKOUT, NEWCOMER, ROOT
 from tests.release_check import about, built_problems, changes, headings, problems
 
-pytestmark = NEWCOMER
+pytestmark = [NEWCOMER, CHECKOUT]
 
 README = (ROOT / "README.md").read_text()
 WORKFLOWS = ROOT / ".github" / "workflows"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import CHECKOUT, ROOT
 from tests.switches import turn
 
 README = Path(__file__).with_name("README.md")
@@ -20,6 +20,7 @@ def variables_in(*files: Path) -> set[str]:
     return {name for file in files for name in VARIABLE.findall(file.read_text(encoding="utf-8"))}
 
 
+@CHECKOUT
 def test_the_table_of_switches_has_every_variable_that_is_read_or_set_and_no_other() -> None:
     rows = [
         line
@@ -60,6 +61,7 @@ def test_make_full_runs_every_test_that_has_a_length() -> None:
     assert missing == [], "make full in the Makefile does not name them"
 
 
+@CHECKOUT
 def test_ci_leaves_to_make_full_what_that_runs() -> None:
     (waiting,) = re.findall(
         r'^waiting="([\w ]+)"', (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE
