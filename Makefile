@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test full coverage lint docs bench lock dist release-check pictures clean
+.PHONY: demo test full coverage lint docs linkcheck bench lock dist installed release-check pictures clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/python fixtures/run_demo.py
@@ -37,12 +37,19 @@ lint: $(VENV)/.dev
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.readthedocs .readthedocs.yaml
+	$(BIN)/zizmor --offline --quiet --no-progress .
 
-# The site, in docs/_build/html; every warning is an error, and so is a link that leads nowhere. BUILDER=linkcheck also asks other sites.
-BUILDER ?= html
+# The site, in docs/_build/html; every warning is an error, and so is a link to a page or a heading that is not there.
+SPHINX = $(BIN)/python -m sphinx -q -W --keep-going -n -b
 docs: $(VENV)/.docs
-	$(BIN)/python -m sphinx -q -W --keep-going -n -b $(BUILDER) docs docs/_build/$(BUILDER)
+	$(SPHINX) html docs docs/_build/html
+
+# Links to other sites, which needs a network. CI does it once a week.
+linkcheck: $(VENV)/.docs
+	$(SPHINX) linkcheck docs docs/_build/linkcheck
 
 # What a check costs, against django-scripts-tracker and others; about a quarter of an hour on a machine with nothing else to do.
 bench: $(VENV)/.demo
@@ -68,12 +75,17 @@ dist: $(VENV)/.release
 	$(BIN)/python -m build --outdir dist build/clone
 	$(BIN)/python -m twine check --strict dist/*
 
+# The wheel and the sdist, each installed in an empty environment, on the oldest and the newest Python and Django; the tutorial is
+# played from there.
+installed: $(VENV)/.release
+	SCRIPTS_TRACKER_FULL=$(LENGTH) $(BIN)/python -m pytest -q -n 2 tests/end_to_end/test_build.py
+
 # What must hold before a release: TAG=v1.0.0 is the version, every address is known, the wheel and the sdist install on the oldest
 # and the newest Python and Django and play the tutorial, the site is built.
 release-check: dist
 	$(BIN)/python -m tests.release_check $(TAG)
-	SCRIPTS_TRACKER_FULL=1 $(BIN)/python -m pytest -q -n 2 tests/end_to_end/test_build.py tests/test_release.py
-	$(MAKE) docs
+	$(BIN)/python -m pytest -q tests/test_release.py
+	$(MAKE) installed docs
 
 # A recent pip, for dependency groups.
 $(VENV)/.pip:

@@ -82,6 +82,22 @@ def test_every_target_of_make_that_a_workflow_names_exists() -> None:
     assert {"lint", "docs", "release-check"} <= {*named} <= targets | {"test"}
 
 
+@pytest.mark.parametrize("workflow", ["ci.yml", "release.yml"])
+def test_what_is_built_is_installed_on_the_oldest_and_the_newest_python(workflow: str) -> None:
+    steps = jobs(workflow)["build"]["steps"]
+    (given,) = [step["with"]["python-version"] for step in steps if "setup-python" in step.get("uses", "")]
+    supported = sorted(versions(r"py(\d+)"), key=lambda one: int(one[2:]))
+    assert {supported[0], supported[-1]} < {*given.split()}
+    run = [step["run"] for step in steps if "run" in step]
+    assert any(re.match("make (installed|release-check)", one) for one in run)
+
+
+def test_every_action_is_pinned_with_its_version_beside_it() -> None:
+    for workflow in WORKFLOWS.iterdir():
+        for used in re.findall(r"uses: (.*)", workflow.read_text()):
+            assert re.match(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$|\./ ", used), used
+
+
 def test_only_the_job_that_publishes_may_write_anything() -> None:
     for workflow in WORKFLOWS.iterdir():
         assert yaml.safe_load(workflow.read_text())["permissions"] == {"contents": "read"}
