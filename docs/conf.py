@@ -80,6 +80,10 @@ def read(app: Sphinx, name: str, source: list[str]) -> None:
     if name in _ELSEWHERE:
         text = (DOCS.parent / _ELSEWHERE[name]).read_text(encoding="utf-8")
         text = re.sub(r"\]\((?!https?://|#)(?!docs/)", "](../", text).replace("](docs/", "](")
+        # What the host of the repository makes, relative to a file on its main branch.
+        text = re.sub(
+            r"(?m)^(\[[^\]]+\]: )\.\./\.\./(.*\n)", rf"\1{_REPOSITORY}/\2" if _REPOSITORY else "", text
+        )
     if name == "index":
         text += navigation((DOCS / "README.md").read_text(encoding="utf-8"))
     for page, file in {**_ELSEWHERE, "index": "README.md"}.items():

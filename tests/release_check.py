@@ -56,6 +56,8 @@ def problems(tag: str, pyproject: Mapping[str, Any], changelog: str, *, root: Pa
         yield f"CHANGELOG.md: no section for {version}; rename [Unreleased] to [{version}] - {date.today():%Y-%m-%d}"  # noqa: DTZ011 - a day for people
     elif not re.fullmatch(r"\d{4}-\d\d-\d\d", dates[version]):
         yield f"CHANGELOG.md: [{version}] has no date; write ## [{version}] - {date.today():%Y-%m-%d}"  # noqa: DTZ011 - as above
+    if version in dates and f"\n[{version}]: " not in changelog:
+        yield f"CHANGELOG.md: no link for [{version}]; write [{version}]: ../../releases/tag/v{version} at the end"
     hook = pyproject["tool"]["hatch"]["metadata"]["hooks"]["custom"]
     known = dict(zip(("repository", "documentation"), places(root, hook), strict=True))
     missing = [name for name, address in known.items() if not address.startswith("https://")]

@@ -260,6 +260,10 @@ def test_the_changelog_is_kept_as_keep_a_changelog_has_it() -> None:
     assert len(headings(text)) == len(re.findall(r"^## ", text, re.MULTILINE))
     assert [when for _, when in released] == sorted((when for _, when in released), reverse=True)
     assert {*re.findall(r"^### (.*)$", text, re.MULTILINE)} <= KINDS
+    links = dict(re.findall(r"^\[(.*)\]: (.*)$", text, re.MULTILINE))
+    assert links == {
+        name: f"../../releases/tag/v{name}" if when else "../../commits/main" for name, when in headings(text)
+    }
 
 
 def released() -> tuple[dict[str, Any], str]:
@@ -268,7 +272,7 @@ def released() -> tuple[dict[str, Any], str]:
     pyproject["tool"]["hatch"]["metadata"]["hooks"]["custom"].update(
         repository=REPOSITORY, documentation=SITE
     )
-    return pyproject, "## [Unreleased]\n\n## [1.0.0] - 2026-12-24\n"
+    return pyproject, "## [Unreleased]\n\n## [1.0.0] - 2026-12-24\n\n[1.0.0]: ../../releases/tag/v1.0.0\n"
 
 
 def test_a_release_with_everything_in_place_has_no_problem() -> None:
@@ -290,6 +294,12 @@ def test_a_release_is_refused(tag: str, version: str, said: str) -> None:
     assert said in "\n".join(problems(tag, pyproject, changelog))
 
 
+def test_a_release_without_a_link_in_the_changelog_is_refused() -> None:
+    pyproject, changelog = released()
+    (said,) = problems("v1.0.0", pyproject, changelog.partition("[1.0.0]: ")[0])
+    assert "write [1.0.0]: ../../releases/tag/v1.0.0" in said
+
+
 MISSING = {
     "neither is known": ("", "", "set repository and documentation (https://...), or build in a clone of it"),
     "no repository": ("", SITE, "set repository (https://...), or build in a clone of it from GitHub"),
@@ -305,7 +315,7 @@ def test_a_release_without_a_date_or_an_address_is_refused(
     pyproject["tool"]["hatch"]["metadata"]["hooks"]["custom"].update(
         repository=repository, documentation=site
     )
-    no_date, no_address = problems("v1.0.0", pyproject, "## [1.0.0]\n", root=tmp_path)
+    no_date, no_address = problems("v1.0.0", pyproject, "## [1.0.0]\n\n[1.0.0]: a\n", root=tmp_path)
     assert no_date.startswith("CHANGELOG.md: ")
     assert no_address.startswith(f"pyproject.toml, [tool.hatch.metadata.hooks.custom]: {said}")
 

@@ -7,10 +7,12 @@ import http.server
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import yaml  # pre-commit brings it
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.conftest import ROOT, Project
 from tests.end_to_end.pages import PATH, Block, blocks, plays, type_in
@@ -24,7 +26,13 @@ def named(name: str) -> Block:
     return block
 
 
-METRIC = re.compile(r'([a-z_]+)(\{[a-z]+="[\w.-]+"(?:,[a-z]+="[\w.-]+")*\})? (-?\d+(?:\.\d+)?)')
+def parsed(exposition: str) -> dict[tuple[str, str], float]:
+    """The values by metric and label, as a strict reader has them: each metric once, in one piece, with its type."""
+    read: Callable[[str], Iterator[Any]] = text_string_to_metric_families  # it has no types
+    families = read(f"{exposition}# EOF\n")
+    samples = [(family.type, sample) for family in families for sample in family.samples]
+    assert {kind for kind, _ in samples} == {"gauge"}
+    return {(sample.name, "".join(sample.labels.values())): sample.value for _, sample in samples}
 
 
 @plays("monitoring.md")
@@ -39,18 +47,33 @@ def test_the_metrics_of_the_page_are_those_that_its_alerts_ask_for(
     migrated.write("scripts_metrics.py", named("scripts_metrics.py").text)
     made = migrated.run("sh", "-c", export, PATH=PATH)
     assert made.code == 0, made
-    lines = (migrated.root / "scripts.prom").read_text().splitlines()
-    values = {"".join(part or "" for part in METRIC.fullmatch(line).groups()[:2]): line for line in lines}  # type: ignore[union-attr]
-    assert values['scripts_tracker_scripts{state="failed"}'].endswith(" 1")
-    assert values['scripts_tracker_scripts{state="applied"}'].endswith(" 0")
-    assert values["scripts_tracker_needs_action"].endswith(" 1")
-    source = named("scripts_metrics.py").text
+    text = (migrated.root / "scripts.prom").read_text()
+    values = parsed(text)
+    assert values["scripts_tracker_scripts", "failed"] == 1
+    assert values["scripts_tracker_scripts", "applied"] == 0
+    assert values["scripts_tracker_needs_action", ""] == 1
     rules = yaml.safe_load(alerts)["groups"][0]["rules"]
     for name in {name for rule in rules for name in re.findall(r"scripts_tracker_\w+", rule["expr"])}:
-        assert name in source
+        assert f"# TYPE {name} gauge\n" in text
     broken = migrated.run("sh", "-c", export.replace("check_scripts", "no_such"), PATH=PATH)
     assert broken.code != 0
-    assert (migrated.root / "scripts.prom").read_text().splitlines() == lines
+    assert (migrated.root / "scripts.prom").read_text() == text
+
+
+def test_the_metrics_of_several_scripts_at_work_are_in_one_piece_each(migrated: Project) -> None:
+    for name in ("backfill", "reindex"):
+        migrated.command(f"shop.{name}")
+    report = migrated.check()
+    for number, script in enumerate(report["scripts"], 1):
+        script["lease"] = {"last_sign_of_life": number + 0.5, "free_in": 1.0}
+        script["progress"] = {"percent": 10.0 * number, "workers": number}
+    migrated.write("scripts.json", json.dumps(report))
+    migrated.write("scripts_metrics.py", named("scripts_metrics.py").text)
+    made = migrated.run("sh", "-c", "python scripts_metrics.py < scripts.json", PATH=PATH)
+    values = parsed(made.out)
+    assert values["scripts_tracker_last_sign_of_life_seconds", "shop.backfill"] == 1.5
+    assert values["scripts_tracker_progress_percent", "shop.reindex"] == 20
+    assert values["scripts_tracker_workers", "shop.reindex"] == 2
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):

@@ -173,6 +173,11 @@ def test_every_table_of_the_ledger_is_described_with_its_columns() -> None:
         assert described == fields, f"correct docs/ledger.md: {model.__name__}"
 
 
+def test_the_glossary_has_each_term_once_and_in_order() -> None:
+    terms = re.findall(r"^- \*\*(.*?)\*\*: ", (DOCS / "glossary.md").read_text(), re.MULTILINE)
+    assert terms == sorted({*terms}, key=str.lower)
+
+
 def test_the_picture_of_a_terminal_shows_what_the_demo_prints(demo_output: str) -> None:
     shown = "\n".join(pictures.lines_of(pictures.TERMINAL.read_text()))
     assert shown.count("$ python manage.py ") == len(pictures.COMMANDS)

@@ -302,11 +302,10 @@ def test_the_lint_reports_silent_changes_of_a_pull_request(typed: list[str], pro
     clone = Project(project.root.parent / "clone", project.env)
     git(clone.root.parent, "clone", "-q", str(project.root), clone.root.name)
     git(clone.root, "switch", "-q", "-c", "feature")
-    line = line.replace("${{ github.base_ref }}", base)
-    assert by_shell(clone, line).code == 0
+    assert clone.run("sh", "-c", line, PATH=PATH, GITHUB_BASE_REF=base).code == 0
     clone.command("shop.fix_totals", body="self.stdout.write('done, and more')")
     commit(clone.root, "edited")
-    answer = by_shell(clone, line)
+    answer = clone.run("sh", "-c", line, PATH=PATH, GITHUB_BASE_REF=base)
     assert answer.code == 1
     assert re.search(r"^::\w+ file=shop/management/commands/fix_totals.py,.*ST021", answer.out, re.MULTILINE)
 

@@ -32,6 +32,10 @@ def test_every_console_block_is_what_the_demo_prints(block: str, demo_output: st
     insist_on(block, demo_output)
 
 
+def test_the_readme_has_two_screens() -> None:
+    assert len(README.splitlines()) <= 90
+
+
 def test_the_two_commands_are_targets_of_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for command in ("make demo", "make test"):
