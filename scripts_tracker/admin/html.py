@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.utils import formats
-from django.utils.html import format_html
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
-from django.utils.timezone import template_localtime  # type: ignore[attr-defined]  # the stubs lack it
 
 from scripts_tracker.core import stops, text
 from scripts_tracker.core.escaping import visible
@@ -64,6 +63,12 @@ def bar(progress: Progress, label: str) -> SafeString:
     )
 
 
+def with_more(value: str, *lines: str) -> SafeString:
+    """The value of a cell, and the lines below it that are not empty."""
+    more = format_html_join("", '<span class="st-more">{}</span>', ((plain(one),) for one in lines if one))
+    return format_html("{}{}", value, more)
+
+
 def outcome_badge(outcome: str) -> SafeString:
     """The outcome of a run."""
     return badge(_OUTCOMES.get(outcome, "done"), outcome.capitalize())
@@ -80,8 +85,10 @@ def kind_of(run: ScriptRun) -> str:
 
 
 def moment(value: datetime | None) -> str:
-    """A moment as the admin shows moments."""
-    return NO_VALUE if value is None else formats.localize(template_localtime(value))
+    """A moment as at the terminal, in the time zone of the request."""
+    if value is None:
+        return NO_VALUE
+    return text.local_time(value, timezone.get_current_timezone() if timezone.is_aware(value) else None)
 
 
 def run_line(run: RunRecord, outcome: str, where: str = "") -> SafeString:
@@ -92,9 +99,22 @@ def run_line(run: RunRecord, outcome: str, where: str = "") -> SafeString:
         outcome: its outcome as of now.
         where: user and host, to stand after the moment.
     """
-    ended = "" if run.kind in _DECISIONS else outcome_badge(outcome)
     when = format_html('<span class="st-moment">{}</span>', moment(run.started_at))
-    return format_html("{}{}: {} {}", when, where, kind(run.kind).lower(), ended)
+    return format_html("{}{}: {}", when, where, _what(run, outcome))
+
+
+def run_lines(run: RunRecord, outcome: str) -> SafeString:
+    """The same without the people in two lines, for a column of a list."""
+    return format_html(
+        '<span class="st-moment">{}</span><span class="st-more">{}</span>',
+        moment(run.started_at),
+        _what(run, outcome),
+    )
+
+
+def _what(run: RunRecord, outcome: str) -> SafeString:
+    ended = "" if run.kind in _DECISIONS else outcome_badge(outcome)
+    return format_html("{} {}", kind(run.kind).lower(), ended)
 
 
 def duration(run: ScriptRun) -> str:

@@ -202,7 +202,7 @@ def _range(one: RangeRecord, walk: WalkRecord, urls: Mapping[int, str]) -> dict[
         "cursor": _key(one.cursor, html.NO_VALUE),
         "rows": f"{one.rows:,}",
         "speed": f"{one.rows_per_second:,.0f}" if is_moving else html.NO_VALUE,
-        "worker": one.worker if is_moving else html.NO_VALUE,
+        "worker": one.worker if is_moving else None,
         "url": urls.get(one.worker or 0, "") if is_moving else "",
         "reason": html.plain(one.reason).split("\n", 1)[0],
     }

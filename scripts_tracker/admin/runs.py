@@ -16,7 +16,7 @@ from django.utils.html import format_html
 
 from scripts_tracker import conf
 from scripts_tracker.admin import html
-from scripts_tracker.admin.base import ReadOnlyAdmin, column, in_english, key_of, page_of, titled
+from scripts_tracker.admin.base import ReadOnlyAdmin, column, in_english, key_of, page_of, page_of_run, titled
 from scripts_tracker.core.text import describe_lease, plain_reason, who
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import rows
@@ -41,6 +41,14 @@ _STEM = 100
 def _sign(run: ScriptRun) -> str:
     """The last sign of life of a run that has no recorded end."""
     return describe_lease(rows.lease_now(run))
+
+
+def _result(run: ScriptRun) -> SafeString:
+    """The outcome, and what it is the outcome of, unless that is a run like most."""
+    kind = html.kind_of(run)
+    return html.with_more(
+        html.outcome_badge(rows.outcome_now(run)), "" if kind == html.KINDS["run"] else kind
+    )
 
 
 def _rehearsed(run: ScriptRun) -> str:
@@ -140,8 +148,9 @@ class RunList(ChangeList):
 class ScriptRunAdmin(ReadOnlyAdmin):
     """The history: runs and decisions. Methods are not named like columns, which Django would show instead."""
 
-    list_display = ("how_it_ended", "of_script", "started", "what", "took", "by_whom")
-    list_display_links = ("started",)
+    list_display = ("result", "of_script", "begun", "by_whom")
+    # The cell of the start has more than the link.
+    list_display_links = None
     list_filter = (OutcomeFilter, KindFilter, ("started_at", admin.DateFieldListFilter), EnvironmentFilter)
     search_fields = ("script__app_label", "script__name", "user", "host", "reason")
     # Not by key: rows that were adopted, or that a clock has set back, are older than their keys.
@@ -248,6 +257,7 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     started = column("started", lambda run: html.moment(run.started_at), ordering="started_at")
     what = column("kind", html.kind_of)
     how_it_ended = column("outcome", lambda run: html.outcome_badge(rows.outcome_now(run)))
+    result = column("outcome", _result)
     took = column("duration", html.duration)
     ended = column("ended", lambda run: html.moment(run.ended_at))
     by = column("user", lambda run: run.user, ordering="user")
@@ -265,6 +275,14 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     sign = column("lease", _sign)
     printed = column("output", lambda run: _text(run, "output"))
     trace = column("traceback", lambda run: _text(run, "traceback"))
+
+    @admin.display(description="started", ordering="started_at")
+    def begun(self, run: ScriptRun) -> SafeString:
+        """When it started with a link to its page, and how long it took."""
+        took = html.duration(run)
+        url = page_of_run(self.admin_site, run.pk)
+        link = format_html('<a class="st-moment" href="{}">{}</a>', url, html.moment(run.started_at))
+        return html.with_more(link, "" if took == html.NO_VALUE else f"took {took}")
 
     @admin.display(description="script")
     def of_script(self, run: ScriptRun) -> SafeString:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from scripts_tracker.admin.page import Subject
     from scripts_tracker.core.states import ScriptStatus
+    from scripts_tracker.models import Script
 
 
 # The names of ``decisions.DECISIONS``, which is imported when a page is shown.
@@ -44,20 +45,25 @@ _REFRESH = 5
 class ScriptAdmin(ReadOnlyAdmin):
     """Every script, with a row or without."""
 
-    # The state first: at 400 px one has to scroll to the rest.
-    list_display = ("state", "script", "latest_run", "app", "tags")
-    list_display_links = ("script",)
+    list_display = ("state", "script", "latest_run", "app")
+    # The cell of the script has more than the link.
+    list_display_links = None
     list_filter = (StateFilter, AppFilter, TagFilter)
     search_fields = ("app_label", "name")
     show_facets = admin.ShowFacets.ALWAYS
     list_per_page = 100
 
-    script = column("script", str, ordering="script")
     state = column("state", lambda row: _state(status_of(row)), ordering="state")
     # Not last_run: that is a column of the model, which Django would show instead.
     latest_run = column("last run", lambda row: _latest_run(status_of(row)), ordering="latest_run")
     app = column("app", lambda row: listing.app_name(row.app_label), ordering="app")
-    tags = column("tags", lambda row: ", ".join(status_of(row).tags) or html.NO_VALUE)
+
+    @admin.display(description="script", ordering="script")
+    def script(self, row: Script) -> SafeString:
+        """The script with a link to its page, and its tags."""
+        status = status_of(row)
+        link = format_html('<a href="{}">{}</a>', page_of(self.admin_site, status.id), row)
+        return html.with_more(link, ", ".join(status.tags))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ScriptList]:  # noqa: ARG002 - Django's signature
         """The list over statuses."""
@@ -255,7 +261,7 @@ def _state(status: ScriptStatus) -> SafeString:
         return badge
     from scripts_tracker.core import stops  # few scripts are batched
 
-    return format_html('{} <span class="st-percent">{}</span>', badge, stops.percent(progress))
+    return html.with_more(badge, stops.percent(progress))
 
 
 def _latest_run(status: ScriptStatus) -> str:
@@ -264,4 +270,4 @@ def _latest_run(status: ScriptStatus) -> str:
     record = status.record
     if record is None or record.last_run is None:
         return html.NO_VALUE
-    return html.run_line(record.last_run, queries.last_outcome(record))
+    return html.run_lines(record.last_run, queries.last_outcome(record))

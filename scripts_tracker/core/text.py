@@ -9,23 +9,23 @@ from scripts_tracker.core.values import AFTER_SUCCESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from scripts_tracker.core.values import Finding, Lease, RunRecord
 
 
-def local_time(moment: datetime | None) -> str:
-    """A moment in the project's time zone, to the minute, with that zone: ``2026-07-01 12:00 +02:00``.
+def local_time(moment: datetime | None, zone: tzinfo | None = None) -> str:
+    """A moment to the minute, with its time zone, by default the project's: ``2026-07-01 12:00 +02:00``.
 
     A name such as CST has several meanings; UTC has one.
     """
     if moment is None:
         return "an unknown date"
     # Django sets the time zone of the process to TIME_ZONE.
-    local = moment.astimezone()
+    local = moment.astimezone(zone)
     offset = f"{local:%z}"
-    zone = f"{offset[:3]}:{offset[3:5]}" if local.utcoffset() else "UTC"
-    return f"{local:%Y-%m-%d %H:%M} {zone}"
+    named = f"{offset[:3]}:{offset[3:5]}" if local.utcoffset() else "UTC"
+    return f"{local:%Y-%m-%d %H:%M} {named}"
 
 
 def duration(seconds: float) -> str:

@@ -82,9 +82,9 @@ def requiring(*names: str, tracked: str = "@tracked_script") -> str:
 
 def fill(project: Project) -> None:
     """Scripts in every state, with requirements in several layers, migrated and with people."""
-    for app in ("billing", "catalog"):
+    for app in ("billing", "catalog", WIDE_APP):
         project.app(app)
-    project.settings('INSTALLED_APPS += ["billing", "catalog"]\nTIME_ZONE = "Europe/Berlin"')
+    project.settings(f'INSTALLED_APPS += ["billing", "catalog", "{WIDE_APP}"]\nTIME_ZONE = "Europe/Berlin"')
     add_admin(project)
     project.command("catalog.import_vat_rates")
     project.command("catalog.normalise_skus", decorators='@tracked_script(tags=("slow", "catalogue"))')
@@ -103,7 +103,6 @@ def fill(project: Project) -> None:
     first = ("import_vat_rates", "normalise_skus", "rebuild_search", "old_name", "freeze_prices")
     run(project, *first, "renumber_invoices", "leaves", "count_again", "count_again", "import_orders")
     run(project, LONG.partition(".")[2])
-    project.python(LONG_PLACES)
     project.command(
         "shop.renumber_invoices", body="print(1)", decorators=requiring("catalog.import_vat_rates")
     )
@@ -113,6 +112,7 @@ def fill(project: Project) -> None:
     project.write("billing/management/commands/broken.py", BROKEN)
     project.command("stock.count_again", body="print(4)")
     run(project, "count_again")
+    project.python(FIXED)
     project.command("stock.count_again")
     _unapplied(project)
     project.command("shop.recount", decorators='@tracked_script(tags=("slow",))')
@@ -121,15 +121,31 @@ def fill(project: Project) -> None:
 
     project.write("shop/management/commands/backfill.py", batched("backfill"))
     project.python(BATCHED)
+    tags = '@tracked_script(tags=("nightly-maintenance-windows-only", "customers"))'
+    wide = project.path(WIDE)
+    wide.write_text(batched(WIDE.partition(".")[2]).replace("@tracked_script", tags))
+    project.python(WIDEST)
 
 
 LONG = "shop.recompute_the_totals_of_all_invoices_after_vat_change"
-# Names as they are on a cluster.
-LONG_PLACES = f"""
-from scripts_tracker.models import ScriptRun
-ScriptRun.objects.filter(script__name="{LONG.partition(".")[2]}").update(
-    user="system:serviceaccount:production:deployer", host="shop-migrations-7d9f8b6c5d-x2x4z.eu-central-1.compute.internal"
+# As wide as it gets: of an app with a long name, without an end that is known, under names as they are on a cluster.
+WIDE_APP = "international_accounting_and_bookkeeping"
+WIDE = f"{WIDE_APP}.recategorise_the_ledger_entries_of_all_customers"
+WIDE_PLACE = (
+    'user="system:serviceaccount:production:deployer",'
+    ' host="shop-migrations-7d9f8b6c5d-x2x4z.eu-central-1.compute.internal"'
 )
+# Neither the hour nor this machine: the widths of a page are the same at every run.
+FIXED = f"""
+from datetime import datetime, timedelta, timezone
+from scripts_tracker.models import ScriptRun
+for run in ScriptRun.objects.all():
+    begun = datetime(2026, 8, 28, 20, 28, tzinfo=timezone.utc) + timedelta(minutes=run.pk)
+    ScriptRun.objects.filter(pk=run.pk).update(
+        user="deploy", host="web-3", started_at=begun, ended_at=begun + timedelta(seconds=0.4 + 7 * run.pk)
+    )
+long = ScriptRun.objects.filter(script__name="{LONG.partition(".")[2]}")
+long.update(ended_at=long.get().started_at + timedelta(hours=23, minutes=59), {WIDE_PLACE})
 """
 
 # Workers of other hosts at a table of eight ranges, one of them parked; no end of their leases is near.
@@ -155,6 +171,25 @@ reason = "row 761: IntegrityError: duplicate key value violates unique constrain
 add_range(walk, 700, 800, 760, outcome="parked", reason=reason)
 """
 
+
+# A worker at keys that do not say how far it is.
+WIDEST = f"""
+from django.utils import timezone
+from scripts_tracker.ledger.clock import DatabaseEpoch
+from scripts_tracker.models import Script, ScriptRun
+from tests.walks import add_range, begin
+walk = begin("{WIDE}", key="other", table="accounting_" * 5)
+run = ScriptRun.objects.create(
+    script=walk.script, version=walk.version, walk=walk, kind="run", outcome="running", pid=4194304,
+    started_at=timezone.now(), waiting="the replica " + "db-replica-" * 12 + " is 1 h 12 min behind", {WIDE_PLACE},
+)
+ScriptRun.objects.filter(pk=run.pk).update(lease_expires=DatabaseEpoch() + 36000)
+Script.objects.filter(pk=walk.script_id).update(last_run=run)
+add_range(
+    walk, "customer-" * 9, "ledger-entry-" * 9, "customer-" * 9 + "z", worker=run, batch_size=50_000, rows=98_765_432_109,
+    keys=98_765_432_109, batches=1_975_308, rows_per_second=123456.7, keys_per_second=123456.7, reason="x" * 300,
+)
+"""
 
 # A run of another host, with a sign of life a minute before its page is opened.
 RUNNING = """

@@ -212,7 +212,7 @@ def test_releasing_ends_the_lease_and_says_what_a_living_process_still_does(
     decision = ScriptRun.objects.latest("pk")
     assert (decision.kind, decision.user, decision.reason) == ("release", "ada", "host is gone")
     assert LogEntry.objects.get().change_message == "Released: host is gone"
-    assert "<td>Released</td>" in page
+    assert 'data-label="Kind" class="st-key">Released</td>' in page
     runs = text_of(ada, reverse("admin:scripts_tracker_scriptrun_changelist") + "?kind=release")
     assert "1 script run" in runs
 

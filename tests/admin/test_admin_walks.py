@@ -171,8 +171,9 @@ def test_workers_ranges_and_reasons_are_shown_and_harmless(fix: Callable[[int], 
     assert ATTACK not in page
     section = page.partition('id="st-progress"')[2].partition("</section>")[0]
     assert f'<a href="/admin/scripts_tracker/scriptrun/{worker.pk}/change/">{worker.pk}</a>' in section
-    states = re.findall(r'st-badge st-\w+">([^<]*)</span></td><td>(\d+)</td><td>(\d+)</td>', section)
-    assert states == [("Parked", "200", "300"), ("At work", "100", "200"), ("Open", "0", "100")]
+    cells = re.findall(r'data-label="(State|After|Up to)"[^>]*>(?:<span[^>]*>)?([^<]*)<', section)
+    states = [("Parked", "200", "300"), ("At work", "100", "200"), ("Open", "0", "100")]
+    assert [text for _, text in cells] == [text for row in states for text in row]
     for text in (
         "1,234",
         "the replica is 9 s behind &lt;script",
@@ -204,7 +205,7 @@ def test_the_page_is_loaded_again_only_while_workers_are_at_it(
 
 def test_the_list_says_how_far(fix: Callable[[int], None], ada: Client) -> None:
     begin("shop.fix")
-    assert 'Failed</span> <span class="st-percent">43 %</span>' in text_of(ada, LIST)
+    assert 'Failed</span><span class="st-more">43 %</span>' in text_of(ada, LIST)
 
 
 def test_a_worker_beside_the_last_one_is_running_on_its_own_page(
