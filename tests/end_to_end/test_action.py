@@ -88,6 +88,16 @@ def test_a_finding_is_an_annotation_and_fails_the_job(runner: Runner) -> None:
     assert not (runner.project.root / "hostile").exists()
 
 
+def test_a_file_that_cannot_be_parsed_is_an_annotation_at_its_line(runner: Runner) -> None:
+    runner.project.command("shop.broken", body="tracked_script(")
+    commit(runner.project.root, "one that is broken")
+    code, said, outputs = runner.step(LINT, {})
+    assert (code, outputs) == (1, "exit-code=1\n")
+    (line,) = said.splitlines()
+    assert re.match(r"::error file=shop/management/commands/broken\.py,line=\d+,.*title=ST\d+::", line)
+    assert str(runner.project.root) not in said
+
+
 def test_a_pull_request_is_compared_with_its_base(runner: Runner) -> None:
     project = runner.project
     git(project, "update-ref", "refs/remotes/origin/main", "HEAD")
