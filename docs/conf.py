@@ -5,6 +5,7 @@ The pages are written for GitHub as well, so they hold no directives. README.md 
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ sys.path.insert(0, str(DOCS.parent))
 from hatch_build import places  # noqa: E402 - it stands beside pyproject.toml
 
 _ABOUT = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))
-_REPOSITORY, _ = places(DOCS.parent, _ABOUT["tool"]["hatch"]["metadata"]["hooks"]["custom"])
+_REPOSITORY, _SITE = places(DOCS.parent, _ABOUT["tool"]["hatch"]["metadata"]["hooks"]["custom"])
 _GITHUB = "https://github.com/"
 
 project = "scripts-tracker"
@@ -39,6 +40,8 @@ myst_links_external_new_tab = False
 nitpicky = True
 
 html_theme = "furo"
+# Search engines find the pages there, not those of every version. Read the Docs knows its own address.
+html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL", f"{_SITE}/" if _SITE else "")
 html_title = f"scripts-tracker {release}"
 html_extra_path = ["schemas"]
 html_copy_source = False

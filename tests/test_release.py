@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml  # pre-commit brings it
+from markdown_it import MarkdownIt
 
 from tests.conftest import CHECKOUT, NEWCOMER, ROOT
 from tests.release_check import about, built_problems, changes, headings, problems
@@ -152,6 +153,9 @@ def test_on_pypi_no_link_of_the_readme_is_relative(hook: ModuleType) -> None:
     for places in (("", ""), (REPOSITORY, ""), (REPOSITORY, SITE), ("", SITE)):
         text = hook.absolute(README, *places)
         assert not RELATIVE.search(text)
+        leads = re.findall(r'(?:href|src)="([^"]*)"', MarkdownIt("commonmark").render(text))
+        assert len(leads) > 10 or places == ("", "")
+        assert all(lead.startswith("https://") for lead in leads)
         assert not places[0] or f"]({REPOSITORY}/blob/main/CHANGELOG.md)" in text
         assert not places[1] or f"]({SITE}/quickstart.html)" in text
         assert re.findall(r"```.*?```", text, re.DOTALL) == re.findall(r"```.*?```", README, re.DOTALL)
