@@ -60,7 +60,10 @@ def notify_after_migrate(
         settings = conf.tracker_settings()
         was_empty = was_empty and not conf.is_under_test()
         speaks = settings.notify or settings.auto_run or was_empty
-        if settings.enabled and speaks and database.holds_ledger(using):
+        speaks = settings.enabled and speaks
+        if speaks and not database.holds_ledger(using):
+            _warn_if_dropped(using)
+        elif speaks:
             runs = settings.auto_run and not conf.is_under_test()
             if settings.notify or runs or was_empty:
                 waits = _notify(stdout, was_empty=was_empty, runs=runs, verbosity=verbosity)
@@ -70,6 +73,13 @@ def notify_after_migrate(
         logger.debug("Traceback of the check", exc_info=True)
     if runs:
         _at_the_end(sender, functools.partial(_run, using, stdout, verbosity))
+
+
+def _warn_if_dropped(using: str) -> None:
+    """Say where the tables of the ledger are gone that migrate believes to be there."""
+    if database.is_ledger_alias(using) and database.are_dropped():
+        message = database.missing_message(in_migration=False)
+        logger.warning("The management scripts could not be checked: %s", message)
 
 
 def _notify(stdout: Any, *, was_empty: bool, runs: bool, verbosity: int) -> bool:

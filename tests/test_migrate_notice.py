@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import sys
 
 import pytest
@@ -76,6 +78,27 @@ def test_no_tables_yet_is_silence(shop: Project) -> None:
     result = shop.migrate("contenttypes")
     assert NOTICE not in result.text
     assert result.err == ""
+
+
+def test_tables_that_a_dump_left_out_are_named_with_what_creates_them(shop: Project) -> None:
+    shop.migrate()
+    with contextlib.closing(sqlite3.connect(shop.root / "db.sqlite3")) as connection:
+        names = connection.execute(
+            "SELECT name FROM sqlite_master WHERE name LIKE 'scripts_tracker_%' AND type = 'table'"
+        )
+        for (name,) in names.fetchall():
+            connection.execute(f'DROP TABLE "{name}"')
+    cure = "manage.py migrate scripts_tracker zero --fake && manage.py migrate scripts_tracker"
+    words = (
+        "the tables of scripts_tracker do not exist in database 'default', although their migrations are recorded as"
+        f" applied; create them with: {cure}"
+    )
+    result = shop.migrate()
+    assert result.err.strip() == f"The management scripts could not be checked: {words}"
+    assert shop.manage("check_scripts", code=2).err.strip() == words
+    for step in cure.split(" && "):
+        shop.manage(*step.split()[1:])
+    assert "shop.first: never applied here" in shop.manage("check_scripts").out
 
 
 def test_after_zero_it_can_be_migrated_again(shop: Project) -> None:

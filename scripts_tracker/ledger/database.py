@@ -276,7 +276,12 @@ def tables_exist() -> bool:
 
 def holds_ledger(using: str) -> bool:
     """Whether this is the ledger's database, and all of its tables exist (at most one query)."""
-    return using == alias() and router.allow_migrate_model(using, Script) and tables_exist()
+    return is_ledger_alias(using) and tables_exist()
+
+
+def is_ledger_alias(using: str) -> bool:
+    """Whether this is the ledger's database, whether or not its tables exist."""
+    return using == alias() and router.allow_migrate_model(using, Script)
 
 
 def check_access(using: str) -> None:
@@ -353,18 +358,32 @@ def missing_message(*, in_migration: bool) -> str:
     text = f"the tables of scripts_tracker do not exist in {_here()}"
     if not router.allow_migrate_model(alias(), Script):
         return f"{text}, and a database router keeps them out of it; {_where_else()}"
+    if are_dropped():
+        text += ", although their migrations are recorded as applied"
+        text += f"; create them with: {migrate_command(' zero --fake')} && {migrate_command()}"
+        return text
     text += f"; create them with: {migrate_command()}"
     if in_migration:
         text += f'; a migration that needs them must depend on ("scripts_tracker", "{NEWEST_MIGRATION}")'
     return text
 
 
-def migrate_command() -> str:
-    """What creates or upgrades the tables of the ledger."""
+def are_dropped() -> bool:
+    """Whether no table of the ledger exists though its migrations are recorded, as in a dump that left them out (two queries)."""
+    from django.db.migrations.recorder import MigrationRecorder
+
+    label = Script._meta.app_label  # noqa: SLF001 - Django's documented Model API
+    if any(name.startswith(f"{label}_") for name in table_names(alias())):
+        return False
+    return any(app == label for app, _ in MigrationRecorder(connection()).applied_migrations())
+
+
+def migrate_command(target: str = "") -> str:
+    """What creates or upgrades the tables of the ledger; or what migrates it to a target, with a space before it."""
     if _has_schemas():
-        return f"manage.py migrate_schemas scripts_tracker{_settings_options()}"
+        return f"manage.py migrate_schemas scripts_tracker{target}{_settings_options()}"
     option = "" if alias() == "default" else f" --database {alias()}"
-    return f"manage.py migrate scripts_tracker{option}{_settings_options()}"
+    return f"manage.py migrate scripts_tracker{target}{option}{_settings_options()}"
 
 
 def _has_schemas() -> bool:
