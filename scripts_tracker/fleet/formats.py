@@ -62,6 +62,8 @@ def taken(snapshot: Snapshot, now: datetime) -> str:
         return "of unknown age"
     commit = f" at {snapshot.revision[:10]}" if snapshot.revision else ""
     old = ", older than a week" if snapshot.is_stale(now) else ""
+    if snapshot.is_ahead(now):
+        old = ", in the future: a clock is wrong"
     return f"of {local_time(snapshot.taken_at)}{commit}{old}"
 
 

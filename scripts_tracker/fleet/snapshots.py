@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import MAXYEAR, MINYEAR, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from scripts_tracker.core.forecast import Success
@@ -19,6 +20,7 @@ APPLIED: Final = frozenset({"applied", "recurring", "edited", "reverted", "moved
 """The states in which a script has done its work in an environment."""
 
 _STALE: Final = timedelta(days=7)
+_AHEAD: Final = timedelta(days=1)
 _STDIN: Final = "-"
 _LARGEST: Final = 1e30
 _HOW: Final = "manage.py check_scripts --all --format json > production.json"
@@ -83,8 +85,12 @@ class Snapshot(NamedTuple):
     entries: Mapping[str, Entry]
 
     def is_stale(self, now: datetime) -> bool:
-        """Whether the file is older than a week; one without a date may be."""
-        return self.taken_at is None or now - self.taken_at > _STALE
+        """Whether the file is older than a week; one without a date may be, and one of a clock that runs ahead."""
+        return self.taken_at is None or now - self.taken_at > _STALE or self.is_ahead(now)
+
+    def is_ahead(self, now: datetime) -> bool:
+        """Whether the file is of tomorrow: one of the clocks is wrong, and its age is not known."""
+        return self.taken_at is not None and self.taken_at - now > _AHEAD
 
 
 def read_all(files: Iterable[str]) -> tuple[Snapshot, ...]:
@@ -126,8 +132,11 @@ def _text(file: str) -> str:
         if sys.stdin is None:
             raise OSError("standard input is closed")
         return sys.stdin.read().removeprefix("\ufeff")
-    with open(file, encoding="utf-8-sig") as stream:
-        return stream.read()
+    with open(file, "rb") as stream:
+        content = stream.read()
+    # Windows PowerShell writes UTF-16 for `>`.
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf16 else "utf-8-sig")
 
 
 def _snapshot(file: str, document: Any) -> Snapshot:
@@ -160,9 +169,9 @@ def _require_all(file: str, counts: Mapping[str, int], entries: list[Entry]) -> 
 def _entry(one: Mapping[str, Any]) -> Entry:
     last_run = one.get("last_run")
     return Entry(
-        script=str(one["script"]),
-        state=str(one["state"]),
-        path=str(one["path"]),
+        script=_string(one["script"]),
+        state=_string(one["state"]),
+        path=_string(one["path"]),
         requires=tuple(map(str, one["requires"])),
         fingerprint=one["fingerprint"],
         applied_fingerprint=one["applied_fingerprint"],
@@ -171,6 +180,12 @@ def _entry(one: Mapping[str, Any]) -> Entry:
         success=_success(one),
         percent=_number((one.get("progress") or {}).get("percent")),
     )
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a string")
+    return value
 
 
 def _last_run(run: Mapping[str, Any]) -> LastRun:
@@ -219,4 +234,6 @@ def _moment(text: str | None) -> datetime | None:
     if not text:
         return None
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    if not MINYEAR < moment.year < MAXYEAR:
+        raise ValueError(f"{text} is no moment in every time zone")
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -28,6 +28,18 @@ REFUSED = {
         b'{"version": 1, "counts": {}, "scripts": [{"script": "a.x"}]}',
         "is not the JSON of check_scripts",
     ),
+    "a-state-that-is-no-text": (
+        json.dumps(document(entry("a.x", state=None))).encode(),
+        "is not the JSON of check_scripts",
+    ),
+    "a-date-before-all-dates-elsewhere": (
+        json.dumps({**document(entry("a.x")), "taken_at": "0001-01-01T00:00:00+14:00"}).encode(),
+        "is not the JSON of check_scripts",
+    ),
+    "a-date-after-all-dates-elsewhere": (
+        json.dumps(document(entry("a.x", applied_at="9999-12-31T23:59:59-14:00"))).encode(),
+        "is not the JSON of check_scripts",
+    ),
     "a-wrong-date": (
         json.dumps(document(entry("a.x", applied_at="yesterday"))).encode(),
         "is not the JSON of check_scripts",
@@ -92,7 +104,15 @@ def test_a_script_has_done_its_work_or_not(
     assert snapshots.read(path).entries["a.x"].is_applied is is_applied
 
 
-@pytest.mark.parametrize(("days", "is_stale"), [(0, False), (7, False), (8, True)])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_that_powershell_wrote_is_read(tmp_path: Path, encoding: str) -> None:
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    path = tmp_path / "x.json"
+    path.write_bytes(f"{mark}{json.dumps(document(environment='pröd'), ensure_ascii=False)}".encode(encoding))
+    assert snapshots.read(str(path)).environment == "pröd"
+
+
+@pytest.mark.parametrize(("days", "is_stale"), [(0, False), (7, False), (8, True), (-2, True)])
 def test_a_file_is_stale_after_a_week(tmp_path: Path, days: int, *, is_stale: bool) -> None:
     (path,) = write(tmp_path, x=document())
     now = datetime.fromisoformat(TAKEN) + timedelta(days=days)
