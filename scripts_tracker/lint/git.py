@@ -109,22 +109,33 @@ class Repository:
         return words[0].decode() if words[1:-1] == [b"commit"] else None
 
     def blobs(self, names: Collection[str], commit: str) -> dict[str, str]:
-        """What a commit has in place of files that may be different now; without those that it lacks."""
+        """What a commit has in place of files that may be different now; without those that it lacks.
+
+        A link may lead to another file than then, or that file may have changed.
+        """
         if not names:
             return {}
-        options = ("-z", "--no-renames", "--ignore-submodules=all", "--diff-filter=M")
-        found = self._texts(_LITERALLY, "diff-index", *options, commit, "--", *_folders(names))
-        pairs = zip(found[::2], found[1::2], strict=True)
-        # Each is `:100644 100755 <old> <new> M`; a mode that starts otherwise is that of a link.
-        return {name: head.split()[2] for head, name in pairs if name in names and head.startswith(":100")}
+        behind = {name: self._behind(name) for name in names}
+        changed = self._changed(commit, _LITERALLY, _folders({*names, *behind.values()}))
+        found = {name: changed.get(name) or changed.get(behind[name]) for name in names}
+        return {name: blob for name, blob in found.items() if blob}
 
     def changed_modules(self, commit: str) -> dict[str, str]:
         """The absolute paths of Python files that are different in a commit, with what it has in their place."""
-        options = ("-z", "--no-renames", "--ignore-submodules=all", "--diff-filter=M")
-        found = self._texts("diff-index", *options, commit, "--", "*.py")
+        changed = self._changed(commit, "--glob-pathspecs", ["**/*.py"])
+        return {os.path.join(self._top, name): blob for name, blob in changed.items()}
+
+    def _changed(self, commit: str, reading: str, paths: Sequence[str]) -> dict[str, str]:
+        options = ("-z", "--no-renames", "--ignore-submodules=all", "--diff-filter=MT")
+        found = self._texts(reading, "diff-index", *options, commit, "--", *paths)
+        # Each is `:100644 100755 <old> <new> M`; a mode that starts otherwise is that of a link.
         pairs = zip(found[::2], found[1::2], strict=True)
-        blobs = {name: head.split()[2] for head, name in pairs if head.startswith(":100")}
-        return {os.path.join(self._top, name): blob for name, blob in blobs.items()}
+        return {name: head.split()[2] for head, name in pairs if head.startswith(":100")}
+
+    def _behind(self, name: str) -> str:
+        """The file that a link leads to, as git calls it; the name itself for what is no link."""
+        path = os.path.join(self._top, name)
+        return (os.path.islink(path) and self.name_of(os.path.realpath(path))) or name
 
     def renamed(self, commit: str) -> dict[str, tuple[str, str]]:
         """The files that have another name than in a commit: the old name and what the commit has, by the new name."""

@@ -29,7 +29,7 @@ REFUSED = {
         "is not the JSON of check_scripts",
     ),
     "a-state-that-is-no-text": (
-        json.dumps(document(entry("a.x", state=None))).encode(),
+        json.dumps(document({**entry("a.x"), "state": None})).encode(),
         "is not the JSON of check_scripts",
     ),
     "a-date-before-all-dates-elsewhere": (

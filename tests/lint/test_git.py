@@ -367,6 +367,34 @@ def test_a_script_that_was_a_link_is_new(repo: Repo) -> None:
     assert repo.changed("HEAD") == []
 
 
+@pytest.mark.parametrize("target", ["fix.py", "../../../lib/fix.py"])
+def test_a_script_that_becomes_a_link_is_compared_with_the_file_that_it_was(repo: Repo, target: str) -> None:
+    same = repo.write("same", body="print(1)")
+    path = repo.write("other", body="print(2)")
+    repo.commit()
+    for file in (same, path):
+        file.unlink()
+        file.symlink_to(target)
+    real = Path(os.path.normpath(path.parent / target))
+    real.parent.mkdir(exist_ok=True)
+    real.write_text(COMMAND.format(body="print(1)", decorator="tracked_script"))
+    assert [found.location.path for found in repo.changed("HEAD")] == ["shop/management/commands/other.py"]
+
+
+def test_a_script_that_is_a_link_changes_with_the_file_that_it_leads_to(repo: Repo) -> None:
+    real = repo.write(app="lib")
+    path = repo.write()
+    path.unlink()
+    path.symlink_to(real)
+    repo.commit()
+    assert repo.changed("HEAD") == []
+    repo.write(app="lib", body="print(1)")
+    assert {found.location.path for found in repo.changed("HEAD")} == {
+        "lib/management/commands/fix.py",
+        "shop/management/commands/fix.py",
+    }
+
+
 def test_a_renamed_and_edited_script_is_told(repo: Repo) -> None:
     path = repo.write(body="print(1, 2, 3)")
     repo.commit()
