@@ -59,10 +59,12 @@ class State(Enum):
     APPLIED = ("applied", "Applied", "x", "none")
     MISSING = ("missing", "Missing", "-", "none")
 
+    # There is one object for each; Enum would hash its name, in Python.
+    __hash__ = object.__hash__
+
     @property
     def satisfies(self) -> bool:
         """Whether the scripts that require one in this state can run."""
-        # A set would hash the state, which takes longer for a member of an Enum.
         return not self.needs_action and self not in (State.PAUSED, State.RUNNING)
 
 
@@ -268,7 +270,28 @@ DECISIONS: Sequence[tuple[State, Callable[[Case], bool]]] = (
 
 def decide(case: Case) -> State:
     """The state of a script that has a file."""
+    if is_settled(case.definition, case.record):
+        return State.APPLIED
     return next(state for state, holds in DECISIONS if holds(case))
+
+
+def is_settled(definition: ScriptDefinition, record: ScriptRecord) -> bool:
+    """Whether a script is applied at first sight, as most are: its last run has ended well, with these very bytes.
+
+    Then no row before that of APPLIED holds; most checks would go through the table for hundreds of such scripts.
+    """
+    run = record.last_run
+    return (
+        run is not None
+        and run.outcome == "succeeded"
+        and record.applied is not None
+        and record.applied_content == definition.content_digest
+        and record.lease is None
+        and record.walk is None
+        and definition.fingerprint is not None
+        and not definition.watches
+        and definition.options.rerun != "always"
+    )
 
 
 def is_paused(walk: WalkRecord | None) -> bool:
@@ -303,6 +326,8 @@ def is_same_code(definition: ScriptDefinition, record: ScriptRecord) -> bool:
 
 def differs(definition: ScriptDefinition, record: ScriptRecord) -> bool:
     """Whether file or watched modules differ from what was applied last, so that earlier versions matter."""
+    if is_settled(definition, record):
+        return False
     case = Case(definition, record)
     return case.is_applied and not case.is_unreadable and not case.is_same
 

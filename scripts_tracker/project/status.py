@@ -152,8 +152,7 @@ def _statuses(
     return lineage.verified(found, records)
 
 
-# A set would hash each state, which takes longer for members of an Enum.
-_DOUBTFUL = (states.State.MOVED, states.State.MODIFIED)
+_DOUBTFUL = frozenset({states.State.MOVED, states.State.MODIFIED})
 
 
 def _texts_in_ledger(records: Iterable[ScriptRecord]) -> dict[str, str]:
@@ -279,14 +278,17 @@ def _begun_version(record: ScriptRecord) -> Fingerprint | None:
     return record.walk.version if record.walk is not None else None
 
 
+def _has_outdated(record: ScriptRecord) -> bool:
+    run = record.last_run
+    if run is not None and run.outcome == "succeeded" and record.walk is None:
+        return _is_outdated(record.applied)
+    return any(map(_is_outdated, (record.applied, _failed_version(record), _begun_version(record))))
+
+
 def _with_current_fingerprints(
     records: Records, definitions: Definitions, fingerprinter: _Refingerprinter
 ) -> Records:
-    outdated = [
-        record
-        for record in records.values()
-        if any(map(_is_outdated, (record.applied, _failed_version(record), _begun_version(record))))
-    ]
+    outdated = list(filter(_has_outdated, records.values()))
     if not outdated:
         return records
     # The fingerprint of a gone file matters only for finding out where a new file came from.
