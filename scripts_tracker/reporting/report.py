@@ -97,7 +97,11 @@ class Report(NamedTuple):
     @property
     def listed(self) -> tuple[ScriptStatus, ...]:
         """The scripts to list."""
-        return tuple(one for one in self.statuses if self.show_all or one.is_shown or one.id in self.by_name)
+        return tuple(filter(self.lists, self.statuses))
+
+    def lists(self, status: ScriptStatus) -> bool:
+        """Whether to list one of the scripts."""
+        return self.show_all or status.is_shown or status.id in self.by_name
 
     @property
     def unapplied(self) -> tuple[ScriptStatus, ...]:

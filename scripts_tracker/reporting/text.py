@@ -204,8 +204,7 @@ def _renamed(report: Report, output: Output) -> Iterator[str]:
 
 def _rest(report: Report, output: Output) -> Iterator[str]:
     """How many scripts are not listed, by state."""
-    listed = set(report.listed)
-    unlisted = Counter(status.state for status in report.statuses if status not in listed)
+    unlisted = Counter(status.state for status in report.statuses if not report.lists(status))
     quiet = ", ".join(f"{unlisted[state]} {state.value}" for state in State if unlisted[state])
     if quiet:
         from scripts_tracker.ledger.database import typed  # needs the models
