@@ -82,7 +82,7 @@ def wrapped(text: str, indent: str, output: Output, hang: str = "") -> Iterator[
             import textwrap  # only at a terminal
 
             # A command stays on one line, to be copied, a moment and a number with its unit, to be read.
-            whole = _WHOLE.sub(lambda found: found[0].replace(" ", _GLUE), line)
+            whole = re.sub(_WHOLE, lambda found: found[0].replace(" ", _GLUE), line)
             for part in textwrap.wrap(
                 whole,
                 max(output.width, 20),
@@ -97,7 +97,8 @@ def wrapped(text: str, indent: str, output: Output, hang: str = "") -> Iterator[
 # Up to what ends it in our sentences; an argument in quotes may have anything.
 _COMMAND = r"(?:python )?manage\.py(?: (?:\"[^\"]*\"|'[^']*'|[^\s'\";)]+(?<![.,]))(?![^\s'\";).,]))+"
 _MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d (?:UTC|[+-])"
-_WHOLE = re.compile(rf"{_COMMAND}|{_MOMENT}|\d (?:s|min|h|d|%)\b")
+# Compiled when a text is wrapped, as most output goes to no terminal.
+_WHOLE = rf"{_COMMAND}|{_MOMENT}|\d (?:s|min|h|d|%)\b"
 _GLUE = "\N{NO-BREAK SPACE}"
 
 
