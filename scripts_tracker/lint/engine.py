@@ -60,8 +60,8 @@ def project_findings(
     """
     files, findings, since = listing or listed(request)
     # The cached index knows which files are ignored.
-    key = index_cache.key_of("lint", RULES_VERSION, request.dirs, request.root, request.import_roots)
-    cached = CachedIndex(None if any(findings) else cache, key, files, since)
+    key = index_cache.key_of(request.root, request.dirs, request.import_roots, "lint", RULES_VERSION)
+    cached = CachedIndex(None if any(findings) else cache, key, files, since, root=request.root)
     if cached.index is not None:
         return cached.index
     # These import dozens of modules, which are needed only if something changed.

@@ -48,8 +48,9 @@ def analyse(
     """
     findings, since = Findings(root), reading.now()
     files = command_files(dirs, findings, ignored_files, ignored_prefixes)
-    key = index_cache.key_of(dirs, root, import_roots)
-    cached = index_cache.CachedIndex(None if any(findings) else cache, key, files, since, comparable)
+    key = index_cache.key_of(root, dirs, import_roots)
+    usable = None if any(findings) else cache
+    cached = index_cache.CachedIndex(usable, key, files, since, comparable=comparable, root=root)
     if cached.index is not None:
         return cached.index
     # These import modules that a check needs only if something is new.

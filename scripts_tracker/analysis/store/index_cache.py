@@ -1,7 +1,8 @@
 """The index of a project, kept with everything that it was made from.
 
-It holds for as long as all of that is unchanged. If the only changed files are commands that no other file depends on,
-the results for the others still hold, and only the changed files are linked again.
+It holds for as long as all of that is unchanged, wherever the project is: a copy brings its index with it. If the only
+changed files are commands that no other file depends on, the results for the others still hold, and only the changed
+files are linked again.
 """
 
 from __future__ import annotations
@@ -34,10 +35,13 @@ from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from typing import TypeVar
 
     from scripts_tracker.analysis.source.reading import CommandFile
     from scripts_tracker.analysis.store.cache import Cache
+    from scripts_tracker.core.values import CommandsDir
 
+    V = TypeVar("V")
     ComparableVersions = Callable[[ScriptId], Mapping[str, Fingerprint] | None]
 
 
@@ -84,7 +88,7 @@ class Inputs(NamedTuple):
         read: the digests of the other files that were read, by path.
         found: the command files that others may depend on.
         signatures: of the files that are unchanged since the index was kept, by path.
-        stored: ``linked`` as JSON, as far as it was kept.
+        stored: ``linked`` as the JSON that was kept, as far as it was.
     """
 
     digests: Mapping[str, str] = MappingProxyType({})
@@ -96,15 +100,39 @@ class Inputs(NamedTuple):
     stored: Mapping[str, Any] = MappingProxyType({})
 
 
-def key_of(*parts: object) -> str:
+class _Paths:
+    """Paths as an index has them: those below the project's root begin there, as the root may be elsewhere next time."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._start = os.path.join(root, "")
+
+    def inside(self, path: str) -> str:
+        return path.removeprefix(self._start)
+
+    def outside(self, path: str) -> str:
+        return os.path.join(self._root, path)
+
+    def keys_inside(self, found: Mapping[str, V]) -> dict[str, V]:
+        return {path.removeprefix(self._start): one for path, one in found.items()}
+
+    def keys_outside(self, found: Mapping[str, V]) -> dict[str, V]:
+        return {self.outside(path): one for path, one in found.items()}
+
+
+def key_of(root: str, dirs: Iterable[CommandsDir], import_roots: Iterable[str], *others: object) -> str:
     """The key of an index: a digest of whatever it depends on besides files."""
+    inside = _Paths(root).inside
+    folders = [(one.app_label, one.package, inside(one.path)) for one in dirs]
     version = (ANALYSIS_VERSION, ALGORITHM, sys.version_info[:2])
-    return hashlib.sha256(repr((version, parts)).encode("utf-8", "surrogatepass")).hexdigest()
+    # The root itself is among them as a rule.
+    parts = (version, folders, [inside(os.path.join(one, "")) for one in import_roots], others)
+    return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def key_of_file(file: CommandFile) -> str:
     """The key of a command file in its app: two apps may share a folder."""
-    return f"{file.folder.app_label}:{file.path}"
+    return f"{file.path}:{file.folder.app_label}"
 
 
 class CachedIndex:
@@ -116,6 +144,7 @@ class CachedIndex:
         files: the command files, as they are now.
         since: ``reading.now()`` before anything was read.
         comparable: what scripts are compared with; those whose fingerprint is needed and not known have changed.
+        root: the project's; the index still holds where the project is at another place.
 
     Attributes:
         index: the index; None if a file changed, or nothing was kept.
@@ -128,7 +157,9 @@ class CachedIndex:
         key: str,
         files: Sequence[CommandFile],
         since: int,
+        *,
         comparable: ComparableVersions = every_version,
+        root: str = "",
     ) -> None:
         self.index: ProjectIndex | None = None
         self.inputs: Inputs | None = None
@@ -138,6 +169,7 @@ class CachedIndex:
         self._paths = [file.path for file in files if not file.ignored]
         self._since = since
         self._comparable = comparable
+        self._at = _Paths(root)
         if self._cache is not None:
             # A missing or malformed text is no index.
             with contextlib.suppress(
@@ -147,35 +179,59 @@ class CachedIndex:
 
     def _load(self, cache: Cache, content: str) -> None:
         head, index, rest = content.split("\t")
-        names, signatures, probes, read = json.loads(head)
+        names, signatures, *tested = json.loads(head)
+        probes, read = map(self._at.keys_outside, tested)
         if names != self._names() or not _hold(probes):
             return
         paths = [*self._paths, *read]
-        pairs = zip(paths, signatures, reading.stat_signatures(paths), strict=True)
-        same = {path: now for path, then, now in pairs if then and then == now}
-        touched = [path for path in paths if path not in same]
-        if touched:
-            digests, linked, found = json.loads(rest)
-            changed = {path for path in touched if _digest(path) != (digests.get(path) or read.get(path))}
-            inputs = Inputs(digests, {}, probes, read, found, same, linked)
+        now = reading.stat_signatures(paths)
+
+        def inputs() -> Inputs:
+            pairs = zip(paths, signatures, now, strict=True)
+            same = {path: new for path, then, new in pairs if then and then == new}
+            return self._inputs(rest)._replace(probes=probes, read=read, signatures=same)
+
+        is_touched = now != signatures or "" in now
+        if is_touched:
+            known = inputs()
+            changed = {
+                path
+                for path in paths
+                if path not in known.signatures
+                and _digest(path) != (known.digests.get(path) or read.get(path))
+            }
             if changed:
-                self.inputs = (
-                    None if changed.intersection((*read, *found)) else self._without(changed, inputs)
-                )
+                is_used = not changed.isdisjoint((*read, *known.found))
+                self.inputs = None if is_used else self._without(changed, known)
                 return
-            head, _, _ = self._text(inputs, index, rest).split("\t")
-        definitions, findings = json.loads(index)
-        known = ProjectIndex(tuple(map(_definition, definitions)), tuple(map(_finding, findings)))
-        if _PENDING in index and (wanted := self._wanted(known.definitions)):
-            if None in wanted.values():
-                digests, linked, found = json.loads(rest)
-                self.inputs = self._without((), Inputs(digests, {}, probes, read, found, same, linked))
-                return
-            known = known._replace(definitions=_with(known.definitions, wanted))
-            index = _json(known)
-        if (text := f"{head}\t{index}\t{rest}") != content:
-            cache.put_index(self._key, text)
-        self.index = known
+            head = self._head(known)
+        self._use(cache, (head, index, rest), inputs, is_new=is_touched)
+
+    def _use(
+        self, cache: Cache, texts: tuple[str, str, str], inputs: Callable[[], Inputs], *, is_new: bool
+    ) -> None:
+        """Use the index of unchanged files, or its results as far as the fingerprints that are needed now are known."""
+        head, text, rest = texts
+        definitions, findings = json.loads(text)
+        index = ProjectIndex(tuple(map(_definition, definitions)), tuple(map(_finding, findings)))
+        wanted = self._wanted(index.definitions) if _PENDING in text else {}
+        if None in wanted.values():
+            self.inputs = self._without((), inputs())
+            return
+        if wanted:
+            index = index._replace(definitions=_with(index.definitions, wanted))
+            text = _json(index)
+        if is_new or wanted:
+            cache.put_index(self._key, f"{head}\t{text}\t{rest}")
+        self.index = index
+
+    def _inputs(self, rest: str) -> Inputs:
+        """What the third text says of them."""
+        digests, linked, found = json.loads(rest)
+        at = self._at
+        return Inputs(
+            at.keys_outside(digests), found=[*map(at.outside, found)], stored=at.keys_outside(linked)
+        )
 
     def _wanted(self, definitions: Iterable[ScriptDefinition]) -> dict[ScriptId, Fingerprint | None]:
         """The scripts whose fingerprints are pending and needed now; with that of a version of the same bytes, if any."""
@@ -192,7 +248,8 @@ class CachedIndex:
         files = [file for file in self._files if not file.ignored and file.path not in changed]
         stored = inputs.stored
         linked = {
-            key: _linked(stored[key]) if key in stored else NOT_A_SCRIPT for key in map(key_of_file, files)
+            key: self._linked(stored[key]) if key in stored else NOT_A_SCRIPT
+            for key in map(key_of_file, files)
         }
         wanted = self._wanted(one.definition for one in linked.values() if one.definition)
         again = {file.path for file in files if file.script_id in wanted}
@@ -207,6 +264,14 @@ class CachedIndex:
             stored={key: one for key, one in stored.items() if key in kept},
         )
 
+    def _linked(self, data: Any) -> LinkedFile:
+        definition, findings, mro = data
+        return LinkedFile(
+            definition and _definition(definition),
+            tuple(map(_finding, findings)),
+            tuple((self._at.outside(path), name) for path, name in mro),
+        )
+
     def keep(self, index: ProjectIndex, inputs: Inputs | None) -> None:
         """Keep a new index, unless a file is unreadable: that may pass without a trace.
 
@@ -216,24 +281,29 @@ class CachedIndex:
         """
         is_readable = all(one.code != codes.UNREADABLE_FILE for one in index.findings)
         if self._cache is not None and inputs is not None and is_readable:
+            at = self._at
             linked = {
-                key: inputs.stored.get(key) or one
+                at.inside(key): inputs.stored.get(key)
+                or one._replace(mro=tuple((at.inside(path), name) for path, name in one.mro))
                 for key, one in inputs.linked.items()
                 if one != NOT_A_SCRIPT
             }
-            rest = _json([inputs.digests, linked, sorted(inputs.found)])
-            self._cache.put_index(self._key, self._text(inputs, _json(index), rest))
+            rest = _json([at.keys_inside(inputs.digests), linked, sorted(map(at.inside, inputs.found))])
+            self._cache.put_index(self._key, f"{self._head(inputs)}\t{_json(index)}\t{rest}")
 
-    def _text(self, inputs: Inputs, index: str, rest: str) -> str:
-        """Three texts: one shows whether anything changed, then the index, then what is of use if something did."""
+    def _head(self, inputs: Inputs) -> str:
+        """The first of three texts: whether anything changed. Then come the index, and what is of use if something did."""
         paths = [*self._paths, *inputs.read]
         touched = [path for path in paths if path not in inputs.signatures]
         fresh = dict(zip(touched, reading.stat_signatures(touched, self._since), strict=True))
         signatures = [inputs.signatures.get(path) or fresh[path] for path in paths]
-        return f"{_json([self._names(), signatures, inputs.probes, inputs.read])}\t{index}\t{rest}"
+        return _json([self._names(), signatures, *map(self._at.keys_inside, (inputs.probes, inputs.read))])
 
     def _names(self) -> str:
-        names = "\n".join(f"{one.folder.app_label}\0{one.path}\0{one.ignored}" for one in self._files)
+        inside = self._at.inside
+        names = "\n".join(
+            [f"{folder.app_label}\0{inside(path)}\0{ignored}" for folder, _, path, ignored in self._files]
+        )
         return hashlib.sha256(names.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -263,13 +333,6 @@ def _digest(path: str) -> str:
 def _json(data: object) -> str:
     """Values as JSON: named tuples become lists of their fields."""
     return json.dumps(data, separators=(",", ":"))
-
-
-def _linked(data: Any) -> LinkedFile:
-    definition, findings, mro = data
-    return LinkedFile(
-        definition and _definition(definition), tuple(map(_finding, findings)), tuple(map(tuple, mro))
-    )
 
 
 def _finding(data: Any) -> Finding:

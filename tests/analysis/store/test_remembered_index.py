@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +14,7 @@ from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.store.cache import Cache
 from scripts_tracker.analysis.store.index_cache import CachedIndex, no_version
 from scripts_tracker.core.values import PENDING, CommandsDir, Fingerprint
-from tests.analysis.project_cases import FIXTURES, folders, read_cases
+from tests.analysis.store.shops import ALL_CASES, CHANGES, INHERITED, TRACKED, index_of, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,90 +22,6 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.values import ProjectIndex
     from tests.analysis.project_cases import Case
-
-TRACKED = "from scripts_tracker import tracked_script\nclass {name}:\n    @tracked_script\n    def handle(self): pass\n"
-INHERITED = "from shop.base import Base\nclass Command(Base): pass\n"
-ALL_CASES = [case for path in sorted(FIXTURES.glob("*.case")) for case in read_cases(path.name)]
-
-
-def _index(root: Path, cache: Cache | None = None, **options: Any) -> ProjectIndex:
-    index = analyse(folders(root), root=str(root), cache=cache, **options)
-    if cache is not None:
-        cache.save()
-    return index
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    commands = tmp_path / "shop" / "management" / "commands"
-    commands.mkdir(parents=True)
-    for package in (tmp_path / "shop", commands.parent, commands):
-        (package / "__init__.py").touch()
-    (tmp_path / "shop" / "base.py").write_text(TRACKED.format(name="Base"))
-    (commands / "own.py").write_text(TRACKED.format(name="Command"))
-    (commands / "inherits.py").write_text(INHERITED)
-    (commands / "other.py").write_text("from shop.plain import Base\nclass Command(Base): pass\n")
-    return tmp_path
-
-
-def _write(path: str, text: str) -> Callable[[Path], None]:
-    def change(root: Path) -> None:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-
-    return change
-
-
-def _swap(root: Path) -> None:
-    commands = root / "shop/management/commands"
-    (commands / "own.py").rename(commands / "aside")
-    (commands / "inherits.py").rename(commands / "own.py")
-    (commands / "aside").rename(commands / "inherits.py")
-
-
-def _become_a_folder(root: Path) -> None:
-    path = root / "shop/management/commands/own.py"
-    path.unlink()
-    path.mkdir()
-
-
-def _damage(root: Path) -> None:
-    for path in (root / ".scripts_tracker_cache").iterdir():
-        path.write_bytes(path.read_bytes()[:-1])
-
-
-CHANGES: dict[str, Callable[[Path], None]] = {
-    "nothing": lambda _root: None,
-    "a comment": _write("shop/management/commands/own.py", TRACKED.format(name="Command") + "# a comment\n"),
-    "a command loses its decorator": _write("shop/management/commands/own.py", "class Command: pass\n"),
-    "a command is new": _write("shop/management/commands/more.py", TRACKED.format(name="Command")),
-    "a command goes": lambda root: (root / "shop/management/commands/own.py").unlink(),
-    "two commands are swapped": _swap,
-    "a command becomes broken": _write("shop/management/commands/own.py", "@tracked_script = \n"),
-    "a command becomes a folder": _become_a_folder,
-    "a base class loses its decorator": _write("shop/base.py", "class Base: pass\n"),
-    "a base class changes its help": _write(
-        "shop/base.py", TRACKED.format(name="Base") + "    help = 'other'\n"
-    ),
-    "a base class becomes broken": _write("shop/base.py", "@tracked_script = \n"),
-    "a base class goes": lambda root: (root / "shop/base.py").unlink(),
-    "a base class appears": _write("shop/plain.py", TRACKED.format(name="Base")),
-    "a package takes a module's place": _write("shop/base/__init__.py", "class Base: pass\n"),
-    "a package appears where a module was missing": _write(
-        "shop/plain/__init__.py", TRACKED.format(name="Base")
-    ),
-    "an app is new": _write("stock/management/commands/fix.py", TRACKED.format(name="Command")),
-    "the cache is damaged": _damage,
-    "the cache goes": lambda root: shutil.rmtree(root / ".scripts_tracker_cache"),
-}
-
-
-@pytest.fixture
-def settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was written a moment ago counts as old enough to be trusted."""
-    monkeypatch.setattr(reading, "SETTLED_NS", 0)
-    real = reading.now
-    monkeypatch.setattr(reading, "now", lambda: real() + 60_000_000_000)
 
 
 @pytest.fixture(params=["written just now", "settled", "no times of change"])
@@ -121,52 +36,54 @@ def trust(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.usefixtures("trust")
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_the_remembered_index_equals_a_fresh_one(change: Callable[[Path], None], shop: Path) -> None:
-    before = _index(shop, Cache(str(shop)))
+    before = index_of(shop, Cache(str(shop)))
     assert len(before.definitions) == 2
     change(shop)
-    assert _index(shop, Cache(str(shop))) == _index(shop)
-    assert _index(shop, Cache(str(shop))) == _index(shop), "and the next time"
+    assert index_of(shop, Cache(str(shop))) == index_of(shop)
+    assert index_of(shop, Cache(str(shop))) == index_of(shop), "and the next time"
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_an_index_without_fingerprints_is_completed_as_they_are_needed(
     change: Callable[[Path], None], shop: Path
 ) -> None:
-    before = _index(shop, Cache(str(shop)), comparable=no_version)
+    before = index_of(shop, Cache(str(shop)), comparable=no_version)
     assert [one.fingerprint for one in before.definitions] == [PENDING, PENDING]
     change(shop)
-    one = _index(shop, Cache(str(shop)), comparable=lambda script: {} if script.name == "own" else None)
-    known = {one.id: one for one in _index(shop).definitions}
+    one = index_of(shop, Cache(str(shop)), comparable=lambda script: {} if script.name == "own" else None)
+    known = {one.id: one for one in index_of(shop).definitions}
     assert one.definitions == tuple(
         known[one.id]
         if one.id.name == "own" or one.fingerprint is None
         else known[one.id]._replace(fingerprint=PENDING)
         for one in one.definitions
     )
-    assert _index(shop, Cache(str(shop))) == _index(shop)
+    assert index_of(shop, Cache(str(shop))) == index_of(shop)
     if all(one.fingerprint for one in known.values()):  # else no index is kept
-        assert _index(shop, Cache(str(shop)), comparable=no_version) == _index(shop), "it is kept with them"
+        assert index_of(shop, Cache(str(shop)), comparable=no_version) == index_of(shop), (
+            "it is kept with them"
+        )
 
 
 @pytest.mark.usefixtures("settled")
 def test_a_version_with_the_same_bytes_or_other_line_endings_gives_its_fingerprint(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, inherits = _index(shop, Cache(str(shop)), comparable=no_version).definitions[::-1]
+    own, inherits = index_of(shop, Cache(str(shop)), comparable=no_version).definitions[::-1]
     lf = (shop / own.location.path).read_bytes()
     versions = {
         own.id: {own.content_digest: Fingerprint("st1", "0")},
         inherits.id: {inherits.content_digest: Fingerprint("st1", "1")},
     }
     read = _reads(monkeypatch)
-    found = _index(shop, Cache(str(shop)), comparable=lambda script: versions[script])
+    found = index_of(shop, Cache(str(shop)), comparable=lambda script: versions[script])
     assert [one.fingerprint for one in found.definitions] == [
         Fingerprint("st1", "1"),
         Fingerprint("st1", "0"),
     ]
     assert not read, "nothing is linked again"
     (shop / own.location.path).write_bytes(lf.replace(b"\n", b"\r\n"))
-    found = _index(shop, Cache(str(shop)), comparable=lambda script: versions[script])
+    found = index_of(shop, Cache(str(shop)), comparable=lambda script: versions[script])
     assert found.definitions[1].fingerprint == Fingerprint("st1", "0")
 
 
@@ -206,12 +123,12 @@ def test_each_of_several_edits_is_noticed(seed: int, shop: Path) -> None:
                 # A new file in its place: the clock of a file system is too coarse for so many writes.
                 (shop / "new").write_text(chance.choice(VARIANTS))
                 (shop / "new").replace(path)
-        assert _index(shop, Cache(str(shop))) == _index(shop), f"step {step}"
+        assert index_of(shop, Cache(str(shop))) == index_of(shop), f"step {step}"
 
 
 def _commands_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     read = _reads(monkeypatch)
-    _index(root, Cache(str(root)))
+    index_of(root, Cache(str(root)))
     return sorted({os.path.basename(path) for path in read})
 
 
@@ -219,8 +136,8 @@ def _commands_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_only_changed_files_are_analysed_if_nothing_depends_on_them(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _index(shop, Cache(str(shop)))
-    _write("shop/management/commands/own.py", TRACKED.format(name="Command") + "x = 1\n")(shop)
+    index_of(shop, Cache(str(shop)))
+    writing("shop/management/commands/own.py", TRACKED.format(name="Command") + "x = 1\n")(shop)
     assert _commands_read(shop, monkeypatch) == ["own.py"]
 
 
@@ -228,11 +145,11 @@ def test_only_changed_files_are_analysed_if_nothing_depends_on_them(
 def test_everything_is_analysed_if_something_depends_on_a_changed_file(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _write(
+    writing(
         "shop/management/commands/child.py", "from .own import Command as Base\nclass Command(Base): pass\n"
     )(shop)
-    _index(shop, Cache(str(shop)))
-    _write("shop/management/commands/own.py", "class Command: pass\n")(shop)
+    index_of(shop, Cache(str(shop)))
+    writing("shop/management/commands/own.py", "class Command: pass\n")(shop)
     assert {"child.py", "inherits.py", "other.py", "own.py"} <= set(_commands_read(shop, monkeypatch))
 
 
@@ -245,11 +162,11 @@ def test_everything_is_analysed_if_something_depends_on_a_changed_file(
     ],
 )
 def test_other_options_have_an_index_of_their_own(options: dict[str, Any], shop: Path) -> None:
-    _index(shop, Cache(str(shop)))
+    index_of(shop, Cache(str(shop)))
     (shop / "elsewhere" / "shop").mkdir(parents=True)
     if "import_roots" in options:
         options = {"import_roots": (str(shop / "elsewhere"),)}
-    assert _index(shop, Cache(str(shop)), **options) == _index(shop, **options)
+    assert index_of(shop, Cache(str(shop)), **options) == index_of(shop, **options)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.title) for case in ALL_CASES])
@@ -257,11 +174,11 @@ def test_every_case_is_remembered_as_it_was(
     case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case.build(tmp_path)
-    fresh = _index(tmp_path, Cache(str(tmp_path)))
+    fresh = index_of(tmp_path, Cache(str(tmp_path)))
     has_broken = any(finding.code == "ST000" for finding in fresh.findings)
     if not has_broken:
         monkeypatch.setattr(linker, "Linker", None)
-    assert _index(tmp_path, Cache(str(tmp_path))) == fresh
+    assert index_of(tmp_path, Cache(str(tmp_path))) == fresh
 
 
 @pytest.mark.parametrize(
@@ -279,9 +196,9 @@ def test_an_unreadable_file_is_read_every_time(shop: Path) -> None:
     (shop / "shop" / "plain.py").mkdir()
     os.symlink("nowhere", shop / "shop/management/commands/dangling.py")
     cache = Cache(str(shop))
-    _index(shop, cache)
+    index_of(shop, cache)
     (shop / "shop/management/commands/dangling.py").unlink()
-    assert _index(shop, Cache(str(shop))) == _index(shop)
+    assert index_of(shop, Cache(str(shop))) == index_of(shop)
 
 
 def _same_size_and_time(path: Path) -> None:
@@ -295,13 +212,13 @@ def _same_size_and_time(path: Path) -> None:
 @pytest.mark.usefixtures("trust")
 @pytest.mark.parametrize("name", ["shop/management/commands/own.py", "shop/base.py"])
 def test_an_edit_that_keeps_size_and_time_is_noticed(name: str, shop: Path) -> None:
-    before = _index(shop, Cache(str(shop)))
+    before = index_of(shop, Cache(str(shop)))
     # The clock of a file system goes in steps.
     while (shop / name).stat().st_ctime_ns == _touched(shop):
         pass
     _same_size_and_time(shop / name)
-    after = _index(shop, Cache(str(shop)))
-    assert after == _index(shop) != before
+    after = index_of(shop, Cache(str(shop)))
+    assert after == index_of(shop) != before
 
 
 def _touched(root: Path) -> int:
@@ -311,9 +228,9 @@ def _touched(root: Path) -> int:
 
 @pytest.mark.usefixtures("settled")
 def test_files_that_were_not_touched_are_not_read_again(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = _index(shop, Cache(str(shop)))
+    before = index_of(shop, Cache(str(shop)))
     monkeypatch.setattr(reading, "read_bytes", None)
-    assert _index(shop, Cache(str(shop))) == before
+    assert index_of(shop, Cache(str(shop))) == before
 
 
 def _reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -332,31 +249,31 @@ def _reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_recently_written_file_is_read_again(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = (shop / "shop/management/commands/other.py").stat().st_mtime_ns
     monkeypatch.setattr(reading, "now", lambda: written)
-    before = _index(shop, Cache(str(shop)))
+    before = index_of(shop, Cache(str(shop)))
     read = _reads(monkeypatch)
-    assert _index(shop, Cache(str(shop))) == before
+    assert index_of(shop, Cache(str(shop))) == before
     assert len(read) == 4, "three commands and the module of a base class"
 
 
 def test_a_file_that_was_read_again_and_is_unchanged_is_trusted(
     shop: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    before = _index(shop, Cache(str(shop)))
+    before = index_of(shop, Cache(str(shop)))
     request.getfixturevalue("settled")
     (shop / "shop/base.py").touch()
-    assert _index(shop, Cache(str(shop))) == before
+    assert index_of(shop, Cache(str(shop))) == before
     monkeypatch.setattr(reading, "read_bytes", None)
-    assert _index(shop, Cache(str(shop))) == before
+    assert index_of(shop, Cache(str(shop))) == before
 
 
 @pytest.mark.usefixtures("settled")
 def test_times_in_the_future_are_not_trusted(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ahead = reading.now() + 10**12
     os.utime(shop / "shop/base.py", ns=(ahead, ahead))
-    before = _index(shop, Cache(str(shop)))
+    before = index_of(shop, Cache(str(shop)))
     monkeypatch.setattr(linker, "Linker", None)
     read = _reads(monkeypatch)
-    assert _index(shop, Cache(str(shop))) == before
+    assert index_of(shop, Cache(str(shop))) == before
     assert read
 
 
@@ -374,4 +291,4 @@ def test_two_apps_may_share_a_folder_of_commands(shop: Path) -> None:
     assert {str(one.id) for one in index(None).definitions} >= {"a.own", "b.own"}
     for _ in range(2):
         assert index(Cache(str(shop))) == index(None)
-        _write("shop/management/commands/own.py", TRACKED.format(name="Command") + "x = 1\n")(shop)
+        writing("shop/management/commands/own.py", TRACKED.format(name="Command") + "x = 1\n")(shop)
