@@ -288,15 +288,14 @@ def run_record(row: Sequence[Any], zone: tzinfo | None) -> RunRecord | None:
         row: the columns ``RUN``.
         zone: for ``moment``; None for the row of a queryset.
     """
-    pk, kind, outcome, algorithm, digest, content, started_at, ended_at, *_ = row
+    # fmt: off
+    pk, kind, outcome, algorithm, digest, content, begun, ended, host, pid, user, reason, applies, process, text, place = row
     if pk is None:
         return None
-    host, pid, user, reason, applies, process, text, environment = row[8:]
     version = Fingerprint(algorithm, digest) if algorithm else None
-    times = moment(started_at, zone), moment(ended_at, zone)
+    begun, ended = moment(begun, zone), moment(ended, zone)
     watched = watches.from_text(text) if text else ()
-    # fmt: off
     return RunRecord(
-        pk, kind, outcome, version, content, *times, host, pid, user, reason, bool(applies), process, watched, environment
+        pk, kind, outcome, version, content, begun, ended, host, pid, user, reason, bool(applies), process, watched, place
     )
     # fmt: on

@@ -8,6 +8,7 @@ import hashlib
 import os
 import stat
 import time
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.findings import CYCLE_OF_LINKS
@@ -111,7 +112,7 @@ def list_commands(
         lowered = entry.lower() if entry not in compiled else f"{name}{_SUFFIX}".lower()
         ignored = lowered in ignored_files or lowered.startswith(ignored_prefixes)
         found.append(CommandFile(folder, name, start + entry, ignored))
-    return tuple(sorted(found, key=lambda one: one.name))
+    return tuple(sorted(found, key=attrgetter("name")))
 
 
 def _without_source(others: Collection[str], entries: Collection[str]) -> frozenset[str]:

@@ -343,20 +343,29 @@ def _finding(data: Any) -> Finding:
 
 def _definition(data: Any) -> ScriptDefinition:
     script, location, fingerprint, digest, help_, options, requires, watches, is_computed, is_batched = data
-    rerun, atomic, *texts, verify, fresh = options
-    tags, unless, watch, arguments = map(tuple, texts)
     return ScriptDefinition(
         ScriptId(*script),
         Location(*location),
         fingerprint and Fingerprint(*fingerprint),
         digest,
         help_,
-        ScriptOptions(rerun, atomic, tags, unless, watch, arguments, verify, fresh),
-        tuple(map(_requirement, requires)),
-        tuple(map(_module, watches)),
+        _PLAIN if options == _PLAIN_DATA else _options(options),
+        tuple(map(_requirement, requires)) if requires else (),
+        tuple(map(_module, watches)) if watches else (),
         is_computed,
         is_batched,
     )
+
+
+# Those of most scripts.
+_PLAIN: Final = ScriptOptions()
+_PLAIN_DATA: Final = json.loads(_json(_PLAIN))
+
+
+def _options(data: Any) -> ScriptOptions:
+    rerun, atomic, *texts, verify, fresh = data
+    tags, unless, watch, arguments = map(tuple, texts)
+    return ScriptOptions(rerun, atomic, tags, unless, watch, arguments, verify, fresh)
 
 
 def _requirement(data: Any) -> Requirement:
