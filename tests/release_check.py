@@ -59,11 +59,10 @@ def problems(tag: str, pyproject: Mapping[str, Any], changelog: str, *, root: Pa
     if version in dates and f"\n[{version}]: " not in changelog:
         yield f"CHANGELOG.md: no link for [{version}]; write [{version}]: ../../releases/tag/v{version} at the end"
     hook = pyproject["tool"]["hatch"]["metadata"]["hooks"]["custom"]
-    known = dict(zip(("repository", "documentation"), places(root, hook), strict=True))
-    missing = [name for name, address in known.items() if not address.startswith("https://")]
-    if missing:
-        or_origin = ", or build in a clone of it from GitHub" if "repository" in missing else ""
-        yield f"pyproject.toml, [tool.hatch.metadata.hooks.custom]: set {' and '.join(missing)} (https://...){or_origin}"
+    for name, address in zip(("repository", "documentation"), places(root, hook), strict=True):
+        if not address.startswith("https://"):
+            or_origin = "; or release from a clone of GitHub" if name == "repository" else ""
+            yield f"pyproject.toml: set {name} in [tool.hatch.metadata.hooks.custom] to its address, https://...{or_origin}"
 
 
 def built_problems(dist: Path, version: str) -> Iterator[str]:

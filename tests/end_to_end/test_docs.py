@@ -32,7 +32,15 @@ def links(page: Path) -> list[str]:
     return [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+LINKED = [
+    *PAGES,
+    ROOT / "SECURITY.md",
+    ROOT / "tests" / "README.md",
+    *(ROOT / "fixtures").glob("*/README.md"),
+]
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     for link in links(page):
         if link.startswith("../../actions/"):  # the badge: tests/test_release.py
