@@ -28,6 +28,11 @@ def about() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
+def policy() -> str:
+    """SECURITY.md."""
+    return (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+
+
 def changes() -> str:
     return (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
@@ -37,13 +42,16 @@ def headings(changelog: str) -> list[tuple[str, str]]:
     return _HEADING.findall(changelog)
 
 
-def problems(tag: str, pyproject: Mapping[str, Any], changelog: str, *, root: Path = ROOT) -> Iterator[str]:
+def problems(
+    tag: str, pyproject: Mapping[str, Any], changelog: str, security: str = "", *, root: Path = ROOT
+) -> Iterator[str]:
     """Why this cannot be released; nothing if it can.
 
     Args:
         tag: of the commit; empty if there is none yet.
         pyproject: the tables of pyproject.toml.
         changelog: the text of CHANGELOG.md.
+        security: the text of SECURITY.md.
         root: the checkout, whose origin is the repository if no address is set.
     """
     version = pyproject["project"]["version"]
@@ -58,6 +66,8 @@ def problems(tag: str, pyproject: Mapping[str, Any], changelog: str, *, root: Pa
         yield f"CHANGELOG.md: [{version}] has no date; write ## [{version}] - {date.today():%Y-%m-%d}"  # noqa: DTZ011 - as above
     if version in dates and f"\n[{version}]: " not in changelog:
         yield f"CHANGELOG.md: no link for [{version}]; write [{version}]: ../../releases/tag/v{version} at the end"
+    if "no release yet" in security:
+        yield "SECURITY.md says that there is no release yet; name the versions that get fixes"
     hook = pyproject["tool"]["hatch"]["metadata"]["hooks"]["custom"]
     for name, address in zip(("repository", "documentation"), places(root, hook), strict=True):
         if not address.startswith("https://"):
@@ -103,7 +113,7 @@ def _metadata_of_sdist(path: Path) -> str:
 
 def main() -> int:
     """Print the problems; 1 if there are any."""
-    found = list(problems(" ".join(sys.argv[1:]), about(), changes()))
+    found = list(problems(" ".join(sys.argv[1:]), about(), changes(), policy()))
     if not found:
         found = list(built_problems(ROOT / "dist", about()["project"]["version"]))
     print("\n".join(found) or "Ready to be released.")  # noqa: T201 - a program that prints

@@ -18,7 +18,7 @@ import yaml  # pre-commit brings it
 from markdown_it import MarkdownIt
 
 from tests.conftest import CHECKOUT, NEWCOMER, ROOT
-from tests.release_check import about, built_problems, changes, headings, problems
+from tests.release_check import about, built_problems, changes, headings, policy, problems
 
 pytestmark = [NEWCOMER, CHECKOUT]
 
@@ -296,6 +296,13 @@ def test_a_release_is_refused(tag: str, version: str, said: str) -> None:
     pyproject, changelog = released()
     pyproject["project"]["version"] = version
     assert said in "\n".join(problems(tag, pyproject, changelog))
+
+
+def test_a_release_whose_policy_knows_no_release_is_refused() -> None:
+    (said,) = problems("v1.0.0", *released(), "There is no release yet.")
+    assert said.startswith("SECURITY.md says that there is no release yet")
+    has_release = any(when for _, when in headings(changes()))
+    assert ("no release yet" in policy()) is not has_release
 
 
 def test_a_release_without_a_link_in_the_changelog_is_refused() -> None:
