@@ -61,6 +61,11 @@ class TrackerCommand(BaseCommand):
         parser.error = lambda message: complain(escaped(f"{message}{_meant(message, parser, self.meant)}"))  # type: ignore[method-assign]  # Django wants its own class
         return parser
 
+    @property
+    def is_process(self) -> bool:
+        """Whether the process was started for this command, and ends with it."""
+        return getattr(self, "_called_from_command_line", False)
+
     def perform(self, options: dict[str, Any]) -> int:
         """Do the work and return the exit code."""
         raise NotImplementedError
@@ -73,7 +78,7 @@ class TrackerCommand(BaseCommand):
         try:
             code = self._performed(options)
         except CommandError as error:
-            if not getattr(self, "_called_from_command_line", False) or options["traceback"]:
+            if not self.is_process or options["traceback"]:
                 raise
             self._complain(error)  # Django would print the name of the class before it
             code = error.returncode

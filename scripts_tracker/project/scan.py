@@ -119,19 +119,21 @@ def scan(cache: Cache | None = None, comparable: ComparableVersions | None = Non
         comparable: what scripts are compared with, see ``analyse``; None if every fingerprint is needed.
     """
     from scripts_tracker.analysis.linking.scanning import analyse
+    from scripts_tracker.analysis.source.collector import collector_paused
     from scripts_tracker.analysis.store.index_cache import every_version
 
-    index = analyse(
-        commands_dirs(),
-        root=conf.base_dir(),
-        import_roots=import_roots(),
-        ignored_files=conf.ignored_files(),
-        ignored_prefixes=conf.ignored_prefixes(),
-        cache=cache,
-        comparable=comparable or every_version,
-    )
-    if cache is not None:
-        cache.save()
+    with collector_paused():
+        index = analyse(
+            commands_dirs(),
+            root=conf.base_dir(),
+            import_roots=import_roots(),
+            ignored_files=conf.ignored_files(),
+            ignored_prefixes=conf.ignored_prefixes(),
+            cache=cache,
+            comparable=comparable or every_version,
+        )
+        if cache is not None:
+            cache.save()
     return index
 
 
