@@ -60,12 +60,13 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import Place
 
 
-def extract(source: bytes, *, with_fingerprint: bool = True) -> FileFacts:
+def extract(source: bytes, *, with_fingerprint: bool = True, is_valid: bool = False) -> FileFacts:
     """What one file says by itself.
 
     Args:
         source: its bytes.
         with_fingerprint: whether its fingerprint is needed too.
+        is_valid: whether CPython is known to accept it.
 
     Returns:
         The facts; equal bytes give equal facts.
@@ -75,14 +76,14 @@ def extract(source: bytes, *, with_fingerprint: bool = True) -> FileFacts:
     """
     with collector_paused():
         text = read_text(source)
-        facts = None if with_fingerprint else _facts_of_skeleton(text)
+        facts = None if with_fingerprint else _facts_of_skeleton(text, is_valid=is_valid)
         return facts or Extraction(parse(source, text)).facts(with_fingerprint=with_fingerprint)
 
 
-def _facts_of_skeleton(text: str) -> FileFacts | None:
+def _facts_of_skeleton(text: str, *, is_valid: bool = False) -> FileFacts | None:
     """The facts of a source without its fingerprint; None if it has to be parsed as a whole for that."""
     part = skeleton(text)
-    if part is None or not compiles(text):
+    if part is None or not compiles(text, is_valid=is_valid):
         return None
     try:
         return Extraction(parse_text(part.text), part).facts(with_fingerprint=False)
@@ -173,6 +174,9 @@ class Extraction:
         return str(fingerprint_parsed(self._parsed))
 
     def _exported(self, name: str) -> Values:
+        last = self.scope.names[name][-1]
+        if type(last.node) in _IMPORTS and last.values and not last.point.path and not self.scope.stars:
+            return last.values  # as most names
         bindings, _ = self.scope.lookup(name, END)
         values = [self._traced(binding) for binding in bindings if binding.sure]
         return tuple(dict.fromkeys(value for several in values for value in several)) or OPAQUE
@@ -195,7 +199,7 @@ class Extraction:
                 value = binding.values[0] if binding.values else None
                 if not isinstance(value, Ref):
                     continue
-                if dotted(value.path).partition(".")[0] not in OURS:
+                if not value.path.startswith(_PACKAGES) or dotted(value.path).partition(".")[0] not in OURS:
                     continue
                 if name not in decorating or last_name(value.path) not in (TRACKED, REQUIRED):
                     place = self.positions.place(binding.node)

@@ -160,7 +160,7 @@ def _may_be_ours(value: Value, *, decorates: bool) -> bool:
         return any(_may_be_ours(inner, decorates=decorates) for inner in value.function)
     if not isinstance(value, Ref) or value.path.startswith(UNBOUND):
         return False
-    if last_name(value.path) == TRACKED:
+    if TRACKED in value.path and last_name(value.path) == TRACKED:
         return True
     # A decorator of the project may be ours under another name: only linking can decide that.
     return decorates and not is_foreign(value.path) and not value.path.startswith(LOCAL_CLASS)

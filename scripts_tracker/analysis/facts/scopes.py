@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 PLAIN: Final = "_0_0"
-"""What the import of a skeleton starts with that stands for plain ones."""
+"""What the name starts with whose import in a skeleton stands for plain ones."""
 
 
 class Branch(NamedTuple):
@@ -85,7 +85,7 @@ class Scope:
         classes, functions: what is defined in it; a module's classes are known by their number here.
         patches: assignments to ``something.attribute``.
         parent, entered: the enclosing scope, and when this body is executed in it.
-        imported: the paths of names that an import of PLAIN binds.
+        imported: for each name of PLAIN, the names that its import stands for, with their paths.
     """
 
     names: dict[str, list[Binding]] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class Scope:
     patches: list[tuple[cst.Attribute, Binding]] = field(default_factory=list)
     parent: Scope | None = None
     entered: Point = START
-    imported: Mapping[str, str] = field(default_factory=dict)
+    imported: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def lookup(self, name: str, at: Point) -> tuple[list[Binding], bool]:
         """What may have bound a name in this scope before a point, the last first, and whether one certainly has."""
@@ -128,7 +128,7 @@ def read_scope(
     entered: Point = START,
     *,
     has_walrus: bool = False,
-    imported: Mapping[str, str] = MappingProxyType({}),
+    imported: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Scope:
     """The names that the statements of a body bind.
 
@@ -137,7 +137,7 @@ def read_scope(
         parent: the scope around it.
         entered: when the class statement is executed there.
         has_walrus: whether expressions may bind names too.
-        imported: the paths of names that an import of PLAIN binds.
+        imported: as in Scope.
     """
     scope = Scope(parent=parent, entered=entered, imported=imported)
     for order, (node, path) in enumerate(statements(body), start=1):
@@ -307,12 +307,12 @@ def _import(scope: Scope, node: cst.Import | cst.ImportFrom, point: Point) -> No
             binding = Binding(point, node, values=(Ref(f"{module}{INSIDE}{name}"),))
             _bind(scope, _alias(alias) or name, binding)
         return
-    if scope.imported and node.names[0].name.value == PLAIN:
-        for name in (dotted_name(alias.name) for alias in node.names[1:]):
-            _bind(scope, name, Binding(point, node, values=(Ref(scope.imported[name]),)))
-        return
     for alias in node.names:
         name = dotted_name(alias.name)
+        if name in scope.imported:
+            for one, path in scope.imported[name].items():
+                _bind(scope, one, Binding(point, node, values=(Ref(path),)))
+            continue
         bound = _alias(alias)
         path = name if bound else name.partition(".")[0]
         _bind(scope, bound or path, Binding(point, node, values=(Ref(path),)))

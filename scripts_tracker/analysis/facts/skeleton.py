@@ -44,7 +44,7 @@ class Skeleton(NamedTuple):
         whole: the source.
         left_out: line numbers of the text, each with how many lines were left out before it.
         cut: the functions and imports that were left out, or of which only names are left.
-        imported: the paths of the names in an import of PLAIN.
+        imported: for each name of PLAIN, the names that its import stands for, with their paths.
         returned: for those at module level, by name, the words that may be the names of what they return.
     """
 
@@ -52,7 +52,7 @@ class Skeleton(NamedTuple):
     whole: str
     left_out: Sequence[tuple[int, int]]
     cut: str
-    imported: Mapping[str, str]
+    imported: Mapping[str, Mapping[str, str]]
     returned: Mapping[str, frozenset[str]]
 
     def check(self, name: str) -> None:
@@ -174,28 +174,27 @@ _PLAIN_IMPORT: Final = re.compile(
 _CODE: Final = re.compile(r"^[ ]*[^#\s]", re.MULTILINE)
 
 
-def _plain_imports(text: str, places: Sequence[tuple[int, int]]) -> tuple[list[_Edit], dict[str, str]]:
-    """One import of PLAIN instead of neighbouring plain ones, and the paths of its names."""
-    runs: list[list[tuple[int, int, dict[str, str]]]] = [[]]
-    imported: dict[str, str] = {}
+def _plain_imports(
+    text: str, places: Sequence[tuple[int, int]]
+) -> tuple[list[_Edit], dict[str, dict[str, str]]]:
+    """One import of a name of PLAIN instead of neighbouring plain ones, and what it stands for."""
+    edits: list[_Edit] = []
+    imported: dict[str, dict[str, str]] = {}
+    run: dict[str, str] | None = None
     last = 0
     for start, end in places if PLAIN not in text else ():
         paths = _plain_names(text[start:end])
-        if _CODE.search(text, last, start) or not imported.keys().isdisjoint(paths):
-            runs.append([])
-        if paths and imported.keys().isdisjoint(paths):
-            runs[-1].append((start, end, paths))
-            imported.update(paths)
-        else:
-            runs.append([])
+        is_next = run is not None and not _CODE.search(text, last, start)
         last = end
-    edits: list[_Edit] = []
-    for run in runs:
-        for number, (start, end, _) in enumerate(run):
-            names = [name for _, _, paths in run for name in paths]
-            edits.append(
-                (start, end + 1, "") if number else (start, end, f"import {', '.join([PLAIN, *names])}")
-            )
+        if not paths:
+            run = None
+        elif is_next and run is not None and run.keys().isdisjoint(paths):
+            run.update(paths)
+            edits.append((start, end + 1, ""))
+        else:
+            run, name = paths, f"{PLAIN}{len(imported)}"
+            imported[name] = run
+            edits.append((start, end, f"import {name}"))
     return edits, imported
 
 

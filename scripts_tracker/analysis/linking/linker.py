@@ -44,6 +44,7 @@ class _Pending(NamedTuple):
     file: CommandFile
     source: bytes
     digest: str
+    is_on_disk: bool = False
 
 
 class Linker:
@@ -72,7 +73,8 @@ class Linker:
     ) -> None:
         self._files = files
         self._finder = finder
-        self._loader = FactsLoader(cache, question, instead, self._wants_fingerprint)
+        self._since = reading.now()
+        self._loader = FactsLoader(cache, question, instead, self._wants_fingerprint, self._is_valid)
         self._comparable = comparable
         self._pending: dict[str, list[_Pending]] = {}
         self._findings = findings
@@ -186,7 +188,7 @@ class Linker:
             self._findings.unreadable(file.path, binary)
             return self._unreadable(file, digest, binary.line, binary.column)
         is_candidate = reading.mentions_us(source) or self._reader.may_inherit(source, _home(file))
-        return _Pending(file, source, digest) if is_candidate else None
+        return _Pending(file, source, digest, is_on_disk=True) if is_candidate else None
 
     def _report_without_source(self) -> None:
         """One finding for all commands without source: there are none, or as many as commands."""
@@ -216,6 +218,13 @@ class Linker:
             return self._comparable is every_version
         versions = [(one, self._comparable(one.file.script_id)) for one in files]
         return any(known is not None and _known_version(one, known) is None for one, known in versions)
+
+    def _is_valid(self, path: str) -> bool:
+        """Whether Python has compiled a command file as it was read."""
+        from scripts_tracker.analysis.source.bytecode import has_bytecode  # only where files are new
+
+        files = self._pending.get(path, ())
+        return any(one.is_on_disk and has_bytecode(path, len(one.source), self._since) for one in files)
 
     def _script(self, one: _Pending) -> ScriptDefinition | None:
         try:

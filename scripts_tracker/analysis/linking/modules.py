@@ -159,6 +159,7 @@ class FactsLoader:
         question: what else to find out about files that are parsed; files without an answer in the cache are parsed.
         instead: the bytes that count for some paths, in place of those of the files.
         wants_fingerprint: whether the fingerprint of a file is needed, by its path; by default that of every command is.
+        is_valid: whether CPython is known to accept a file, by its path.
 
     Attributes:
         digests: of the files that were read, by path; None as soon as one could not be read.
@@ -170,9 +171,11 @@ class FactsLoader:
         question: Question | None = None,
         instead: Mapping[str, bytes] = MappingProxyType({}),
         wants_fingerprint: Callable[[str], bool] = lambda _path: True,
+        is_valid: Callable[[str], bool] = lambda _path: False,
     ) -> None:
         self.digests: dict[str, str] | None = {}
         self._wants_fingerprint = wants_fingerprint
+        self._is_valid = is_valid
         self._cache = cache
         self._question = question
         self._sources: dict[str, bytes | UnreadableSource] = dict(instead)
@@ -215,14 +218,16 @@ class FactsLoader:
             else:
                 unknown[digest] = source
                 paths.setdefault(digest, []).append(path)
-        whole = {digest for digest in unknown if any(map(self._wants_fingerprint, paths[digest]))}
         function = self._question.function if self._question else ""
-        for with_fingerprint in (True, False):
-            sources = {one: unknown[one] for one in unknown if (one in whole) is with_fingerprint}
-            if not sources:
-                continue
-            found = compile_all(list(sources.values()), function, with_fingerprint=with_fingerprint)
-            for digest, one in zip(sources, found, strict=True):
+        groups: dict[tuple[bool, bool], list[str]] = {}
+        for digest in unknown:
+            whole = any(map(self._wants_fingerprint, paths[digest]))
+            is_valid = not whole and not function and all(map(self._is_valid, paths[digest]))
+            groups.setdefault((whole, is_valid), []).append(digest)
+        for (whole, is_valid), digests in groups.items():
+            sources = [unknown[digest] for digest in digests]
+            found = compile_all(sources, function, with_fingerprint=whole, is_valid=is_valid)
+            for digest, one in zip(digests, found, strict=True):
                 facts_or_error = one if isinstance(one, UnreadableSource) else self._keep(digest, one)
                 self._facts.update(dict.fromkeys(paths[digest], facts_or_error))
 

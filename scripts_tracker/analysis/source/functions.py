@@ -85,7 +85,7 @@ _TOKEN: Final = re.compile(
 )
 _DECORATOR, _DEFINITION, _IMPORT, _BRACKET, _OPENING, _CLOSING, _UNKNOWN = 3, 5, 6, 7, 8, 9, 10
 # Indentation that may be read in more than one way, and definitions that do not look like one.
-_UNCERTAIN: Final = re.compile(r"^[ ]*(?:\t|(?:async|def|class)\b(?!(?:[ ]+def)?[ ]+\w))", re.MULTILINE)
+_UNCERTAIN: Final = re.compile(r"\n[ ]*(?:\t|(?:async|def|class)\b(?!(?:[ ]+def)?[ ]+\w))")
 
 
 def outline(text: str) -> Outline | None:
@@ -97,10 +97,12 @@ def outline(text: str) -> Outline | None:
     Returns:
         None if that is not certain.
     """
-    if "\f" in text or _UNCERTAIN.search(text):
+    # Between line breaks: the first line starts a statement too, and the last one ends.
+    lines = f"\n{text}\n"
+    if "\f" in text or _UNCERTAIN.search(lines):
         return None
     try:
-        return _outline(text)
+        return _outline(lines)
     except _UncertainError:
         return None
 
@@ -110,14 +112,14 @@ class _UncertainError(Exception):
 
 
 def _outline(text: str) -> Outline:
+    end = len(text) - 2
     found = Outline([], [], [])
     classes: list[int] = []
     margin, has_body, has_bracket, opened = -1, False, False, ("", "", 0)
     previous, is_decorated = -1, False
     traits = (False, False, False)
     imported = -1
-    # Between line breaks: the first line starts a statement too, and the last one ends.
-    for line in _statements(f"\n{text}\n"):
+    for line in _statements(text):
         first, last = line.span(1)
         indent = line.end(2) - last
         if indent > margin >= 0:
@@ -130,7 +132,7 @@ def _outline(text: str) -> Outline:
             found.imports.append((imported, first - 2))
         margin, has_body, has_bracket, imported = -1, False, False, -1
         if last > first:
-            found.gaps.append((first - 1, min(last - 1, len(text))))
+            found.gaps.append((first - 1, min(last - 1, end)))
         while classes and classes[-1] >= indent:
             classes.pop()
         if line.lastindex == _DEFINITION:

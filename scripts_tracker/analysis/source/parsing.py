@@ -12,7 +12,7 @@ import re
 import threading
 import tokenize
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import libcst as cst
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scripts_tracker.core.values import Place
+
+_T = TypeVar("_T")
 
 
 class Unread(NamedTuple):
@@ -329,6 +331,7 @@ class _Worker:
                 threading.stack_size(usual)
 
     def _work(self) -> None:
+        _here.is_deep = True
         while True:
             try:
                 self._answer(*self.calls.get(timeout=IDLE_SECONDS))
@@ -337,7 +340,7 @@ class _Worker:
                     _idle.remove(self)
                     return
 
-    def _answer(self, function: Callable[[str], object], argument: str, answer: _Answer) -> None:
+    def _answer(self, function: Callable[[Any], object], argument: object, answer: _Answer) -> None:
         result, failure = None, None
         try:
             result = function(argument)
@@ -348,8 +351,9 @@ class _Worker:
 
 
 _Answer = queue.SimpleQueue[tuple[object, BaseException | None]]
-_Call = tuple["Callable[[str], object]", str, _Answer]
+_Call = tuple["Callable[[Any], object]", object, _Answer]
 _idle: list[_Worker] = []
+_here: Final = threading.local()
 # The stack size is a setting of the whole process. A thread may fork while it holds this.
 _starting: Final = threading.RLock()
 
@@ -360,8 +364,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_idle.clear)  # the child has only the thread that forked
 
 
-def on_deep_stack(function: Callable[[str], object], argument: str) -> object:
+def on_deep_stack(function: Callable[[_T], object], argument: _T) -> object:
     """Call a function where the stack is deep enough; the caller's may be small, and half used.
+
+    It takes as long as parsing a few lines: several calls are better made in one, as what is called there may call this.
 
     Returns:
         What the function returns; what it raises is raised here.
@@ -369,6 +375,8 @@ def on_deep_stack(function: Callable[[str], object], argument: str) -> object:
     Raises:
         UnreadableSource: no thread could be started.
     """
+    if getattr(_here, "is_deep", False):
+        return function(argument)
     try:
         worker = _idle.pop()
     except IndexError:

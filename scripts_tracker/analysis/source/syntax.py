@@ -22,16 +22,19 @@ _FOREIGN_WORD: Final = r"\w*[^\W\x00-\x7f]\w*"
 _filtering: Final = threading.Lock()
 
 
-def compiles(text: str) -> bool:
+def compiles(text: str, *, is_valid: bool = False) -> bool:
     """Whether CPython accepts a source that the limits let pass, and each of its literals and names for what it is.
 
     Args:
         text: the source, with LF line endings.
+        is_valid: whether CPython is known to accept it.
     """
     if len(text) > MAX_INT_DIGITS and re.search(_MANY_DIGITS, text):
         return False
     if not text.isascii() and any(map(_is_constant, re.findall(_FOREIGN_WORD, text))):
         return False
+    if is_valid:
+        return True
     try:
         # Its stack is deep enough, and it is the one that parses.
         on_deep_stack(_compile, text)

@@ -57,13 +57,16 @@ class Compiled(NamedTuple):
 Result = Compiled | UnreadableSource
 
 
-def compiled(source: bytes, function: str = "", *, with_fingerprint: bool = True) -> Compiled:
+def compiled(
+    source: bytes, function: str = "", *, with_fingerprint: bool = True, is_valid: bool = False
+) -> Compiled:
     """Parse and analyse one file.
 
     Args:
         source: its bytes.
         function: of a Question.
         with_fingerprint: whether the fingerprint is needed too.
+        is_valid: whether CPython is known to accept it.
 
     Raises:
         UnreadableSource: the file cannot be parsed.
@@ -72,44 +75,57 @@ def compiled(source: bytes, function: str = "", *, with_fingerprint: bool = True
 
     with collector_paused():
         # The tree must be gone before the garbage collector is back, which would walk all of it.
-        return _compiled(source, function, with_fingerprint=with_fingerprint)
+        return _compiled(source, function, with_fingerprint=with_fingerprint, is_valid=is_valid)
 
 
-def _compiled(source: bytes, function: str, *, with_fingerprint: bool) -> Compiled:
+def _compiled(source: bytes, function: str, *, with_fingerprint: bool, is_valid: bool) -> Compiled:
     # This imports libcst, which takes 0.2 s.
     from scripts_tracker.analysis.facts.extraction import Extraction, extract
     from scripts_tracker.analysis.source.parsing import parse
 
     if not function:
-        return Compiled(extract(source, with_fingerprint=with_fingerprint))
+        return Compiled(extract(source, with_fingerprint=with_fingerprint, is_valid=is_valid))
     extraction = Extraction(parse(source))
     facts = extraction.facts(with_fingerprint=with_fingerprint)
     module, _, name = function.partition(":")
     return Compiled(facts, getattr(import_module(module), name)(extraction))
 
 
-def compile_one(source: bytes, function: str = "", *, with_fingerprint: bool = True) -> Result:
+def compile_one(
+    source: bytes, function: str = "", *, with_fingerprint: bool = True, is_valid: bool = False
+) -> Result:
     """As ``compiled``, but returns the error."""
     try:
-        return compiled(source, function, with_fingerprint=with_fingerprint)
+        return compiled(source, function, with_fingerprint=with_fingerprint, is_valid=is_valid)
     except UnreadableSource as error:
         return error
 
 
 def compile_all(
-    sources: Sequence[bytes], function: str = "", *, with_fingerprint: bool = True
+    sources: Sequence[bytes], function: str = "", *, with_fingerprint: bool = True, is_valid: bool = False
 ) -> list[Result]:
     """The results of ``compile_one`` for several files, in their order."""
-    work = partial(compile_one, function=function, with_fingerprint=with_fingerprint)
+    work = partial(compile_one, function=function, with_fingerprint=with_fingerprint, is_valid=is_valid)
     is_whole = with_fingerprint or bool(function)
     share = BYTES_PER_PROCESS if is_whole else PART_BYTES_PER_PROCESS
     workers = worker_count(sum(map(len, sources)), share) if len(sources) > 1 else 0
     if workers:
-        return compile_in_processes(sources, work, workers, function, with_fingerprint=with_fingerprint)
-    from scripts_tracker.analysis.source.collector import collector_paused  # as above
+        needs = {"with_fingerprint": with_fingerprint, "is_valid": is_valid}
+        return compile_in_processes(sources, work, workers, function, **needs)
+    return _compiled_here(sources, work)
 
+
+def _compiled_here(sources: Sequence[bytes], work: Callable[[bytes], Result]) -> list[Result]:
+    """The results for several files in this process, all of them with one visit to the deep stack."""
+    from scripts_tracker.analysis.source.collector import collector_paused  # as above
+    from scripts_tracker.analysis.source.parsing import on_deep_stack
+
+    results: list[Result] = []
     with collector_paused():
-        return list(map(work, sources))
+        # Without the thread each file says why it cannot be read.
+        with contextlib.suppress(UnreadableSource):
+            on_deep_stack(results.extend, map(work, sources))
+        return results or list(map(work, sources))
 
 
 def worker_count(size: int, share: int = BYTES_PER_PROCESS) -> int:
@@ -137,8 +153,7 @@ def compile_in_processes(
     work: Callable[[bytes], Result],
     workers: int,
     function: str = "",
-    *,
-    with_fingerprint: bool = True,
+    **needs: bool,
 ) -> list[Result]:
     """The results for several files, from this process and from workers.
 
@@ -147,9 +162,9 @@ def compile_in_processes(
         work: what this process does with each; the workers do the same.
         workers: how many to start; this process does what a worker leaves undone when it dies.
         function: of a Question, which ``work`` asks too.
-        with_fingerprint: as in ``work``.
+        needs: the other arguments of ``work``, where they differ from its defaults.
     """
-    words = [function, *(["with a fingerprint"] if with_fingerprint else [])]
+    words = [function, json.dumps(needs)]
     job = _Job(sources)
     with contextlib.ExitStack() as stack:
         threads = [
@@ -184,8 +199,9 @@ class _Job:
         """Do all that is left in this process."""
         with contextlib.suppress(IndexError):
             while True:
-                for index in self._chunks.pop():
-                    self.results[index] = work(self._sources[index])
+                chunk = self._chunks.pop()
+                found = _compiled_here([self._sources[index] for index in chunk], work)
+                self.results.update(zip(chunk, found, strict=True))
 
     def hand_out(self, process: subprocess.Popen[bytes]) -> None:
         """Give chunks to a worker until none is left or the worker dies."""
@@ -235,17 +251,17 @@ def _send(stream: IO[bytes], chunk: Sequence[bytes]) -> None:
     stream.flush()
 
 
-def main(function: str, *words: str) -> None:
+def main(function: str, needs: str) -> None:
     """Be a worker: answer chunks from standard input until it ends.
 
     Args:
         function: of a Question.
-        words: any at all if fingerprints are needed.
+        needs: the other arguments of ``compile_one``, as JSON.
     """
+    work = partial(compile_one, function=function, **json.loads(needs))
     for line in sys.stdin.buffer:
         sources = [sys.stdin.buffer.read(length) for length in json.loads(line)]
-        for source in sources:
-            answer = compile_one(source, function, with_fingerprint=bool(words))
+        for answer in _compiled_here(sources, work):
             sys.stdout.buffer.write(json.dumps(_encoded(answer)).encode() + b"\n")
         sys.stdout.buffer.flush()
 

@@ -40,6 +40,14 @@ def test_an_error_of_the_thread_is_raised_in_the_caller() -> None:
     assert parsing.on_deep_stack(str.upper, "x") == "X"
 
 
+def test_a_call_within_a_call_stays_in_its_thread() -> None:
+    def within(text: str) -> object:
+        thread = threading.current_thread()
+        return text, parsing.on_deep_stack(lambda _: threading.current_thread() is thread, "")
+
+    assert parsing.on_deep_stack(within, "x") == ("x", True)
+
+
 def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scripts_tracker.analysis.source import parsing
 from scripts_tracker.analysis.store import compiling
 from scripts_tracker.analysis.store.compiling import Compiled
 from scripts_tracker.exceptions import UnreadableSource
@@ -96,6 +97,19 @@ def test_a_process_with_invalid_answers_is_ignored(monkeypatch: pytest.MonkeyPat
 def test_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", os.path.join(os.sep, "nowhere", "python"))
     assert _comparable(compiling.compile_in_processes(SOURCES, compiling.compile_one, workers=2)) == _alone()
+
+
+def test_without_a_thread_each_file_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(parsing, "_idle", [])
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    found = compiling.compile_all([b"x = 1\n", b"\xff"])
+    assert [one.reason for one in found if isinstance(one, UnreadableSource)] == [
+        "no thread could be started to parse the source",
+        "the byte 0xff is not valid utf-8",
+    ]
 
 
 def test_processes_end_when_the_work_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
