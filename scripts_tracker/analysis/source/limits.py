@@ -59,6 +59,12 @@ def place(text: str, position: int) -> Place:
 # A source with fewer operators in fewer bytes cannot pass a limit.
 _FEW_OPERATORS: Final = 1200
 _FEW_BYTES: Final = 200_000
+_FEW_LINES: Final = 600
+_FEW_AROUND: Final = 30
+# Brackets on a line without others inside: with whole strings between them, both are code, or neither is.
+_INNERMOST: Final = (
+    r"""[(\[{](?:[^()\[\]{}'"#\\\n]|"(?!"")[^"'\\\n(){}\[\]]*"|'(?!'')[^"'\\\n(){}\[\]]*')*[)\]}]"""
+)
 _MAX_FLAT: Final = 5000
 _WORDS: Final = (b"and", b"or", b"not", b"if", b"else", b"lambda", b"await", b"async")
 # Where a statement may start: elsewhere these words cost nothing.
@@ -72,15 +78,23 @@ _FLAT: Final = re.compile(rf"(?:{_PLAIN}|{_GROUP})*(?=\n|\Z)")
 def _is_harmless(text: str) -> bool:
     """The cheap test: whether there are too few brackets and operators in all to pass any limit."""
     data = text.encode("utf-8", "surrogatepass")
-    brackets = len(data) - len(data.translate(None, b"([{"))
     operators = len(data) - len(data.translate(None, b"+-*/%@&|^~<>=!:.,;'\"\n"))
-    return (
-        brackets <= MAX_BRACKETS
-        # A chain of words that are too frequent to be counted here has fewer than MAX_TOKENS of them.
-        and len(data) <= _FEW_BYTES
-        and operators + sum(map(data.count, _WORDS)) <= _FEW_OPERATORS
-        and _has_flat_patterns(text)
-    )
+    # A chain of words that are too frequent to be counted here has fewer than MAX_TOKENS of them.
+    links = operators + sum(map(data.count, _WORDS))
+    return len(data) <= _FEW_BYTES and _has_flat_brackets(text, links) and _has_flat_patterns(text)
+
+
+def _has_flat_brackets(text: str, links: int) -> bool:
+    """Whether operators and brackets are few; or a little more, with few brackets that hold others, as in most programs."""
+    brackets = sum(map(text.count, "([{"))
+    if brackets <= MAX_BRACKETS:
+        return links <= _FEW_OPERATORS
+    lines = text.count("\n")
+    if brackets > 2 * MAX_BRACKETS or lines > _FEW_LINES or links - lines > _FEW_OPERATORS:
+        return False
+    for _ in range(2):
+        text = re.sub(_INNERMOST, "", text)
+    return sum(map(text.count, "([{")) <= _FEW_AROUND
 
 
 def _has_flat_patterns(text: str) -> bool:
