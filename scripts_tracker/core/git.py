@@ -10,6 +10,7 @@ import subprocess
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.core.escaping import escaped
+from scripts_tracker.core.text import as_typed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ _HARMLESS: Final = {
     "log.showSignature": "false",
 }
 """What overrides the settings by which git runs programs; filters have names and are looked up."""
+_REMOTES: Final = frozenset({"origin", "upstream"})
 _FILTER_KEYS: Final = ("clean", "smudge", "process")
 _COMPARE_FILES: Final = frozenset({"status", "diff-index"})
 """The commands that read files of the work tree, through filters."""
@@ -34,6 +36,15 @@ class GitUnavailable(Exception):
 
 class NoRepository(GitUnavailable):
     """There is no git, or the folder does not lie in a repository."""
+
+
+def unknown_revision(revision: str) -> str:
+    """That git knows no such revision, and what fetches it: a shallow clone has one branch, and the last commit of it."""
+    remote, _, branch = revision.partition("/")
+    how = "git fetch --unshallow"
+    if remote in _REMOTES and branch:
+        how = f"git fetch {remote} {as_typed([f'+{branch}:refs/remotes/{revision}'])}"
+    return f"unknown revision {revision!r}. In a shallow clone, fetch it first: {how}"
 
 
 def ask(

@@ -40,7 +40,7 @@ class Statement(NamedTuple):
 
     Attributes:
         verb: its first word that says what it does, in lower case; empty if it has none.
-        table: what it is about; empty if that is not known.
+        table: what it is about; empty if that is not known. Of SAVEPOINT, RELEASE and ROLLBACK TO the name of the mark.
         changes: the rows that it changes.
         ends: the words that end a transaction, or that the database commits by itself after; empty for none.
         returns: whether it changes rows and returns some of them.
@@ -228,6 +228,8 @@ def _statement(tokens: Sequence[Token], vendor: str) -> Statement:
     ends = _ending(first, words, vendor)
     shown = " ".join(words[:2] if ends else words[:_SHOWN])
     verb, table, changes = _effect(tokens, first, vendor)
+    if first in {"SAVEPOINT", "RELEASE", "ROLLBACK"} and not ends:
+        table = tokens[-1].text.lower()
     returns = bool(changes) and any(one.text == "RETURNING" and not one.is_name for one in tokens)
     return Statement(verb.lower(), table, changes, ends, returns, shown)
 

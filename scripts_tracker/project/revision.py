@@ -8,7 +8,7 @@ import tempfile
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker import conf
-from scripts_tracker.core.git import GitUnavailable
+from scripts_tracker.core.git import GitUnavailable, unknown_revision
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import CommandsDir
 from scripts_tracker.exceptions import ScriptsTrackerError
@@ -72,9 +72,7 @@ def checked_out(name: str, cache: Cache) -> Iterator[Revision]:
             repository = Repository(conf.base_dir())
             commit = repository.commit(name)
             if commit is None:
-                raise UnknownRevision(
-                    f"--since: unknown revision {name!r}. In a shallow clone, fetch it first: git fetch --unshallow"
-                )
+                raise UnknownRevision(f"--since: {unknown_revision(name)}")
             _write(repository, commit, folder)
             renamed = _renamed(repository, commit)
         except GitUnavailable as error:

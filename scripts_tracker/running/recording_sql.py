@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 _LEDGER: Final = "scripts_tracker_"
 _MISSING: Final = object()
-_TRANSACTION: Final = "transaction"
-_MARKS: Final = ("_savepoint", "_savepoint_commit", "_savepoint_rollback")
+_TRANSACTION: Final = ""  # no savepoint has this name
 
 
 class _Tally:
@@ -81,6 +80,7 @@ class Recorder:
         # What is undone by a rollback to a savepoint: its name, and what was counted since.
         self._marks: dict[str, list[tuple[str, int]]] = {}
         self._journals: dict[str, list[tuple[_Tally, str, int]]] = {}
+        self._turns = {"savepoint": self.mark, "release": self.release, "rollback": self.undo}
 
     @property
     def tables(self) -> tuple[TableChanges, ...]:
@@ -117,7 +117,11 @@ class Recorder:
             is_done: whether it succeeded.
         """
         for number, part in enumerate(parts):
-            if part.is_control or _is_of_ledger(part):
+            if part.is_control:
+                if is_done and part.table:
+                    self._turns[part.verb](connection.alias, part.table)
+                continue
+            if _is_of_ledger(part):
                 continue
             self.statements += 1
             if part.table:
@@ -168,7 +172,7 @@ class Recorder:
         """Leave what was counted since a savepoint as it is."""
         self._settle()
         marks = self._marks.get(alias, [])
-        place = next((place for place, one in enumerate(marks) if one[0] == name), None)
+        place = _last(marks, name)
         if place is not None:
             del marks[place:]
         if not marks:
@@ -178,12 +182,13 @@ class Recorder:
         """Take back what was counted since a savepoint, which is still there."""
         self._settle()
         marks, journal = self._marks.get(alias, []), self._journals.get(alias, [])
-        for place, (one, length) in enumerate(marks):
-            if one == name:
-                for tally, column, count in journal[length:]:
-                    tally.add(column, -count)
-                del journal[length:], marks[place + 1 :]
-                return
+        place = _last(marks, name)
+        if place is None:
+            return
+        length = marks[place][1]
+        for tally, column, count in journal[length:]:
+            tally.add(column, -count)
+        del journal[length:], marks[place + 1 :]
 
     # The wrapper of the connections
 
@@ -203,8 +208,7 @@ class Recorder:
             return result
 
         connection.execute_wrappers.append(wrapper)
-        others = {} if guard else self._of_transactions(connection)
-        undo = patched(connection, {**self._of_savepoints(connection), **others})
+        undo = patched(connection, {} if guard else self._of_transactions(connection))
         try:
             yield
         finally:
@@ -235,31 +239,13 @@ class Recorder:
             text = connection.ops.last_executed_query(cursor, given.text, given.params) or given.text
         self._show(connection.alias, text)
 
-    def _of_savepoints(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
-        kind: Any = type(connection)
-        alias = connection.alias
-
-        def begin(sid: str) -> None:
-            kind._savepoint(connection, sid)  # noqa: SLF001 - what Django's backends override
-            self.mark(alias, sid)
-
-        def commit(sid: str) -> None:
-            kind._savepoint_commit(connection, sid)  # noqa: SLF001 - as above
-            self.release(alias, sid)
-
-        def rollback(sid: str) -> None:
-            kind._savepoint_rollback(connection, sid)  # noqa: SLF001 - as above
-            self.undo(alias, sid)
-
-        return dict(zip(_MARKS, (begin, commit, rollback), strict=True))
-
     def _of_transactions(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
         """Where nothing stands in for the transactions of the script."""
         kind: Any = type(connection)
         alias = connection.alias
 
         def set_autocommit(autocommit: bool) -> None:  # noqa: FBT001 - Django's signature
-            kind._set_autocommit(connection, autocommit)  # noqa: SLF001 - as above
+            kind._set_autocommit(connection, autocommit)  # noqa: SLF001 - what Django's backends override
             (self.release if autocommit else self.mark)(alias, _TRANSACTION)
 
         def start() -> None:
@@ -278,6 +264,11 @@ class Recorder:
         if hasattr(kind, "_start_transaction_under_autocommit"):
             values["_start_transaction_under_autocommit"] = start
         return values
+
+
+def _last(marks: list[tuple[str, int]], name: str) -> int | None:
+    """The place of the last mark of a name: of several savepoints with one name, that is the one that is meant."""
+    return next((place for place in reversed(range(len(marks))) if marks[place][0] == name), None)
 
 
 def _is_of_ledger(part: Statement) -> bool:

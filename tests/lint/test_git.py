@@ -493,6 +493,24 @@ def test_an_unknown_revision_is_an_error(repo: Repo, since: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_what_a_shallow_clone_lacks_is_told_with_what_fetches_it(repo: Repo, tmp_path: Path) -> None:
+    repo.write(body="print(1)")
+    repo.commit()
+    repo.git("checkout", "-q", "-b", "feature")
+    repo.write(body="print(2)")
+    repo.commit()
+    main = repo.git("for-each-ref", "--format=%(refname:short)", "refs/heads").split()[-1]
+    clone = tmp_path / "clone"
+    repo.git("clone", "-q", "--depth", "1", "--branch", "feature", repo.top.as_uri(), str(clone))
+    shallow = Repo(clone, clone)
+    with pytest.raises(WrongUseError) as caught:
+        shallow.changed(f"origin/{main}")
+    told, _, cure = str(caught.value).partition(" first: git ")
+    assert told == f"unknown revision 'origin/{main}'. In a shallow clone, fetch it"
+    shallow.git(*cure.split())
+    assert len(shallow.changed(f"origin/{main}")) == 1
+
+
 def test_an_empty_repository_has_no_revision(repo: Repo) -> None:
     with pytest.raises(WrongUseError):
         repo.changed("HEAD")

@@ -266,6 +266,13 @@ WRONG = {
         {"format": "markdown", "since": "nothing"},
         "--since: unknown revision 'nothing'. In a shallow clone, fetch it first: git fetch --unshallow",
     ),
+    "a branch that a shallow clone lacks": (
+        {"format": "markdown", "since": "origin/main"},
+        (
+            "--since: unknown revision 'origin/main'. In a shallow clone, fetch it first:"
+            " git fetch origin +main:refs/remotes/origin/main"
+        ),
+    ),
     "an option of git": (
         {"format": "markdown", "since": "--output=x"},
         "--since: unknown revision '--output=x'.",

@@ -107,6 +107,24 @@ DONE: dict[str, tuple[str, dict[str, Counts]]] = {
         ),
         counts(item=(0, 1, 0)),
     ),
+    "what_it_rolls_back_to_a_savepoint_in_sql": (
+        (
+            "with transaction.atomic():\n            sql('SAVEPOINT mine'); Item.objects.filter(name='a').update(count=3)\n"
+            "            sql('SAVEPOINT \"mine\"' if connection.vendor != 'mysql' else 'SAVEPOINT `more`')\n"
+            "            sql('UPDATE item SET count = 4')\n"
+            "            sql('ROLLBACK TO SAVEPOINT ' + ('mine' if connection.vendor != 'mysql' else 'more'))\n"
+            "            sql('UPDATE item SET count = 5 WHERE 1 = 0')"
+        ),
+        counts(item=(0, 1, 0)),
+    ),
+    "a_savepoint_in_sql_that_is_released": (
+        (
+            "with transaction.atomic():\n            sql('SAVEPOINT mine'); Item.objects.filter(name='a').update(count=3)\n"
+            "            sql('RELEASE SAVEPOINT mine')\n"
+            "            sql('SAVEPOINT mine'); Item.objects.all().update(count=4); sql('/* all */ ROLLBACK TO mine')"
+        ),
+        counts(item=(0, 1, 0)),
+    ),
     "a_durable_block": (
         "with transaction.atomic(durable=True):\n            Item.objects.filter(name='a').update(count=3)",
         counts(item=(0, 1, 0)),

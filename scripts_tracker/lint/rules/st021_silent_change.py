@@ -11,7 +11,7 @@ from scripts_tracker.analysis.findings import Findings
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.source.reading import CommandFile
 from scripts_tracker.analysis.store.cache import Cache
-from scripts_tracker.core.git import GitUnavailable
+from scripts_tracker.core.git import GitUnavailable, unknown_revision
 from scripts_tracker.core.values import CommandsDir, Finding, ScriptDefinition, ScriptId, ScriptOptions
 from scripts_tracker.exceptions import UnreadableSource
 from scripts_tracker.lint.base import RunRule
@@ -257,7 +257,7 @@ def _script_in(script: ScriptDefinition, before: bytes, cache: Cache) -> tuple[b
 def _commit(repository: Repository, since: str) -> str:
     commit = repository.commit(since)
     if commit is None:
-        raise WrongUseError(f"unknown revision {since!r} (shallow clone?)")
+        raise WrongUseError(unknown_revision(since))
     return commit
 
 
