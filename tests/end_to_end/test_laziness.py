@@ -70,6 +70,23 @@ def test_a_tracked_command_imports_what_a_run_needs_and_no_more(project: Project
     assert set(ast.literal_eval(out)) <= {f"scripts_tracker.{name}" for name in needed}
 
 
+def test_a_check_that_is_a_process_leaves_the_collector_little_to_walk_at_exit(project: Project) -> None:
+    project.command("shop.first")
+    project.migrate()
+    out = project.python(
+        "import gc\n"
+        "from django.core.management import call_command, execute_from_command_line\n"
+        "before = gc.get_freeze_count()\n"
+        "call_command('check_scripts')\n"
+        "print(gc.get_freeze_count() - before)\n"
+        "execute_from_command_line(['manage.py', 'check_scripts'])\n"
+        "print(len(gc.get_objects()) < gc.get_freeze_count() / 2, gc.isenabled())"
+    ).out
+    lines = out.splitlines()
+    assert lines[-1] == "True True"
+    assert "0" in lines, "within another process, nothing of it is left out"
+
+
 def test_importing_the_package_imports_neither_django_nor_libcst(project: Project) -> None:
     import sys
 

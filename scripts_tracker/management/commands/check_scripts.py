@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.core.management.base import CommandError
 
 from scripts_tracker import conf
-from scripts_tracker.adoption import first_step
 from scripts_tracker.core import names
 from scripts_tracker.ledger.database import typed
 from scripts_tracker.management.base import Named, TrackerCommand, add_names, named, not_started
-from scripts_tracker.management.queued import queued_for
-from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import formats
-from scripts_tracker.reporting.report import Report
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.project.status import ProjectStatus
+    from scripts_tracker.reporting.report import Report
 
 # The options that decide, or that go with one that does.
 _DECISIONS = ("mark_all_scripts_as_applied", "mark_applied", "unmark", "release", "reason", "plan")
@@ -42,6 +39,14 @@ class Command(TrackerCommand):
         "--list": "the list is what check_scripts prints; with applied scripts: --all",
         "--force": "there is none here; what is left out by a mark is listed with the reason",
     }
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run as a process that is over soon: nothing of what is loaded by now becomes garbage before that.
+
+        The collector would walk it at exit once more, which takes longer than reading the scripts and the ledger.
+        """
+        gc.freeze()
+        super().run_from_argv(argv)
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options of the contract."""
@@ -95,6 +100,8 @@ class Command(TrackerCommand):
             render = formats.renderer(formats.CHECK_FORMATS, "markdown")
             self.write(render(reviewing.reviewed(options), self.output).rstrip("\n"))
             return 0
+        from scripts_tracker.project.status import load_status  # --help needs no ledger
+
         # JSON prints the fingerprint of each script.
         load = partial(
             load_status, use_cache=options["use_cache"], with_fingerprints=options["format"] == "json"
@@ -120,6 +127,10 @@ class Command(TrackerCommand):
         return report.exit_code if options["check"] else 0
 
     def _report(self, chosen: Named, overview: ProjectStatus, options: dict[str, Any]) -> Report:
+        from scripts_tracker.adoption import first_step  # as above
+        from scripts_tracker.management.queued import queued_for
+        from scripts_tracker.reporting.report import Report
+
         report = Report(
             chosen.statuses,
             overview.by_id,
