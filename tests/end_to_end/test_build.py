@@ -98,6 +98,10 @@ def test_the_address_comes_from_the_clone_and_stays_in_the_sdist(
 ) -> None:
     clone, sdist, again = tmp_path / "clone", tmp_path / "sdist", tmp_path / "again"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+    settings = (clone / "pyproject.toml").read_text()
+    (clone / "pyproject.toml").write_text(
+        re.sub(r'^(repository|documentation) = "[^"]*"', r'\1 = ""', settings, flags=re.MULTILINE)
+    )
     if origin:
         subprocess.run(["git", "remote", "set-url", "origin", origin], cwd=clone, check=True)
     else:
