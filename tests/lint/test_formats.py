@@ -299,10 +299,10 @@ def test_hostile_text_is_harmless_in_every_new_format() -> None:
 def test_sarif_says_where_a_rule_is_explained_if_the_package_names_a_site(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert "helpUri" not in sarif()["runs"][0]["tool"]["driver"]["rules"][3]
     about = Message()
     about["Project-URL"] = "Source, https://example.org/source"
-    about["Project-URL"] = "Documentation, https://example.org/docs/"
     monkeypatch.setattr(metadata, "metadata", lambda _: about)
+    assert "helpUri" not in sarif()["runs"][0]["tool"]["driver"]["rules"][3]
+    about["Project-URL"] = "Documentation, https://example.org/docs/"
     rule = sarif()["runs"][0]["tool"]["driver"]["rules"][3]
     assert rule["helpUri"] == "https://example.org/docs/rules.html#st003-unknown-requirement"
