@@ -41,12 +41,15 @@ class Command(TrackerCommand):
     }
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Run as a process that is over soon: nothing of what is loaded by now becomes garbage before that.
+        """Run as a process that is over soon: nothing of what is loaded becomes garbage before that.
 
-        The collector would walk it at exit once more, which takes longer than reading the scripts and the ledger.
+        The collector would walk modules and facts once more at exit, which takes longer than a check with nothing new.
         """
         gc.freeze()
-        super().run_from_argv(argv)
+        try:
+            super().run_from_argv(argv)
+        finally:
+            gc.freeze()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options of the contract."""
@@ -121,9 +124,6 @@ class Command(TrackerCommand):
         report = self._report(chosen, overview, options)
         render = formats.renderer(formats.CHECK_FORMATS, options["format"])
         self.write(render(report, self.output))
-        if self.is_process:
-            # The interpreter would walk all modules and facts at exit, which takes longer than a check with nothing new.
-            gc.freeze()
         return report.exit_code if options["check"] else 0
 
     def _report(self, chosen: Named, overview: ProjectStatus, options: dict[str, Any]) -> Report:
