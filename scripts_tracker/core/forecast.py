@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 REHEARSAL: Final = "a rehearsal here"
 """The place of figures that come from a rehearsal in this database."""
 
+_MOST_ROWS: Final = 100_000_000_000
+"""No table has more: where keys are farther apart, one of them is made up, or all of them are."""
+
 
 class Success(NamedTuple):
     """The last run of a script that succeeded; of a batched script, all workers of that walk.
@@ -130,6 +133,8 @@ def _scale(success: Success, here: Here) -> tuple[float, list[str]]:
     if span is None or not success.key_span:
         return 1.0, [f"{rows} there, not known here"]
     factor = span / success.key_span
+    if success.keys * factor > _MOST_ROWS:
+        return 1.0, [f"{rows} there, not known here, where keys are far apart"]
     return factor, [f"{rows} there", f"by keys about {counted(round(success.keys * factor))} here"]
 
 

@@ -295,10 +295,15 @@ def key_span(table: str) -> int | None:
     model = next(of_table, None)
     if model is None:
         return None
+    rows: models.QuerySet[Any] = models.QuerySet(model)
     try:
-        space = KeySpace(models.QuerySet(model))
-        ends = space.ranges(1) if space.kind == INTEGER else ()
+        space = KeySpace(rows)
+        if space.kind != INTEGER:
+            return None
+        ends = space.ranges(1)
+        lower, upper = ends[0][0], ends[-1][1]
+        if lower is None or upper is None:
+            return None if rows.exists() else 0
     except (Error, CommandError):  # it may be a table that a later migration adds
         return None
-    lower, upper = (ends[0][0], ends[-1][1]) if ends else (None, None)
-    return None if lower is None or upper is None else max(int(upper[0]) - int(lower[0]), 0)
+    return max(int(upper[0]) - int(lower[0]), 0)

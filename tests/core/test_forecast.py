@@ -73,6 +73,12 @@ FIGURES = {
         0.0,
         "2026-11-20, 1.2 M rows there, by keys about 0 here, same version",
     ),
+    "as far apart here as no rows are": (
+        success(300.0, **WALK, key_span=1_500_000),
+        HERE._replace(key_spans={"shop_order": 2**63 - 1}),
+        1200.0,
+        "2026-11-20, 1.2 M rows there, not known here, where keys are far apart, same version",
+    ),
     "one row there": (
         success(300.0, worker_seconds=1.0, keys=1, rows=1, table="shop_order"),
         HERE,
