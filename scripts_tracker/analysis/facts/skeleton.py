@@ -43,7 +43,7 @@ class Skeleton(NamedTuple):
         text: what is left.
         whole: the source.
         left_out: line numbers of the text, each with how many lines were left out before it.
-        cut: the functions and imports that were left out, or of which only names are left.
+        cut: the functions, imports and tables that were left out, or of which only names are left.
         imported: for each name of PLAIN, the names that its import stands for, with their paths.
         returned: for those at module level, by name, the words that may be the names of what they return.
     """
@@ -131,8 +131,10 @@ def skeleton(text: str) -> Skeleton | None:
         return None
     imports, imported = _plain_imports(text, found.imports)
     cut = [text[one.start + len(one.head) : one.end] for one in functions]
-    cut += [text[start:end] for start, end, _ in imports]
-    edits = sorted([*((start, end, "") for start, end in found.gaps), *_edits(text, functions), *imports])
+    tables = [edit for start in found.tables for edit in _table(text, start)]
+    cut += [text[start:end] for start, end, _ in (*imports, *tables)]
+    gaps = ((start, end, "") for start, end in found.gaps)
+    edits = sorted([*gaps, *_edits(text, functions), *imports, *tables])
     pieces: list[str] = []
     left_out: list[tuple[int, int]] = []
     position = line = lost = 0
@@ -165,6 +167,25 @@ def _edits(text: str, functions: Sequence[Function]) -> Iterator[_Edit]:
             yield text.rfind("\n", 0, one.start) + 1, one.end + 1, ""
         else:
             yield one.start, one.end, f"{one.head} {one.name}(): 0"
+
+
+_STRING: Final = r"""(?:"(?!"")[^"\\\n]*"|'(?!'')[^'\\\n]*')"""
+_NESTED_OR_PAIR: Final = rf"""(?:\{{\s*(?:{_STRING}|\d+)\s*:|\[\s*(?:[\[{{]|\(\s*(?:{_STRING}|\d+)\s*,))"""
+# The closing bracket that stands below the name; where it is that of other brackets, what is left cannot be parsed.
+_LITERAL_TABLE: Final = re.compile(
+    rf"{_NESTED_OR_PAIR}(?:[\s\d()\[\]{{}},:.+-]|{_STRING}|\b(?:True|False|None)\b|#[^\n]*\n)*?\n[ ]*[}}\]](?=\n)"
+)
+
+
+def _table(text: str, start: int) -> Iterator[_Edit]:
+    """An empty table in place of one of literals that no fact tells apart from it."""
+    match = _LITERAL_TABLE.match(text, start)
+    if match is None or TRACKED in match[0]:
+        return
+    line = text.rfind("\n", 0, start) + 1
+    closing = match[0][match[0].rfind("\n") + 1 : -1]
+    if text[line:start].startswith(closing) and not text[line + len(closing)].isspace():
+        yield start, match.end(), "{}"
 
 
 _PLAIN_IMPORT: Final = re.compile(

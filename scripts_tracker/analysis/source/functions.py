@@ -45,11 +45,13 @@ class Outline(NamedTuple):
         functions: the functions that are in no other function, in their order. One that is on one line is left out.
         gaps: where lines without code start and end that are in none of them.
         imports: where imports start and end that are in no block.
+        tables: where brackets over several lines open that are assigned to a name, in none of the functions.
     """
 
     functions: list[Function]
     gaps: list[tuple[int, int]]
     imports: list[tuple[int, int]]
+    tables: list[int]
 
 
 # A field of an f-string without what only some versions of Python allow: the quotes of the string itself, backslashes
@@ -74,7 +76,7 @@ _TOKEN: Final = re.compile(
     rf"{_PLAIN} (?:"
     # A line that starts a statement if no bracket is open, with the lines without code before it.
     r"\n((?:[ \t]*(?:\#[^\n]*)?\n)*)([ ]*)"
-    r"(?:(@)|((?:async[ ]+)?def[ ]+|class[ ]+)(\w+)|((?:from|import)[ ])|(?=(\()))?"
+    r"(?:(@)|((?:async[ ]+)?def[ ]+|class[ ]+)(\w+)|((?:from|import)[ ])|(\w+[ ]=[ ](?=[{\[]\n))|(?=(\()))?"
     # Brackets without brackets inside.
     rf"""| [(\[{{]{_PLAIN}(?:(?:"(?!"")[^"\\\n{{}}]*"|'(?!'')[^'\\\n{{}}]*'){_PLAIN})*[)\]}}]"""
     r"| ([(\[{]) | ([)\]}]) | \#[^\n]* | \\\n"
@@ -83,7 +85,7 @@ _TOKEN: Final = re.compile(
     r"""| (['"\\]))""",
     re.VERBOSE | re.DOTALL,
 )
-_DECORATOR, _DEFINITION, _IMPORT, _BRACKET, _OPENING, _CLOSING, _UNKNOWN = 3, 5, 6, 7, 8, 9, 10
+_DECORATOR, _DEFINITION, _IMPORT, _TABLE, _BRACKET, _OPENING, _CLOSING, _UNKNOWN = 3, 5, 6, 7, 8, 9, 10, 11
 # Indentation that may be read in more than one way, and definitions that do not look like one.
 _UNCERTAIN: Final = re.compile(r"\n[ ]*(?:\t|(?:async|def|class)\b(?!(?:[ ]+def)?[ ]+\w))")
 
@@ -111,9 +113,9 @@ class _UncertainError(Exception):
     """A text may be read in more than one way."""
 
 
-def _outline(text: str) -> Outline:
+def _outline(text: str) -> Outline:  # noqa: C901 - one branch a kind of line
     end = len(text) - 2
-    found = Outline([], [], [])
+    found = Outline([], [], [], [])
     classes: list[int] = []
     margin, has_body, has_bracket, opened = -1, False, False, ("", "", 0)
     previous, is_decorated = -1, False
@@ -143,6 +145,8 @@ def _outline(text: str) -> Outline:
                 traits = (bool(classes), is_decorated, indent > previous)
         elif line.lastindex == _IMPORT and not indent:
             imported = last - 1
+        elif line.lastindex == _TABLE:
+            found.tables.append(line.end() - 1)
         is_decorated, previous = line.lastindex == _DECORATOR, indent
     return found
 

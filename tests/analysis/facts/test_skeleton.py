@@ -225,6 +225,39 @@ def test_imports_that_are_read_as_one_bind_the_same(text: str) -> None:
         assert difference(source.encode()) == ""
 
 
+TABLES = {
+    "pairs": "X = {\n    'a': 1,  # one\n\n    \"b\": [{'c': -2.5}, (None, True)],\n}\n",
+    "rows": "X = [\n    ('a', 1),\n    ('b', 2),\n]\n",
+    "tables in a table": "X = [\n    {\n        'a': {\n}\n    },\n    ['b'],\n]\n",
+    "in a class and in a block": "class A:\n    x = {\n        'a': 1\n    }\nif A:\n    y = {\n        'b': 1\n    }\n",
+    "one that begins another": "X = {\n'a': {\n},\n'b': 1}\ny = {\n    'a': 1\n}[\n'a'\n]\n",
+    "after another": "X = {\n'a': 1}\n{\n}\nY = X\n",
+    "in a text": 'X = """\ny = {\n    \'a\': 1,\n}\n"""\n',
+    "our decorator": "X = {\n    'a': 'tracked_script',\n}\n",
+    "our decorator by another name": "t = tracked_script\nX = {\n    'a': 't',\n}\n",
+    "a set": "X = {\n    'a',\n}\n",
+    "values that are known": "X = [\n    ('a'),\n    'b',\n]\n",
+    "names": "X = {\n    'a': mine,\n}\nY = [\n    ('a', mine),\n]\n",
+    "help": "class A:\n    help = {\n        'a': 'b',\n    }['a']\n    handle = {\n        'a': 'b',\n    }\n",
+    "what is unpacked": "X = Y = [\n    ('a', 1),\n]\nfor x, y in X:\n    globals()[x] = y\n",
+    "a command": "Command = [\n    ('a', 1),\n]\n",
+}
+
+
+@pytest.mark.parametrize("text", TABLES.values(), ids=TABLES)
+def test_tables_of_literals_are_facts_of_no_more_than_empty_ones(text: str) -> None:
+    for source in (f"{text}{HEAD}{CLASS}", f"{HEAD}{text}{CLASS}", f"{HEAD}{CLASS}\n\n{text}"):
+        assert has_skeleton(source.encode())
+        assert difference(source.encode()) == ""
+
+
+@pytest.mark.parametrize("name", ["pairs", "rows", "tables in a table", "in a class and in a block"])
+def test_tables_of_literals_are_left_out(name: str) -> None:
+    part = skeleton(f"{HEAD}{TABLES[name]}{CLASS}")
+    assert part is not None
+    assert "'a'" not in part.text
+
+
 def test_plain_imports_are_read_as_one() -> None:
     part = skeleton(f"import json\nimport os.path\nfrom shop.base import (\n    a,\n    b as c,\n)\n{CLASS}")
     assert part is not None
