@@ -88,7 +88,7 @@ def built_problems(dist: Path, version: str) -> Iterator[str]:
     }
     for name, read in names.items():
         if not (dist / name).is_file():
-            yield f"{dist.name}/{name} is missing; run: make dist"
+            yield f"{dist.name}/{name} is missing; commit the version, and run: make dist"
             continue
         headers, _, readme = read(dist / name).partition("\n\n")
         for label in ("Documentation", "Source", "Changelog", "Issues"):

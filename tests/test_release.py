@@ -99,6 +99,13 @@ def test_every_action_is_pinned_with_its_version_beside_it() -> None:
             assert re.match(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$|\./ ", used), used
 
 
+def test_the_page_of_systems_says_on_which_the_action_is_tried() -> None:
+    systems = jobs("ci.yml")["lint-action"]["strategy"]["matrix"]["os"]
+    assert sorted(systems) == ["macos-latest", "ubuntu-latest", "windows-latest"]
+    text = " ".join((ROOT / "docs" / "platforms.md").read_text().split())
+    assert "with the lint on Linux, Windows and macOS" in text
+
+
 def test_only_the_job_that_publishes_may_write_anything() -> None:
     for workflow in WORKFLOWS.iterdir():
         assert yaml.safe_load(workflow.read_text())["permissions"] == {"contents": "read"}
