@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+import inspect
+from typing import TYPE_CHECKING, Final
 
 from django.core.management.base import CommandError
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import ScriptId
+
+
+_SUCCESS: Final = (None, 0)
+"""What ``exit()`` ends a process with that has succeeded."""
 
 
 class Verdict(NamedTuple):
@@ -35,15 +40,29 @@ def verify(command: object, name: str) -> None:
         name: of its method.
 
     Raises:
-        CommandError: there is no such method, or it returned False.
+        CommandError: there is no such method, it returned False, or it checked nothing.
     """
     method = getattr(command, name, None)
     if not callable(method):
         raise CommandError(
             f'verify="{name}": the command has no method {name}(). Add it, or correct the name in @tracked_script.'
         )
-    if method() is False:
+    try:
+        answer = method()
+    except SystemExit as error:
+        if error.code in _SUCCESS:
+            raise CommandError(
+                f"{name}() ended the process, so it is not known whether the work is done."
+            ) from error
+        raise
+    if answer is False:
         raise CommandError(f"{name}() returned False: the work is not done.")
+    if inspect.isawaitable(answer) or inspect.isgenerator(answer) or inspect.isasyncgen(answer):
+        if inspect.iscoroutine(answer):
+            answer.close()
+        raise CommandError(
+            f"{name}() is async or a generator, so it has checked nothing. Write def {name}(self)."
+        )
 
 
 def verify_again(statuses: Iterable[ScriptStatus]) -> tuple[Verdict, ...]:
@@ -61,7 +80,7 @@ def _trouble(status: ScriptStatus, name: str) -> str:
     try:
         command = importlib.import_module(scan.module_of(status.id, status.path)).Command()
         verify(command, name)
-    except Exception as error:  # noqa: BLE001 - whatever it raises is its answer, and the next script is asked, too
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises is its answer, and the next script is asked, too
         text = error_text(error) if isinstance(error, CommandError) else error_line(error)
         return escaped(" ".join(text.split()))
     return ""

@@ -22,6 +22,13 @@ REFUSED = {
     "an-assertion": ("assert 0 == 1, 'not all done'", "AssertionError: not all done"),
     "it-returns-false": ("return False", "check() returned False: the work is not done."),
     "it-exits": ("raise SystemExit(3)", "SystemExit: 3"),
+    "it-exits-as-if-all-were-well": ("raise SystemExit(0)", "check() ended the process"),
+    "it-exits-without-a-code": ("raise SystemExit", "check() ended the process"),
+    "it-is-a-generator": ("assert 0; yield", "check() is async or a generator, so it has checked nothing"),
+    "it-is-async": (
+        "return __import__('asyncio').sleep(0)",
+        "check() is async or a generator, so it has checked nothing. Write def check(self).",
+    ),
     "it-needs-an-argument": ("pass", "missing 1 required positional argument"),
 }
 
@@ -100,6 +107,19 @@ def test_a_script_that_cannot_be_imported_does_not_keep_the_others_from_being_as
     lines = result.out.splitlines()
     assert lines[1] == "jobs.a: check() holds."
     assert lines[0].startswith("jobs.b: check() failed: ModuleNotFoundError: No module named")
+
+
+@pytest.mark.parametrize(("code", "reason"), [(0, "check() ended the process"), (3, "SystemExit: 3")])
+def test_a_method_that_ends_the_process_does_not_keep_the_others_from_being_asked(
+    jobs: Jobs, code: int, reason: str
+) -> None:
+    jobs.script("a", decorators=VERIFIED, attributes=method(f"raise SystemExit({code})"))
+    jobs.script("b", decorators=VERIFIED, attributes=method("pass"))
+    result = jobs.run(command="check_scripts", verify=["a", "b"])
+    assert result.code == 1
+    first, second = result.out.splitlines()
+    assert first.startswith(f"jobs.a: check() failed: {reason}")
+    assert second == "jobs.b: check() holds."
 
 
 def test_a_script_without_a_method_is_refused_with_what_to_write(jobs: Jobs) -> None:
