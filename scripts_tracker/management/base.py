@@ -28,6 +28,7 @@ from scripts_tracker.reporting import terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from typing import NoReturn
 
     from django.core.management.base import CommandParser, OutputWrapper
 
@@ -58,7 +59,15 @@ class TrackerCommand(BaseCommand):
         # --force would be one of --force-color.
         parser = super().create_parser(prog_name, subcommand, **{"allow_abbrev": False, **kwargs})
         complain = parser.error
-        parser.error = lambda message: complain(escaped(f"{message}{_meant(message, parser, self.meant)}"))  # type: ignore[method-assign]  # Django wants its own class
+
+        def error(message: str) -> NoReturn:
+            text = escaped(f"{message}{_meant(message, parser, self.meant)}")
+            head = f"{parser.prog}: error: "  # argparse puts it before the text
+            lines = terminal.wrapped(f"{head}{text}", "", terminal.output_for(sys.stderr), hang=" " * 4)
+            complain("\n".join(lines).removeprefix(head))
+            raise AssertionError  # it has exited
+
+        parser.error = error  # type: ignore[method-assign]  # Django wants its own class
         return parser
 
     @property

@@ -196,6 +196,8 @@ class Rehearsing:
             lines = [f"The rehearsal failed: {found}. Everything was rolled back."]
             if self._is_quiet and not self._is_json:
                 lines += progress.failures(summary, output)
+            if step := progress.next_step(summary):
+                lines.append(step)
             raise CommandError("\n".join(lines))
         if summary.results and not self._is_quiet:
             self._say("Everything was rolled back; no script was marked as applied.")

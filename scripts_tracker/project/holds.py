@@ -85,7 +85,7 @@ def why_not_to_accept(status: ScriptStatus) -> str:
     if not definition.is_batched:
         return "its code is no longer that of a batched script; to run it as it is: --restart"
     if states.began_with(definition, walk):
-        return f"its code is what it was begun with; {typed(f'resume_script {status.id}')} goes on"
+        return f"its code is what it was begun with; to go on: {typed(f'resume_script {status.id}')}"
     return _at_work(walk)
 
 
@@ -244,7 +244,7 @@ def _given_up(status: ScriptStatus) -> str:
     if not words:
         return ""
     run, resume = typed(f"run_scripts {status.id}"), typed(f"resume_script {status.id} --accept-code")
-    return f"{words}; {run} begins anew, {resume} goes on from there"
+    return f"{words}; to begin anew: {run}; to go on from there: {resume}"
 
 
 def _without_file(status: ScriptStatus) -> str:

@@ -109,7 +109,7 @@ def _walk(status: ScriptStatus, output: Output) -> Iterator[str]:
     from scripts_tracker.core.progress import progress_of
 
     progress = progress_of(walk)
-    yield output.style.MIGRATE_HEADING(escaped(f"Progress: {', '.join(stops.pieces(progress))}"))
+    yield from _heading(escaped(f"Progress: {', '.join(stops.pieces(progress))}"), output)
     count = stops.counted(len(walk.ranges), "range")
     text = f"{walk.table}: {progress.keys:,} keys walked, {progress.rows:,} rows changed, {count}"
     yield from wrapped(text, "  ", output, hang="  ")
@@ -148,7 +148,7 @@ def _versions(detail: ScriptDetail, output: Output) -> Iterator[str]:
     versions = detail.past.versions
     if not versions:
         return
-    yield output.style.MIGRATE_HEADING(f"Versions that ran or were marked here ({len(versions)}):")
+    yield from _heading(f"Versions that ran or were marked here ({len(versions)}):", output)
     for version in versions:
         fingerprint = f"{version.fingerprint.algorithm}:{version.fingerprint.digest[:_DIGITS]}"
         notes = [
@@ -174,7 +174,7 @@ def _rehearsal(detail: ScriptDetail, output: Output) -> Iterator[str]:
     text = (
         f"Last rehearsal ({local_time(found.started_at)}, {found.outcome}{', other code' if is_old else ''}):"
     )
-    yield output.style.MIGRATE_HEADING(text)
+    yield from _heading(text, output)
     yield from rehearsals.report(found.report, output)
     yield ""
 
@@ -187,7 +187,7 @@ def _runs(detail: ScriptDetail, output: Output) -> Iterator[str]:
         return
     shown = len(past.runs)
     more = f"{shown} of {past.total}; more: --history" if shown < past.total else f"{shown}"
-    yield output.style.MIGRATE_HEADING(f"History, newest first ({more}):")
+    yield from _heading(f"History, newest first ({more}):", output)
     for run in past.runs:
         yield from _run(run, output)
 
@@ -197,10 +197,16 @@ def _run(run: PastRun, output: Output) -> Iterator[str]:
     by = ", ".join(
         filter(None, (who(record.user, record.host), escaped(f"in {record.place}") if record.place else ""))
     )
-    line = f"  #{record.pk}  {local_time(record.started_at)}  {outcome}"
-    fits = output.width is None or len(f"{line}, {by}") <= output.width
-    coloured = line.replace(outcome, outcome_style(run, output)(outcome))
-    yield f"{coloured}, {by}" if by and fits else coloured
+    head, paint = f"  #{record.pk}  {local_time(record.started_at)}", outcome_style(run, output)
+    room = (
+        len(f"{head}  {outcome}, {by}") if output.width is None else output.width - len(f"{head}  {outcome}")
+    )
+    fits = room >= len(f", {by}")
+    if room < 0:
+        yield head
+        yield from map(paint, wrapped(outcome, _BELOW, output))
+    else:
+        yield f"{head}  {paint(outcome)}{f', {by}' if by and fits else ''}"
     yield from wrapped("" if fits else by, _BELOW, output)
     yield from wrapped(reason_line(record.reason), _BELOW, output)
     if run.given:
@@ -246,7 +252,7 @@ def _last_output(detail: ScriptDetail, output: Output) -> Iterator[str]:
         cut = len(lines) - _OUTPUT_LINES
         more = f" (last {_OUTPUT_LINES} lines; all: --run -1)" if cut > 0 else ""
         yield ""
-        yield output.style.MIGRATE_HEADING(f"{label} of the last run{more}:")
+        yield from _heading(f"{label} of the last run{more}:", output)
         yield from _quoted(lines[max(cut, 0) :])
 
 
@@ -259,8 +265,12 @@ def run(found: tuple[ScriptStatus, RunText], output: Output) -> str:
         if kept.strip():
             lines += ["", output.style.MIGRATE_HEADING(f"{label}:"), *_quoted(kept.rstrip().split("\n"))]
     if not text.output.strip():
-        lines += ["", "It printed nothing that the ledger keeps."]
+        lines += ["", *wrapped("It printed nothing that the ledger keeps.", "", output)]
     return "\n".join(lines)
+
+
+def _heading(text: str, output: Output) -> Iterator[str]:
+    yield from map(output.style.MIGRATE_HEADING, wrapped(text, "", output, hang="  "))
 
 
 def _quoted(lines: Iterable[str]) -> Iterator[str]:

@@ -134,7 +134,7 @@ def question(statuses: Iterable[ScriptStatus], width: int | None = None) -> Sequ
 
 
 def next_step(report: Report) -> str:
-    """What to type about the scripts that need action, as a sentence; empty if there is nothing to do."""
+    """What to type about the scripts that need action or are under way, as a sentence; empty if there is nothing to do."""
     if report.advice is not None:
         return report.advice
     from scripts_tracker.ledger.database import typed  # needs the models
@@ -147,19 +147,21 @@ def next_step(report: Report) -> str:
         return f"Run 'python {command}' to apply them{why_failed}."
     for state, words in _NEXT.items():
         first = next((one for one in report.statuses if one.state is state), None)
-        if first is not None and (first.needs_action or state is State.MOVED):
-            option, purpose = words
-            return f"Run 'python {typed(f'{option} {first.id}')}' to {purpose}."
+        if first is not None and (first.needs_action or state in _NEXT_WITHOUT_NEED):
+            return f"Run 'python {typed(words[0].format(first.id))}' to {words[1]}."
     return ""
 
 
 # Where nothing is new or modified, by the state that matters most.
 _NEXT: Mapping[State, tuple[str, str]] = {
-    State.UNREADABLE: ("show_script", "see what is wrong in its file"),
-    State.FAILED: ("show_script", "see why it failed and what to type next"),
-    State.LOST: ("show_script", "see what is known of its last run and what to type next"),
-    State.MOVED: ("check_scripts --mark-applied", "mark it under its new name"),
+    State.UNREADABLE: ("show_script {}", "see what is wrong in its file"),
+    State.FAILED: ("show_script {}", "see why it failed and what to type next"),
+    State.LOST: ("show_script {}", "see what is known of its last run and what to type next"),
+    State.MOVED: ("check_scripts --mark-applied {}", "mark it under its new name"),
+    State.PAUSED: ("resume_script {}", "let it go on"),
+    State.RUNNING: ("show_script {} --watch", "follow it until it ends"),
 }
+_NEXT_WITHOUT_NEED = {State.MOVED, State.PAUSED, State.RUNNING}
 
 
 def compared_by_bytes(status: ScriptStatus) -> str:

@@ -43,8 +43,17 @@ def check(report: Report, output: Output) -> str:
         lines.extend(wrapped(QUEUE_UNKNOWN, "", output))
     lines.extend(_renamed(report, output))
     lines.extend(_rest(report, output))
-    lines.extend(wrapped(next_step(report), "", output))
+    lines.extend(wrapped(next_step(report) or _first_step(report), "", output))
     return "\n".join(lines)
+
+
+def _first_step(report: Report) -> str:
+    """What to type in a project that tracks nothing yet, as a sentence; empty in others."""
+    if report.by_id or report.findings:
+        return ""
+    from scripts_tracker.ledger.database import typed  # needs the models
+
+    return f"No command is tracked yet. Run 'python {typed('check_scripts --untracked')}' to list what can be tracked."
 
 
 def notice(report: Report, output: Output) -> str:

@@ -142,8 +142,12 @@ def _what_to_run(missing: Missing, by_id: Statuses) -> str:
     """What to type, required scripts of the required ones first."""
     plan = planning.make_plan(missing.known, by_id, planning.held(by_id.values(), database.typed))
     cycles = "".join(f" Circular requirement: {describe(cycle)}." for cycle in plan.cycles)
-    steps = [database.typed(one.id.name) for one in plan.steps if one.state is not State.RUNNING]
-    return cycles + missing.obstacles() + (f" Run first: {' && '.join(steps)}" if steps else "")
+    steps = " ".join(str(one.id) for one in plan.steps if one.state is not State.RUNNING)
+    return (
+        cycles
+        + missing.obstacles()
+        + (f" Run first: {database.typed(f'run_scripts {steps}')}" if steps else "")
+    )
 
 
 # Before a migration.

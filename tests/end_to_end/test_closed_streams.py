@@ -104,7 +104,9 @@ def test_a_process_has_no_traceback_with(migrated: Project, closed: str) -> None
     assert asked.code == 1
     assert "Traceback" not in asked.text
     if "2>" not in closed:
-        assert asked.err.splitlines()[-1].endswith("it requires shop.first (new). Run first: manage.py first")
+        assert asked.err.splitlines()[-1].endswith(
+            "it requires shop.first (new). Run first: manage.py run_scripts shop.first"
+        )
     done = shell(migrated, f"manage.py run_scripts {closed}")
     assert (done.code, done.err) == (0, "")
     assert migrated.states() == {"shop.first": "applied", "shop.next": "applied"}

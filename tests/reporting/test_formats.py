@@ -15,7 +15,7 @@ from scripts_tracker.reporting.formats import CHECK_FORMATS
 from scripts_tracker.reporting.report import EXIT_CODES, Report, next_step
 from scripts_tracker.reporting.terminal import Output
 from scripts_tracker.reporting.text import notice, waiting
-from tests.builders import definition, fingerprint, module, record, run
+from tests.builders import definition, fingerprint, module, record, run, walk
 from tests.growth import LARGER, grows_in_proportion
 
 PLAIN = Output(no_style())
@@ -123,6 +123,24 @@ NEXT = {
         [definition("b.y")],
         [record("b.z", "a")],
         "Run 'python manage.py check_scripts --mark-applied b.y' to mark it under its new name.",
+    ),
+    "a running one": (
+        [definition("b.y")],
+        [record("b.y", last_run=run("running"))._replace(lease=Lease(is_live=True, ago=4.0, left=56.0))],
+        "Run 'python manage.py show_script b.y --watch' to follow it until it ends.",
+    ),
+    "a failed one beside a running one": (
+        [definition("a.x"), definition("b.y")],
+        [
+            record("a.x", last_run=run("running"))._replace(lease=Lease(is_live=True, ago=4.0, left=56.0)),
+            record("b.y", last_run=run("failed")),
+        ],
+        "Run 'python manage.py show_script b.y' to see why it failed and what to type next.",
+    ),
+    "a paused one": (
+        [definition("b.y", is_batched=True)],
+        [record("b.y", walk=walk(hold="pause"))],
+        "Run 'python manage.py resume_script b.y' to let it go on.",
     ),
     "an applied one": ([definition("b.y")], [record("b.y", "a")], ""),
     "a failed one without a file": ([], [record("b.y", last_run=run("failed"))], ""),

@@ -94,7 +94,7 @@ def test_a_requirement_is_not_satisfied_before_the_end(fix: Jobs, held: str) -> 
     missing = find_missing([Required("fix", is_module=False)], "jobs", by_id)
     said = requirements._what_to_run(missing, by_id)
     hints = {
-        "": " Run first: manage.py fix",
+        "": " Run first: manage.py run_scripts jobs.fix",
         "worker": " Wait until it ends: jobs.fix.",
         "other code": f" jobs.fix: {OTHER_CODE}.",
     }

@@ -74,7 +74,7 @@ def at_a_terminal(project: Project, *arguments: str, answers: str, **env: str) -
 def test_without_a_terminal_it_is_an_error_that_names_what_is_missing_and_what_to_type(shop: Project) -> None:
     result = shop.manage("second", code=1)
     assert result.err.strip() == (
-        "CommandError: shop.second was not run: it requires shop.first (new). Run first: manage.py first"
+        "CommandError: shop.second was not run: it requires shop.first (new). Run first: manage.py run_scripts shop.first"
     )
     assert "done" not in result.out
     assert shop.states()["shop.second"] == "new"
@@ -106,7 +106,7 @@ def test_a_requirement_that_does_not_exist_gets_the_nearest_name(shop: Project) 
 
 def test_the_advice_names_the_whole_chain_in_order(shop: Project) -> None:
     shop.command("stock.third", decorators='@tracked_script\n    @required_preceding_script("shop.second")')
-    assert "Run first: manage.py first && manage.py second" in shop.manage("third", code=1).err
+    assert "Run first: manage.py run_scripts shop.first shop.second" in shop.manage("third", code=1).err
 
 
 def test_modules_are_taken_as_django_scripts_tracker_takes_them(shop: Project) -> None:
@@ -130,7 +130,7 @@ def test_at_a_terminal_a_no_aborts_and_says_what_to_run(shop: Project) -> None:
     assert "You have 1 management scripts that should be applied before applying this script." in screen
     assert "It is advised to abort this script" in screen
     assert screen.count("Run it anyway? [y/N]") == 2
-    assert "was not run, as you chose. Run first: manage.py first" in screen
+    assert "was not run, as you chose. Run first: manage.py run_scripts shop.first" in screen
     assert "Traceback" not in screen
     assert shop.states()["shop.second"] == "new"
 
