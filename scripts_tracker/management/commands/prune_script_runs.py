@@ -37,6 +37,8 @@ class Command(TrackerCommand):
         " applied each version, the last unmark."
     )
 
+    _has_begun = False
+
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
         add_names(parser)
@@ -50,6 +52,7 @@ class Command(TrackerCommand):
         policy, chosen = _policy(options), _choose(options["names"])
         verbosity, dry_run = options["verbosity"], options["dry_run"]
         done: list[Pruned] = []
+        self._has_begun = True
         try:
             with signals_raise():
                 for pruned in pruning.prune(policy, chosen, dry_run=dry_run):
@@ -66,6 +69,8 @@ class Command(TrackerCommand):
 
     def explain(self, error: Error) -> str:
         """Rows are deleted in several transactions, so some may be deleted already."""
+        if not self._has_begun:
+            return super().explain(error)
         return (
             f"the ledger in database {database.alias()!r} cannot be used: {database.error_summary(error)}"
             " (rows deleted so far stay deleted; run the command again to continue)"
