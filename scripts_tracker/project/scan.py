@@ -366,3 +366,12 @@ def identify(command: object) -> Identity:
     module = _module_of(command)
     file = os.path.abspath(module.__file__ or "")
     return Identity(script_of_module(module.__name__), shown_path(file), file)
+
+
+def is_offered(script_id: ScriptId) -> bool:
+    """Whether ``manage.py NAME`` runs this script, and not one with the same name of an app that comes before its own."""
+    from django.core.management import get_commands  # by those who print what to type
+
+    config = apps.app_configs.get(script_id.app_label)
+    owner = get_commands().get(script_id.name)
+    return config is None or owner in {None, config.name}

@@ -266,10 +266,12 @@ def not_planned(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
     """The selected scripts that are not run: up to date, or skipped by --no-retry and not listed as blocked."""
     blocked = {status.id for status, _ in made.blocked}
     from scripts_tracker.ledger.database import typed  # needs the models
+    from scripts_tracker.project.scan import is_offered  # as above
 
     for status in choice.up_to_date:
         verb = "is up to date" if status.state is State.APPLIED else "will not run"
-        hint = "" if status.definition is None else f" To run it anyway: {typed(status.id.name)}"
+        can_run = status.definition is not None and is_offered(status.id)
+        hint = f" To run it anyway: {typed(status.id.name)}" if can_run else ""
         yield from wrapped(f"{status.id} {verb} ({why(status)}).{hint}", "", output, hang="  ")
     for status in choice.moved:
         mark = typed(f"check_scripts --mark-applied {status.id}")

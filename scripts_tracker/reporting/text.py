@@ -49,7 +49,7 @@ def check(report: Report, output: Output) -> str:
 
 def _first_step(report: Report) -> str:
     """What to type in a project that tracks nothing yet, as a sentence; empty in others."""
-    if report.by_id or report.findings:
+    if report.by_id:
         return ""
     from scripts_tracker.ledger.database import typed  # needs the models
 

@@ -200,3 +200,14 @@ def test_the_programs_of_ours_have_the_same_codes(program: str, shop: Project) -
         result = shop.run(sys.executable, "-c", code, *arguments)
         assert (arguments, result.code, result.out) == (arguments, 2, "")
         assert "Traceback" not in result.err
+
+
+def test_a_name_of_two_apps_is_not_typed_for_the_script_that_django_does_not_offer(shop: Project) -> None:
+    shop.command("stock.twice", body="print('that of stock')")
+    shop.manage("check_scripts", "--mark-all-applied")
+    hint = "To run it anyway: manage.py twice\n"
+    assert hint in shop.manage("run_scripts", "shop.twice").out
+    assert "stock" not in shop.manage("twice").out
+    other = shop.manage("run_scripts", "stock.twice").out
+    assert "stock.twice is up to date (applied on " in other
+    assert hint not in other
