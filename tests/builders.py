@@ -108,8 +108,12 @@ def key_range(number: int, cursor: int | None, outcome: str = "open", **facts: A
     return RangeRecord(number + 1, number, (str(lower),), (str(upper),), last, outcome, **facts)
 
 
-def worker(pk: int, outcome: str = "running", *, live: bool = True, waiting: str = "") -> WorkerRecord:
-    return WorkerRecord(run(outcome)._replace(pk=pk, ended_at=None), is_live=live, waiting=waiting)
+def worker(
+    pk: int, outcome: str = "running", *, live: bool = True, waiting: str = "", ago: float | None = None
+) -> WorkerRecord:
+    """A worker; with ``ago``, the seconds since its last sign of life, as on a server."""
+    lease = None if ago is None else Lease(live, ago, 60 - ago)
+    return WorkerRecord(run(outcome)._replace(pk=pk, ended_at=None), live, waiting, lease)
 
 
 def walk(code: str = "a", *, hold: str = "", watched: tuple[str, ...] = (), **facts: Any) -> WalkRecord:

@@ -103,13 +103,14 @@ def run_line(run: RunRecord, outcome: str, where: str = "") -> SafeString:
     return format_html("{}{}: {}", when, where, _what(run, outcome))
 
 
-def run_lines(run: RunRecord, outcome: str) -> SafeString:
-    """The same without the people in two lines, for a column of a list."""
-    return format_html(
+def run_lines(run: RunRecord, outcome: str, *lines: str) -> SafeString:
+    """The same without the people in several lines, for a column of a list; other lines that are not empty follow."""
+    first = format_html(
         '<span class="st-moment">{}</span><span class="st-more">{}</span>',
         moment(run.started_at),
         _what(run, outcome),
     )
+    return with_more(first, *lines)
 
 
 def _what(run: RunRecord, outcome: str) -> SafeString:

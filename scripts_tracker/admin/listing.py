@@ -16,7 +16,7 @@ from django.core.paginator import InvalidPage
 from django.db import Error
 
 from scripts_tracker.admin import html
-from scripts_tracker.admin.base import page_of
+from scripts_tracker.admin.base import page_of, shows_runs
 from scripts_tracker.core.states import State
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import database, rows
@@ -69,11 +69,21 @@ def status_of(row: Script) -> ScriptStatus:
     return cast("ScriptStatus", getattr(row, "status"))  # noqa: B009 - the model does not have it
 
 
+def words_of(row: Script) -> str:
+    """The last words of what runs, as far as this user may read them."""
+    return cast("str", getattr(row, "words", ""))
+
+
 def _row(status: ScriptStatus) -> Script:
     """A row that Django's change list can show; it is never saved."""
     row = rows.unsaved_row(status.id, status.path)
     setattr(row, "status", status)  # noqa: B010 - as above
     return row
+
+
+def _running(status: ScriptStatus) -> int:
+    """The key of the run that is at it; 0 if none is."""
+    return status.last_run.pk if status.state is State.RUNNING and status.last_run else 0
 
 
 class StatusFilter(SimpleListFilter):
@@ -254,6 +264,10 @@ class ScriptList(ChangeList):
             except InvalidPage as error:
                 raise IncorrectLookupParameters from error
         self.result_list = cast("Any", [_row(status) for status in statuses])
+        if shows_runs(self.model_admin.admin_site, request):
+            running = {pk: row for row in self.result_list if (pk := _running(status_of(row)))}
+            for pk, words in rows.last_words(running).items():
+                setattr(running[pk], "words", words)  # noqa: B010 - the model does not have it
 
     def url_for_result(self, result: Any) -> str:
         """The page of a script, by its name."""

@@ -17,6 +17,7 @@ from scripts_tracker.core.states import State
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.ledger import queries
+from scripts_tracker.ledger import rows as ledger_rows
 from scripts_tracker.project import detail
 from scripts_tracker.project.fingerprints import with_fingerprint
 from scripts_tracker.reporting import graph, report
@@ -112,6 +113,7 @@ def context(subject: Subject, request: HttpRequest, site: AdminSite, *, runs: bo
         found["steps"] = _steps(status, found.get("past_versions", ()))
     if record and runs:
         found["last_run"] = _last_run(subject, site)
+        found["rows"] += _last_words(subject)
         page, older = queries.runs_before(record, key_of(request.GET.get("before")), most=_RUNS)
         found.update(runs=[_run(run, site) for run in page], older=older, newest="before" in request.GET)
         found["durations"] = durations.shown(page)
@@ -122,6 +124,15 @@ def _steps(status: ScriptStatus, versions: Sequence[PastVersion]) -> list[tuple[
     """What to type next, each with its purpose."""
     known = detail.ScriptDetail(status, {}, (), (), Past(versions=tuple(versions)))
     return [(words, f"python {command}") for words, command in detail.next_steps(known).items()]
+
+
+def _last_words(subject: Subject) -> list[tuple[str, str]]:
+    """The last line that the running script has printed, as a row; none if it is not running or has printed nothing."""
+    status = subject.status
+    pk = status.last_run.pk if status and status.state is State.RUNNING and status.last_run else 0
+    return [
+        ("Last words", html.plain(words)) for words in ledger_rows.last_words([pk] if pk else []).values()
+    ]
 
 
 def _last_run(subject: Subject, site: AdminSite) -> str:
@@ -182,7 +193,10 @@ def _worker(worker: WorkerRecord, urls: Mapping[int, str]) -> dict[str, Any]:
         "by": text.who(run.user, run.host),
         "pid": run.pid,
         "since": html.moment(run.started_at),
-        "doing": html.plain(f"waiting: {worker.waiting}" if worker.waiting else "working"),
+        "doing": html.with_more(
+            html.plain(f"waiting: {worker.waiting}" if worker.waiting else "working"),
+            text.sign_of_life(worker.lease),
+        ),
     }
 
 

@@ -17,12 +17,14 @@ from django.utils.html import format_html
 from scripts_tracker import conf
 from scripts_tracker.admin import html
 from scripts_tracker.admin.base import ReadOnlyAdmin, column, in_english, key_of, page_of, page_of_run, titled
-from scripts_tracker.core.text import describe_lease, plain_reason, who
+from scripts_tracker.core.text import describe_lease, plain_reason, sign_of_life, who
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import rows
 from scripts_tracker.ledger.database import unavailable_message
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.urls import URLPattern
@@ -36,6 +38,8 @@ _REFRESH = 5
 # The long texts of a run, by their columns, and how many letters of a script's name their files have.
 _TEXTS = ("output", "traceback")
 _STEM = 100
+# Where a run of the list has its walk and its last words.
+_RUNNING = "_scripts_tracker_running"
 
 
 def _sign(run: ScriptRun) -> str:
@@ -44,11 +48,21 @@ def _sign(run: ScriptRun) -> str:
 
 
 def _result(run: ScriptRun) -> SafeString:
-    """The outcome, and what it is the outcome of, unless that is a run like most."""
-    kind = html.kind_of(run)
-    return html.with_more(
-        html.outcome_badge(rows.outcome_now(run)), "" if kind == html.KINDS["run"] else kind
-    )
+    """The outcome, and what it is the outcome of, unless that is a run like most; of what runs, how far it is."""
+    kind, outcome = html.kind_of(run), rows.outcome_now(run)
+    shown = "" if kind == html.KINDS["run"] else kind
+    return html.with_more(html.outcome_badge(outcome), shown, *(_far(run) if outcome == "running" else ()))
+
+
+def _far(run: ScriptRun) -> Iterator[str]:
+    """Its progress, its last words and its last sign of life, as far as they are known; of the list, which has read them."""
+    from scripts_tracker.core import stops  # few runs are running
+    from scripts_tracker.core.progress import progress_of
+
+    walk, words = getattr(run, _RUNNING, (None, ""))
+    yield stops.percent(progress_of(walk)) if walk else ""
+    yield f"waiting: {run.waiting}" if run.waiting else words
+    yield sign_of_life(rows.lease_now(run))
 
 
 def _rehearsed(run: ScriptRun) -> str:
@@ -143,6 +157,10 @@ class RunList(ChangeList):
         """The rows of a page, with what they need to know whether they still run."""
         super().get_results(request)
         rows.attach_places(self.result_list)
+        running = [run for run in self.result_list if rows.outcome_now(run) == "running"]
+        words, walks = rows.last_words([run.pk for run in running]), rows.walks_of(running)
+        for run in running:
+            setattr(run, _RUNNING, (walks.get(run.walk_id), words.get(run.pk, "")))
 
 
 class ScriptRunAdmin(ReadOnlyAdmin):

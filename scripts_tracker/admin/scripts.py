@@ -19,6 +19,8 @@ from django.utils.html import format_html
 from scripts_tracker.admin import html, listing
 from scripts_tracker.admin.base import ReadOnlyAdmin, column, in_english, key_of, page_of, shows_runs, titled
 from scripts_tracker.admin.listing import AppFilter, ScriptList, StateFilter, TagFilter, status_of
+from scripts_tracker.core.states import State
+from scripts_tracker.core.text import sign_of_life
 from scripts_tracker.core.values import ScriptId
 from scripts_tracker.exceptions import LedgerMissing
 from scripts_tracker.ledger import rows
@@ -55,7 +57,9 @@ class ScriptAdmin(ReadOnlyAdmin):
 
     state = column("state", lambda row: _state(status_of(row)), ordering="state")
     # Not last_run: that is a column of the model, which Django would show instead.
-    latest_run = column("last run", lambda row: _latest_run(status_of(row)), ordering="latest_run")
+    latest_run = column(
+        "last run", lambda row: _latest_run(status_of(row), listing.words_of(row)), ordering="latest_run"
+    )
     app = column("app", lambda row: listing.app_name(row.app_label), ordering="app")
 
     @admin.display(description="script", ordering="script")
@@ -264,10 +268,18 @@ def _state(status: ScriptStatus) -> SafeString:
     return html.with_more(badge, stops.percent(progress))
 
 
-def _latest_run(status: ScriptStatus) -> str:
+def _latest_run(status: ScriptStatus, words: str) -> str:
+    """The last run; of one that goes on, its last words and its last sign of life."""
     from scripts_tracker.ledger import queries  # only when a page is shown
 
     record = status.record
     if record is None or record.last_run is None:
         return html.NO_VALUE
-    return html.run_lines(record.last_run, queries.last_outcome(record))
+    if status.state is not State.RUNNING:
+        return html.run_lines(record.last_run, queries.last_outcome(record))
+    from scripts_tracker.core import stops  # few scripts are running
+
+    waiting = status.progress.waiting if status.progress else None
+    sign = stops.latest_sign(status.walk) if status.walk else sign_of_life(record.lease)
+    words = f"waiting: {waiting}" if waiting else words
+    return html.run_lines(record.last_run, queries.last_outcome(record), words, sign)

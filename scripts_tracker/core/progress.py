@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from scripts_tracker.core.values import Fingerprint, ModuleVersion, RunRecord
+    from scripts_tracker.core.values import Fingerprint, Lease, ModuleVersion, RunRecord
 
 Key = tuple[str, ...]
 """A key as text, a part for each of its columns."""
@@ -50,11 +50,12 @@ class RangeRecord(NamedTuple):
 
 
 class WorkerRecord(NamedTuple):
-    """A copy of the run of a worker, with whether its lease is over, and what it waits for (empty while it works)."""
+    """A copy of the run of a worker, with whether its lease is over, what it waits for (empty while it works), and the lease."""
 
     run: RunRecord
     is_live: bool
     waiting: str = ""
+    lease: Lease | None = None
 
 
 class WalkRecord(NamedTuple):

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Final
 from scripts_tracker.core import names, states
 from scripts_tracker.core.progress import progress_of
 from scripts_tracker.core.states import State
-from scripts_tracker.core.text import by_whom, describe_start, duration, local_time, plain_reason
+from scripts_tracker.core.text import (
+    by_whom,
+    describe_start,
+    duration,
+    local_time,
+    plain_reason,
+    sign_of_life,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,6 +57,12 @@ def pieces(progress: Progress) -> Iterator[str]:
         yield counted(progress.workers, "worker")
     if progress.parked:
         yield f"{counted(progress.parked, 'range')} parked"
+
+
+def latest_sign(walk: WalkRecord) -> str:
+    """When one of the workers gave a sign of life last; empty if that is not known."""
+    leases = [one.lease for one in walk.live if one.lease is not None and one.lease.ago is not None]
+    return sign_of_life(min(leases, key=lambda lease: lease.ago or 0.0)) if leases else ""
 
 
 def parked(walk: WalkRecord) -> tuple[RangeRecord, ...]:

@@ -100,9 +100,14 @@ def describe_lease(lease: Lease | None) -> str:
         return ""
     if lease.left is None:
         return "its process is alive"
-    sign = "" if lease.ago is None else f"last sign of life {_whole(lease.ago)} ago"
+    sign = sign_of_life(lease)
     free = f"free in {_whole(lease.left)}" if lease.is_live else ""
     return ", ".join(filter(None, (sign, f"{free} if none follows" if sign and free else free)))
+
+
+def sign_of_life(lease: Lease | None) -> str:
+    """When a holder gave its last sign of life; empty if that is not known."""
+    return "" if lease is None or lease.ago is None else f"last sign of life {_whole(lease.ago)} ago"
 
 
 def _whole(seconds: float) -> str:

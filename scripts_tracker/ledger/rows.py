@@ -12,17 +12,20 @@ from scripts_tracker.ledger.database import alias, needs_tables
 from scripts_tracker.models import Script
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from django.db.models import Model, QuerySet
 
     from scripts_tracker.core.environments import Origin, Places
+    from scripts_tracker.core.progress import WalkRecord
     from scripts_tracker.core.values import Lease, RunRecord, ScriptId
     from scripts_tracker.models import ScriptRun
 
     M = TypeVar("M", bound=Model)
 
 _PLACES = "_scripts_tracker_places"
+# Databases limit the number of parameters; and what is longer is no word for a list.
+_MOST_WORDS, _LONGEST_WORDS = 500, 200
 
 
 def in_ledger(rows: QuerySet[M]) -> QuerySet[M]:
@@ -108,6 +111,29 @@ def attach_places(runs: Iterable[ScriptRun]) -> None:
         setattr(run, _PLACES, places)
 
 
+@needs_tables
+def last_words(pks: Collection[int]) -> dict[int, str]:
+    """The last line of the output of each of these runs, by their keys, without those that have none (one query)."""
+    from django.db.models.functions import Right  # only when a page is shown
+
+    from scripts_tracker.models import ScriptRun
+
+    if not pks:
+        return {}
+    runs = ScriptRun.objects.using(alias()).filter(pk__in=list(pks)[:_MOST_WORDS])
+    ends = runs.annotate(end=Right("output", _LONGEST_WORDS)).values_list("pk", "end")
+    lines = {pk: end.strip().replace("\r", "\n").rpartition("\n")[2].strip() for pk, end in ends}
+    return {pk: line for pk, line in lines.items() if line}
+
+
+@needs_tables
+def walks_of(runs: Iterable[ScriptRun]) -> Mapping[int, WalkRecord]:
+    """What these runs work on, by its key (one query, if there is any)."""
+    from scripts_tracker.ledger.walk_queries import walks  # as above
+
+    return walks({run.walk_id for run in runs if run.walk_id is not None})
+
+
 def _origin(run: ScriptRun) -> Origin:
     """Where a run comes from, as seen from here (one query, unless ``attach_places`` has made it)."""
     if not hasattr(run, _PLACES):
@@ -120,13 +146,13 @@ def lease_now(run: ScriptRun) -> Lease | None:
 
     A worker of a batched script has a lease of its own.
     """
-    from scripts_tracker.ledger.statements import lease_of
+    from scripts_tracker.ledger.statements import lease_of, lease_of_worker
 
     if run.outcome == "running" and _is_elsewhere(run):
         return None
     script, now = run.script, getattr(run, "now")  # noqa: B009 - an annotation, which the model does not have
     if run.walk_id is not None:
-        return lease_of(cast("RunRecord", run), None, run.lease_expires - now)
+        return lease_of_worker(cast("RunRecord", run), run.lease_expires - now)
     if script.last_run_id != run.pk:
         return None
     ago = now - script.lease_renewed if script.lease_renewed else None

@@ -269,6 +269,19 @@ def lease_of(run: RunRecord | None, ago: float | None, left: float) -> Lease | N
     return Lease(is_live=left > 0, ago=None, left=left)
 
 
+def lease_of_worker(run: RunRecord, left: float) -> Lease | None:
+    """How a worker of a batched script holds what it is at; None if it is not running.
+
+    Its row has the end of the lease alone, which each sign of life sets anew: to the length of a lease from then.
+
+    Args:
+        run: the run of the worker.
+        left: seconds until its lease runs out, by the clock of the database.
+    """
+    length = conf.tracker_settings().lease_seconds
+    return lease_of(run, length - left if left <= length else None, left)
+
+
 def moment(value: Any, zone: tzinfo | None) -> Any:
     """A date of ``select`` as a model's field would have it, None for None.
 

@@ -14,7 +14,7 @@ from scripts_tracker.core.progress import RangeRecord, WalkRecord, WorkerRecord,
 from scripts_tracker.core.values import Fingerprint
 from scripts_tracker.ledger import database, statements
 from scripts_tracker.ledger.database import needs_tables
-from scripts_tracker.ledger.statements import RUN, columns, lease_of, moment, run_record
+from scripts_tracker.ledger.statements import RUN, columns, lease_of_worker, moment, run_record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -141,5 +141,5 @@ def _walk(pk: int, parts: _Parts, zone: tzinfo | None) -> WalkRecord:
 
 
 def _worker(run: RunRecord, waiting: str, left: float) -> WorkerRecord:
-    lease = lease_of(run, None, left)
-    return WorkerRecord(run, lease is not None and lease.is_live, waiting)
+    lease = lease_of_worker(run, left)
+    return WorkerRecord(run, lease is not None and lease.is_live, waiting, lease)

@@ -183,7 +183,7 @@ class WalkFollower:
         """Without a terminal: a line once a minute."""
         if self._clock() >= self._reminded_at + _REMIND:
             self._reminded_at = self._clock()
-            yield escaped(", ".join(stops.pieces(progress_of(now))))
+            yield escaped(", ".join(_pieces(now)))
 
     def _end(self, now: WalkRecord) -> Iterator[str]:
         """How it ended, or why nobody works on it."""
@@ -206,4 +206,10 @@ class WalkFollower:
 
 def progress_line(now: WalkRecord, width: int) -> str:
     """As much of the progress as a line has room for: what matters most comes first."""
-    return line_of((), stops.pieces(progress_of(now)), width)
+    return line_of((), _pieces(now), width)
+
+
+def _pieces(now: WalkRecord) -> Iterator[str]:
+    yield from stops.pieces(progress_of(now))
+    if sign := stops.latest_sign(now):
+        yield sign

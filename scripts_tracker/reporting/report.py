@@ -16,6 +16,7 @@ from scripts_tracker.core.text import (
     describe_start,
     local_time,
     reason_line,
+    sign_of_life,
 )
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Queued
@@ -255,7 +256,7 @@ def holder(status: ScriptStatus) -> str:
     """Who holds a running script, as half a sentence; of several workers, the one that joined last."""
     live = status.walk.live if status.walk else ()
     if live:
-        return describe_holder(live[-1].run)
+        return "; ".join(filter(None, (describe_holder(live[-1].run), sign_of_life(live[-1].lease))))
     return describe_holder(status.last_run, status.record.lease if status.record else None)
 
 

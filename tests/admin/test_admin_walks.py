@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db
 
 LIST = "/admin/scripts_tracker/script/"
 PAGE = f"{LIST}shop.fix/change/"
+RUNS = "/admin/scripts_tracker/scriptrun/"
 ATTACK = "<script>alert(1)</script>"
 WHY = {"reason": "the replica is behind"}
 
@@ -206,6 +207,47 @@ def test_the_page_is_loaded_again_only_while_workers_are_at_it(
 def test_the_list_says_how_far(fix: Callable[[int], None], ada: Client) -> None:
     begin("shop.fix")
     assert 'Failed</span><span class="st-more">43 %</span>' in text_of(ada, LIST)
+
+
+OUTPUT = f"row 1\n{ATTACK}  97 %\r  98 % \x1b[1m\n"
+
+
+def test_both_lists_say_what_runs_and_how_far_it_is(fix: Callable[[int], None], ada: Client) -> None:
+    add_worker(begin("shop.fix"), output=OUTPUT)
+    for path in (LIST, RUNS):
+        page = text_of(ada, path)
+        assert '<span class="st-more">43 %</span>' in page
+        assert '<span class="st-more">98 % ^[[1m</span>' in page
+    ScriptRun.objects.update(waiting=f"the replica {ATTACK}")
+    for path in (LIST, RUNS):
+        page = text_of(ada, path)
+        assert '<span class="st-more">waiting: the replica &lt;script' in page
+        assert "98 %" not in page
+
+
+def test_the_last_words_are_on_the_page_of_a_script_too(fix: Callable[[int], None], ada: Client) -> None:
+    add_worker(begin("shop.fix"), output=OUTPUT)
+    assert "<dt>Last words</dt><dd>98 % ^[[1m</dd>" in text_of(ada)
+
+
+def test_who_may_not_see_runs_reads_no_last_words(fix: Callable[[int], None], client: Client) -> None:
+    add_worker(begin("shop.fix"), output=OUTPUT)
+    reader = User.objects.create_user("rosa", is_staff=True)
+    reader.user_permissions.set(Permission.objects.filter(codename="view_script"))
+    client.force_login(reader)
+    for path in (LIST, PAGE):
+        page = text_of(client, path)
+        assert "Running" in page
+        assert "98 %" not in page
+
+
+@pytest.mark.parametrize("outcome", ["succeeded", "lost"])
+def test_of_what_runs_no_more_there_are_no_last_words(
+    fix: Callable[[int], None], ada: Client, outcome: str
+) -> None:
+    add_worker(begin("shop.fix"), outcome, live=False, output=OUTPUT)
+    for path in (LIST, RUNS, PAGE):
+        assert "98 %" not in text_of(ada, path)
 
 
 def test_a_worker_beside_the_last_one_is_running_on_its_own_page(

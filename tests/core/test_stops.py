@@ -82,6 +82,14 @@ WHY: dict[str, tuple[ScriptStatus, str, str]] = {
         "running",
         "43 %, 1,234 rows/s, 19 min left, 1 worker; running since 2026-05-01 12:00 UTC by deploy on web-1, process 42",
     ),
+    "at work, with a sign of life of the one that joined last": (
+        status(workers=(worker(4, ago=1), worker(5, ago=41))),
+        "running",
+        (
+            "43 %, 0 rows/s, 2 workers; running since 2026-05-01 12:00 UTC by deploy on web-1, process 42;"
+            " last sign of life 41 s ago"
+        ),
+    ),
     "at work beside a parked range": (
         status(workers=(worker(4), worker(5)), ranges=PARKED),
         "running",

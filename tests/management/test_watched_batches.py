@@ -58,6 +58,12 @@ def test_in_a_pipe_there_is_a_line_a_minute() -> None:
     assert watching.text(AT_WORK) == ""
 
 
+def test_the_latest_sign_of_life_of_any_worker_is_at_the_end_of_the_line() -> None:
+    at_work = AT_WORK._replace(workers=(worker(4, ago=41), worker(5, ago=7), worker(6, live=False, ago=1)))
+    assert progress_line(at_work, 200).endswith(", 2 workers, last sign of life 7 s ago")
+    assert "sign" not in progress_line(AT_WORK, 200)
+
+
 def test_a_parked_range_is_named_once() -> None:
     watching = follower(80)
     stuck = AT_WORK._replace(ranges=(AT_WORK.ranges[0], STUCK))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from scripts_tracker.running import batch
 from tests.databases.fixtures import SERVERS, WITH_PGBOUNCER
+from tests.running.shops import NOW
 from tests.running.walks import HIT, Walks
 from tests.waiting import wait_for
 
@@ -69,6 +71,22 @@ def test_a_frozen_worker_is_fenced_when_another_has_taken_over(walks: Walks) -> 
     assert walks.hits() == {1: 160}
     assert walks.shop.effects() == {"finish": 1}
     assert walks.shop.outcomes() == ["lost", "succeeded"]
+
+
+# The settings of a shop have leases of ten minutes.
+@SERVERS
+def test_a_check_says_when_a_worker_gave_its_last_sign_of_life(walks: Walks) -> None:
+    walks.rows(range(160))
+    walks.script(HOLD)
+    frozen = walks.shop.hold("frozen", "walk")
+    now = NOW[walks.shop.project.kind.engine]
+    # Of another token: the worker renews it no more.
+    walks.execute(f"UPDATE scripts_tracker_scriptrun SET token = 'frozen', lease_expires = {now} + 558")  # noqa: S608 - our own words
+    said = walks.shop.run("check_scripts", "--all")
+    assert re.search(r"process \d+; last sign of life 4[2-9] s ago", said.out), said.out
+    assert "free in" not in said.out, "the others go on"
+    walks.shop.go("frozen")
+    frozen.wait()
 
 
 @SERVERS
