@@ -97,7 +97,7 @@ def column(label: str, show: Callable[[Any], Any], **options: Any) -> Callable[[
 
     def shown(_: Any, row: Any) -> Any:
         value = show(row)
-        return html.plain(value) if type(value) is str else value
+        return (html.plain(value) or html.NO_VALUE) if type(value) is str else value
 
     return admin.display(shown, description=label, **options)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 from itertools import starmap
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 # One run makes no line. Pixels: between two runs, of the height, and of the margin, which has room for half a mark.
 _FEWEST = 2
 _STEP, _HEIGHT, _MARGIN = 22, 56, 8
+# Where the longest run took so many times as long as the middle one, the others would all lie on the base line.
+_FAR = 10
 
 
 class Took(NamedTuple):
@@ -68,18 +71,29 @@ def _words(took: Sequence[Took]) -> str:
     failed = sum(one.failed for one in took)
     return (
         f"{len(took)} runs, the oldest at the left, took {span}; the last one {text.duration(seconds[-1])}."
+        + (" The scale is logarithmic." if _is_wide(seconds) else "")
         + (f" {failed} failed: marked with a cross." if failed else "")
     )
+
+
+def _is_wide(seconds: Sequence[float]) -> bool:
+    return max(seconds) > _FAR * sorted(seconds)[len(seconds) // 2] > 0
+
+
+def _heights(seconds: Sequence[float]) -> list[float]:
+    """How high each is, from 0 to 1."""
+    shown = [math.log1p(one) for one in seconds] if _is_wide(seconds) else seconds
+    longest = max(shown) or 1.0
+    return [one / longest for one in shown]
 
 
 def _draw(took: Sequence[Took], label: str) -> str:
     """An SVG element, to be seen as one picture: the table of runs has the same with links."""
     width = _STEP * (len(took) - 1) + 2 * _MARGIN
-    longest = max(one.seconds for one in took) or 1.0
     high = _HEIGHT - 2 * _MARGIN
     places = [
-        (_MARGIN + number * _STEP, round(_HEIGHT - _MARGIN - one.seconds / longest * high, 1))
-        for number, one in enumerate(took)
+        (_MARGIN + number * _STEP, round(_HEIGHT - _MARGIN - height * high, 1))
+        for number, height in enumerate(_heights([one.seconds for one in took]))
     ]
     line = " ".join(starmap("{:g},{:g}".format, places))
     base = _HEIGHT - _MARGIN

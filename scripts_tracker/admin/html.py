@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
+from django.utils.text import Truncator
 
 from scripts_tracker.core import stops, text
 from scripts_tracker.core.escaping import visible
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from scripts_tracker.models import ScriptRun
 
 NO_VALUE = "-"
+# Characters of a text in a list.
+_SHORT = 100
 
 _OUTCOMES = {"failed": "trouble", "lost": "trouble", "running": "busy"}
 KINDS = {
@@ -61,6 +64,11 @@ def bar(progress: Progress, label: str) -> SafeString:
         label,
         stops.percent(progress),
     )
+
+
+def in_short(words: str) -> str:
+    """As much of a long text as a line of a list has room for."""
+    return Truncator(words).chars(_SHORT)
 
 
 def with_more(value: str, *lines: str) -> SafeString:
@@ -135,13 +143,21 @@ def plain_findings(findings: Iterable[Finding]) -> list[Finding]:
     return [one._replace(message=plain(one.message), hint=plain(one.hint)) for one in findings]
 
 
-def block(text: str, label: str, *, at_end: bool = False) -> SafeString:
-    """A long text that scrolls inside the page, also with the keyboard; ``at_end`` shows its end first."""
+def block(text: str, label: str, *, at_end: bool = False, wraps: bool = False) -> SafeString:
+    """A long text that scrolls inside the page, also with the keyboard.
+
+    Args:
+        text: as it was stored.
+        label: what it is, for those who do not see the page.
+        at_end: show its end first.
+        wraps: for prose, whose lines have no length.
+    """
     if not text:
         return format_html("{}", NO_VALUE)
     return format_html(
-        '<pre class="st-block{}" tabindex="0" role="region" aria-label="{}">{}</pre>',
+        '<pre class="st-block{}{}" tabindex="0" role="region" aria-label="{}">{}</pre>',
         " st-tail" if at_end else "",
+        " st-wraps" if wraps else "",
         label,
         plain(text),
     )

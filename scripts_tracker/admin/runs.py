@@ -61,7 +61,7 @@ def _far(run: ScriptRun) -> Iterator[str]:
 
     walk, words = getattr(run, _RUNNING, (None, ""))
     yield stops.percent(progress_of(walk)) if walk else ""
-    yield f"waiting: {run.waiting}" if run.waiting else words
+    yield html.in_short(f"waiting: {run.waiting}" if run.waiting else words)
     yield sign_of_life(rows.lease_now(run))
 
 
@@ -288,7 +288,7 @@ class ScriptRunAdmin(ReadOnlyAdmin):
     given = column(
         "arguments", lambda run: html.block("" if run.arguments == "{}" else run.arguments, "Arguments")
     )
-    why = column("reason", lambda run: html.block(plain_reason(run.reason), "Reason"))
+    why = column("reason", lambda run: html.block(plain_reason(run.reason), "Reason", wraps=True))
     rehearsed = column("rehearsal", lambda run: html.block(_rehearsed(run), "Rehearsal"))
     sign = column("lease", _sign)
     printed = column("output", lambda run: _text(run, "output"))

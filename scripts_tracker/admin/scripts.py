@@ -205,7 +205,10 @@ class ScriptAdmin(ReadOnlyAdmin):
         row = rows.script_row(self._id_of(object_id))
         if row is None:
             raise Http404(f"there are no decisions about {object_id}")
-        return super().history_view(request, str(row.pk), extra_context)
+        response = super().history_view(request, str(row.pk), extra_context)
+        for entry in getattr(response, "context_data", {}).get("action_list", ()):
+            entry.moment = html.moment(entry.action_time)
+        return response
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """Whether this user may decide about scripts: mark, unmark, release, pause, resume and cancel them."""
@@ -281,5 +284,5 @@ def _latest_run(status: ScriptStatus, words: str) -> str:
 
     waiting = status.progress.waiting if status.progress else None
     sign = stops.latest_sign(status.walk) if status.walk else sign_of_life(record.lease)
-    words = f"waiting: {waiting}" if waiting else words
+    words = html.in_short(f"waiting: {waiting}" if waiting else words)
     return html.run_lines(record.last_run, queries.last_outcome(record), words, sign)

@@ -152,7 +152,7 @@ long.update(ended_at=long.get().started_at + timedelta(hours=23, minutes=59), {W
 BATCHED = """
 from django.utils import timezone
 from scripts_tracker.ledger.clock import DatabaseEpoch
-from scripts_tracker.models import ScriptRun
+from scripts_tracker.models import Script, ScriptRun
 from tests.walks import add_range, begin
 walk = begin("shop.backfill")
 for number, waiting in enumerate(("", "the replica is 12 s behind")):
@@ -167,6 +167,7 @@ for number, waiting in enumerate(("", "the replica is 12 s behind")):
     )
 for number in range(3, 7):
     add_range(walk, number * 100, number * 100 + 100, None, outcome="open" if number > 4 else "done")
+Script.objects.filter(pk=walk.script_id).update(last_run=run)
 reason = "row 761: IntegrityError: duplicate key value violates unique constraint shop_order_number_key"
 add_range(walk, 700, 800, 760, outcome="parked", reason=reason)
 """

@@ -114,6 +114,12 @@ LINES: dict[str, tuple[list[dict[str, Any]], list[str], str]] = {
         ["path failed after 30 s", "circle succeeded after 0.2 s", "circle succeeded after 2 min"],
         "3 runs, the oldest at the left, took between 0.2 s and 2 min; the last one 2 min. 1 failed: marked with a cross.",
     ),
+    "where one took far longer, the others do not lie on the base line": (
+        [{"seconds": 3}, {"seconds": 7}, {"seconds": 86_340}, {"seconds": 4}],
+        ["circle succeeded after 3.0 s", "circle succeeded after 7.0 s", "circle succeeded after 23 h 59 min",
+         "circle succeeded after 4.0 s"],
+        "4 runs, the oldest at the left, took between 3.0 s and 23 h 59 min; the last one 4.0 s. The scale is logarithmic.",
+    ),
     "clocks that stand or go back do no harm": (
         [{"seconds": 0}, {"seconds": -5}],
         ["circle succeeded after 0.0 s"] * 2,
@@ -137,3 +143,5 @@ def test_the_durations_of_the_last_runs_are_a_line_with_words(
         float(top) for top in re.findall(r"[\d.]+,([\d.]+)", page.partition("st-path")[2].partition("/>")[0])
     ]
     assert all(0 <= top <= 56 for top in heights)
+    took = [max(one["seconds"], 0) for one in made]
+    assert not words or len(set(heights)) == len(set(took)), "each can be told from the others"

@@ -41,7 +41,7 @@ PAGES = {
     "run of a long name": f"scripts_tracker/scriptrun/?q={LONG.partition('.')[2]}",
 }
 # Tables, which are wide.
-TABLES = ("list", "sorted", "runs", "sorted runs", "long", "script", "batched", "wide")
+TABLES = ("list", "sorted", "runs", "sorted runs", "long", "script", "batched", "wide", "history")
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
