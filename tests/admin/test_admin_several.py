@@ -61,7 +61,7 @@ def boxes(client: Client, query: str = "") -> dict[str, str]:
     """The values of the boxes by the names of their scripts."""
     page = client.get(PAGE + query).content.decode()
     found = re.findall(
-        r'<input type="checkbox" name="script" value="([^"]*)"[^>]*> <span>([^<]*)</span>', page
+        r'<input type="checkbox" name="script" value="([^"]*)"[^>]*> <span>([^<]*?) <span', page
     )
     return {name: unescape(value) for value, name in found}
 
