@@ -29,7 +29,13 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.facts.values import FileFacts
     from scripts_tracker.analysis.store.cache import Cache
     from scripts_tracker.analysis.store.index_cache import ComparableVersions
-    from scripts_tracker.core.values import CommandsDir, Finding, ModuleVersion, ProjectIndex
+    from scripts_tracker.core.values import (
+        CommandsDir,
+        Finding,
+        ModuleVersion,
+        ProjectIndex,
+        ScriptDefinition,
+    )
 
 _OWN_APP = "scripts_tracker"
 _TAIL = ("management", "commands")
@@ -135,6 +141,13 @@ def scan(cache: Cache | None = None, comparable: ComparableVersions | None = Non
         if cache is not None:
             cache.save()
     return index
+
+
+def scripts(cache: Cache) -> tuple[ScriptDefinition, ...]:
+    """The scripts in the project's files, for their names and places: no fingerprint is made for that."""
+    from scripts_tracker.analysis.store.index_cache import no_version
+
+    return scan(cache, no_version).definitions
 
 
 def watched_modules(names: Sequence[str]) -> tuple[ModuleVersion, ...]:

@@ -87,6 +87,25 @@ def test_a_check_that_is_a_process_leaves_the_collector_little_to_walk_at_exit(p
     assert "0" in lines, "within another process, nothing of it is left out"
 
 
+def test_no_fingerprint_is_made_for_the_names_of_scripts(project: Project) -> None:
+    project.command("shop.first")
+    project.migrate()
+    out = project.python(
+        "from scripts_tracker.project import scan\n"
+        "print([(one.id.dotted, one.fingerprint.is_pending) for one in scan.scripts(scan.cache(''))])"
+    ).out
+    assert out.splitlines()[-1] == "[('shop.first', True)]"
+    project.manage("check_scripts")
+    for command in ("check_scripts --untracked", "start_script shop other --require first"):
+        out = project.python(
+            "import sys\n"
+            "from django.core.management import call_command\n"
+            f"call_command(*{command.split()!r})\n"
+            "print('libcst' in sys.modules)"
+        ).out
+        assert out.splitlines()[-1] == "False", command
+
+
 def test_importing_the_package_imports_neither_django_nor_libcst(project: Project) -> None:
     import sys
 

@@ -196,7 +196,7 @@ class Command(TrackerCommand):
         from scripts_tracker.reporting import commands
 
         cache = scan.cache(None if options["use_cache"] else "")
-        found = untracked.untracked(one.id for one in scan.scan(cache).definitions)
+        found = untracked.untracked(one.id for one in scan.scripts(cache))
         listing = typed("check_scripts --untracked")
         chosen = names.resolve_each(options["names"], found, listing, "untracked command")
         listed = {one: found[one] for one in chosen} if options["names"] else found

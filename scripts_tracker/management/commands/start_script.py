@@ -96,7 +96,7 @@ class Command(TrackerCommand):
             raise not_started("--adopt takes the names of commands, and no other option.")
         from scripts_tracker.project import untracked  # only for --adopt
 
-        tracked = {one.id for one in scan.scan().definitions if one.fingerprint}
+        tracked = {one.id for one in scan.scripts(scan.cache()) if one.fingerprint}
         commands = untracked.commands()
         listing = typed("check_scripts --untracked")
         wanted = names.resolve_each(options["adopt"], commands, listing, "command")
@@ -164,7 +164,7 @@ def _validate_name(name: str) -> None:
 
 
 def _resolve(wanted: list[str]) -> tuple[ScriptId, ...]:
-    known = {one.id: one.location.path for one in scan.scan().definitions} if wanted else {}
+    known = {one.id: one.location.path for one in scan.scripts(scan.cache())} if wanted else {}
     return names.resolve_all(wanted, known, typed(names.LISTING))
 
 
