@@ -83,10 +83,13 @@ class Cache:
     def facts(self, digest: str) -> FileFacts | None:
         """The facts of the bytes with this digest; None where they are unknown, damaged or of an older analysis."""
         if digest not in self._facts:
+            text = self.text(FACTS, digest)
+            if not text:
+                return None
             from scripts_tracker.analysis.facts.values import FileFacts
 
             try:
-                self._facts[digest] = FileFacts.from_text(self.text(FACTS, digest))
+                self._facts[digest] = FileFacts.from_text(text)
             except ValueError:
                 return None
         return self._facts[digest]
