@@ -221,7 +221,7 @@ _OWNER_NAME_VALUE: Final = 3
 
 
 def _bind_by_call(scope: Scope, node: cst.Expr, call: cst.Call, point: Point) -> None:
-    """``setattr(owner, "name", value)`` and ``globals().update(name=value)``."""
+    """``setattr(owner, "name", value)``, ``globals().update(name=value)`` and ``globals().update({"name": value})``."""
     if isinstance(call.func, cst.Name):
         if call.func.value != "setattr" or len(call.args) != _OWNER_NAME_VALUE:
             return
@@ -235,9 +235,17 @@ def _bind_by_call(scope: Scope, node: cst.Expr, call: cst.Call, point: Point) ->
         elif scope.parent is None:  # sys.modules[__name__], or something that cannot be known
             _bind(scope, text, binding)
     elif isinstance(call.func, cst.Attribute) and _is_namespace(call.func.value):
-        for arg in call.args:
-            if call.func.attr.value == "update" and arg.keyword is not None:
+        for arg in call.args if call.func.attr.value == "update" else ():
+            if arg.keyword is not None:
                 _bind(scope, arg.keyword.value, Binding(point, node, arg.value))
+            elif isinstance(arg.value, cst.Dict):
+                _bind_entries(scope, arg.value, Binding(point, node))
+
+
+def _bind_entries(scope: Scope, table: cst.Dict, binding: Binding) -> None:
+    for entry in table.elements:
+        if isinstance(entry, cst.DictElement) and (name := _literal(entry.key)).isidentifier():
+            _bind(scope, name, Binding(binding.point, binding.node, entry.value))
 
 
 def _is_namespace(node: cst.BaseExpression) -> bool:

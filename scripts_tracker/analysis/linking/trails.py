@@ -113,7 +113,8 @@ class Trails:
     def unmade(self, values: Values, home: Module) -> Values:
         """Some values without those that are classes."""
         entities = self.classes(values, home)
-        return () if any(isinstance(one, FoundClass) for one in entities) else values
+        # A class inside of another one is not read by itself.
+        return () if any(isinstance(one, FoundClass) and not one.attributes for one in entities) else values
 
     def misuse(self, one: FoundClass) -> End | None:
         """A use of ``tracked_script`` in a class on anything but one of METHODS."""
