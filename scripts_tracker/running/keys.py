@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import uuid
 from types import SimpleNamespace
@@ -105,12 +106,12 @@ class KeySpace:
         (field, *others) = self._fields
         if others:
             return OTHER
-        if isinstance(field, models.UUIDField):
+        if isinstance(field, models.UUIDField) and _is_plain(field, uuid.UUID(int=1)):
             # MariaDB sorts its own type in an order of its own.
             native = connections[self.database].features.has_native_uuid_field
             is_sorted = connections[self.database].vendor == "postgresql" or not native
             return UUID if is_sorted else OTHER
-        return INTEGER if isinstance(field, models.IntegerField) else OTHER
+        return INTEGER if isinstance(field, models.IntegerField) and _is_plain(field, 1) else OTHER
 
     def key(self, value: Any) -> Key:
         """The key of a row as text."""
@@ -265,6 +266,15 @@ def _own_field(field: Any) -> Any:
     while field.remote_field:
         field = field.target_field
     return field
+
+
+def _is_plain(field: Any, value: Any) -> bool:
+    """Whether a field keeps values as Django's own does: of others, whose keys may be any objects, only the order is known."""
+    if hasattr(field, "from_db_value"):
+        return False
+    with contextlib.suppress(Exception):  # a field may refuse the value
+        return _to_text(field, value) == str(value) and bool(field.to_python(str(value)) == value)
+    return False
 
 
 def _to_text(field: Any, value: Any) -> str:

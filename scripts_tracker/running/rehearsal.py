@@ -174,8 +174,8 @@ class Rehearsal(Runner):
             self._refused = self._refused or error
             raise error
 
-        connection_created.connect(refuse, weak=False, dispatch_uid=refuse)
         try:
+            connection_created.connect(refuse, weak=False, dispatch_uid=refuse)
             yield
         finally:
             connection_created.disconnect(dispatch_uid=refuse)

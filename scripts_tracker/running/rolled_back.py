@@ -90,20 +90,21 @@ class RolledBack:
         connection = self.connection
         connection.ensure_connection()
         self._is_own = not connection.in_atomic_block and connection.autocommit
-        if self._is_own:
-            connection.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
         try:
+            if self._is_own:
+                connection.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
             self._execute(f"SAVEPOINT {_ALL}")
             self.fixed_tables = _without_transactions(connection)
-        except BaseException:
+            self._driver = connection.connection
+            names = (*_FRESH, "autocommit", "atomic_blocks", "savepoint_ids", "run_on_commit")
+            self._before = {name: getattr(connection, name) for name in names}
+            self._look_fresh()
+            self._undo = patched(connection, self._patches())
+        except BaseException:  # Ctrl-C, too
+            self._put_back()
             if self._is_own:
-                database.discard(connection)
+                self._end_own()
             raise
-        self._driver = connection.connection
-        names = (*_FRESH, "autocommit", "atomic_blocks", "savepoint_ids", "run_on_commit")
-        self._before = {name: getattr(connection, name) for name in names}
-        self._look_fresh()
-        self._undo = patched(connection, self._patches())
 
     def _look_fresh(self) -> None:
         connection = self.connection
@@ -122,9 +123,7 @@ class RolledBack:
             is_hurried: an interrupt may have cut an answer of the database in two, so nothing is asked.
         """
         connection, is_same = self.connection, True
-        self._undo()
-        for name, value in self._before.items():
-            setattr(connection, name, value)
+        self._put_back()
         try:
             if not is_hurried or not self._is_own:
                 self._execute(f"ROLLBACK TO SAVEPOINT {_ALL}")
@@ -136,6 +135,11 @@ class RolledBack:
         if self._is_own:
             self._end_own()
         return is_same
+
+    def _put_back(self) -> None:
+        self._undo()
+        for name, value in self._before.items():
+            setattr(self.connection, name, value)
 
     def _end_own(self) -> None:
         """Leave nothing of the session either: its settings, temporary tables, locks."""

@@ -193,10 +193,13 @@ class Worker:
             raise start.Held(self._id, entry)
         space = self._space
         if (walk.database, walk.table) != (space.database, space.table):
-            raise Refused(
-                f"{self._id} was not run: it was begun on table {walk.table} in database {walk.database!r},"
-                f" and batches() now returns rows of {space.table} in {space.database!r}."
-                f" To begin again: {database.typed(f'resume_script {self._id} --restart')}"
+            raise self._begun_on(
+                f"table {walk.table} in database {walk.database!r}",
+                f"batches() now returns rows of {space.table} in {space.database!r}",
+            )
+        if walk.key != space.kind:
+            raise self._begun_on(
+                f"keys of the kind {walk.key}", f"{space.table} has keys of another kind now"
             )
         return walk
 
@@ -219,6 +222,10 @@ class Worker:
             f"{self._id} was not run: {decided(hold)}."
             f" To go on from there: {resume}; from the beginning: {resume} --restart"
         )
+
+    def _begun_on(self, then: str, now: str) -> Refused:
+        again = database.typed(f"resume_script {self._id} --restart")
+        return Refused(f"{self._id} was not run: it was begun on {then}, and {now}. To begin again: {again}")
 
     @property
     def _first_size(self) -> int:

@@ -436,3 +436,30 @@ def test_a_ctrl_c_at_the_moment_of_a_failure_is_not_lost(jobs: Jobs, monkeypatch
     assert result.code == 130
     assert jobs.outcomes() == ["walk failed"]
     assert "row 1: ZeroDivisionError: division by zero" in jobs.run("walk", command="show_script").out
+
+
+@pytest.mark.parametrize(
+    ("then", "message"),
+    [
+        ({"key": "other"}, "begun on keys of the kind other, and auth_group has keys of another kind now"),
+        (
+            {"table": "old"},
+            "begun on table old in database 'default', and batches() now returns rows of auth_group",
+        ),
+    ],
+    ids=["another kind of key", "another table"],
+)
+def test_a_walk_does_not_go_on_by_other_keys(jobs: Jobs, then: dict[str, str], message: str) -> None:
+    add_rows(range(1, 9))
+    script(jobs, "1 / 0 if 'bad' in DATA else batch.update(name=Concat('name', Value('x')))")
+    DATA.add("bad")
+    assert jobs.run().code == 1
+    DATA.clear()
+    ScriptWalk.objects.update(**then)
+    result = jobs.run()
+    assert result.code == 1
+    assert message in result.out
+    assert "To begin again: manage.py resume_script jobs.walk --restart" in result.out
+    assert jobs.run("walk", command="resume_script", restart=True).code == 0
+    assert jobs.run().code == 0
+    assert hits() == {1: 8}

@@ -18,6 +18,36 @@ from scripts_tracker.core.progress import INTEGER, OTHER, UUID, from_text, to_te
 from scripts_tracker.running import sample
 from scripts_tracker.running.keys import KeySpace, Sizes
 
+
+class Code(str):
+    """What hashids and the like make of a number."""
+
+    __slots__ = ()
+
+
+class CodeField(models.BigAutoField):
+    """A number in the database, an object in Python."""
+
+    def from_db_value(self, value: int, *_: object) -> Code:
+        return Code(f"C{value}")
+
+    def to_python(self, value: Any) -> Code:
+        return Code(value)
+
+    def get_prep_value(self, value: Any) -> int:
+        return int(value[1:])
+
+
+class SpelledField(models.IntegerField):
+    """Numbers that have a text of their own."""
+
+    def value_to_string(self, obj: Any) -> str:
+        return f"no. {self.value_from_object(obj)}"
+
+    def to_python(self, value: Any) -> int:
+        return int(str(value).removeprefix("no. "))
+
+
 NOW = dt.datetime(2026, 3, 29, 2, 30, 0, 5, tzinfo=dt.timezone.utc)
 # A field, some of its values in order, and the kind of the key.
 FIELDS: dict[str, tuple[Any, list[Any], str]] = {
@@ -34,6 +64,8 @@ FIELDS: dict[str, tuple[Any, list[Any], str]] = {
     ),
     "binary": (models.BinaryField, [b"\x00", b"\x00\xff", b"a"], OTHER),
     "float": (models.FloatField, [-0.1, 0.1, 1e300], OTHER),
+    "code": (CodeField, [Code("C1"), Code("C5"), Code("C40")], OTHER),
+    "spelled": (SpelledField, [-3, 1, 40], OTHER),
     "duration": (models.DurationField, [dt.timedelta(0), dt.timedelta(days=1)], OTHER),
 }
 

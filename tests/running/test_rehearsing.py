@@ -11,9 +11,12 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import Group
 from django.core import mail
 from django.db import connection, transaction
+from django.db.backends.signals import connection_created
 
 from scripts_tracker.core import reports
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
+from scripts_tracker.running import rolled_back
+from scripts_tracker.running.rolled_back import RolledBack
 from scripts_tracker.signals import script_failed, script_started, script_succeeded
 from tests.jobs import Jobs
 from tests.running.batches import LOG, add_rows, script
@@ -151,6 +154,29 @@ def test_an_interrupt_in_the_middle_rolls_everything_back(jobs: Jobs, error: str
     assert jobs.outcomes() == ["a succeeded", "b failed"]
     assert ScriptRun.objects.get(outcome="failed").reason.startswith("interrupted")
     assert connection.get_autocommit()
+
+
+BEGINNING = ((RolledBack, "_look_fresh"), (RolledBack, "_patches"), (rolled_back, "_without_transactions"))
+
+
+@pytest.mark.parametrize(("owner", "name"), [*BEGINNING, (connection_created, "connect")])
+def test_an_interrupt_while_it_begins_leaves_nothing_behind(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+) -> None:
+    jobs.script("a")
+    real = getattr(owner, name)
+
+    def pressed(*args: Any, **named: Any) -> None:
+        real(*args, **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, pressed)
+        with pytest.raises(KeyboardInterrupt):
+            jobs.run(rehearse=True)
+    connection.close()
+    assert (jobs.outcomes(), connection.get_autocommit()) == ([], True)
+    assert jobs.run(rehearse=True).code == 0
 
 
 def test_an_applied_script_is_rehearsed_if_it_is_named(jobs: Jobs) -> None:
