@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from scripts_tracker.ledger.writing import Escape, RunFacts, VersionFacts
 
 _LIVE: Final = """r."outcome" = 'running' AND r."lease_expires" > {now}"""
-# Open walks, each with the code that it was begun with, the decision in force, and the workers beside one.
+# Open walks, each with the code and the arguments that it was begun with, the decision in force, and the workers beside one.
 _OPEN_WALKS: Final = f"""SELECT s."app_label", s."name", s."path", w."id", w."token", w."watched", w."database", w."table", w."key",
 v."algorithm", v."digest", v."content_digest", h."kind", h."user", h."host", h."reason",
-(SELECT COUNT(*) FROM "scripts_tracker_scriptrun" r WHERE r."walk_id" = w."id" AND {_LIVE})
+(SELECT COUNT(*) FROM "scripts_tracker_scriptrun" r WHERE r."walk_id" = w."id" AND {_LIVE}),
+(SELECT a."arguments" FROM "scripts_tracker_scriptrun" a WHERE a."id" = (SELECT MIN(b."id") FROM "scripts_tracker_scriptrun" b
+WHERE b."walk_id" = w."id" AND b."kind" = 'run' AND b."version_id" = w."version_id"))
 FROM "scripts_tracker_script" s JOIN "scripts_tracker_scriptwalk" w ON w."id" = s."walk_id"
 LEFT JOIN "scripts_tracker_scriptversion" v ON v."id" = w."version_id"
 LEFT JOIN "scripts_tracker_scriptrun" h ON h."id" = w."hold_id" WHERE """  # noqa: S608 - our own names
@@ -45,7 +47,12 @@ WHERE r."walk_id" = %s AND r."id" <> %s AND {_LIVE}"""  # noqa: S608 - our own n
 
 
 class OpenWalk(NamedTuple):
-    """A walk that has begun and is not over, as a worker that joins it sees it; ``live`` counts the workers."""
+    """A walk that has begun and is not over, as a worker that joins it sees it.
+
+    Attributes:
+        live: how many workers it has.
+        arguments: JSON text of those of its first worker with this code; None where that is not known any more.
+    """
 
     pk: int
     token: str
@@ -59,6 +66,7 @@ class OpenWalk(NamedTuple):
     live: int
     script_id: ScriptId
     path: str
+    arguments: str | None
 
 
 class NewWalk(NamedTuple):
@@ -89,13 +97,14 @@ def open_walks_on(using: str, table: str) -> tuple[OpenWalk, ...]:
 
 def _walk_of(row: Sequence[Any]) -> OpenWalk:
     label, name, path, pk, token, watched, *place, algorithm, digest, content = row[:12]
-    *hold, live = row[12:]
+    *hold, live, arguments = row[12:]
     version = Fingerprint(algorithm, digest) if algorithm else None
     then = watches.from_text(watched) if watched else ()
     decided = Hold(*hold) if hold[0] else None
     using, table, key = place
     script_id = statements.script_id_of(label, name)
-    return OpenWalk(pk, token, then, using, table, key, version, content, decided, live, script_id, path)
+    begun = (version, content, decided, live, script_id, path, arguments)
+    return OpenWalk(pk, token, then, using, table, key, *begun)
 
 
 @needs_tables

@@ -183,3 +183,15 @@ def _open_on_mysql(connection: BaseDatabaseWrapper) -> str:
         code = error.args[0] if error.args else 0
         return {_INSIDE: "BEGIN", _OUT_OF_SYNC: "a cursor with unread rows"}.get(code, "")
     return ""
+
+
+def tables_without_transactions(connection: BaseDatabaseWrapper) -> frozenset[str]:
+    """The tables of MySQL or MariaDB whose engine has no transactions."""
+    if connection.vendor != "mysql":
+        return frozenset()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT t.table_name FROM information_schema.tables t JOIN information_schema.engines e"
+            " ON e.engine = t.engine WHERE t.table_schema = DATABASE() AND e.transactions = 'NO'"
+        )
+        return frozenset(name for (name,) in cursor.fetchall())

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _CANCELLED: Final = "57014"
 _CANCELLED_IN_MYSQL: Final = frozenset({1969, 3024})
 _LOCK_SECONDS: Final = 1.0
+# Larger than any count, and many of them still fit into the ledger's sum.
+_MOST_ROWS: Final = 2**40
 _LEAST_STATEMENT_SECONDS: Final = 30.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _LOCAL: Final = "lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", MARK
@@ -70,7 +72,7 @@ class Processing:
                 connections[using].savepoint_commit(mark)
         except Error as error:
             raise BrokenBatch(ENDED) from error
-        return result if isinstance(result, int) and not isinstance(result, bool) else keys
+        return result if type(result) is int and 0 <= result <= _MOST_ROWS else keys
 
     def _check(self, result: Any) -> None:
         if inspect.isgenerator(result) or inspect.iscoroutine(result):

@@ -13,6 +13,7 @@ from django.core.exceptions import EmptyResultSet
 from django.core.management.base import CommandError
 from django.db import Error, connections, models, router
 
+from scripts_tracker import conf
 from scripts_tracker.core.progress import INTEGER, OTHER, UUID, Key
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger.reading import executed, fetch
@@ -31,6 +32,9 @@ _RANGES_A_WORKER: Final = 4
 _SHARE: Final = 0.8
 # What a 64-bit column holds: no row has a key beyond, and a driver may refuse the number.
 _LEAST_INTEGER: Final = -(2**63)
+# What the ledger can keep, and what every database takes as a timeout, 20 times and in milliseconds.
+_MOST_KEYS: Final = 2**31 - 1
+_MOST_SECONDS: Final = 86400
 
 
 class Step(NamedTuple):
@@ -54,6 +58,26 @@ class Sizes(NamedTuple):
     seconds: float
     most: int
     first: int
+
+    @classmethod
+    def of(cls, command: Any) -> Sizes:
+        """Those of a command.
+
+        Raises:
+            CommandError: one of them is no such number.
+        """
+        sizes = command.batch_size, command.batch_max
+        for name, value in zip(("batch_size", "batch_max"), sizes, strict=True):
+            if type(value) is not int or not 1 <= value <= _MOST_KEYS:
+                raise CommandError(
+                    f"{name}: expected a whole number from 1 to {_MOST_KEYS}, got {conf.shown(value)}."
+                )
+        seconds = command.batch_seconds
+        if type(seconds) not in {int, float} or not 0 <= seconds <= _MOST_SECONDS:
+            raise CommandError(
+                f"batch_seconds: expected a number of seconds from 0 to {_MOST_SECONDS}, got {conf.shown(seconds)}."
+            )
+        return cls(seconds, command.batch_max, min(sizes))
 
     def after(self, size: int, keys: int, seconds: float) -> int:
         """The size of the next batch: by the seconds that a key has taken, and doubled at most.
@@ -251,6 +275,10 @@ def _check(queryset: Any) -> None:
         raise CommandError("batches() returned a slice of a queryset; return the queryset, without [...].")
     if query.combinator:
         raise CommandError(f"batches() returned a {query.combinator}(), which cannot be filtered by key.")
+    if query.select_for_update_skip_locked:
+        raise CommandError(
+            "batches() returned select_for_update(skip_locked=True), which would leave out rows that are locked."
+        )
     if queryset._fields is not None:  # type: ignore[attr-defined]  # nothing public says it
         raise CommandError("batches() returned values(), which process() cannot write; return the rows.")
 

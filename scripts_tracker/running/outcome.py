@@ -384,4 +384,6 @@ def _summary(error: BaseException) -> str:
     interrupt = processes.interrupt_in(error)
     if interrupt is not None:
         return f"{INTERRUPTED}: {error_text(interrupt) or 'Ctrl-C'}"
+    if isinstance(error, PlainError):
+        return error_text(error)
     return error_line(error).removeprefix(f"{CommandError.__module__}.")

@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, Error
 
 from scripts_tracker import conf
-from scripts_tracker.ledger import database
+from scripts_tracker.ledger import database, sessions
 from scripts_tracker.running.recording_sql import patched
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class RolledBack:
             if self._is_own:
                 connection.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
             self._execute(f"SAVEPOINT {_ALL}")
-            self.fixed_tables = _without_transactions(connection)
+            self.fixed_tables = sessions.tables_without_transactions(connection)
             self._driver = connection.connection
             names = (*_FRESH, "autocommit", "atomic_blocks", "savepoint_ids", "run_on_commit")
             self._before = {name: getattr(connection, name) for name in names}
@@ -379,15 +379,3 @@ def _is_in_transaction(connection: Any) -> bool:
     if connection.vendor == "postgresql":
         return bool(driver.info.transaction_status != _PG_IDLE)
     return True
-
-
-def _without_transactions(connection: Any) -> frozenset[str]:
-    """The tables of MySQL or MariaDB whose engine has no transactions."""
-    if connection.vendor != "mysql":
-        return frozenset()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT t.table_name FROM information_schema.tables t JOIN information_schema.engines e"
-            " ON e.engine = t.engine WHERE t.table_schema = DATABASE() AND e.transactions = 'NO'"
-        )
-        return frozenset(name for (name,) in cursor.fetchall())

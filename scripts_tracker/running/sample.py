@@ -11,7 +11,7 @@ from django.db import transaction
 from scripts_tracker.core.progress import INTEGER, OTHER
 from scripts_tracker.core.reports import Sample
 from scripts_tracker.core.tuples import NamedTuple
-from scripts_tracker.running.keys import KeySpace
+from scripts_tracker.running.keys import KeySpace, Sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ def rehearse(command: Any, count: int, rows: Callable[[], int | None]) -> Sample
         rows: how many rows were changed so far; None where that is not known.
     """
     space = KeySpace(command.batches())
-    size = max(1, min(int(command.batch_size), int(command.batch_max)))
+    size = Sizes.of(command).first
     ranges = space.spread(count)
     if space.kind == OTHER or ranges[0][1] is None:
         return _from_the_first(command, space, size, count, rows)

@@ -13,8 +13,8 @@ from scripts_tracker.running.keys import KeySpace, Sizes
 def walk(command: Any) -> None:
     """Process all batches of a command, from the first key to the last, then its ``finish()``."""
     space = KeySpace(command.batches())
-    sizes = Sizes(command.batch_seconds, command.batch_max, command.batch_size)
-    after, size, is_last = None, command.batch_size, False
+    sizes = Sizes.of(command)
+    after, size, is_last = None, sizes.first, False
     while not is_last:
         began = time.monotonic()
         with transaction.atomic(using=space.database):

@@ -67,7 +67,7 @@ class Walker:
         self._walk_pk = run.walk_pk or 0
         self._inside = inside
         self._levels = None if conf.is_under_test() else sessions.levels()
-        self._sizes = Sizes(command.batch_seconds, command.batch_max, command.batch_size)
+        self._sizes = Sizes.of(command)
         self._is_one = space.database == database.alias()
         is_marked = self._is_one and not inside and connections[space.database].vendor == "postgresql"
         self._mark = run.token if is_marked else ""
@@ -90,6 +90,13 @@ class Walker:
                 self._id,
                 f"the rows are in database {self._space.database!r} and the ledger is in {database.alias()!r}, so"
                 " the last batch may be processed twice after a crash (exactly once needs one database)",
+            )
+        if self._space.table in sessions.tables_without_transactions(connections[self._space.database]):
+            warn(
+                self._command,
+                self._id,
+                f"table {self._space.table} has no transactions, so rows may be processed twice where a batch fails or is"
+                " killed (exactly once needs an engine such as InnoDB)",
             )
         with processes.signals_delayed() as self._arrived:
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -17,7 +18,7 @@ from scripts_tracker.ledger.joining import NewWalk
 from scripts_tracker.project import scan, versions
 from scripts_tracker.running import attempt, start, unrecorded
 from scripts_tracker.running.calls import HandleCall, Refused, Stopped
-from scripts_tracker.running.keys import KeySpace
+from scripts_tracker.running.keys import KeySpace, Sizes
 from scripts_tracker.running.outcome import Attempt, masked_error
 from scripts_tracker.running.walking import Walker, at_percent, decided, warn
 
@@ -37,6 +38,7 @@ __all__ = ["Refused", "Stopped", "run"]
 T = TypeVar("T")
 
 _PAUSE: Final = 0.02
+_LONGEST: Final = 200  # characters of arguments that a line shows
 
 
 def run(
@@ -100,6 +102,7 @@ class Worker:
         if planned is not None and planned.work is not None:
             self._work = planned.work
         try:
+            self._first_size = self._of_command(lambda: Sizes.of(self._command).first)
             self._space = self._of_command(lambda: KeySpace(self._command.batches()))
             self._run = self._begin(identity, facts, planned)
         except _Unusable as error:  # the attempt fails by it
@@ -132,7 +135,7 @@ class Worker:
                 joining.begin, identity.id, identity.path, entry, version, facts, walk=chosen
             )
             try:
-                return database.retry(begin, database.patience())
+                opened = database.retry(begin, database.patience())
             except Overtaken as error:
                 if self._inside or time.monotonic() >= until:
                     raise start.Held(identity.id, entry) from error
@@ -140,7 +143,18 @@ class Worker:
                 if database.is_contention(error):
                     raise start.Held(identity.id, entry) from error
                 raise
+            else:
+                self._compare_arguments(chosen, facts)
+                return opened
             time.sleep(_PAUSE)
+
+    def _compare_arguments(self, walk: OpenWalk | NewWalk, facts: RunFacts) -> None:
+        """Say so if a worker goes on with other arguments than the first one had: they may mean other rows."""
+        then = None if isinstance(walk, NewWalk) else walk.arguments
+        if then and json.loads(then) != json.loads(facts.arguments):
+            again = database.typed(f"resume_script {self._id} --restart")
+            text = f"it was begun with other arguments ({then[:_LONGEST]}), which the rows that are done were processed with"
+            warn(self._command, self._id, f"{text}. To begin again: {again}")
 
     def _is_carried_over(self, entry: Entry, version: VersionFacts, facts: RunFacts) -> bool:
         """Whether the script goes on under a new name; says so, and where another one whose file is gone may be this one."""
@@ -226,10 +240,6 @@ class Worker:
     def _begun_on(self, then: str, now: str) -> Refused:
         again = database.typed(f"resume_script {self._id} --restart")
         return Refused(f"{self._id} was not run: it was begun on {then}, and {now}. To begin again: {again}")
-
-    @property
-    def _first_size(self) -> int:
-        return max(1, min(int(self._command.batch_size), int(self._command.batch_max)))
 
     # Work
 

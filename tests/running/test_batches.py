@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from typing import Any
 
@@ -15,7 +16,7 @@ from scripts_tracker.models import Script, ScriptRange, ScriptRun, ScriptWalk
 from scripts_tracker.project.status import load_status
 from scripts_tracker.running import batch, walking, worker
 from tests.jobs import Jobs
-from tests.running.batches import DATA, LOG, add_rows, hits, script, untouched
+from tests.running.batches import DATA, HIT, LOG, add_rows, hits, script, untouched
 
 POISON = """\
 if DATA & set(batch.values_list("pk", flat=True)):
@@ -180,7 +181,7 @@ def test_hooks_follow_the_commit_and_their_errors_do_not_undo_it(
 BROKEN = {
     "a rollback is requested": ("transaction.set_rollback(True)", "undid the transaction"),
     "the transaction is committed": ("connection.cursor().execute('COMMIT')", "ended the transaction"),
-    "it is a generator": ("yield", "generator"),
+    "it is a generator": ("yield", "returned a generator"),
 }
 
 
@@ -190,13 +191,55 @@ def test_a_batch_whose_transaction_is_broken_fails_at_once(jobs: Jobs, process: 
     script(jobs, process)
     result = jobs.run()
     assert result.code == 1
-    assert message in result.out
+    assert f"row 1: process() {message}" in result.out
     assert ScriptRange.objects.get().outcome == "parked"
+
+
+WRONG_SIZES = [
+    *(("batch_size", one) for one in ("0", "-1", "None", "'9'", "1.5", "True", "2**31")),
+    *(("batch_max", one) for one in ("0", "None", "1e9", "False")),
+    *(("batch_seconds", one) for one in ("-1", "None", "'1'", "1e400", "float('nan')", "86401", "True")),
+]
+
+
+@pytest.mark.parametrize("command", ["run_scripts", "rehearse", "dry run"])
+@pytest.mark.parametrize(("name", "value"), WRONG_SIZES)
+def test_a_wrong_size_is_one_clear_line(jobs: Jobs, name: str, value: str, command: str) -> None:
+    add_rows(range(1, 5))
+    script(jobs, attributes=f"{name} = {value}", decorators="@tracked_script(unless=('verbosity',))")
+    if command == "dry run":
+        with pytest.raises(CommandError, match=f"^{name}: expected a "):
+            jobs.run_alone("walk", verbosity=1)
+    else:
+        script(jobs, attributes=f"{name} = {value}")
+        result = jobs.run(rehearse=command == "rehearse")
+        assert result.code == 1
+        assert re.search(rf"jobs\.walk: {name}: expected a .* from [01] to \d+, got ", result.out)
+    assert hits() == {0: 4}
+
+
+def test_the_first_batch_is_no_larger_than_the_largest(jobs: Jobs) -> None:
+    add_rows(range(1, 40))
+    script(jobs, f"LOG.append(len(batch)); {HIT}", size=100, attributes="batch_max = 2")
+    assert jobs.run().code == 0
+    assert (max(LOG[:-1]), hits()) == (2, {1: 39})  # type: ignore[type-var]  # numbers
+
+
+NO_COUNTS = ["-1", "10**30", "True", "'text'", "1.5"]
+
+
+@pytest.mark.parametrize("result", NO_COUNTS)
+def test_what_is_no_count_of_rows_counts_as_the_keys(jobs: Jobs, result: str) -> None:
+    add_rows(range(1, 8))
+    script(jobs, f"{HIT.removeprefix('return ')}; return {result}")
+    assert jobs.run().code == 0
+    assert sum(ScriptRange.objects.values_list("rows", flat=True)) == 7
 
 
 BAD_QUERYSETS = {
     "Group.objects.all()[:5]": "a slice",
     "Group.objects.values('pk')": "values()",
+    "Group.objects.select_for_update(skip_locked=True)": "would leave out rows that are locked",
     "Group.objects.all().union(Group.objects.all())": "union()",
     "[1, 2]": "must return a queryset, not list",
     "1 / 0": "ZeroDivisionError",
@@ -436,6 +479,38 @@ def test_a_ctrl_c_at_the_moment_of_a_failure_is_not_lost(jobs: Jobs, monkeypatch
     assert result.code == 130
     assert jobs.outcomes() == ["walk failed"]
     assert "row 1: ZeroDivisionError: division by zero" in jobs.run("walk", command="show_script").out
+
+
+ARGUED = """
+    def add_arguments(self, parser):
+        parser.add_argument("--since", default="")
+"""
+OTHER = 'Warning: jobs.walk: it was begun with other arguments ({"since": "2024"}), which the rows that are done were'
+
+
+def begin_with_arguments(jobs: Jobs) -> None:
+    add_rows(range(1, 9))
+    script(jobs, f"if 'bad' in DATA: 1 / 0\n        {HIT}", attributes=ARGUED)
+    DATA.add("bad")
+    with pytest.raises(CommandError):
+        jobs.run_alone("walk", since="2024")
+    DATA.clear()
+
+
+@pytest.mark.parametrize("since", ["2024", "2025", ""])
+def test_other_arguments_than_those_of_the_first_worker_are_named(jobs: Jobs, since: str) -> None:
+    begin_with_arguments(jobs)
+    said = jobs.run_alone("walk", since=since, verbosity=2)
+    assert (OTHER in said) is (since != "2024")
+    assert ("To begin again: manage.py resume_script jobs.walk --restart." in said) is (since != "2024")
+    assert hits() == {1: 8}
+
+
+def test_accepted_code_may_have_other_arguments(jobs: Jobs) -> None:
+    begin_with_arguments(jobs)
+    script(jobs, HIT, attributes=ARGUED)
+    assert jobs.run("walk", command="resume_script", accept_code=True).code == 0
+    assert "other arguments" not in jobs.run_alone("walk", since="2025")
 
 
 @pytest.mark.parametrize(

@@ -295,3 +295,18 @@ def test_workers_share_a_walk_in_serializable_transactions(walks: Walks, kind_na
     assert [one.wait() for one in workers] == [0, 0, 0], [one.err for one in workers]
     assert len(walks.hits()) == 1  # one that starts after the end begins again
     assert walks.shop.states() == {"shop.walk": "applied"}
+
+
+@SERVERS
+def test_a_table_without_transactions_is_named_at_the_start(walks: Walks) -> None:
+    if walks.shop.project.kind.engine != "mariadb":
+        pytest.skip("others have no such tables")
+    walks.execute("ALTER TABLE shop_row ENGINE=MyISAM")
+    walks.rows(range(1, 4))
+    walks.script()
+    done = walks.shop.run("run_scripts")
+    assert done.code == 0
+    assert done.err == (
+        "Warning: shop.walk: table shop_row has no transactions, so rows may be processed twice where a batch fails or is"
+        " killed (exactly once needs an engine such as InnoDB).\n"
+    )

@@ -25,7 +25,7 @@ class Code(str):
     __slots__ = ()
 
 
-class CodeField(models.BigAutoField):
+class CodeField(models.BigAutoField):  # type: ignore[type-arg]  # it is no generic class at run time
     """A number in the database, an object in Python."""
 
     def from_db_value(self, value: int, *_: object) -> Code:
@@ -38,7 +38,7 @@ class CodeField(models.BigAutoField):
         return int(value[1:])
 
 
-class SpelledField(models.IntegerField):
+class SpelledField(models.IntegerField):  # type: ignore[type-arg]  # as above
     """Numbers that have a text of their own."""
 
     def value_to_string(self, obj: Any) -> str:

@@ -14,8 +14,8 @@ from django.db import connection, transaction
 from django.db.backends.signals import connection_created
 
 from scripts_tracker.core import reports
+from scripts_tracker.ledger import sessions
 from scripts_tracker.models import Script, ScriptRun, ScriptVersion
-from scripts_tracker.running import rolled_back
 from scripts_tracker.running.rolled_back import RolledBack
 from scripts_tracker.signals import script_failed, script_started, script_succeeded
 from tests.jobs import Jobs
@@ -156,7 +156,7 @@ def test_an_interrupt_in_the_middle_rolls_everything_back(jobs: Jobs, error: str
     assert connection.get_autocommit()
 
 
-BEGINNING = ((RolledBack, "_look_fresh"), (RolledBack, "_patches"), (rolled_back, "_without_transactions"))
+BEGINNING = ((RolledBack, "_look_fresh"), (RolledBack, "_patches"), (sessions, "tables_without_transactions"))
 
 
 @pytest.mark.parametrize(("owner", "name"), [*BEGINNING, (connection_created, "connect")])
