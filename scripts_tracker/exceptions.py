@@ -30,6 +30,10 @@ class UnreadableSource(ScriptsTrackerError):
         return type(self), (self.reason, self.line, self.column)
 
 
+class UnreadableFile(UnreadableSource):
+    """There is no source to parse: the file cannot be read, or is none."""
+
+
 class UnknownScript(ScriptsTrackerError):
     """There is no such script."""
 

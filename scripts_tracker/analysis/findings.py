@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.core.values import Finding, Location
+from scripts_tracker.exceptions import UnreadableFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -86,6 +87,8 @@ class Findings:
 
         shown = shlex.quote(self.shown(path))
         hint = f"Fix the file; `python -m py_compile {shown}` shows the error."
+        if isinstance(error, UnreadableFile):  # a compiler would wait for a pipe
+            hint = f"Put a source file at {shown}, and let it be read; or delete what is there."
         self.report(path, (error.line, error.column), codes.UNREADABLE_FILE, message, hint)
 
     def followed_by_bytes(self, path: str, reason: str, place: Place) -> None:

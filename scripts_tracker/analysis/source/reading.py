@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from scripts_tracker.analysis.findings import CYCLE_OF_LINKS
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import ScriptId
-from scripts_tracker.exceptions import UnreadableSource
+from scripts_tracker.exceptions import UnreadableFile, UnreadableSource
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -184,11 +184,11 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
             if is_whole:
                 break
         else:
-            raise UnreadableSource("the file changes while it is being read")
+            raise UnreadableFile("the file changes while it is being read")
     except (OSError, ValueError) as error:
-        raise UnreadableSource(_reason(error, _FILE_REASONS, "the file cannot be read")) from error
+        raise UnreadableFile(_reason(error, _FILE_REASONS, "the file cannot be read")) from error
     if len(source) > MAX_BYTES:
-        raise UnreadableSource(f"the file is larger than {MAX_BYTES // 1024 // 1024} MB")
+        raise UnreadableFile(f"the file is larger than {MAX_BYTES // 1024 // 1024} MB")
     return source
 
 
@@ -217,9 +217,9 @@ def up_to(descriptor: int, size: int) -> bytes:
 
 def _refuse_irregular(mode: int) -> None:
     if stat.S_ISDIR(mode):
-        raise UnreadableSource("this is a folder, not a file")
+        raise UnreadableFile("this is a folder, not a file")
     if not stat.S_ISREG(mode):
-        raise UnreadableSource("this is a pipe, socket or device, not a file")
+        raise UnreadableFile("this is a pipe, socket or device, not a file")
 
 
 def content_digest(source: bytes) -> str:
