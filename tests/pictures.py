@@ -22,7 +22,7 @@ TERMINAL = IMAGES / "terminal.svg"
 # In this order they stand in fixtures/run_demo.py.
 COMMANDS = ("fix_totals --verbosity 0", "run_scripts fix_totals --plan", "run_scripts fix_totals")
 # Page of the admin: the picture of tests/browser/test_admin_pages.py.
-PAGES = {"admin.png": "list-light", "admin-script.png": "script-light"}
+PAGES = {"admin.png": "of an app-light", "admin-script.png": "script-light"}
 
 _COLOURS = {
     31: "#ff7b72",

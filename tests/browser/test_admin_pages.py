@@ -16,6 +16,7 @@ LIST = "scripts_tracker/script/"
 PAGES = {
     "list": LIST,
     "filtered": f"{LIST}?state=needs-action&o=3",
+    "of an app": f"{LIST}?app=shop",
     "script": f"{LIST}shop.renumber_invoices/change/",
     "new": f"{LIST}billing.fix_totals/change/",
     "cycle": f"{LIST}billing.chicken/change/",
@@ -35,8 +36,8 @@ PAGES = {
     "batched": f"{LIST}shop.backfill/change/?still=1",
     "pause": f"{LIST}shop.backfill/pause/",
     "long": f"{LIST}{LONG}/change/",
-    "sorted": f"{LIST}?o=4.3.2.1",
-    "sorted runs": "scripts_tracker/scriptrun/?o=4.-3",
+    "sorted": f"{LIST}?o=3.2.1.0",
+    "sorted runs": "scripts_tracker/scriptrun/?o=3.-2",
     "wide": f"{LIST}{WIDE}/change/?still=1",
     "run of a long name": f"scripts_tracker/scriptrun/?q={LONG.partition('.')[2]}",
 }
