@@ -103,8 +103,7 @@ def why_stopped(status: ScriptStatus, typed: Callable[[str], str] = names.typed)
     if walk.hold is not None:
         return f"{decision_words(walk.hold)}; {percent(progress)} done"
     if is_of_other_code(status):
-        resume = f"resume_script {status.id}"
-        hint = f"to go on with the code of now: {typed(f'{resume} --accept-code')}; {_anew(status, typed)}"
+        hint = f"{how_to_go_on(status, typed)}; {_anew(status, typed)}"
         return f"begun with other code {at(progress)} ({hint})"
     if (stuck := parked(walk)) and not progress.workers:
         count = counted(len(stuck), "range")
@@ -123,8 +122,16 @@ def obstacle(status: ScriptStatus, typed: Callable[[str], str] = names.typed) ->
         return ""
     if walk.hold is not None:
         restart = f"; {_anew(status, typed)}" if walk.hold.kind == "cancel" else ""
-        return f"{decision_words(walk.hold)} (to go on: {typed(f'resume_script {status.id}')}{restart})"
+        return f"{decision_words(walk.hold)} ({how_to_go_on(status, typed)}{restart})"
     return why_stopped(status, typed) if is_of_other_code(status) else ""
+
+
+def how_to_go_on(status: ScriptStatus, typed: Callable[[str], str]) -> str:
+    """What to type so that a script that was stopped goes on from where it is."""
+    resume = f"resume_script {status.id}"
+    if is_of_other_code(status):
+        return f"to go on with the code of now: {typed(f'{resume} --accept-code')}"
+    return f"to go on: {typed(resume)}"
 
 
 def _anew(status: ScriptStatus, typed: Callable[[str], str]) -> str:

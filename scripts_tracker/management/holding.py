@@ -72,6 +72,11 @@ class DecisionCommand(TrackerCommand):
         return 0
 
 
+def sentence(text: str) -> str:
+    """Half a sentence as the beginning of one."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def so_far(status: ScriptStatus) -> str:
     """How far a script has come: ``at 43 %``; empty if it has not begun."""
     walk = status.record.walk if status.record else None

@@ -211,15 +211,17 @@ def _steps_of_walk(status: ScriptStatus, others: Mapping[str, str]) -> Mapping[s
         accept = {"go on from where it was cancelled": f"{resume} --accept-code"}
         return {**others, **(accept if status.record and status.record.walk else {})}
     cancel = {"give it up": typed(f'cancel_script {name} --reason "..."')}
+    accept = {"go on with the code of now": f"{resume} --accept-code"}
+    is_other = status.definition is not None and not states.began_with(status.definition, walk)
     if status.state is State.PAUSED:
-        return {"go on": resume, **cancel}
+        return {**(accept if is_other else {"go on": resume}), **cancel}
     if status.state is State.RUNNING:
         return {**others, "pause it": pause, **cancel}
     restart = {"begin anew": f"{resume} --restart"}
     if states.is_cancelled(walk):
         return {"go on": resume, **restart}
-    if status.definition is not None and not states.began_with(status.definition, walk):
-        return {"go on with the code of now": f"{resume} --accept-code", **restart, **cancel}
+    if is_other:
+        return {**accept, **restart, **cancel}
     return {**others, **restart, **cancel}
 
 

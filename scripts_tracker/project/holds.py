@@ -262,4 +262,4 @@ def _at_work(walk: WalkRecord) -> str:
 
 
 def _how_to_go_on(status: ScriptStatus) -> str:
-    return f" (to go on: {typed(f'resume_script {status.id}')})"
+    return f" ({stops.how_to_go_on(status, typed)})"

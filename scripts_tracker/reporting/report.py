@@ -149,8 +149,17 @@ def next_step(report: Report) -> str:
     for state, words in _NEXT.items():
         first = next((one for one in report.statuses if one.state is state), None)
         if first is not None and (first.needs_action or state in _NEXT_WITHOUT_NEED):
-            return f"Run 'python {typed(words[0].format(first.id))}' to {words[1]}."
+            command, purpose = _paused(first) if state is State.PAUSED else words
+            return f"Run 'python {typed(command.format(first.id))}' to {purpose}."
     return ""
+
+
+def _paused(status: ScriptStatus) -> tuple[str, str]:
+    from scripts_tracker.core import stops  # few scripts are batched
+
+    command, purpose = _NEXT[State.PAUSED]
+    is_other = stops.is_of_other_code(status)
+    return (f"{command} --accept-code", f"{purpose} with the code of now") if is_other else (command, purpose)
 
 
 # Where nothing is new or modified, by the state that matters most.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
+
 import pytest
+from django.db import transaction
 
 from scripts_tracker.core import stops, watches
 from scripts_tracker.core.values import Required
@@ -10,6 +14,8 @@ from scripts_tracker.project.status import load_status
 from scripts_tracker.running import requirements
 from scripts_tracker.running.requirements import find_missing
 from tests.builders import script_id
+from tests.conftest import Result
+from tests.end_to_end.typist import commands
 from tests.jobs import Jobs
 from tests.walks import add_worker, batched, begin, hold
 
@@ -125,3 +131,67 @@ def test_after_an_upgrade_of_the_algorithm_watched_modules_are_compared_by_their
     assert not is_of_other_code()
     module.write_text("RATE = 7\n")
     assert is_of_other_code()
+
+
+def other_code(fix: Jobs) -> None:
+    begin("jobs.fix")
+    fix.write("fix", batched("fix", 1))
+
+
+def paused_then_other_code(fix: Jobs) -> None:
+    hold(begin("jobs.fix"), "pause")
+    fix.write("fix", batched("fix", 1))
+
+
+def cancelled_then_other_code(fix: Jobs) -> None:
+    hold(begin("jobs.fix"), "cancel")
+    fix.write("fix", batched("fix", 1))
+
+
+STOPPED = {
+    "stopped": lambda fix: begin("jobs.fix"),
+    "paused": lambda fix: hold(begin("jobs.fix"), "pause"),
+    "cancelled": lambda fix: hold(begin("jobs.fix"), "cancel"),
+    "other code": other_code,
+    "paused, then other code": paused_then_other_code,
+    "cancelled, then other code": cancelled_then_other_code,
+    "at work": lambda fix: add_worker(begin("jobs.fix")),
+}
+ASKED: tuple[tuple[str, ...], ...] = (
+    *(("check_scripts",), ("show_script", "fix"), ("run_scripts", "--plan"), ("resume_script", "fix")),
+    *(("pause_script", "fix", "--reason", "x"), ("cancel_script", "fix", "--reason", "x")),
+)
+
+
+@pytest.mark.parametrize("arrange", STOPPED.values(), ids=STOPPED)
+def test_what_is_said_to_type_about_a_batched_script_works(
+    arrange: Callable[[Jobs], object], fix: Jobs
+) -> None:
+    arrange(fix)
+    typed = 0
+    for command, *arguments in ASKED:
+        with undone():
+            said = fix.run(*arguments, command=command)
+            for words in commands(said.text):
+                typed += insist_on(words, said, fix)
+    assert typed > 1
+
+
+def insist_on(words: list[str], said: Result, fix: Jobs) -> int:
+    """A command that was printed does what it is there for."""
+    command, *arguments = words
+    if "--watch" in arguments:  # which waits
+        return 0
+    plan = ["--plan"] if command == "run_scripts" and "--plan" not in arguments else []
+    with undone():
+        result = fix.run(*arguments, *plan, command=command)
+    waits = "still at work; pause it first, or wait" in result.err  # as was said before it
+    assert result.code == 0 or waits, (words, result, said)
+    return 1
+
+
+@contextlib.contextmanager
+def undone() -> Iterator[None]:
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)

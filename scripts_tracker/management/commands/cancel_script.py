@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from scripts_tracker.core import stops
 from scripts_tracker.ledger.database import typed
-from scripts_tracker.management.holding import DecisionCommand, so_far, still_at_work
+from scripts_tracker.management.holding import DecisionCommand, sentence, so_far, still_at_work
 from scripts_tracker.project import holds
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ class Command(DecisionCommand):
 
     def told(self, status: ScriptStatus, options: dict[str, Any]) -> Sequence[str]:
         """Where it stands."""
-        resume = typed(f"resume_script {status.id}")
+        anew = typed(f"resume_script {status.id} --restart")
         return (
             f"{status.id} is cancelled {so_far(status)}; what is done is not undone.{still_at_work(status)}",
-            f"To go on from there after all: {resume}; to begin anew: {resume} --restart",
+            f"{sentence(stops.how_to_go_on(status, typed))}; to begin anew: {anew}",
         )

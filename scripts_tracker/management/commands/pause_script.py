@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from scripts_tracker.core import stops
 from scripts_tracker.ledger.database import typed
-from scripts_tracker.management.holding import DecisionCommand, so_far, still_at_work
+from scripts_tracker.management.holding import DecisionCommand, sentence, so_far, still_at_work
 from scripts_tracker.project import holds
 
 if TYPE_CHECKING:
@@ -36,5 +37,5 @@ class Command(DecisionCommand):
         """Where it stands."""
         return (
             f"{status.id} is paused {so_far(status)}.{still_at_work(status)}",
-            f"To go on: {typed(f'resume_script {status.id}')}",
+            sentence(stops.how_to_go_on(status, typed)),
         )

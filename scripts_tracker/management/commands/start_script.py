@@ -65,8 +65,8 @@ class Command(TrackerCommand):
             return self._adopt(options)
         if not (options["app_label"] and options["name"]):
             raise not_started(
-                "start_script needs the app and the name of the command: start_script APP NAME; for a command that is"
-                " there already: start_script --adopt NAME"
+                f"start_script needs the app and the name of the command: {typed('start_script APP NAME')}; for a"
+                f" command that is there already: {typed('start_script --adopt NAME')}"
             )
         if options["model"] and not options["batched"]:
             raise not_started("--model goes with --batched.")
