@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scripts_tracker.core.cycles import describe, find_cycles
 from scripts_tracker.core.values import ScriptId
 from tests.growth import LARGER, grows_in_proportion
+from tests.properties import AT_ANY_SPEED
 
 
 def script(number: int) -> ScriptId:
@@ -58,6 +59,7 @@ def shortest_through(start: int, required: Mapping[int, list[int]]) -> int:
     return length
 
 
+@AT_ANY_SPEED
 @given(st.dictionaries(st.integers(0, 11), st.lists(st.integers(0, 13), max_size=4), max_size=12))
 def test_each_cycle_is_real_and_named_once_and_each_script_has_its_shortest(
     required: dict[int, list[int]],

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts_tracker.project.following import added
+from tests.properties import AT_ANY_SPEED
 
 LOOKS = {
     "nothing new": ("a\nb\n", "a\nb\n", "", False),
@@ -27,6 +28,7 @@ def test_what_was_added(before: str, now: str, text: str, *, is_cut: bool) -> No
     assert added(before, now) == (text, is_cut)
 
 
+@AT_ANY_SPEED
 @given(st.lists(st.text("ab", max_size=3)), st.lists(st.text("ab", max_size=3)), st.integers(0, 20))
 def test_of_what_is_kept_no_line_is_lost_or_doubled(old: list[str], new: list[str], cut: int) -> None:
     """Where the kept end overlaps with itself, the longest overlap counts: it repeats nothing."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts_tracker.core import states
@@ -19,6 +19,7 @@ from scripts_tracker.reporting.graph import Bend, Box, arrange, draw, requiremen
 from scripts_tracker.reporting.report import tone
 from tests.builders import definition, script_id
 from tests.growth import LARGER, grows_in_proportion
+from tests.properties import AT_ANY_SPEED
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -82,7 +83,7 @@ def test_a_script_without_a_file_is_a_graph_of_its_own() -> None:
 EDGES = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda edge: edge[0] != edge[1]))
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # a busy machine is no failure
+@AT_ANY_SPEED
 @given(EDGES)
 def test_every_node_has_one_place_and_an_arrow_crosses_every_column_on_its_way(
     edges: list[tuple[int, int]],
