@@ -22,7 +22,7 @@ _ENDS = frozenset(name[-3:] for name in conf.TOP_LEVEL_NAMES)
 
 def check_settings(**_: Any) -> list[CheckMessage]:
     """Everything wrong with the project's settings for scripts_tracker."""
-    found = [*_wrong_values(), *_rare_heartbeat(), *_missing_folders(), *_misspelt()]
+    found = [*_wrong_values(), *_rare_heartbeat(), *_missing_folders(), *_misspelt(), *_uncommitted()]
     return [*map(_harmless, [*found, *_wrong_throttles(), *_unusable_queue()])]
 
 
@@ -92,6 +92,17 @@ def _misspelt() -> Iterator[CheckMessage]:
                 f"The setting {name} is not one of scripts_tracker's.",
                 hint=f"Did you mean {like}?",
                 id="scripts_tracker.W002",
+            )
+
+
+def _uncommitted() -> Iterator[CheckMessage]:
+    """Databases in which Django commits nothing, neither a script's work nor its record."""
+    for name, database in settings.DATABASES.items():
+        if database.get("AUTOCOMMIT", True) is False:
+            yield CheckWarning(
+                f'DATABASES["{name}"] has AUTOCOMMIT switched off: a run there would keep neither rows nor records.',
+                hint='Delete "AUTOCOMMIT", and use transaction.atomic() where a transaction is needed.',
+                id="scripts_tracker.W005",
             )
 
 

@@ -109,6 +109,11 @@ WRONG = {
         "W004",
         'is 40, but a lease of 60 s is renewed every 30 s at least.\n\tHINT: Write "heartbeat_seconds": 15, or a longer',
     ),
+    "a database that commits nothing": (
+        'DATABASES["default"]["AUTOCOMMIT"] = False',
+        "W005",
+        'DATABASES["default"] has AUTOCOMMIT switched off',
+    ),
     "no folder at all": ("COMMANDS_DIRS = []", "W003", "delete the setting to track the apps"),
     "a misspelt setting": ("COMMAND_DIRS = []", "W002", "Did you mean COMMANDS_DIRS?"),
     "a misspelt dictionary": ("SCRIPT_TRACKER = {}", "W002", "Did you mean SCRIPTS_TRACKER?"),
