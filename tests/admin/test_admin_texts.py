@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.test import Client
+from django.utils.timezone import override
 
 from scripts_tracker.ledger import writing
 from scripts_tracker.models import Script, ScriptRun
@@ -145,3 +146,18 @@ def test_the_durations_of_the_last_runs_are_a_line_with_words(
     assert all(0 <= top <= 56 for top in heights)
     took = [max(one.get("seconds", 0), 0) for one in made]
     assert not words or len(set(heights)) == len(set(took)), "each can be told from the others"
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"), [("Asia/Kolkata", "2026-07-01 17:30 +05:30"), ("UTC", "2026-07-01 12:00 UTC")]
+)
+def test_moments_are_as_at_the_terminal_in_the_time_zone_of_the_request(
+    run: Callable[..., ScriptRun], ada: Client, zone: str, shown: str
+) -> None:
+    made = run(started_at=datetime(2026, 7, 1, 12, tzinfo=timezone.utc), seconds=3)
+    with override(zone):
+        for path in (RUNS, f"{RUNS}{made.pk}/change/", PAGE):
+            page = ada.get(path).content.decode()
+            assert shown in page, path
+            assert "p.m." not in page
+            assert "noon" not in page

@@ -1,4 +1,4 @@
-"""Whether everything in the tables of a page can be seen: within the window, not cut off, not covered, not over another cell."""
+"""Whether everything in the tables and fields of a page can be seen: within the window, not cut off, not covered, not over another cell."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _HIDDEN = """() => {
     const scrolls = one => ["overflow", "overflow-x"].some(name => getComputedStyle(one)[name] !== "visible");
     const within = (box, other) => box.left >= other.left - 1 && box.right <= other.right + 1;
     const textsOf = one => one.nodeType === Node.TEXT_NODE ? [one]
-        : isForReaders(one) ? [] : [...one.childNodes].flatMap(textsOf);
+        : isForReaders(one) || one.tagName === "PRE" ? [] : [...one.childNodes].flatMap(textsOf);
     const isForReaders = one => one.nodeType === Node.ELEMENT_NODE && getComputedStyle(one).position === "absolute" && one.offsetWidth <= 1;
-    for (const cell of document.querySelectorAll(":is(.results, .st-wide, #change-history) :is(th, td)")) {
+    for (const cell of document.querySelectorAll(":is(.results, .st-wide, #change-history) :is(th, td), .readonly")) {
         const around = [];
         for (let one = cell.parentElement; one; one = one.parentElement) around.push(one);
         if (!cell.offsetParent || around.some(isForReaders)) continue;
@@ -55,7 +55,9 @@ _TIGHT = """slack => [...document.querySelectorAll(":is(.results, .st-wide) > ta
 
 def hidden(page: Any) -> list[str]:
     """The cells that cannot be seen as a whole, with the reason."""
-    assert page.locator(":is(.results, .st-wide, #change-history) td").count(), "there is no table"
+    assert page.locator(":is(.results, .st-wide, #change-history) td, .readonly").count(), (
+        "there is nothing to see"
+    )
     found: list[str] = page.evaluate(_HIDDEN)
     return found
 

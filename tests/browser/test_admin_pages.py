@@ -41,8 +41,8 @@ PAGES = {
     "wide": f"{LIST}{WIDE}/change/?still=1",
     "run of a long name": f"scripts_tracker/scriptrun/?q={LONG.partition('.')[2]}",
 }
-# Tables, which are wide.
-TABLES = ("list", "sorted", "runs", "sorted runs", "long", "script", "batched", "wide", "history")
+# With tables, or with fields, which are wide.
+TABLES = ("list", "sorted", "runs", "sorted runs", "long", "script", "batched", "wide", "history", "run")
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
@@ -69,7 +69,7 @@ def test_every_page_fits_and_axe_finds_nothing_serious(
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_every_cell_of_a_table_can_be_seen_on_a_laptop_a_tablet_and_a_phone(
+def test_every_cell_and_field_can_be_seen_on_a_laptop_a_tablet_and_a_phone(
     look: Callable[..., Any], keep: Callable[[Any, str], None], name: str
 ) -> None:
     page = look(PAGES[name])
