@@ -244,24 +244,28 @@ class CachedIndex:
         return found
 
     def _without(self, changed: Collection[str], inputs: Inputs) -> Inputs:
-        """The inputs without the changed files, and without those whose fingerprint is needed now."""
-        files = [file for file in self._files if not file.ignored and file.path not in changed]
-        stored = inputs.stored
-        linked = {
-            key: self._linked(stored[key]) if key in stored else NOT_A_SCRIPT
-            for key in map(key_of_file, files)
-        }
-        wanted = self._wanted(one.definition for one in linked.values() if one.definition)
-        again = {file.path for file in files if file.script_id in wanted}
-        kept = {key_of_file(file) for file in files if file.path not in again}
+        """The inputs without the changed files, and without those whose fingerprint is needed now and not known."""
+        linked: dict[str, LinkedFile] = {}
+        stored: dict[str, Any] = {}
+        paths, again = {}, set(changed)
+        for file in self._files:
+            if file.ignored or file.path in changed:
+                continue
+            key = key_of_file(file)
+            paths[key] = file.path
+            linked[key] = self._linked(inputs.stored[key]) if key in inputs.stored else NOT_A_SCRIPT
+            definition = linked[key].definition
+            wanted = self._wanted([definition]) if definition else {}
+            if None in wanted.values():
+                again.add(file.path)
+            elif definition and wanted:
+                linked[key] = linked[key]._replace(definition=_with([definition], wanted)[0])
+            elif key in inputs.stored:
+                stored[key] = inputs.stored[key]
         return inputs._replace(
-            digests={
-                path: digest
-                for path, digest in inputs.digests.items()
-                if path not in changed and path not in again
-            },
-            linked={key: one for key, one in linked.items() if key in kept},
-            stored={key: one for key, one in stored.items() if key in kept},
+            digests={path: digest for path, digest in inputs.digests.items() if path not in again},
+            linked={key: one for key, one in linked.items() if paths[key] not in again},
+            stored={key: one for key, one in stored.items() if paths[key] not in again},
         )
 
     def _linked(self, data: Any) -> LinkedFile:

@@ -87,6 +87,23 @@ def test_a_version_with_the_same_bytes_or_other_line_endings_gives_its_fingerpri
     assert found.definitions[1].fingerprint == Fingerprint("st1", "0")
 
 
+@pytest.mark.usefixtures("settled")
+def test_scripts_with_a_known_version_are_not_analysed_again_after_an_edit_of_another(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = index_of(shop, Cache(str(shop)), comparable=no_version).definitions
+    versions = {one.id: {one.content_digest: Fingerprint("st1", one.id.name)} for one in before}
+    writing("shop/management/commands/own.py", TRACKED.format(name="Command") + "x = 1\n")(shop)
+    expected = index_of(shop).definitions[1].fingerprint
+    read = _reads(monkeypatch)
+    for files in ({"own.py"}, set()):
+        found = index_of(shop, Cache(str(shop)), comparable=lambda script: versions[script])
+        inherits, own = found.definitions
+        assert (inherits.fingerprint, own.fingerprint) == (Fingerprint("st1", "inherits"), expected)
+        assert {os.path.basename(path) for path in read} == files
+        read.clear()
+
+
 VARIANTS = [
     "class Command: pass\n",
     TRACKED.format(name="Command"),
