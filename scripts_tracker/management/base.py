@@ -64,7 +64,7 @@ class TrackerCommand(BaseCommand):
             text = escaped(f"{message}{_meant(message, parser, self.meant)}")
             head = f"{parser.prog}: error: "  # argparse puts it before the text
             lines = terminal.wrapped(f"{head}{text}", "", terminal.output_for(sys.stderr), hang=" " * 4)
-            complain("\n".join(lines).removeprefix(head))
+            complain("\n".join(lines).removeprefix(head.rstrip()).removeprefix(" "))
             raise AssertionError  # it has exited
 
         parser.error = error  # type: ignore[method-assign]  # Django wants its own class

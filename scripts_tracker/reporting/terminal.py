@@ -95,7 +95,7 @@ def wrapped(text: str, indent: str, output: Output, hang: str = "") -> Iterator[
 
 
 # Up to what ends it in our sentences; an argument in quotes may have anything.
-_COMMAND = r"(?:python )?manage\.py(?: (?:\"[^\"]*\"|'[^']*'|[^\s'\";)]+(?<![.,]))(?![^\s'\";).,]))+"
+_COMMAND = r"(?:python )?manage\.py(?: (?:\"[^\"]*\"|'[^']*'|[^\s'\";)]+(?<![.,:]))(?![^\s'\";).,:]))+"
 _MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d (?:UTC|[+-])"
 # Compiled when a text is wrapped, as most output goes to no terminal.
 _WHOLE = rf"{_COMMAND}|{_MOMENT}|\d (?:s|min|h|d|%)\b"
