@@ -78,13 +78,15 @@ def test_a_check_that_is_a_process_leaves_the_collector_little_to_walk_at_exit(p
         "from django.core.management import call_command, execute_from_command_line\n"
         "before = gc.get_freeze_count()\n"
         "call_command('check_scripts')\n"
-        "print(gc.get_freeze_count() - before)\n"
+        "print('frozen:', gc.get_freeze_count() - before)\n"
         "execute_from_command_line(['manage.py', 'check_scripts'])\n"
         "print(len(gc.get_objects()) < gc.get_freeze_count() / 100, gc.isenabled())"
     ).out
     lines = out.splitlines()
     assert lines[-1] == "True True"
-    assert "0" in lines, "within another process, nothing of it is left out"
+    # Of what was frozen before, some may be gone.
+    (frozen,) = (int(one.removeprefix("frozen:")) for one in lines if one.startswith("frozen:"))
+    assert frozen <= 0, "within another process, nothing of it is left out"
 
 
 def test_no_fingerprint_is_made_for_the_names_of_scripts(project: Project) -> None:

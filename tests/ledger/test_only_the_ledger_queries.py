@@ -37,7 +37,6 @@ ALLOWED = {
         f"running/keys.py: {word}": "the keys of the project's rows"
         for word in ("models", "filter", "order_by", "using", "values_list", "cursor")
     },
-    "running/rolled_back.py: cursor": "the engines of the project's tables",
     "running/walking.py: cursor": "the last key of a range",
     "running/requirements.py: _base_manager": "whether the project's tables hold a row",
     "running/requirements.py: using": "as above",

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import gc
 import json
 import sys
 
 import pytest
-from django.core.management import call_command
 
-from scripts_tracker.management.commands.check_scripts import Command
 from tests.conftest import Project
 
 
@@ -264,17 +261,3 @@ def test_a_closed_pipe_is_no_error(shop: Project) -> None:
 def test_a_reason_of_any_bytes_is_kept(shop: Project) -> None:
     shop.manage("check_scripts", "--mark-applied", "first", "--reason", "caf\udcff")
     assert shop.states()["shop.first"] == "applied"
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("is_process", [True, False])
-def test_only_a_process_of_its_own_ends_without_collecting_garbage(
-    monkeypatch: pytest.MonkeyPatch, *, is_process: bool
-) -> None:
-    frozen: list[bool] = []
-    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(True))
-    command = Command()
-    monkeypatch.setattr(command, "_called_from_command_line", is_process)
-    call_command(command)
-    assert frozen == [True] * is_process
-    assert gc.isenabled()
