@@ -18,9 +18,20 @@ from tests.warm.client import Process
 # At full length, on each kind of database: 60,000 rows, 200 kills and 20 freezes among four workers.
 ROWS, KILLS, FREEZES = at_length(60_000, sample=2_000), at_length(200, sample=5), at_length(20, sample=1)
 WORKERS, BATCH, LEASE = 4, 10, 4
-# What is left for the kills decides how fast the rows go by: the work must not be over before.
-PACE = f"{HIT}; time.sleep(float((pathlib.Path(__file__).parents[2] / 'pace').read_text()))"
-SLOW, MEDIUM, FAST = "1.5", "0.03", "0"
+# However slow the machine is, the work must not be over before the last kill: a batch waits until it may be done.
+PACE = f"{HIT}; wait_for_turn()"
+PACING = """
+import pathlib, time
+from shop.models import Row
+
+def wait_for_turn():
+    limit = pathlib.Path(__file__).with_name("limit")
+    while Row.objects.filter(hits__gt=0).count() > int(limit.read_text()):
+        time.sleep(0.05)
+    time.sleep(float(limit.with_name("pace").read_text()))
+"""
+TURNS = "from shop.pacing import wait_for_turn"
+MOST = 0.8  # of the rows, until the last kill
 
 # A cursor that is saved as by other tools: after the batch, in a transaction of its own.
 APART = """
@@ -51,11 +62,13 @@ class Herd:
         self.takeovers = 0
         self._count = count
 
-    def pace(self, seconds: str) -> None:
-        file = self.shop.project.root / "shop" / "pace"
-        beside = file.with_name("pace.new")
-        beside.write_text(seconds)
-        beside.replace(file)
+    def pace(self, share: float, seconds: float = 0.03) -> None:
+        """Let a share of the rows go by, each batch in so many seconds."""
+        for name, value in (("limit", int(share * ROWS)), ("pace", seconds)):
+            file = self.shop.project.root / "shop" / name
+            beside = file.with_name("new")
+            beside.write_text(str(value))
+            beside.replace(file)
 
     def fill_up(self) -> None:
         """Start a worker for each that is gone, all at once."""
@@ -89,6 +102,9 @@ class Herd:
     def kill(self) -> None:
         victim, _ = self.victim()
         time.sleep(self.moments.uniform(0, 0.1))  # the moment is what the test is about
+        self._kill(victim)
+
+    def _kill(self, victim: Process) -> None:
         victim.signal(signal.SIGKILL)
         victim.wait()
         self.alive.remove(victim)
@@ -99,13 +115,13 @@ class Herd:
         time.sleep(self.moments.uniform(0, 0.1))
         victim.signal(signal.SIGSTOP)
         self.alive.remove(victim)
-        # Who is at a range of its own does not look for another one, and that can take longer than a test waits.
-        taken = False
-        while not taken:
+        self.fill_up()
+        while not self._is_taken_within(1.5 * LEASE, run):
+            # Who is at a range of its own, and may not go on, does not look for another one; who is new does.
+            at_work = self.holders()
+            for one in [one for one in self.alive if one.pid in at_work]:
+                self._kill(one)
             self.fill_up()
-            taken = self._is_taken_within(2 * LEASE, run)
-            if not taken:
-                self.kill()
         victim.signal(signal.SIGCONT)
         assert victim.wait() in {0, 1}, victim.err
         assert "Traceback" not in victim.err, victim.err
@@ -142,10 +158,11 @@ def seasons(herd: Herd) -> list[Callable[[], None]]:
 @pytest.fixture
 def herd(walks: Walks) -> Herd:
     walks.rows(range(1, ROWS + 1))
-    walks.script(PACE, size=BATCH, finish='effect("finish")')
+    walks.script(PACE, size=BATCH, finish='effect("finish")', before=TURNS)
+    walks.shop.project.write("shop/pacing.py", PACING)
     walks.shop.lease(LEASE)
     made = Herd(walks, WORKERS, seed=ROWS)
-    made.pace(MEDIUM)
+    made.pace(0)
     return made
 
 
@@ -154,10 +171,10 @@ def test_whoever_is_killed_or_frozen_every_row_is_processed_exactly_once(herd: H
     herd.fill_up()
     todo = seasons(herd)
     for number, strike in enumerate(todo):
-        herd.pace(SLOW if herd.share() > 0.8 * number / len(todo) else MEDIUM)
+        herd.pace(MOST * (number + 1) / len(todo))
         strike()
         herd.fill_up()
-    herd.pace(FAST)
+    herd.pace(1, seconds=0)
     for worker in herd.alive:
         assert worker.wait() == 0, worker.err
     assert herd.walks.hits() == {1: ROWS}
@@ -171,10 +188,13 @@ def test_whoever_is_killed_or_frozen_every_row_is_processed_exactly_once(herd: H
 @pytest.mark.parametrize("kind_name", ["postgresql"])
 def test_a_cursor_in_a_transaction_of_its_own_would_not_survive_this(herd: Herd) -> None:
     """The control: if this passed with such a cursor, the test above would prove nothing."""
-    herd.walks.script(PACE, size=BATCH, finish='effect("finish")', attributes="import shop.apart")
+    herd.walks.script(
+        PACE, size=BATCH, finish='effect("finish")', attributes="import shop.apart", before=TURNS
+    )
     herd.shop.project.write("shop/apart.py", APART)
     herd.fill_up()
-    for _ in range(30):
+    for number in range(30):
+        herd.pace(MOST * (number + 1) / 30)
         herd.kill()
         herd.fill_up()
         if set(herd.walks.hits()) - {0, 1}:
