@@ -56,11 +56,11 @@ def _sides(
     expects = f"You have {counts[0]} new and {counts[1]} modified management scripts"
     us, them = bench.tracker, bench.predecessor
     subjects = {
-        "floor": us.manage(root, "diffsettings"),
+        "floor": us.floor(root),
         "check": us.manage(root, "check_scripts", *ours, expects=expects, before=before),
     }
     if not isinstance(them, str):
-        subjects["their floor"] = them.manage(root, "diffsettings")
+        subjects["their floor"] = them.floor(root)
         subjects["their check"] = them.manage(root, "check_scripts", expects=expects)
     return subjects
 
@@ -131,7 +131,7 @@ def nothing_new(bench: Bench) -> list[Row]:
     ours = Overhead.of(series, "check", "floor")
     scans = _scan(bench, group, root)
     checks = side_by_side(
-        {name: bench.tracker.manage(root, name) for name in ("diffsettings", "check")}, bench.rounds
+        {"floor": bench.tracker.floor(root), "check": bench.tracker.manage(root, "check")}, bench.rounds
     )
     return [
         _against_predecessor(bench, group, "overhead of check_scripts", series, _FIFTEENTH),
@@ -139,7 +139,7 @@ def nothing_new(bench: Bench) -> list[Row]:
         *scans,
         Row(group, "overhead of check_scripts", scans[0].against, ours.wall, scans[0].other),
         Row(group, "overhead of check_scripts", "overhead of manage.py check (Django's system checks)", ours.wall,
-            Overhead.of(checks, "check", "diffsettings").wall),
+            Overhead.of(checks, "check", "floor").wall),
         _memory(group, series),
     ]  # fmt: skip
 
@@ -259,7 +259,7 @@ def _compared(bench: Bench, one: str, other: str) -> tuple[Overhead, Overhead]:
     expects = "You have 0 new and 0 modified management scripts"
     subjects = {}
     for root in (one, other):
-        subjects[f"floor {root}"] = bench.tracker.manage(root, "diffsettings")
+        subjects[f"floor {root}"] = bench.tracker.floor(root)
         subjects[f"check {root}"] = bench.tracker.manage(root, "check_scripts", expects=expects)
     series = side_by_side(subjects, bench.rounds)
     first, second = (Overhead.of(series, f"check {root}", f"floor {root}") for root in (one, other))

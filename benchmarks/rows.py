@@ -49,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Overhead:
-    """What a command takes above the floor, which is ``manage.py diffsettings`` in the same environment."""
+    """What a command takes above the floor of its tool, which is ``Tool.floor`` in the same environment."""
 
     wall: float
     cpu: float

@@ -46,8 +46,9 @@ def render(rows: Sequence[Row], described: dict[str, str]) -> str:
         "|---|---|---|---|---|---|---|",
         *(_line(row) for row in rows),
         "",
-        "Overhead: the time above `manage.py diffsettings` in the same environment. Every ratio is of two things measured",
-        'in turn in one run; each is its minimum over the rounds, by the clock unless the row says "one core" (CPU time).',
+        "Overhead: the time above `manage.py diffsettings` in the same environment, that without the garbage collector's",
+        "walks. Every ratio is of two things measured in turn in one run; each is its minimum over the rounds, by the",
+        'clock unless the row says "one core" (CPU time).',
         "",
         *(f"- {name}: {value}" for name, value in described.items()),
     ]

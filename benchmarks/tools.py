@@ -53,6 +53,10 @@ class Tool:
         """``manage.py`` of the project in ``root``."""
         return Subject([self.python, "manage.py", *arguments], root, self.env(), expects, before)
 
+    def floor(self, root: str) -> Subject:
+        """``manage.py diffsettings`` of the project in ``root``, without the collector's walks, which a check may spare itself."""
+        return Subject([self.python, "-c", _FLOOR], root, self.env())
+
     @property
     def version(self) -> str:
         """The Python of the tool's environment."""
@@ -66,6 +70,15 @@ class Tool:
             return run(Subject([self.python, "-c", code], os.getcwd(), self.env()))[1].strip()
         except BenchmarkError:
             return "not installed"
+
+
+_FLOOR: Final = """
+import gc
+from django.core.management import execute_from_command_line
+gc.freeze()
+execute_from_command_line(["manage.py", "diffsettings"])
+gc.freeze()
+"""
 
 
 def tracker() -> Tool:
