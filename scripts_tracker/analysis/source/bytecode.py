@@ -29,14 +29,11 @@ def has_bytecode(path: str, size: int, since: int) -> bool:
         with open(cache_from_source(path), "rb") as file:
             header = file.read(_HEADER_BYTES)
             compiled = os.fstat(file.fileno()).st_mtime_ns
-    except (OSError, ValueError, NotImplementedError):
+    except (OSError, ValueError, NotImplementedError):  # no bytecode, path or folder for it
         return False
     written = status.st_mtime_ns
-    expected = (
-        0,
-        int(status.st_mtime) & _WORD,
-        size & _WORD,
-    )  # as importlib does; hashes in place of times are not 0
+    # As importlib compares; the first is not 0 where a hash stands in place of time and size.
+    expected = (0, int(status.st_mtime) & _WORD, size & _WORD)
     return (
         status.st_size == size
         and written + SETTLED_NS < min(compiled, since)
