@@ -5,5 +5,5 @@ Hands out ``engine`` and ``cli``. Knows neither Django nor the ledger, and impor
 
 from typing import Final
 
-RULES_VERSION: Final = 12
+RULES_VERSION: Final = 13
 """Counts up whenever rules are added, dropped or find something else."""

@@ -190,14 +190,21 @@ def _changes_argument(node: cst.CSTNode) -> bool:
 
 def calls_super(method: cst.FunctionDef) -> bool:
     """Whether a method calls the one of the same name of a base class."""
-    return any(_is_super_call(node, method.name.value) for node in descendants(method))
+    owner = first_parameter(method)
+    return any(_is_super_call(node, method.name.value, owner) for node in descendants(method))
 
 
-def _is_super_call(node: cst.CSTNode, name: str) -> bool:
+def first_parameter(method: cst.FunctionDef) -> str:
+    """What a method calls its object; ``self`` where that is one of ``*args``."""
+    params = (*method.params.posonly_params, *method.params.params)
+    return params[0].name.value if params else "self"
+
+
+def _is_super_call(node: cst.CSTNode, name: str, owner: str) -> bool:
     """Whether this is ``super().name``, or ``Base.name(self)``."""
     if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value == name:
         first = node.args[0].value if node.args else None
-        return isinstance(first, cst.Name) and first.value == "self"
+        return isinstance(first, cst.Name) and first.value == owner
     return isinstance(node, cst.Attribute) and node.attr.value == name and is_super(node)
 
 

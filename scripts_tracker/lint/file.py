@@ -21,6 +21,7 @@ from scripts_tracker.analysis.facts.values import (
 )
 from scripts_tracker.analysis.source.trees import called, descendants
 from scripts_tracker.core.tuples import NamedTuple
+from scripts_tracker.lint.assigned import WRAPPING, Assigned, target_name
 from scripts_tracker.lint.classes import (
     ADDS,
     CHANGES,
@@ -197,6 +198,7 @@ class Tree:
         self._evaluator = extraction.evaluator
         self._positions = extraction.positions
         self._names = Names(self.scope, self._evaluator)
+        self._assigned = Assigned(self._wraps, self._named_method)
 
     @cached_property
     def classes(self) -> tuple[Class, ...]:
@@ -256,20 +258,49 @@ class Tree:
         yield from ((one, True) for one in self.processes)
 
     def _methods(self, name: str, lineages: Sequence[Lineage]) -> Iterator[Method]:
-        if any(attribute.attr.value == name for attribute, _ in self.scope.patches):
+        patches = [one for one in self.scope.patches if one[0].attr.value == name]
+        patched = [self._local_class(attribute.value) for attribute, _ in patches]
+        if None in patched or len(set(patched)) < len(patched):
             return
         known: set[int] = set()
         for lineage in lineages:
             is_first = lineage.is_command
             for one in lineage.classes:
-                if name in one.scope.names:
-                    node = one.sure(name)
+                if name in one.scope.names or one.name in patched:
+                    patch = patches[patched.index(one.name)] if one.name in patched else None
+                    node = self._patch(*patch) if patch else self._own(one, name)
                     if node is not None and id(node) not in known:
                         yield Method(one, node, is_first)
                         known.add(id(node))
                     if node is None or not self.calls_super(node):
                         break
                     is_first = False
+
+    def _own(self, one: Class, name: str) -> cst.FunctionDef | None:
+        """The method that the body of a class makes, by a ``def`` or an assignment; None where that is not certain."""
+        node = one.sure(name)
+        last = one.scope.names[name][-1] if name in one.scope.names else None
+        if node is not None or last is None:
+            return node
+        return self._assigned.method(target_name(name, last), last, one.scope)
+
+    def _patch(self, attribute: cst.Attribute, binding: Binding) -> cst.FunctionDef | None:
+        """The method that ``Command.handle = start`` makes, below the class; None where that is not certain."""
+        return self._assigned.method(attribute.attr, binding, self.scope)
+
+    def _named_method(self, attribute: cst.Attribute) -> cst.FunctionDef | None:
+        owner = self._local_class(attribute.value)
+        found = [one for one in self.classes if one.name == owner]
+        return found[0].sure(attribute.attr.value) if found else None
+
+    def _local_class(self, expression: cst.BaseExpression) -> str | None:
+        """The name of the one class of the file that an expression stands for."""
+        bindings = self.scope.names.get(dotted_name(expression), ())
+        is_class = len(bindings) == 1 and isinstance(bindings[0].node, cst.ClassDef)
+        return dotted_name(expression) if is_class else None
+
+    def _wraps(self, expression: cst.BaseExpression) -> bool:
+        return bool(self.our_name(expression)) or self.origin(expression) in WRAPPING
 
     def overrides(self, one: Class) -> Iterator[str]:
         """The methods of a class that do not call that of a base class, or that undo what it does."""
@@ -285,7 +316,7 @@ class Tree:
         """Whether a method calls the one of a base class; for most the text of the file is enough."""
         known = self._calling_super.get(id(method))
         if known is None:
-            may_call = "super" in self.text or f".{method.name.value}(self" in self.text
+            may_call = "super" in self.text or f".{method.name.value}(" in self.text
             known = may_call and calls_super(method)
             self._calling_super[id(method)] = known
         return known

@@ -72,7 +72,7 @@ _GIVEN: Final = {PROCESS: ("batch",), BATCHES: (), "finish": ()}
 def _wrong_in_batches(tree: Tree) -> Iterator[Violation]:
     """The methods of a batched command that do not accept what it passes."""
     for name, given in _GIVEN.items():
-        for method in tree.batched_methods(name) if f"def {name}" in tree.text else ():
+        for method in tree.batched_methods(name) if name in tree.text else ():
             if method.is_first and all(is_transparent(tree, one) for one in method.node.decorators):
                 wrong = mismatch(method.node.params, ("self", *given))
                 if wrong:

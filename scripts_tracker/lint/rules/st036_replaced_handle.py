@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 
 from scripts_tracker.analysis import codes
+from scripts_tracker.analysis.facts.scopes import dotted_name
 from scripts_tracker.analysis.source.trees import descendants
 from scripts_tracker.lint.base import TreeRule
+from scripts_tracker.lint.classes import first_parameter
 from scripts_tracker.lint.parsers import method_of
 from scripts_tracker.lint.values import Violation
 
@@ -31,8 +33,9 @@ class ReplacedHandle(TreeRule):
 
     ## What it does
     Reports `handle()`, `execute()`, `run_from_argv()` and `__init__()` of a BatchedCommand that do not call
-    `super()`. An `execute()` that calls `self.handle()` is fine. In a file without a `Command`, only classes that
-    inherit from BatchedCommand themselves are checked.
+    `super()`, whether a `def` makes them or an assignment (`handle = start`, a `lambda`, `partial()`). An `execute()` that
+    calls `self.handle()` is fine, and so is a method that leaves the call to another function of the file. In a file
+    without a `Command`, only classes that inherit from BatchedCommand themselves are checked.
 
     ## Why is this bad?
     `handle()` of BatchedCommand takes the batches from `batches()` and gives them to `process()`. In its place, the
@@ -66,11 +69,42 @@ class ReplacedHandle(TreeRule):
     def check(self, tree: Tree) -> Iterator[Violation]:
         """Yield the methods that end the way to the first batch."""
         for name, others in _LEADS_TO.items():
-            for method in tree.sure_batched_methods(name) if f"def {name}" in tree.text else ():
-                if not tree.calls_super(method.node) and not _calls(method.node, others):
+            for method in tree.sure_batched_methods(name) if name in tree.text else ():
+                if not _may_go_on(tree, method.node, others):
                     message = f"{name}() does not call super().{name}(), so no batch is processed"
                     hint = f"Call super().{name}(...) in it, or remove it."
                     yield Violation(tree.place(method.node), message, hint, method.where, batched=True)
+
+
+def _may_go_on(tree: Tree, method: cst.FunctionDef, others: frozenset[str]) -> bool:
+    """Whether a method calls that of a base class or one of some others, or a function of the file that may do so."""
+    if tree.calls_super(method) or _calls(method, others):
+        return True
+    towards = {method.name.value, *others}
+    todo, known = [method], {id(method)}
+    while todo:
+        for helper in _helpers(tree, todo.pop()):
+            if id(helper) not in known:
+                known.add(id(helper))
+                todo.append(helper)
+                if any(
+                    isinstance(node, cst.Attribute) and node.attr.value in towards
+                    for node in descendants(helper)
+                ):
+                    return True
+    return False
+
+
+def _helpers(tree: Tree, function: cst.FunctionDef) -> Iterator[cst.FunctionDef]:
+    """The methods of the command and the functions of the file that a function names."""
+    nodes = (node for node in descendants(function.body) if isinstance(node, cst.Name | cst.Attribute))
+    for name in sorted({dotted_name(node) for node in nodes}):
+        owner, _, method = name.rpartition(".")
+        if owner == first_parameter(function):
+            yield from (one.node for one in tree.batched_methods(method))
+        elif not owner:
+            bindings = tree.scope.names.get(name, ())
+            yield from (one.node for one in bindings if isinstance(one.node, cst.FunctionDef))
 
 
 def _calls(function: cst.FunctionDef, names: frozenset[str]) -> bool:
