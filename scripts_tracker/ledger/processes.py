@@ -12,6 +12,7 @@ import threading
 import time
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -153,10 +154,16 @@ def exit_code(interrupt: KeyboardInterrupt) -> int:
 
 # The signals that have arrived since the block of ``signals_raise`` began, also if a script has swallowed them.
 _arrived: list[signal.Signals] = []
+
+
+class _Block:
+    """A block of code in which signals do something else; it ends with the block, also if that could not be noted."""
+
+
 # Not empty while signals raise nothing.
-_holds: list[None] = []
+_holds: WeakSet[_Block] = WeakSet()
 # Not empty while the first signal raises nothing, and the second one does.
-_delays: list[None] = []
+_delays: WeakSet[_Block] = WeakSet()
 # systemd and Heroku send SIGTERM to every process, and who has started a worker passes it on: so many seconds later, it
 # is the same one.
 _ECHO = 1.0
@@ -191,13 +198,8 @@ def signals_delayed() -> Iterator[Callable[[], KeyboardInterrupt | None]]:
         is_known = is_known or found is not None
         return found
 
-    with _none_lost(lambda: bool(pressed)):
-        _delays.append(None)
-        try:
-            with _ctrl_c_handled_by(handle):
-                yield interrupt
-        finally:
-            _delays.pop()
+    with _none_lost(lambda: bool(pressed)), _noted(_delays), _ctrl_c_handled_by(handle):
+        yield interrupt
     if not is_known and (late := interrupt()) is not None:
         raise late
 
@@ -212,8 +214,8 @@ def _ctrl_c_handled_by(handle: Callable[[int, FrameType | None], object]) -> Ite
     if not is_ours:
         yield
         return
-    signal.signal(signal.SIGINT, handle)
     try:
+        signal.signal(signal.SIGINT, handle)
         yield
     finally:
         if signal.getsignal(signal.SIGINT) is handle:
@@ -236,11 +238,19 @@ def _none_lost(is_left: Callable[[], bool]) -> Iterator[None]:
 @contextlib.contextmanager
 def signals_held() -> Iterator[None]:
     """Let no further SIGTERM or SIGHUP interrupt the block; ``arrived`` has them."""
-    _holds.append(None)
+    with _noted(_holds):
+        yield
+
+
+@contextlib.contextmanager
+def _noted(blocks: WeakSet[_Block]) -> Iterator[None]:
+    block = _Block()
     try:
+        blocks.add(block)
         yield
     finally:
-        _holds.pop()
+        # An interrupt may come before this: then the block ends when nothing keeps it any more.
+        blocks.discard(block)
 
 
 @contextlib.contextmanager

@@ -116,7 +116,6 @@ class PlannedRun:
         reason: why a success does not count as applied; empty where it does.
         is_recorded: whether its success is recorded; an error after that does not undo it.
         failure: what the script has failed by.
-        interrupt: one that came when it had ended.
         work: how to work on a batched script; None where nobody says.
         rehearse: makes the call instead; None for a run that counts.
     """
@@ -134,7 +133,6 @@ class PlannedRun:
         self.reason = ""
         self.is_recorded = False
         self.failure: BaseException | None = None
-        self.interrupt: KeyboardInterrupt | None = None
         self.work: WorkOptions | None = None
         self.rehearse: Rehearse | None = None
 

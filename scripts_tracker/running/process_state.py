@@ -92,26 +92,29 @@ class ProcessState:
                 self._saved.append((part, part.read()))
 
     def restore(self, script_id: ScriptId) -> KeyboardInterrupt | None:
-        """Make it so again, as often as wanted; warn about what cannot be undone, and raise nothing.
+        """Make it so again, as often as wanted; warn about what cannot be undone.
 
         Returns:
             An interrupt that was blocked by the script or came meanwhile.
+
+        Raises:
+            KeyboardInterrupt: it came before anything was put back, or after all was.
         """
-        failures: list[tuple[str, BaseException]] = []
         interrupt: KeyboardInterrupt | None = None
-        try:
-            with processes.signals_held(), _all_blocked(self._mask):
-                for part, value in self._saved:
-                    error = _error_of(part, value)
-                    if isinstance(
-                        error, KeyboardInterrupt
-                    ):  # by way of another thread, which blocks no signals
-                        interrupt, error = error, _error_of(part, value)
-                    if error is not None:
-                        failures.append((part.name, error))
-        except KeyboardInterrupt as blocked:
-            interrupt = blocked
-        for name, reason in failures:
+        todo, failures = self._saved[::-1], dict[str, BaseException]()
+        is_over = False
+        while not is_over:
+            # An interrupt may come anywhere: by way of another thread, which blocks no signals.
+            try:
+                with processes.signals_held(), _all_blocked(self._mask):
+                    while todo:
+                        _put_back(*todo[-1], failures)
+                        todo.pop()
+                is_over = True
+            except KeyboardInterrupt as came:
+                # Its traceback would keep alive what it has interrupted: the blocks above, half begun or half ended.
+                interrupt = came.with_traceback(None)
+        for name, reason in failures.items():
             text = "%s left %s changed, and it could not be put back for the scripts that follow: %s"
             logger.warning(text, script_id, name, reason)
         return interrupt
@@ -125,12 +128,13 @@ class ProcessState:
         self._saved = []
 
 
-def _error_of(part: _Part, value: Any) -> BaseException | None:
+def _put_back(part: _Part, value: Any, failures: dict[str, BaseException]) -> None:
     try:
         part.restore(value)
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:  # noqa: BLE001 - nothing here may hide how the script ended
-        return error
-    return None
+        failures[part.name] = error
 
 
 def call_with_own_context(function: Callable[..., T], *args: Any) -> T:
@@ -158,8 +162,9 @@ def _all_blocked(afterwards: Any) -> Iterator[None]:
     if afterwards is None:  # Windows, or a thread
         yield
         return
-    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
+        # It raises the interrupt that came just before, when it has blocked the rest.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, afterwards)

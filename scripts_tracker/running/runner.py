@@ -117,6 +117,7 @@ class Runner:
             except (Error, LedgerMissing) as error:
                 text = f"the ledger cannot be used: {database.error_summary(error)}"
                 self._settle(self._ended(status, StepOutcome.FAILED, text))
+                interrupt = self._late_interrupt()
         self._start_clean()  # migrate goes on after auto_run
         return Summary(tuple(self._results.values()), interrupt)
 
@@ -127,9 +128,7 @@ class Runner:
 
     def _late_interrupt(self) -> KeyboardInterrupt | None:
         """The interrupt that the script has blocked or swallowed, or that came at its end."""
-        planned = self._planned
-        own = planned.interrupt if planned and planned.interrupt else self._interrupt
-        return own or processes.arrived()
+        return self._interrupt or processes.arrived()
 
     def _ended(
         self, status: ScriptStatus, outcome: StepOutcome, text: str, error: BaseException | None = None
@@ -216,7 +215,8 @@ class Runner:
             self._call_and_put_back(status, planned)
         except (Held, Changed) as error:
             if planned.run is None:
-                raise
+                # Nothing waits any more for a script if an interrupt came meanwhile.
+                raise self._late_interrupt() or error  # noqa: B904 - as a rule it is the error itself
             return self._failed(status, planned, error)  # of another script, which this one called
         except Stopped as stopped:
             return self._ended(status, StepOutcome.STOPPED, stopped.reason)
@@ -268,7 +268,7 @@ class Runner:
         send = functools.partial(self._send, status=status)
         count, until = self._options.workers, self._until
         end = Workers(status.id, start, count, until, send).carry_out()
-        self._interrupt = end.interrupt
+        self._interrupt = end.interrupt or self._interrupt
         now = _ask_patiently(load_status, 0.0).by_id.get(status.id, status)
         return self._end_of(status, now, end)
 
@@ -296,7 +296,10 @@ class Runner:
         state = process_state.ProcessState()
 
         def put_back() -> None:
-            planned.interrupt = state.restore(status.id) or planned.interrupt
+            try:
+                self._interrupt = state.restore(status.id) or self._interrupt
+            except KeyboardInterrupt as interrupt:
+                self._interrupt = interrupt
 
         planned.on_end = put_back
         try:
