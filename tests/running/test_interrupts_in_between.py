@@ -33,9 +33,8 @@ class Injection:
         self._left = number
         self._before = sys.gettrace()
 
-    def __enter__(self) -> Injection:
+    def __enter__(self) -> None:
         sys.settrace(self._trace)
-        return self
 
     def __exit__(self, *error: object) -> None:
         sys.settrace(self._before)
@@ -58,7 +57,7 @@ def _few_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def mask() -> Iterator[set[signal.Signals]]:
+def mask() -> Iterator[Any]:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     yield before
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -69,8 +68,9 @@ def _interrupted_at(number: int, monkeypatch: pytest.MonkeyPatch) -> tuple[str, 
     monkeypatch.delenv("LEFT", raising=False)
     state = process_state.ProcessState()
     monkeypatch.setenv("LEFT", "1")
+    injection = Injection(number)
     try:
-        with Injection(number) as injection:
+        with injection:
             interrupt = state.restore(script_id("jobs.a"))
     except KeyboardInterrupt:
         return injection.where, "raised"
@@ -81,7 +81,7 @@ def _interrupted_at(number: int, monkeypatch: pytest.MonkeyPatch) -> tuple[str, 
 
 @pytest.mark.usefixtures("_few_parts")
 def test_an_interrupt_at_any_line_is_kept_and_everything_is_put_back(
-    mask: set[signal.Signals], monkeypatch: pytest.MonkeyPatch
+    mask: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number, returned = 0, 0
     while True:
@@ -102,11 +102,11 @@ def test_an_interrupt_at_any_line_is_kept_and_everything_is_put_back(
 
 @pytest.mark.usefixtures("_few_parts")
 def test_an_interrupt_that_came_just_before_all_signals_were_blocked_does_not_leave_them_so(
-    mask: set[signal.Signals], monkeypatch: pytest.MonkeyPatch
+    mask: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    block, came = signal.pthread_sigmask, []
+    block, came = signal.pthread_sigmask, list[int]()
 
-    def raise_once(how: int, signals: Any) -> set[signal.Signals]:
+    def raise_once(how: int, signals: Any) -> Any:
         before = block(how, signals)
         if how == signal.SIG_BLOCK and signals and not came:
             came.append(how)
@@ -129,8 +129,9 @@ def test_a_block_that_is_interrupted_where_it_ends_holds_no_later_signal(block: 
     number = 0
     while True:
         number += 1
+        injection = Injection(number)
         try:
-            with Injection(number) as injection, block():
+            with injection, block():
                 pass
         except KeyboardInterrupt:
             pass
