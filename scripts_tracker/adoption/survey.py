@@ -200,7 +200,7 @@ class _Matcher:
             )
         note = (
             f"the bytes have changed since ({trouble or 'git does not have the old content'});"
-            f" if only the formatting changed: {database.typed(f'check_scripts --mark-applied {definition.id}')}"
+            f" if only the formatting changed: {database.typed('check_scripts --mark-applied {}', definition.id)}"
         )
         # The MD5 is all that is known of the content: the ledger then says that the bytes differ.
         version = VersionFacts(Fingerprint("md5", row.digest[:64]), f"md5:{row.digest}"[:64], "", None)

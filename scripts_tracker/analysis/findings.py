@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
+from scripts_tracker.core.text import quoted
 from scripts_tracker.core.values import Finding, Location
 from scripts_tracker.exceptions import UnreadableFile
 
@@ -83,9 +84,7 @@ class Findings:
             self.cycle_of_links(links_in_cycle(path) or (path,))
             return
         message = f"the file cannot be parsed: {error.reason}"
-        import shlex  # a name may mean something to a shell
-
-        shown = shlex.quote(self.shown(path))
+        shown = quoted(self.shown(path))
         hint = f"Fix the file; `python -m py_compile {shown}` shows the error."
         if isinstance(error, UnreadableFile):  # a compiler would wait for a pipe
             hint = f"Put a source file at {shown}, and let it be read; or delete what is there."

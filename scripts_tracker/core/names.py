@@ -26,9 +26,16 @@ LISTING: Final = "check_scripts --all"
 """The command that lists the scripts."""
 
 
-def typed(command: str) -> str:
-    """What to type for a command, where no tenant and no settings are chosen (else ``ledger.database.typed``)."""
-    return f"manage.py {command}"
+def typed(command: str, *names: object) -> str:
+    """What to type for a command, where no tenant and no settings are chosen (else ``ledger.database.typed``).
+
+    Args:
+        command: with ``{}`` where a name belongs.
+        names: what belongs there; each is quoted for a shell where that is needed.
+    """
+    from scripts_tracker.core.text import command_line  # as late as what to type
+
+    return f"manage.py {command_line(command, *names)}"
 
 
 def close_matches(word: str, known: Iterable[str], most: int = 1, likeness: float = 0.6) -> list[str]:
@@ -88,7 +95,7 @@ def nearest_scripts(text: str, known: Iterable[ScriptId]) -> str:
     return " or ".join(list(dict.fromkeys(near))[:3])
 
 
-def resolve(text: str, paths: Mapping[ScriptId, str], listing: str = typed(LISTING)) -> ScriptId:
+def resolve(text: str, paths: Mapping[ScriptId, str], listing: str = f"manage.py {LISTING}") -> ScriptId:
     """The one script that a person names; raises UnknownScript, with what to type instead."""
     found = tuple(resolve_each([text], paths, listing))
     if len(found) == 1:
@@ -99,7 +106,7 @@ def resolve(text: str, paths: Mapping[ScriptId, str], listing: str = typed(LISTI
 
 
 def resolve_all(
-    texts: Iterable[str], paths: Mapping[ScriptId, str], listing: str = typed(LISTING)
+    texts: Iterable[str], paths: Mapping[ScriptId, str], listing: str = f"manage.py {LISTING}"
 ) -> tuple[ScriptId, ...]:
     """Every named script once, in the order typed; raises as ``resolve_each``."""
     return tuple(resolve_each(texts, paths, listing))
@@ -108,7 +115,7 @@ def resolve_all(
 def resolve_each(
     texts: Iterable[str],
     paths: Mapping[ScriptId, str],
-    listing: str = typed(LISTING),
+    listing: str = f"manage.py {LISTING}",
     kind: str = "tracked script",
 ) -> dict[ScriptId, bool]:
     """Every named script once, in the order typed, and whether it was named by itself, not as one of a group.

@@ -235,7 +235,7 @@ def choose(
     *,
     retries: bool = True,
     in_migrate: bool = False,
-    typed: Callable[[str], str] = names.typed,
+    typed: Callable[..., str] = names.typed,
 ) -> Choice:
     """Choose the scripts to run.
 
@@ -288,7 +288,7 @@ def choose(
 
 
 def held(
-    statuses: Iterable[ScriptStatus], typed: Callable[[str], str] = names.typed, *, in_migrate: bool = False
+    statuses: Iterable[ScriptStatus], typed: Callable[..., str] = names.typed, *, in_migrate: bool = False
 ) -> Mapping[ScriptId, str]:
     """The batched scripts that do not run now, with the reason as half a sentence: a person must decide first.
 

@@ -89,7 +89,7 @@ def is_of_other_code(status: ScriptStatus) -> bool:
     return walk is not None and definition is not None and not states.began_with(definition, walk)
 
 
-def why_stopped(status: ScriptStatus, typed: Callable[[str], str] = names.typed) -> str:
+def why_stopped(status: ScriptStatus, typed: Callable[..., str] = names.typed) -> str:
     """Why a walk that has begun is not at work, as half a sentence.
 
     Args:
@@ -115,7 +115,7 @@ def why_stopped(status: ScriptStatus, typed: Callable[[str], str] = names.typed)
     return f"stopped {at(progress)}{reason and f': {reason}'}"
 
 
-def obstacle(status: ScriptStatus, typed: Callable[[str], str] = names.typed) -> str:
+def obstacle(status: ScriptStatus, typed: Callable[..., str] = names.typed) -> str:
     """Why ``run_scripts`` cannot go on with a script before a person decides, with what to type; empty if it can."""
     walk = status.walk
     if walk is None or (walk.live and walk.hold is None):
@@ -126,16 +126,15 @@ def obstacle(status: ScriptStatus, typed: Callable[[str], str] = names.typed) ->
     return why_stopped(status, typed) if is_of_other_code(status) else ""
 
 
-def how_to_go_on(status: ScriptStatus, typed: Callable[[str], str]) -> str:
+def how_to_go_on(status: ScriptStatus, typed: Callable[..., str]) -> str:
     """What to type so that a script that was stopped goes on from where it is."""
-    resume = f"resume_script {status.id}"
     if is_of_other_code(status):
-        return f"to go on with the code of now: {typed(f'{resume} --accept-code')}"
-    return f"to go on: {typed(resume)}"
+        return f"to go on with the code of now: {typed('resume_script {} --accept-code', status.id)}"
+    return f"to go on: {typed('resume_script {}', status.id)}"
 
 
-def _anew(status: ScriptStatus, typed: Callable[[str], str]) -> str:
-    return f"to begin anew: {typed(f'resume_script {status.id} --restart')}"
+def _anew(status: ScriptStatus, typed: Callable[..., str]) -> str:
+    return f"to begin anew: {typed('resume_script {} --restart', status.id)}"
 
 
 def at_work(status: ScriptStatus) -> str:

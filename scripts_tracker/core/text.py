@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.values import AFTER_SUCCESS
@@ -63,11 +63,30 @@ def parsed_duration(text: str) -> float | None:
     return sum(float(part) * size for part, size in parts if part) or None
 
 
-def as_typed(arguments: Iterable[str]) -> str:
-    """Arguments as one types them in a shell, quoted where that is needed."""
-    import shlex  # few scripts have arguments
+def quoted(word: str) -> str:
+    """A word as one types it in a POSIX shell: as it is, unless a character of it means something there.
 
-    return " ".join(map(shlex.quote, arguments))
+    In double quotes where that is enough: our sentences put commands in single ones.
+    """
+    import shlex  # most output has nothing to type
+
+    safe = shlex.quote(word)
+    if safe == word or not word.isprintable() or _MEANT_IN_QUOTES.intersection(word):
+        return safe
+    return f'"{word}"'
+
+
+_MEANT_IN_QUOTES: Final = frozenset('"$`\\!')
+
+
+def as_typed(words: Iterable[object]) -> str:
+    """Words, names or arguments as one types them in a shell, each quoted where that is needed."""
+    return " ".join(quoted(str(word)) for word in words)
+
+
+def command_line(command: str, *names: object) -> str:
+    """A command with names in place of its ``{}``, quoted where that is needed; without names, as it is."""
+    return command.format(*(quoted(str(name)) for name in names)) if names else command
 
 
 def who(user: str, host: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import shlex
 import shutil
 import sys
 from datetime import datetime, timezone
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.core import names
 from scripts_tracker.core.escaping import escaped
-from scripts_tracker.core.text import encodable
+from scripts_tracker.core.text import encodable, quoted
 from scripts_tracker.exceptions import ScriptsTrackerError
 from scripts_tracker.fleet import comparison, deletable, formats, snapshots
 
@@ -160,7 +159,7 @@ def _deletable(fleet: Fleet, options: argparse.Namespace, now: datetime) -> int:
     _complain(f"{len(found.scripts)} of {len(fleet.rows)} scripts can be deleted.")
     for script, reason in found.kept:
         _complain(f"  {script} stays: {reason}")
-    _write("\n".join(f"git rm {shlex.quote(path)}" for _, path in found.scripts))
+    _write("\n".join(f"git rm {quoted(path)}" for _, path in found.scripts))
     return GOOD
 
 

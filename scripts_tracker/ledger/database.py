@@ -314,11 +314,18 @@ def _has_tables_after(error: DatabaseError) -> bool:
         raise error from None  # the whole database is unavailable; the first error says it best
 
 
-def typed(command: str) -> str:
-    """What to type for a command that is about this ledger, with the tenant and the settings that it is about."""
-    schema = _tenant()
-    words = f"manage.py tenant_command {command} --schema {schema}" if schema else f"manage.py {command}"
-    return f"{words}{_settings_options()}"
+def typed(command: str, *names: object) -> str:
+    """What to type for a command that is about this ledger, with the tenant and the settings that it is about.
+
+    Args:
+        command: with ``{}`` where a name belongs.
+        names: what belongs there; each is quoted for a shell where that is needed.
+    """
+    from scripts_tracker.core.text import command_line, quoted  # as late as what to type
+
+    schema, words = _tenant(), command_line(command, *names)
+    words = f"tenant_command {words} --schema {quoted(schema)}" if schema else words
+    return f"manage.py {words}{_settings_options()}"
 
 
 def _settings_options() -> str:
@@ -382,7 +389,9 @@ def migrate_command(target: str = "") -> str:
     """What creates or upgrades the tables of the ledger; or what migrates it to a target, with a space before it."""
     if _has_schemas():
         return f"manage.py migrate_schemas scripts_tracker{target}{_settings_options()}"
-    option = "" if alias() == "default" else f" --database {alias()}"
+    from scripts_tracker.core.text import quoted  # as late as what to type
+
+    option = "" if alias() == "default" else f" --database {quoted(alias())}"
     return f"manage.py migrate scripts_tracker{target}{option}{_settings_options()}"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts_tracker.management.base import not_started
 from scripts_tracker.reporting import progress
+from scripts_tracker.reporting.terminal import most_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -71,7 +72,8 @@ def shown(
 
         yield json.plan(plan, choice, output, options["workers"], figures if snapshots else None)
         return
-    yield from progress.plan(plan, choice, output, options["workers"], figures)
+    most = most_at(options["verbosity"])
+    yield from progress.plan(plan, choice, output, options["workers"], figures, most=most)
     if options["enqueue"]:
         from scripts_tracker.running import jobs  # it imports django.tasks
 

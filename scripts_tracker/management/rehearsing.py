@@ -12,7 +12,7 @@ from scripts_tracker import conf
 from scripts_tracker.ledger.processes import exit_code, signals_raise
 from scripts_tracker.management.base import not_started, put
 from scripts_tracker.reporting import progress
-from scripts_tracker.reporting.terminal import wrapped
+from scripts_tracker.reporting.terminal import most_at, wrapped
 from scripts_tracker.running.calls import rehearsed
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class Rehearsing:
         self._options = options
         self._is_json = options["format"] == "json"
         self._is_quiet = options["verbosity"] < 1 or self._is_json
+        self._most = most_at(options["verbosity"])
         if self._is_json:
             # What a script prints must not get into the document.
             given = {**run_options.given, "stdout": run_options.given.get("stderr")}
@@ -139,7 +140,7 @@ class Rehearsing:
             on_begin=self._say_before,
         )
         if not self._is_quiet:
-            left = progress.not_planned(plan, choice, self._command.output)
+            left = progress.not_planned(plan, choice, self._command.output, self._most)
             self._say(*left, progress.heading(plan, self._command.output, "Rehearsing"))
         with signals_raise(), around, self._own_stdout():
             summary = rehearsal.carry_out()
@@ -181,7 +182,7 @@ class Rehearsing:
             document = rehearsals.document(summary, self._notes, statements, rehearsal.broken)
             self._command.write(json.document_text(document, output))
         elif summary.results and not self._is_quiet:
-            self._say(*progress.summary(summary, output))
+            self._say(*progress.summary(summary, output, self._most, is_rehearsal=True))
         if rehearsal.broken:
             where = " and ".join(map(repr, rehearsal.broken))
             raise CommandError(
@@ -195,7 +196,7 @@ class Rehearsing:
             found = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
             lines = [f"The rehearsal failed: {found}. Everything was rolled back."]
             if self._is_quiet and not self._is_json:
-                lines += progress.failures(summary, output)
+                lines += progress.failures(summary, output, self._most, is_rehearsal=True)
             if step := progress.next_step(summary):
                 lines.append(step)
             raise CommandError("\n".join(lines))

@@ -168,7 +168,7 @@ def load_run(status: ScriptStatus, which: int) -> RunText:
     found = queries.run_text(status.record, which) if status.record else None
     if found is not None:
         return found
-    listing = typed(f"show_script {status.id} --history")
+    listing = typed("show_script {} --history", status.id)
     if which > 0:
         raise UnknownRun(f"{status.id} has no run {which}; to list its runs: {listing}")
     has = "never ran here" if which == -1 else f"did not run {-which} times here"
@@ -178,9 +178,9 @@ def load_run(status: ScriptStatus, which: int) -> RunText:
 def next_steps(detail: ScriptDetail) -> Mapping[str, str]:
     """The commands to type next, by their purpose; empty if there is nothing to do."""
     name, record = detail.status.id, detail.status.record
-    run = {"run it": typed(f"run_scripts {name}")}
-    mark = typed(f"check_scripts --mark-applied {name}")
-    diff = {"what changed": typed(f"show_script {name} --diff")} if detail.has_diff else {}
+    run = {"run it": typed("run_scripts {}", name)}
+    mark = typed("check_scripts --mark-applied {}", name)
+    diff = {"what changed": typed("show_script {} --diff", name)} if detail.has_diff else {}
     if record is not None and record.bytes_only:
         diff["if only its formatting changed"] = mark
     steps: Mapping[State, Mapping[str, str]] = {
@@ -188,17 +188,17 @@ def next_steps(detail: ScriptDetail) -> Mapping[str, str]:
         State.FAILED: {**run, "fixed by hand": mark},
         State.LOST: {**run, "its work is done": mark},
         State.RUNNING: {
-            "follow it": typed(f"show_script {name} --watch"),
-            "its process is dead": typed(f'check_scripts --release {name} --reason "..."'),
+            "follow it": typed("show_script {} --watch", name),
+            "its process is dead": typed('check_scripts --release {} --reason "..."', name),
         },
         State.MODIFIED: {**diff, **run},
         State.EDITED: diff,
         State.REVERTED: diff,
         State.MOVED: {"mark it under its new name": mark},
-        State.UNREADABLE: {**diff, "when it is fixed": typed(f"check_scripts {name}")},
+        State.UNREADABLE: {**diff, "when it is fixed": typed("check_scripts {}", name)},
     }
     if detail.status.definition is None and detail.status.state is not State.RUNNING:
-        return {"it needs no run any more": typed(f"check_scripts --unmark {name}")}
+        return {"it needs no run any more": typed("check_scripts --unmark {}", name)}
     found = steps.get(detail.status.state, {})
     return _steps_of_walk(detail.status, found) if detail.status.walk or detail.status.is_batched else found
 
@@ -206,11 +206,11 @@ def next_steps(detail: ScriptDetail) -> Mapping[str, str]:
 def _steps_of_walk(status: ScriptStatus, others: Mapping[str, str]) -> Mapping[str, str]:
     """The same for a batched script, which can be paused, resumed and cancelled where it has begun."""
     walk, name = status.walk, status.id
-    resume, pause = typed(f"resume_script {name}"), typed(f'pause_script {name} --reason "..."')
+    resume, pause = typed("resume_script {}", name), typed('pause_script {} --reason "..."', name)
     if walk is None or status.state is State.UNREADABLE:
         accept = {"go on from where it was cancelled": f"{resume} --accept-code"}
         return {**others, **(accept if status.record and status.record.walk else {})}
-    cancel = {"give it up": typed(f'cancel_script {name} --reason "..."')}
+    cancel = {"give it up": typed('cancel_script {} --reason "..."', name)}
     accept = {"go on with the code of now": f"{resume} --accept-code"}
     is_other = status.definition is not None and not states.began_with(status.definition, walk)
     if status.state is State.PAUSED:
@@ -319,4 +319,4 @@ def _adopted_by_checksum(status: ScriptStatus) -> str:
     )
     if status.definition is None or status.definition.fingerprint is None:
         return note
-    return f"{note} If only its formatting changed: {typed(f'check_scripts --mark-applied {status.id}')}"
+    return f"{note} If only its formatting changed: {typed('check_scripts --mark-applied {}', status.id)}"

@@ -64,7 +64,7 @@ def why_not_to_resume(status: ScriptStatus) -> str:
         return ""
     if walk.live:
         return "it is running, not paused"
-    return f"it is not paused (state: {status.state.value}); to run it: {typed(f'run_scripts {status.id}')}"
+    return f"it is not paused (state: {status.state.value}); to run it: {typed('run_scripts {}', status.id)}"
 
 
 def why_not_to_restart(status: ScriptStatus) -> str:
@@ -85,7 +85,7 @@ def why_not_to_accept(status: ScriptStatus) -> str:
     if not definition.is_batched:
         return "its code is no longer that of a batched script; to run it as it is: --restart"
     if states.began_with(definition, walk):
-        return f"its code is what it was begun with; to go on: {typed(f'resume_script {status.id}')}"
+        return f"its code is what it was begun with; to go on: {typed('resume_script {}', status.id)}"
     return _at_work(walk)
 
 
@@ -243,14 +243,14 @@ def _given_up(status: ScriptStatus) -> str:
     words = stops.given_up(status)
     if not words:
         return ""
-    run, resume = typed(f"run_scripts {status.id}"), typed(f"resume_script {status.id} --accept-code")
+    run, resume = typed("run_scripts {}", status.id), typed("resume_script {} --accept-code", status.id)
     return f"{words}; to begin anew: {run}; to go on from there: {resume}"
 
 
 def _without_file(status: ScriptStatus) -> str:
     if status.definition is not None:
         return ""
-    unmark = typed(f"check_scripts --unmark {status.id}")
+    unmark = typed("check_scripts --unmark {}", status.id)
     return f"{status.absence or 'its file is gone'}; restore it, or take the script off the list: {unmark}"
 
 

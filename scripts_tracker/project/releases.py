@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import Error
 
+from scripts_tracker.core.text import as_typed
 from scripts_tracker.ledger import database, releasing
 from scripts_tracker.ledger.marking import nothing_else
 from scripts_tracker.project import lineage
@@ -35,7 +36,9 @@ def why_not_to_release(status: ScriptStatus) -> str:
     if run is None or run.outcome != "running":
         return f"it is not running (state: {status.state.value})"
     if status.record is None or not status.record.is_held:
-        return f"its lease has run out already; to run it again: {database.typed(f'run_scripts {status.id}')}"
+        return (
+            f"its lease has run out already; to run it again: {database.typed('run_scripts {}', status.id)}"
+        )
     return ""
 
 
@@ -89,4 +92,4 @@ def _workers(status: ScriptStatus) -> list[RunRecord]:
 
 def next_step(done: Iterable[ScriptId]) -> str:
     """What to type after a release."""
-    return f"To run again: {database.typed('run_scripts ' + ' '.join(map(str, done)))}"
+    return f"To run again: {database.typed(f'run_scripts {as_typed(done)}')}"

@@ -29,7 +29,7 @@ def as_text(untracked: Mapping[ScriptId, str], output: Output) -> str:
         from scripts_tracker.ledger.database import typed  # needs the models
 
         first = next(iter(untracked))
-        text = f"Run 'python {typed(f'start_script --adopt {first}')}' to track it from now on."
+        text = f"Run 'python {typed('start_script --adopt {}', first)}' to track it from now on."
         lines += wrapped(text, "", output)
     return "\n".join(lines)
 

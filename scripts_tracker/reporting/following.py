@@ -93,7 +93,7 @@ class Follower:
             yield _ONE_WRITER
         hidden = now.output.count("\n") - _FIRST_LINES
         if hidden > 0:
-            yield f"({hidden} earlier lines: {typed(f'show_script {self._script_id} --format json')})"
+            yield f"({hidden} earlier lines: {typed('show_script {} --format json', self._script_id)})"
 
     def _draw(self, now: RunNow) -> list[str]:
         """At a terminal: the line that is not complete yet, and the sign of life."""
@@ -120,7 +120,7 @@ class Follower:
         lines = [outcome_style(now.run, self._output)(line) for line in lines]
         if outcome == "succeeded":
             return lines
-        return [*lines, f"To see why: {typed(f'show_script {self._script_id}')}"]
+        return [*lines, f"To see why: {typed('show_script {}', self._script_id)}"]
 
 
 class WalkFollower:
@@ -201,7 +201,7 @@ class WalkFollower:
             self.exit_code = EXIT_CODES["failed"]
             why = f"{now.outcome}, {stops.at(progress_of(now))}"
         yield from map(style.WARNING, wrapped(escaped(f"{script_id}: {why}"), "", self._output, hang="  "))
-        yield f"To see what to do: {typed(f'show_script {script_id}')}"
+        yield f"To see what to do: {typed('show_script {}', script_id)}"
 
 
 def progress_line(now: WalkRecord, width: int) -> str:

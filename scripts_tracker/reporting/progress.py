@@ -13,7 +13,7 @@ from scripts_tracker.core.planning import NOT_IN_MIGRATE
 from scripts_tracker.core.states import State
 from scripts_tracker.core.text import as_typed, describe_holder, describe_lease, duration, error_traceback
 from scripts_tracker.reporting.report import question, why
-from scripts_tracker.reporting.terminal import fitting, line_of, painted, wrapped
+from scripts_tracker.reporting.terminal import MOST, fitting, line_of, more, painted, some, wrapped
 from scripts_tracker.reporting.text import QUEUE_UNKNOWN
 
 if TYPE_CHECKING:
@@ -31,8 +31,13 @@ NOT_DONE: Final = ("failed", "held", "stopped", "blocked", "skipped")
 
 # Only batched scripts and --for stop, and only another process holds.
 _SELDOM = ("held", "stopped")
-# How many of the scripts that were skipped for one reason are named.
-_MOST = 10
+# What lists all that the summary counts so.
+_LISTING = {
+    **dict.fromkeys(("failed", "held", "stopped"), "check_scripts --verbosity 2"),
+    **dict.fromkeys(("blocked", "skipped"), "run_scripts --plan"),
+}
+# A rehearsal leaves nothing behind that could be listed.
+_REHEARSED = dict.fromkeys(NOT_DONE, "run_scripts --rehearse --verbosity 2")
 # What to type about the first script that was counted so.
 _NEXT = {
     "failed": ("", "see its output and what to type next"),
@@ -160,8 +165,17 @@ def traceback_of(result: Result) -> str:
     return escaped_lines(error_traceback(error).rstrip())
 
 
-def summary(done: Summary, output: Output) -> Iterator[str]:
-    """How the run ended: the counts, then every script that did not run well."""
+def summary(
+    done: Summary, output: Output, most: int | None = MOST, *, is_rehearsal: bool = False
+) -> Iterator[str]:
+    """How the run ended: the counts, then the scripts that did not run well.
+
+    Args:
+        done: the run.
+        output: where the text goes.
+        most: how many of those that ended alike to name; None for all.
+        is_rehearsal: whether nothing of it is in the ledger.
+    """
     counts = {name: done.counted(name) for name in ("done", *NOT_DONE)}
     for name in _SELDOM:
         if not counts[name]:
@@ -170,25 +184,29 @@ def summary(done: Summary, output: Output) -> Iterator[str]:
     has_failed = bool(counts["failed"])
     style = styles.SUCCESS if done.is_good else styles.ERROR if has_failed else styles.WARNING
     yield style(", ".join(f"{len(results)} {name}" for name, results in counts.items()) + ".")
-    yield from failures(done, output)
+    yield from failures(done, output, most, is_rehearsal=is_rehearsal)
+    listing = (_REHEARSED if is_rehearsal else _LISTING)["skipped"]
     for text in dict.fromkeys(result.text for result in counts["skipped"]):
         same = [str(result.status.id) for result in counts["skipped"] if result.text == text]
         heading = wrapped(f"Skipped ({len(same)}): {text}", "", output, hang="  ")
         yield from map(output.style.MIGRATE_HEADING, heading)
-        yield from (f"  {name}" for name in same[:_MOST])
-        if len(same) > _MOST:
-            yield f"  and {len(same) - _MOST} more"
+        yield from (f"  {name}" for name in some(same, most))
+        yield from more(same, most, listing, output)
 
 
-def failures(done: Summary, output: Output) -> Iterator[str]:
-    """The scripts that failed, are held, have stopped or could not run, a line each."""
+def failures(
+    done: Summary, output: Output, most: int | None = MOST, *, is_rehearsal: bool = False
+) -> Iterator[str]:
+    """The scripts that failed, are held, have stopped or could not run, a line each; as for ``summary``."""
     for name in NOT_DONE[:-1]:
         results = done.counted(name)
         if results:
             paint = output.style.ERROR if name == "failed" else output.style.WARNING
             yield paint(f"{name.capitalize()} ({len(results)}):")
-        for result in results:
+        for result in some(results, most):
             yield from wrapped(f"{result.status.id}: {result.text}", "  ", output, hang="  ")
+        listing = (_REHEARSED if is_rehearsal else _LISTING)[name]
+        yield from more(results, most, listing, output)
 
 
 def next_step(done: Summary) -> str:
@@ -197,7 +215,7 @@ def next_step(done: Summary) -> str:
 
     for name, (option, purpose) in _NEXT.items():
         if results := done.counted(name):
-            return f"Run 'python {typed(f'show_script {results[0].status.id}{option}')}' to {purpose}."
+            return f"Run 'python {typed(f'show_script {{}}{option}', results[0].status.id)}' to {purpose}."
     return ""
 
 
@@ -207,6 +225,8 @@ def plan(
     output: Output,
     workers: int = 1,
     figures: Mapping[ScriptId, Sequence[Figure]] = MappingProxyType({}),
+    *,
+    most: int | None = MOST,
 ) -> Iterator[str]:
     """The scripts in order with the reason for each, then what cannot run or will not run.
 
@@ -216,6 +236,7 @@ def plan(
         output: where the text goes.
         workers: how many processes share a batched script.
         figures: how long each step may take.
+        most: how many to name of those that are not part of the plan, of each kind; None for all.
     """
     yield output.style.MIGRATE_HEADING(f"Plan ({len(made.steps)}):")
     reasons = _reasons(made, {status.id for status in choice.chosen}, workers)
@@ -228,7 +249,7 @@ def plan(
     if figures:
         yield from wrapped(forecast.total_words(forecast.total(figures)), "", output)
     yield from blocked(made, output)
-    yield from not_planned(made, choice, output)
+    yield from not_planned(made, choice, output, most)
     renamed = [status for status in choice.renamed if status.renamed_from is not None]
     if renamed:
         yield output.style.MIGRATE_HEADING(f"Renamed ({len(renamed)}):")
@@ -237,12 +258,13 @@ def plan(
         yield from map(output.style.WARNING, wrapped(choice.hint, "", output, hang="  "))
 
 
-def blocked(made: Plan, output: Output) -> Iterator[str]:
-    """The scripts of a plan that cannot run, with the reasons."""
+def blocked(made: Plan, output: Output, most: int | None = None) -> Iterator[str]:
+    """The scripts of a plan that cannot run, with the reasons: so many of them, by default all."""
     if made.blocked:
         yield output.style.WARNING(f"Blocked ({len(made.blocked)}):")
-    for status, reasons in made.blocked:
+    for status, reasons in some(made.blocked, most):
         yield from wrapped(f"{status.id}: {'; '.join(reasons)}", "  ", output, hang="  ")
+    yield from more(made.blocked, most, _LISTING["blocked"], output)
 
 
 def _reasons(made: Plan, chosen: set[ScriptId], workers: int) -> Iterator[str]:
@@ -262,32 +284,58 @@ def _reasons(made: Plan, chosen: set[ScriptId], workers: int) -> Iterator[str]:
         yield reason
 
 
-def not_planned(made: Plan, choice: Choice, output: Output) -> Iterator[str]:
-    """The selected scripts that are not run: up to date, or skipped by --no-retry and not listed as blocked."""
+def not_planned(made: Plan, choice: Choice, output: Output, most: int | None = MOST) -> Iterator[str]:
+    """The selected scripts that are not run: up to date, or skipped by --no-retry and not listed as blocked.
+
+    Args:
+        made: the plan.
+        choice: what it was made of.
+        output: where the text goes.
+        most: how many of each kind to name; None for all.
+    """
     blocked = {status.id for status, _ in made.blocked}
+    skipped = tuple(status for status in choice.skipped_by_no_retry if status.id not in blocked)
+    held = (*choice.cancelled, *choice.batched)
+    kinds = (
+        (choice.up_to_date, _up_to_date, str, "check_scripts --all"),
+        (choice.moved, _moved, str, _LISTING["failed"]),
+        (held, lambda status: _left_alone(status, choice), output.style.WARNING, _LISTING["failed"]),
+        (skipped, _not_retried, output.style.WARNING, _LISTING["failed"]),
+    )
+    for statuses, words, paint, listing in kinds:
+        for status in some(statuses, most):
+            yield from map(paint, wrapped(words(status), "", output, hang="  "))
+        yield from more(statuses, most, listing, output)
+
+
+def _up_to_date(status: ScriptStatus) -> str:
     from scripts_tracker.ledger.database import typed  # needs the models
     from scripts_tracker.project.scan import is_offered  # as above
 
-    for status in choice.up_to_date:
-        verb = "is up to date" if status.state is State.APPLIED else "will not run"
-        can_run = status.definition is not None and is_offered(status.id)
-        hint = f" To run it anyway: {typed(status.id.name)}" if can_run else ""
-        yield from wrapped(f"{status.id} {verb} ({why(status)}).{hint}", "", output, hang="  ")
-    for status in choice.moved:
-        mark = typed(f"check_scripts --mark-applied {status.id}")
-        text = f"{status.id} is not run: {why(status)}. To mark it under its new name: {mark}"
-        yield from wrapped(text, "", output, hang="  ")
-    for status in (*choice.cancelled, *choice.batched):
-        reason = choice.held[status.id]
-        if reason == NOT_IN_MIGRATE:
-            line = f"{status.id} {reason}. To run it: {typed(f'run_scripts {status.id}')}"
-        else:
-            line = f"{status.id} is left alone: {reason}"
-        yield from map(output.style.WARNING, wrapped(line, "", output, hang="  "))
-    for status in choice.skipped_by_no_retry:
-        if status.id not in blocked:
-            line = f"{status.id} skipped because of --no-retry: {why(status)}"
-            yield from map(output.style.WARNING, wrapped(line, "", output, hang="  "))
+    verb = "is up to date" if status.state is State.APPLIED else "will not run"
+    can_run = status.definition is not None and is_offered(status.id)
+    hint = f" To run it anyway: {typed('{}', status.id.name)}" if can_run else ""
+    return f"{status.id} {verb} ({why(status)}).{hint}"
+
+
+def _moved(status: ScriptStatus) -> str:
+    from scripts_tracker.ledger.database import typed  # needs the models
+
+    mark = typed("check_scripts --mark-applied {}", status.id)
+    return f"{status.id} is not run: {why(status)}. To mark it under its new name: {mark}"
+
+
+def _left_alone(status: ScriptStatus, choice: Choice) -> str:
+    from scripts_tracker.ledger.database import typed  # needs the models
+
+    reason = choice.held[status.id]
+    if reason == NOT_IN_MIGRATE:
+        return f"{status.id} {reason}. To run it: {typed('run_scripts {}', status.id)}"
+    return f"{status.id} is left alone: {reason}"
+
+
+def _not_retried(status: ScriptStatus) -> str:
+    return f"{status.id} skipped because of --no-retry: {why(status)}"
 
 
 def about_place(environment: str, statuses: Iterable[ScriptStatus], output: Output) -> Iterator[str]:

@@ -144,13 +144,13 @@ def next_step(report: Report) -> str:
     if states & {State.NEW, State.MODIFIED}:
         command = typed(" ".join(["run_scripts", as_typed(report.names)]).strip())
         failed = next((one for one in report.unapplied if one.state is State.FAILED), None)
-        why_failed = f"; 'python {typed(f'show_script {failed.id}')}' says why it failed" if failed else ""
+        why_failed = f"; 'python {typed('show_script {}', failed.id)}' says why it failed" if failed else ""
         return f"Run 'python {command}' to apply them{why_failed}."
     for state, words in _NEXT.items():
         first = next((one for one in report.statuses if one.state is state), None)
         if first is not None and (first.needs_action or state in _NEXT_WITHOUT_NEED):
             command, purpose = _paused(first) if state is State.PAUSED else words
-            return f"Run 'python {typed(command.format(first.id))}' to {purpose}."
+            return f"Run 'python {typed(command, first.id)}' to {purpose}."
     return ""
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import unicodedata
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from django.core.management.color import color_style, no_style
 
@@ -15,6 +15,8 @@ from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+T = TypeVar("T")
 
 
 class Style(Protocol):
@@ -95,11 +97,46 @@ def wrapped(text: str, indent: str, output: Output, hang: str = "") -> Iterator[
 
 
 # Up to what ends it in our sentences; an argument in quotes may have anything.
-_COMMAND = r"(?:python )?manage\.py(?: (?:\"[^\"]*\"|'[^']*'|[^\s'\";)]+(?<![.,:]))(?![^\s'\";).,:]))+"
+_COMMAND = r"(?:python )?manage\.py(?: (?:(?:\"[^\"]*\"|'[^']*')+|[^\s'\";)]+(?<![.,:]))(?![^\s'\";).,:]))+"
 _MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d (?:UTC|[+-])"
 # Compiled when a text is wrapped, as most output goes to no terminal.
 _WHOLE = rf"{_COMMAND}|{_MOMENT}|\d (?:s|min|h|d|%)\b"
 _GLUE = "\N{NO-BREAK SPACE}"
+
+
+MOST: Final = 10
+"""How many of a long list are shown."""
+_SPARED = 2
+
+
+def most_at(verbosity: int) -> int | None:
+    """How many of a long list are shown at a verbosity; None for all."""
+    return MOST if verbosity <= 1 else None
+
+
+def some(found: Sequence[T], most: int | None) -> Sequence[T]:
+    """As many of a list as are shown; not even two lines are left out for a line about them.
+
+    Args:
+        found: the list.
+        most: how many to show; None for all.
+    """
+    return found if most is None or len(found) <= most + _SPARED else found[:most]
+
+
+def more(found: Sequence[object], most: int | None, listing: str, output: Output) -> Iterator[str]:
+    """How many are not shown, and what shows them; nothing if all are.
+
+    Args:
+        found: the list.
+        most: as for ``some``.
+        listing: the command that shows all, without ``manage.py``.
+        output: where the text goes.
+    """
+    if left := len(found) - len(some(found, most)):
+        from scripts_tracker.ledger.database import typed  # needs the models
+
+        yield from wrapped(f"and {left} more; to list all: {typed(listing)}", "  ", output)
 
 
 def painted(head: str, text: str, paint: Callable[[str], str], output: Output) -> Iterator[str]:

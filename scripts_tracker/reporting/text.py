@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.core.escaping import escaped
 from scripts_tracker.core.states import State, is_cancelled
 from scripts_tracker.reporting.report import compared_by_bytes, next_step, question, tone, why
-from scripts_tracker.reporting.terminal import painter, wrapped
+from scripts_tracker.reporting.terminal import MOST, more, painter, some, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,16 +22,12 @@ QUEUE_UNKNOWN: Final = "The queue cannot say which jobs it has."
 _BRIEF = (State.NEW, State.MODIFIED)
 # What the notice names although it needs no action.
 _NOTED = (State.MOVED, State.RUNNING)
-# How many scripts of a state are listed, and how many problems.
-_MOST = 10
-_SPARED = 2
-
-T = TypeVar("T")
+_LISTING = "check_scripts --verbosity 2"
 
 
 def check(report: Report, output: Output) -> str:
     """The whole report: scripts by state and why, the dependencies if asked for, problems, what is not listed."""
-    most = None if report.show_all or report.is_full else _MOST
+    most = None if report.show_all or report.is_full else MOST
     lines = [
         *_head(report, output),
         *_sections(report.listed, output, lambda status: _note(status, report), most),
@@ -59,7 +55,7 @@ def _first_step(report: Report) -> str:
 def notice(report: Report, output: Output) -> str:
     """The notice after ``migrate``: what needs action, in the words that people grep for."""
     named = tuple(filter(_is_named, report.statuses))
-    most = None if report.is_full else _MOST
+    most = None if report.is_full else MOST
     lines = [*_head(report, output), *_sections(named, output, _brief_note, most), *_renamed(report, output)]
     if report.findings:
         count = len(report.findings)
@@ -100,25 +96,11 @@ def problems(findings: Sequence[Finding], output: Output, most: int | None = Non
     """
     if findings:
         yield output.style.WARNING(f"Problems ({len(findings)}):")
-    for finding in _some(findings, most):
+    for finding in some(findings, most):
         text = escaped(f"{finding.location}: {finding.code} {finding.message}")
         yield from wrapped(text, "  ", output)
         yield from wrapped(escaped(finding.hint), "    ", output)
-    yield from _more(findings, most, output)
-
-
-def _some(found: Sequence[T], most: int | None) -> Sequence[T]:
-    """As many as are shown; not even two lines are left out for a line about them."""
-    return found if most is None or len(found) <= most + _SPARED else found[:most]
-
-
-def _more(found: Sequence[object], most: int | None, output: Output) -> Iterator[str]:
-    """How many are not shown, and what shows them."""
-    if len(_some(found, most)) < len(found):
-        from scripts_tracker.ledger.database import typed  # needs the models
-
-        text = f"and {len(found) - len(_some(found, most))} more; to list all: {typed('check_scripts --verbosity 2')}"
-        yield from wrapped(text, "  ", output)
+    yield from more(findings, most, _LISTING, output)
 
 
 def _head(report: Report, output: Output) -> Iterator[str]:
@@ -148,14 +130,14 @@ def _sections(
         paint = painter(tone(state), output)
         heading = output.style.ERROR if tone(state) == "trouble" else output.style.MIGRATE_HEADING
         yield heading(f"{state.label} scripts ({len(group)}):")
-        for status in _some(group, most):
+        for status in some(group, most):
             yield f"  {paint(escaped(status.path))}"
             yield from wrapped(_first_line(status), "    ", output)
             yield from wrapped(note(status), "    ", output)
         # Below the others, whose lines people grep for.
-        if unnamed := [str(status.id) for status in _some(group, most) if not note(status)]:
+        if unnamed := [str(status.id) for status in some(group, most) if not note(status)]:
             yield from wrapped(f"Names: {', '.join(unnamed)}", "  ", output, hang="  ")
-        yield from _more(group, most, output)
+        yield from more(group, most, _LISTING, output)
 
 
 def _first_line(status: ScriptStatus) -> str:

@@ -263,7 +263,7 @@ class Attempt(NamedTuple):
 
     @property
     def _how_to_mark(self) -> str:
-        return database.typed(f"check_scripts --mark-applied {self.script_id}")
+        return database.typed("check_scripts --mark-applied {}", self.script_id)
 
     def _retry(self, record: Callable[[], R]) -> R:
         """Record on a new connection if the database was away for a while, or the script's does not find the run.

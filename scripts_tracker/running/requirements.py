@@ -14,6 +14,7 @@ from scripts_tracker import conf
 from scripts_tracker.core import names, planning
 from scripts_tracker.core.cycles import describe
 from scripts_tracker.core.states import State
+from scripts_tracker.core.text import as_typed
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Required, ScriptId
 from scripts_tracker.exceptions import LedgerMissing, ScriptsTrackerError, UserAbortingExecution
@@ -70,9 +71,9 @@ class Missing(NamedTuple):
         return planning.held(self.known, database.typed)
 
     def runnable(self) -> str:
-        """The names of the known ones that can be run."""
+        """The names of the known ones that can be run, as one types them."""
         states = set(State) - {State.RUNNING, State.UNREADABLE}
-        return " ".join(str(one.id) for one in self.known if one.state in states and one.id not in self.held)
+        return as_typed(one.id for one in self.known if one.state in states and one.id not in self.held)
 
     def in_state(self, *states: State) -> str:
         """The names of the known ones in these states."""
@@ -142,7 +143,7 @@ def _what_to_run(missing: Missing, by_id: Statuses) -> str:
     """What to type, required scripts of the required ones first."""
     plan = planning.make_plan(missing.known, by_id, planning.held(by_id.values(), database.typed))
     cycles = "".join(f" Circular requirement: {describe(cycle)}." for cycle in plan.cycles)
-    steps = " ".join(str(one.id) for one in plan.steps if one.state is not State.RUNNING)
+    steps = as_typed(one.id for one in plan.steps if one.state is not State.RUNNING)
     return (
         cycles
         + missing.obstacles()

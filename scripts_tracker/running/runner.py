@@ -329,7 +329,7 @@ class Runner:
             passed = as_typed(status.definition.options.arguments) if status.definition else ""
             text = (
                 f"{text} (run_scripts passes {passed or 'no arguments'}; add what is missing to"
-                f" @tracked_script(arguments=...), or run it by hand: {database.typed(f'{status.id.name} ...')})"
+                f" @tracked_script(arguments=...), or run it by hand: {database.typed('{} ...', status.id.name)})"
             )
         if planned.is_recorded:
             text = f"{AFTER_SUCCESS}: {text}"

@@ -43,7 +43,7 @@ class Held(PlainError):
 
         self.run, self.lease, self.schema = entry.holder, entry.lease, entry.place.schema
         held = describe_holder(self.run, self.lease)
-        follow = f" To follow it: {database.typed(f'show_script {script_id} --watch')}" if self.run else ""
+        follow = f" To follow it: {database.typed('show_script {} --watch', script_id)}" if self.run else ""
         super().__init__(f"{script_id} was not run: {held}. Wait until that ends.{follow}")
 
 

@@ -152,7 +152,7 @@ class Worker:
         """Say so if a worker goes on with other arguments than the first one had: they may mean other rows."""
         then = None if isinstance(walk, NewWalk) else walk.arguments
         if then and json.loads(then) != json.loads(facts.arguments):
-            again = database.typed(f"resume_script {self._id} --restart")
+            again = database.typed("resume_script {} --restart", self._id)
             text = f"it was begun with other arguments ({then[:_LONGEST]}), which the rows that are done were processed with"
             warn(self._command, self._id, f"{text}. To begin again: {again}")
 
@@ -172,7 +172,7 @@ class Worker:
             return True
         for one in left:
             if one.hold is None or one.hold.kind != "cancel":
-                cancel = database.typed(f'cancel_script {one.script_id} --reason "..."')
+                cancel = database.typed('cancel_script {} --reason "..."', one.script_id)
                 warn(
                     self._command,
                     self._id,
@@ -198,7 +198,7 @@ class Worker:
         if not is_same:
             if walk.live or entry.holder:
                 raise start.Held(self._id, entry)
-            resume = database.typed(f"resume_script {self._id}")
+            resume = database.typed("resume_script {}", self._id)
             raise Refused(
                 f"{self._id} was not run: it was begun with other code{at_percent(walk.pk)}."
                 f" To go on with this code: {resume} --accept-code; from the beginning: {resume} --restart"
@@ -229,7 +229,7 @@ class Worker:
         return NewWalk(space.database, space.table, space.kind, ranges, self._first_size, ends)
 
     def _refused(self, hold: Hold) -> Refused:
-        resume = database.typed(f"resume_script {self._id}")
+        resume = database.typed("resume_script {}", self._id)
         if hold.kind == "pause":
             return Stopped(self._id, f"{decided(hold)}. To go on: {resume}")
         return Refused(
@@ -238,7 +238,7 @@ class Worker:
         )
 
     def _begun_on(self, then: str, now: str) -> Refused:
-        again = database.typed(f"resume_script {self._id} --restart")
+        again = database.typed("resume_script {} --restart", self._id)
         return Refused(f"{self._id} was not run: it was begun on {then}, and {now}. To begin again: {again}")
 
     # Work

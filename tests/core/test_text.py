@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 from datetime import timedelta, timezone
 
@@ -9,10 +11,13 @@ import pytest
 
 from scripts_tracker.core import frames
 from scripts_tracker.core.text import (
+    as_typed,
+    command_line,
     describe_holder,
     describe_lease,
     error_traceback,
     local_time,
+    quoted,
     reason_line,
 )
 from scripts_tracker.core.values import Lease
@@ -136,3 +141,50 @@ REASONS = {
 @pytest.mark.parametrize(("reason", "line"), REASONS.values(), ids=REASONS)
 def test_a_stored_reason_in_a_line(reason: str, line: str) -> None:
     assert reason_line(reason) == line
+
+
+WORDS = {
+    "plain": "shop.fix",
+    "option": "--reason=because",
+    "path": "shop/management/commands/fix.py",
+    "pattern": "shop.[b]*?",
+    "blank": "two words",
+    "nothing": "",
+    "variable": "$HOME ${HOME}",
+    "substitution": "$(id) `id`",
+    "apostrophe": "it's",
+    "quotes": '"x"',
+    "both quotes": 'it\'s "x"',
+    "apostrophe and variable": "it's $HOME",
+    "backslash": "a\\b\\",
+    "history": "a!b",
+    "end of a command": "a;b&c|d>e<f(g)#h~",
+    "home": "~root",
+    "lines": "a\nb",
+    "letters of others": "größe",
+    "escape": "a\x1b[2J",
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has another shell")
+def test_a_shell_reads_typed_words_as_they_are() -> None:
+    line = f"printf '%s\\0' {as_typed(WORDS.values())}"
+    printed = subprocess.run(["sh", "-c", line], capture_output=True, check=True).stdout.decode()
+    assert printed.split("\0")[:-1] == list(WORDS.values())
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [("shop.fix", "shop.fix"), ("shop.a b", '"shop.a b"'), ("it's", '"it\'s"'), ("$x", "'$x'"), ("!", "'!'")],
+)
+def test_a_word_is_quoted_only_where_that_is_needed_and_in_double_quotes_where_those_are_enough(
+    word: str, shown: str
+) -> None:
+    assert quoted(word) == shown
+
+
+def test_a_name_is_quoted_in_a_command_and_the_command_itself_is_not() -> None:
+    assert command_line('check_scripts --release {} --reason "..."', "a [b]") == (
+        'check_scripts --release "a [b]" --reason "..."'
+    )
+    assert command_line("{braces}") == "{braces}"

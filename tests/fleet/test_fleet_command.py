@@ -191,7 +191,7 @@ def test_what_is_applied_everywhere_and_required_by_none_can_go(
     scripts = [entry("shop.a"), entry("shop.b", requires=["shop.a"]), odd]
     files = write(tmp_path, one=document(*scripts), two=document(*scripts))
     out, err = deletable(files, tmp_path, capsys=capsys)
-    assert out == "git rm shop/management/commands/b.py\ngit rm 'my shop/management/commands/odd.py'\n"
+    assert out == 'git rm shop/management/commands/b.py\ngit rm "my shop/management/commands/odd.py"\n'
     assert "shop.a stays: required by shop.b" in err
 
 

@@ -223,7 +223,7 @@ def test_an_unknown_script_is_reported_where_it_is_defined(repo: Repo) -> None:
     (found,) = repo.missing()
     assert (str(found.location), found.code) == ("shop/management/commands/my fix.py:3:1", "ST020")
     assert found.message == "a0.my fix is not in git, so it exists only here"
-    assert found.hint == "Run `git add 'shop/management/commands/my fix.py'`."
+    assert found.hint == 'Run `git add "shop/management/commands/my fix.py"`.'
 
 
 def test_an_ignored_script_is_reported_with_the_pattern(repo: Repo) -> None:

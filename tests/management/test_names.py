@@ -172,7 +172,7 @@ def test_a_check_ends_with_the_command_to_type(three: Jobs) -> None:
         return three.run(*names, command="check_scripts").out.splitlines()[-1]
 
     assert last() == "Run 'python manage.py run_scripts' to apply them."
-    assert last("fix_*") == "Run 'python manage.py run_scripts 'fix_*'' to apply them."
+    assert last("fix_*") == "Run 'python manage.py run_scripts \"fix_*\"' to apply them."
     three.script("other", "raise ValueError")
     three.run(continue_on_error=True)
     assert (

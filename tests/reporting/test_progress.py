@@ -232,11 +232,49 @@ def test_the_summary_counts_scripts_and_names_those_that_did_not_run() -> None:
     ]
 
 
-def test_of_many_that_were_skipped_ten_are_named() -> None:
-    results = (Result(status(f"shop.s{number}"), StepOutcome.SKIPPED, text="x") for number in range(200))
-    lines = list(progress.summary(Summary(tuple(results)), PLAIN))
+def _many(outcome: StepOutcome, count: int) -> Summary:
+    return Summary(tuple(Result(status(f"shop.s{n:03}"), outcome, text="x") for n in range(count)))
+
+
+LISTED_BY = {
+    StepOutcome.FAILED: "check_scripts --verbosity 2",
+    StepOutcome.HELD: "check_scripts --verbosity 2",
+    StepOutcome.STOPPED: "check_scripts --verbosity 2",
+    StepOutcome.BLOCKED: "run_scripts --plan",
+    StepOutcome.SKIPPED: "run_scripts --plan",
+}
+
+
+@pytest.mark.parametrize(("outcome", "command"), LISTED_BY.items())
+def test_of_many_that_ended_alike_ten_are_named_with_the_command_that_lists_all(
+    outcome: StepOutcome, command: str
+) -> None:
+    lines = list(progress.summary(_many(outcome, 200), PLAIN))
     assert len(lines) == 13
-    assert lines[-1] == "  and 190 more"
+    assert lines[-1] == f"  and 190 more; to list all: manage.py {command}"
+    (last,) = list(progress.summary(_many(outcome, 200), PLAIN, is_rehearsal=True))[-1:]
+    assert last.endswith("; to list all: manage.py run_scripts --rehearse --verbosity 2")
+
+
+@pytest.mark.parametrize("outcome", LISTED_BY)
+def test_no_line_says_that_one_or_two_are_left_out(outcome: StepOutcome) -> None:
+    assert list(progress.summary(_many(outcome, 12), PLAIN))[-1].startswith("  shop.s011")
+    assert list(progress.summary(_many(outcome, 13), PLAIN))[-1].startswith("  and 3 more")
+
+
+def test_every_script_is_named_if_that_is_asked_for() -> None:
+    assert list(progress.failures(_many(StepOutcome.FAILED, 200), PLAIN, None))[-1] == "  shop.s199: x"
+
+
+def test_of_many_that_are_not_part_of_a_plan_ten_are_named() -> None:
+    kept = [record(f"shop.s{n:03}", "a") for n in range(200)]
+    found = [definition(f"shop.s{n:03}") for n in range(200)]
+    by_id = {one.id: one for one in statuses(found, {one.id: one for one in kept})}
+    choice = planning.choose(by_id, [str(one) for one in by_id])
+    made = planning.make_plan(choice.chosen, by_id)
+    lines = list(progress.not_planned(made, choice, PLAIN))
+    assert lines[10:] == ["  and 190 more; to list all: manage.py check_scripts --all"]
+    assert len(list(progress.not_planned(made, choice, PLAIN, None))) == 200
 
 
 NEXT = {

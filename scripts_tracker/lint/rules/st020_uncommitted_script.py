@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from scripts_tracker.analysis import codes
 from scripts_tracker.analysis.findings import in_script
 from scripts_tracker.core.git import GitUnavailable
+from scripts_tracker.core.text import quoted
 from scripts_tracker.core.values import Finding
 from scripts_tracker.lint.base import RunRule
 from scripts_tracker.lint.git import Repository
@@ -81,9 +82,7 @@ def _missing(script: ScriptDefinition, pattern: Pattern | None) -> Finding:
 
 
 def _reason(script: ScriptDefinition, pattern: Pattern | None) -> tuple[str, str]:
-    import shlex
-
-    path = shlex.quote(script.location.path)
+    path = quoted(script.location.path)
     if pattern is None:
         return "is not in git, so it exists only here", f"Run `git add {path}`."
     hint = f"Run `git add --force {path}`, or change {pattern.text} in line {pattern.line} of {pattern.file}."

@@ -35,7 +35,7 @@ class Command(DecisionCommand):
 
     def told(self, status: ScriptStatus, options: dict[str, Any]) -> Sequence[str]:
         """Where it stands."""
-        anew = typed(f"resume_script {status.id} --restart")
+        anew = typed("resume_script {} --restart", status.id)
         return (
             f"{status.id} is cancelled {so_far(status)}; what is done is not undone.{still_at_work(status)}",
             f"{sentence(stops.how_to_go_on(status, typed))}; to begin anew: {anew}",

@@ -49,7 +49,7 @@ class Command(DecisionCommand):
 
     def told(self, status: ScriptStatus, options: dict[str, Any]) -> Sequence[str]:
         """Where it stands."""
-        run = typed(f"run_scripts {status.id}")
+        run = typed("run_scripts {}", status.id)
         if options["restart"]:
             done = f"{status.id} was stopped {so_far(status)} for good; what is done is not undone."
             return (done, f"To begin anew: {run}")

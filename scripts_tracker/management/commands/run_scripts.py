@@ -26,7 +26,7 @@ from scripts_tracker.management import plans, rehearsing
 from scripts_tracker.management.base import TrackerCommand, add_names, not_started, put
 from scripts_tracker.project.status import load_status
 from scripts_tracker.reporting import progress
-from scripts_tracker.reporting.terminal import Output
+from scripts_tracker.reporting.terminal import Output, most_at
 from scripts_tracker.running.output import called_before_output, not_of_the_script
 from scripts_tracker.running.runner import Runner
 
@@ -144,7 +144,7 @@ class Command(TrackerCommand):
         is_quiet = options["verbosity"] < 1 or bool(options["as_worker"])
         if not is_quiet:
             self._say_place(overview)
-            left = progress.not_planned(plan, choice, self.output)
+            left = progress.not_planned(plan, choice, self.output, most_at(options["verbosity"]))
             self._say_lines([*left, progress.heading(plan, self.output)])
         reporter = _Reporter(self, is_quiet=is_quiet)
         runner = Runner(plan, overview.by_id, self._options(options), reporter)
@@ -152,7 +152,7 @@ class Command(TrackerCommand):
         with signals_raise(), without_input, called_before_output(reporter.erase):
             summary = runner.carry_out()
         if summary.results and not is_quiet:
-            self._say_lines(progress.summary(summary, self.output))
+            self._say_lines(progress.summary(summary, self.output, most_at(options["verbosity"])))
         if summary.interrupt is not None:
             return exit_code(summary.interrupt)
         if options["as_worker"]:
@@ -180,7 +180,7 @@ class Command(TrackerCommand):
         is_quiet = options["verbosity"] < 1
         if not is_quiet:
             self._say_place(overview)
-            left = progress.not_planned(plan, choice, self.output)
+            left = progress.not_planned(plan, choice, self.output, most_at(options["verbosity"]))
             self._say_lines([*left, progress.heading(plan, self.output, "Enqueuing")])
         wanted = tuple(one.id.dotted for one in choice.chosen) if options["names"] else ()
         request = Job("", wanted, () if wanted else tuple(options["tags"]), options["retries"])
@@ -196,7 +196,7 @@ class Command(TrackerCommand):
                 f"{error}. When the queue takes jobs again: {database.typed(jobs.HEAL)}"
             ) from error
         if plan.blocked and not is_quiet:
-            self._say_lines(progress.blocked(plan, self.output))
+            self._say_lines(progress.blocked(plan, self.output, most_at(options["verbosity"])))
         failed = sum(one.is_failure for one in placed)
         counts = {"failed": failed, "blocked": len(plan.blocked)}
         if any(counts.values()):

@@ -146,4 +146,4 @@ def _not_running(status: ScriptStatus) -> str:
     purpose, command = (
         ("run it", "run_scripts") if status.state.needs_action else ("see its last run", "show_script")
     )
-    return f"{status.id} is not running: {why(status)}. To {purpose}: {typed(f'{command} {status.id}')}"
+    return f"{status.id} is not running: {why(status)}. To {purpose}: {typed(f'{command} {{}}', status.id)}"

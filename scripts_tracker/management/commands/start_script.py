@@ -13,6 +13,7 @@ from django.core.management.base import CommandError
 from scripts_tracker import conf
 from scripts_tracker.core import names
 from scripts_tracker.core.escaping import escaped
+from scripts_tracker.core.text import as_typed
 from scripts_tracker.core.values import NOT_STARTED, ScriptId
 from scripts_tracker.exceptions import NotScaffolded
 from scripts_tracker.ledger.database import typed
@@ -85,8 +86,10 @@ class Command(TrackerCommand):
         for path in scaffold.write(os.path.join(folder.path, f"{script_id.name}.py"), text):
             self.say(f"created {escaped(scan.shown_path(path))}")
         is_by_plan = made.requires or options["batched"]
-        command = f"run_scripts {script_id} --plan" if is_by_plan else f"{script_id.name} --dry-run"
-        self.say(f"Fill it in, then run it: {typed(command)}")
+        run = (
+            typed("run_scripts {} --plan", script_id) if is_by_plan else typed("{} --dry-run", script_id.name)
+        )
+        self.say(f"Fill it in, then run it: {run}")
         return 0
 
     def _adopt(self, options: dict[str, Any]) -> int:
@@ -123,7 +126,7 @@ def _after(done: Sequence[ScriptId]) -> str:
     """What to type after commands were decorated."""
     if not done:
         return "Nothing was changed."
-    scripts = " ".join(map(str, done))
+    scripts = as_typed(done)
     return (
         f"To see what is new now: {typed(f'check_scripts {scripts}')}\n"
         f"Where it ran already, mark it as applied: {typed(f'check_scripts --mark-applied {scripts}')}"
