@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # For names of scripts, which share words: difflib's default of 0.6 takes "third" for a slip of "frist".
 _LIKENESS = 0.65
+# So many words that are alike, and no slip of one another, may be more similar than a right one.
+_CANDIDATES = 10
 # So many scripts of a group are named where only one can be meant.
 _SOME = 5
 
@@ -39,10 +41,25 @@ def typed(command: str, *names: object) -> str:
 
 
 def close_matches(word: str, known: Iterable[str], most: int = 1, likeness: float = 0.6) -> list[str]:
-    """The known words most like a misspelt one, the most similar first; empty if there is none."""
+    """The known words that a misspelt one may be a slip of, the most similar first; empty if there is none.
+
+    Args:
+        word: what was written.
+        known: the right words.
+        most: how many to return.
+        likeness: difflib's ratio; words that merely share letters reach it, and are left out.
+    """
     import difflib  # needed only where something is misspelt
 
-    return difflib.get_close_matches(word, list(known), n=most, cutoff=likeness)
+    similar = difflib.get_close_matches(word, list(known), n=most + _CANDIDATES, cutoff=likeness)
+    return [one for one in similar if _is_slip(word.lower(), one.lower())][:most]
+
+
+def _is_slip(word: str, right: str) -> bool:
+    """Whether one piece was left out or added, or up to a quarter of the letters are wrong."""
+    longest, shortest = max(len(word), len(right)), min(len(word), len(right))
+    same = len(posixpath.commonprefix((word, right))) + len(posixpath.commonprefix((word[::-1], right[::-1])))
+    return same >= shortest or letters_between(word, right) <= max(1, longest // 4)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -68,19 +85,24 @@ def option_meant(message: str, known: Sequence[str], others: Mapping[str, str]) 
         return ""
     if word in others:
         return f"; {others[word]}"
-    longer = [name for name in known if name.startswith(word)]
-    near = " or ".join(longer) or nearest(word, known)
-    return f"; did you mean {near}?" if near else ""
+    if longer := [name for name in known if name.startswith(word)]:
+        return f"; did you mean {' or '.join(longer)}?"
+    # Compared without the dashes, which all options have in common.
+    near = nearest(word[2:], [name[2:] for name in (*known, *others) if name.startswith("--")])
+    advice = others.get(f"--{near}", f"did you mean --{near}?")
+    return f"; {advice}" if near else ""
 
 
 def letters_between(one: str, other: str) -> int:
-    """How many letters have to be added, left out or exchanged to make one word of another (Levenshtein's distance)."""
-    above = list(range(len(other) + 1))
+    """How many letters have to be added, left out, replaced or swapped with the next to make one word of another."""
+    before, above = [0], list(range(len(other) + 1))
     for number, letter in enumerate(one, start=1):
         row = [number]
         for column, each in enumerate(other):
             row.append(min(above[column + 1] + 1, row[column] + 1, above[column] + (letter != each)))
-        above = row
+            if number > 1 and column and (letter, one[number - 2]) == (other[column - 1], each):
+                row[-1] = min(row[-1], before[column - 1] + 1)
+        before, above = above, row
     return above[-1]
 
 

@@ -138,8 +138,69 @@ def test_the_time_to_find_many_names_grows_with_them() -> None:
         ("same", "same", 0),
         ("sme", "same", 1),
         ("saame", "same", 1),
-        ("smae", "same", 2),
+        ("smae", "same", 1),
+        ("chec", "help", 3),
     ],
 )
 def test_letters_between_two_words(one: str, other: str, letters: int) -> None:
     assert names.letters_between(one, other) == names.letters_between(other, one) == letters
+
+
+SLIPS = {
+    "a letter is missing": ("recont", "recount"),
+    "a letter too many": ("recountt", "recount"),
+    "another letter": ("recaunt", "recount"),
+    "two letters are swapped": ("frist", "first"),
+    "another case": ("Recount", "recount"),
+    "a word is missing at the end": ("import_vat", "import_vat_rates"),
+    "a word is missing in the middle": ("required_script", "required_preceding_script"),
+    "a word too many": ("fix_all_totals", "fix_totals"),
+    "the separators are missing": ("trackedscript", "tracked_script"),
+    "four letters, one of them wrong": ("nigh", "night"),
+}
+OTHERS = {
+    "half of the letters are the same": ("chec", "help"),
+    "most letters are the same in another order": ("third", "frist"),
+    "a word of a name is the same": ("fix_total", "fix_notes"),
+    "letters are shared": ("statement", "treatments"),
+    "two of three letters": ("tst", "tax"),
+}
+
+
+@pytest.mark.parametrize(("word", "right"), SLIPS.values(), ids=SLIPS)
+def test_the_right_word_for_a_slip(word: str, right: str) -> None:
+    assert names.nearest(word, ["zebra", right, "unlike"]) == right
+
+
+@pytest.mark.parametrize(("word", "other"), OTHERS.values(), ids=OTHERS)
+def test_a_word_that_only_looks_similar_is_not_suggested(word: str, other: str) -> None:
+    assert names.nearest(word, ["zebra", other]) == ""
+
+
+def test_a_right_word_is_found_behind_more_similar_ones_that_are_no_slip() -> None:
+    alike = ["imxxrt_axtes", "imyyrt_aytes"]
+    assert names.nearest("import_rates", [*alike, "import"]) == "import"
+
+
+OPTIONS = ("-h", "--help", "--select", "--extend-select", "--statistics", "--since")
+MEANT = {"--json": "did you mean --format json?"}
+WRONG_OPTIONS = {
+    "a slip": ("--statistcs", "; did you mean --statistics?"),
+    "the beginning of several": ("--s", "; did you mean --select or --statistics or --since?"),
+    "one that people know from elsewhere": ("--json", "; did you mean --format json?"),
+    "a slip of one that people know from elsewhere": ("--jsn", "; did you mean --format json?"),
+    "with a value": ("--selct=ST001", "; did you mean --select?"),
+    "nothing but the dashes is alike": ("--chec", ""),
+    "like nothing": ("--xyzzy", ""),
+    "a short one": ("-x", ""),
+    "no option": ("path", ""),
+}
+
+
+@pytest.mark.parametrize(("word", "advice"), WRONG_OPTIONS.values(), ids=WRONG_OPTIONS)
+def test_a_wrong_option(word: str, advice: str) -> None:
+    assert names.option_meant(f"unrecognized arguments: {word}", OPTIONS, MEANT) == advice
+
+
+def test_an_option_that_is_right_and_lacks_its_value_gets_no_other_one() -> None:
+    assert names.option_meant("argument --select: expected one argument", OPTIONS, MEANT) == ""
