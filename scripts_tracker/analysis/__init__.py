@@ -6,5 +6,5 @@ beside the lint.
 
 from typing import Final
 
-ANALYSIS_VERSION: Final = 15
+ANALYSIS_VERSION: Final = 16
 """Counts up whenever the same files would give other facts or findings, or other texts of them."""

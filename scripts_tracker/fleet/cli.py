@@ -65,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return MISSING
     except KeyboardInterrupt:
+        _complain("interrupted")
         return _INTERRUPTED
     return status
 

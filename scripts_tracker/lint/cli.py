@@ -63,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _let_go_of_output()
         return FOUND
     except KeyboardInterrupt:
+        _complain("interrupted")
         return _INTERRUPTED
     except OSError as error:
         _complain(str(error))

@@ -24,6 +24,7 @@ from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import NOT_STARTED
 from scripts_tracker.exceptions import ScriptsTrackerError
 from scripts_tracker.ledger import database
+from scripts_tracker.ledger.processes import exit_code
 from scripts_tracker.reporting import terminal
 
 if TYPE_CHECKING:
@@ -91,6 +92,11 @@ class TrackerCommand(BaseCommand):
                 raise
             self._complain(error)  # Django would print the name of the class before it
             code = error.returncode
+        except KeyboardInterrupt as interrupt:
+            if not self.is_process or options["traceback"]:
+                raise
+            self.say("Interrupted.", self.stderr)
+            code = exit_code(interrupt)
         if code:
             sys.exit(code)
 

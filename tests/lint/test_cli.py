@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scripts_tracker.lint.cli import main
 from tests.lint.conftest import BROKEN, CLEAN, FIX, OLD, Lint
 from tests.lint.rule_cases import build
 
@@ -602,3 +603,14 @@ def test_fix_says_which_scripts_run_other_code_now(lint: Lint, tmp_path: Path) -
     assert "Fixed 1 of 1." in done.err
     assert f"The code changed of: {FIX}." in done.err
     assert "--mark-applied" in done.err
+
+
+def test_an_interrupted_lint_says_so_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def press(_options: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scripts_tracker.lint.cli._run", press)
+    assert main([]) == 130
+    assert capsys.readouterr() == ("", "scripts-tracker-lint: interrupted\n")

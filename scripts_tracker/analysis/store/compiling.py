@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from functools import partial
 from importlib import import_module
+from itertools import takewhile
 from typing import IO, TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.facts.values import FileFacts
@@ -121,11 +122,16 @@ def _compiled_here(sources: Sequence[bytes], work: Callable[[bytes], Result]) ->
     from scripts_tracker.analysis.source.parsing import on_deep_stack
 
     results: list[Result] = []
+    is_wanted = True
     with collector_paused():
-        # Without the thread each file says why it cannot be read.
-        with contextlib.suppress(UnreadableSource):
-            on_deep_stack(results.extend, map(work, sources))
-        return results or list(map(work, sources))
+        try:
+            # Without the thread each file says why it cannot be read.
+            with contextlib.suppress(UnreadableSource):
+                on_deep_stack(results.extend, map(work, takewhile(lambda _: is_wanted, sources)))
+            return results or list(map(work, sources))
+        finally:
+            # After Ctrl-C nobody takes the results: the thread ends with the file that it is at.
+            is_wanted = False
 
 
 def worker_count(size: int, share: int = BYTES_PER_PROCESS) -> int:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,6 +13,8 @@ import pytest
 from scripts_tracker.analysis.facts.extraction import extract
 from scripts_tracker.analysis.source import parsing
 from scripts_tracker.analysis.source.parsing import parse
+from scripts_tracker.analysis.store import compiling
+from scripts_tracker.analysis.store.compiling import Result
 from scripts_tracker.exceptions import UnreadableSource
 from tests.waiting import PATIENCE, wait_for
 
@@ -106,3 +110,22 @@ def test_a_garbage_collector_that_was_off_stays_off() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows interrupts no wait")
+def test_after_an_interrupt_the_thread_ends_with_the_file_that_it_is_at() -> None:
+    done: list[bytes] = []
+    is_given_up = threading.Event()
+
+    def work(source: bytes) -> Result:
+        if not done:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            assert is_given_up.wait(PATIENCE)
+        done.append(source)
+        return UnreadableSource("not of interest")
+
+    with pytest.raises(KeyboardInterrupt):
+        compiling._compiled_here([b"a = 1", b"b = 2", b"c = 3"], work)
+    is_given_up.set()
+    wait_for(lambda: parsing._idle or not _running(), "the thread is free again")
+    assert done == [b"a = 1"]
