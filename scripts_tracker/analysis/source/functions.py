@@ -71,23 +71,42 @@ def _strings(quote: str, other: str) -> str:
     return _STRINGS.format(q=quote, field=_FIELD.format(other=other))
 
 
+_ANY_STRING: Final = rf"{_strings(chr(34), chr(39))} | {_strings(chr(39), chr(34))}"
 _PLAIN: Final = r"""[^()\[\]{}'"\#\\\n]*"""
 _TOKEN: Final = re.compile(
     rf"{_PLAIN} (?:"
     # A line that starts a statement if no bracket is open, with the lines without code before it.
     r"\n((?:[ \t]*(?:\#[^\n]*)?\n)*)([ ]*)"
-    r"(?:(@)|((?:async[ ]+)?def[ ]+|class[ ]+)(\w+)|((?:from|import)[ ])|(\w+[ ]=[ ](?=[{\[]\n))|(?=(\()))?"
+    r"(?:(@)|((?:async[ ]+)?def[ ]+|class[ ]+)(\w+)|((?:from|import)[ ])|(\w+[ ]=[ ](?=[{\[]\n))|(?=(\())"
+    # Definitions that do not look like one.
+    r"|((?:async[ ]+)?def\b|class\b|async[ ]*\\))?"
     # Brackets without brackets inside.
     rf"""| [(\[{{]{_PLAIN}(?:(?:"(?!"")[^"\\\n{{}}]*"|'(?!'')[^'\\\n{{}}]*'){_PLAIN})*[)\]}}]"""
     r"| ([(\[{]) | ([)\]}]) | \#[^\n]* | \\\n"
-    rf"| {_strings(chr(34), chr(39))} | {_strings(chr(39), chr(34))}"
+    rf"| {_ANY_STRING}"
     # A string or a backslash that is none of those.
     r"""| (['"\\]))""",
     re.VERBOSE | re.DOTALL,
 )
-_DECORATOR, _DEFINITION, _IMPORT, _TABLE, _BRACKET, _OPENING, _CLOSING, _UNKNOWN = 3, 5, 6, 7, 8, 9, 10, 11
-# Indentation that may be read in more than one way, and definitions that do not look like one.
-_UNCERTAIN: Final = re.compile(r"\n[ ]*(?:\t|(?:async|def|class)\b(?!(?:[ ]+def)?[ ]+\w))")
+_DECORATOR, _DEFINITION, _IMPORT, _TABLE, _BRACKET, _ODD, _OPENING, _CLOSING, _UNKNOWN = 3, 5, 6, 7, 8, 9, 10, 11, 12
+
+
+def _brackets(inside: str) -> str:
+    """Brackets with pieces inside, over any number of lines."""
+    return rf"""[(\[{{] [^()\[\]{{}}'"\#\\]* (?:(?:\#[^\n]*(?=\n) | \\\n | {_ANY_STRING} | {inside}) [^()\[\]{{}}'"\#\\]*)* [)\]}}]"""
+
+
+# A function from its indentation on: as many lines of it as have no more than three levels of brackets, and no statement
+# that starts with one. Only what is certain is matched, so that nothing is tried twice.
+_FUNCTION: Final = re.compile(
+    rf"([ ]*) (?:async[ ]+)?def[ ] {_PLAIN} (?:(?:"
+    rf"(\n(?:[ \t]*(?:\#[^\n]*)?\n)*\1[ ]+(?![ (\#\n]))"
+    rf"| \#[^\n]* | \\\n | {_ANY_STRING} | {_brackets(_brackets(_brackets('(?!)')))}"
+    rf") {_PLAIN})*",
+    re.VERBOSE | re.DOTALL,
+)
+# Indentation that may be read in more than one way.
+_TABBED: Final = re.compile(r"\n[ ]*\t")
 
 
 def outline(text: str) -> Outline | None:
@@ -101,7 +120,7 @@ def outline(text: str) -> Outline | None:
     """
     # Between line breaks: the first line starts a statement too, and the last one ends.
     lines = f"\n{text}\n"
-    if "\f" in text or _UNCERTAIN.search(lines):
+    if "\f" in text or ("\t" in text and _TABBED.search(lines)):
         return None
     try:
         return _outline(lines)
@@ -121,7 +140,7 @@ def _outline(text: str) -> Outline:  # noqa: C901 - one branch a kind of line
     previous, is_decorated = -1, False
     traits = (False, False, False)
     imported = -1
-    for line in _statements(text):
+    for line, body in _statements(text):
         first, last = line.span(1)
         indent = line.end(2) - last
         if indent > margin >= 0:
@@ -143,6 +162,7 @@ def _outline(text: str) -> Outline:  # noqa: C901 - one branch a kind of line
             else:
                 margin, opened = indent, (line[4].rstrip(), line[5], line.start(4) - 1)
                 traits = (bool(classes), is_decorated, indent > previous)
+                has_body = body is not None and body[2] is not None
         elif line.lastindex == _IMPORT and not indent:
             imported = last - 1
         elif line.lastindex == _TABLE:
@@ -151,20 +171,29 @@ def _outline(text: str) -> Outline:  # noqa: C901 - one branch a kind of line
     return found
 
 
-def _statements(text: str) -> Iterator[re.Match[str]]:
-    """The lines that start a statement."""
-    depth = 0
-    for match in _TOKEN.finditer(text):
-        kind = match.lastindex
-        if kind is None:
-            continue
-        if kind == _OPENING:
-            depth += 1
-        elif kind == _CLOSING:
-            depth -= 1
-        elif kind == _UNKNOWN:
+def _statements(text: str) -> Iterator[tuple[re.Match[str], re.Match[str] | None]]:
+    """The lines that start a statement, those of a function with what can be skipped of it."""
+    position: int | None = 0
+    while position is not None:
+        position, start = None, position
+        depth = 0
+        for match in _TOKEN.finditer(text, start):
+            kind = match.lastindex
+            if kind is None:
+                continue
+            if kind == _OPENING:
+                depth += 1
+            elif kind == _CLOSING:
+                depth -= 1
+            elif kind == _UNKNOWN or (kind == _ODD and not depth):
+                raise _UncertainError
+            elif not depth:
+                body = _FUNCTION.match(text, match.start(2)) if kind == _DEFINITION else None
+                # Within a line it ends where the brackets have more levels.
+                if body and text.startswith("\n", body.end()):
+                    yield match, body
+                    position = body.end()
+                    break
+                yield match, None
+        if depth:
             raise _UncertainError
-        elif not depth:
-            yield match
-    if depth:
-        raise _UncertainError
