@@ -202,6 +202,8 @@ class Extraction:
                 if not value.path.startswith(_PACKAGES) or dotted(value.path).partition(".")[0] not in OURS:
                     continue
                 if name not in decorating or last_name(value.path) not in (TRACKED, REQUIRED):
+                    if self.scope.stands_for_others(binding.node):
+                        raise TooLittle(name)
                     place = self.positions.place(binding.node)
                     yield OurImport(value.path, place, self._is_used(name))
 

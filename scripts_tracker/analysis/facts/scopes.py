@@ -109,6 +109,10 @@ class Scope:
                 return found, True
         return found, False
 
+    def stands_for_others(self, node: cst.CSTNode) -> bool:
+        """Whether an import has a name of PLAIN: its place is not that of what it stands for."""
+        return type(node) is cst.Import and dotted_name(node.names[0].name) in self.imported
+
     def _candidates(self, name: str) -> list[Binding]:
         own = self.names.get(name, [])
         # What is bound by a name that is computed has none: globals()[name] = value.

@@ -21,6 +21,7 @@ from scripts_tracker.analysis.facts.values import (
     INSIDE,
     METHODS,
     OURS,
+    REQUIRED,
     TRACKED,
 )
 from scripts_tracker.analysis.source.functions import outline
@@ -95,7 +96,9 @@ KEPT: Final[Mapping[str, _Kept]] = {
     # What libcst may not read though CPython does: such a source is read in another way.
     "a line that goes on in the next one": _Kept(("\\\n",)),
     "a tab, which may be indentation": _Kept(("\t",)),
-    "a target with an annotation that is in parentheses": _Kept(("(",), r"[;:][ ]*\([^\n]*\)[ ]*:"),
+    "a target with an annotation that is in parentheses": _Kept(
+        (":(", ": (", ":  ", ";"), r"[;:][ ]*\([^\n]*\)[ ]*:"
+    ),
     "a base class after a keyword": _Kept(("class",), r"\bclass\b"),
     "a t-string": _Kept(_T_STRINGS, r"(?i)(?<!\w)(?:tr?|rt)['\"]"),
 }
@@ -132,7 +135,8 @@ def skeleton(text: str) -> Skeleton | None:
     imports, imported = _plain_imports(text, found.imports)
     cut = [text[one.start + len(one.head) : one.end] for one in functions]
     tables = [edit for start in found.tables for edit in _table(text, start)]
-    cut += [text[start:end] for start, end, _ in (*imports, *tables)]
+    # Of our decorator only uses count, and its imports are none.
+    cut += [piece for start, end, _ in (*imports, *tables) if TRACKED not in (piece := text[start:end])]
     gaps = ((start, end, "") for start, end in found.gaps)
     edits = sorted([*gaps, *_edits(text, functions), *imports, *tables])
     pieces: list[str] = []
@@ -204,7 +208,7 @@ def _plain_imports(
     run: dict[str, str] | None = None
     last = 0
     for start, end in places if PLAIN not in text else ():
-        paths = _plain_names(text[start:end])
+        paths = _plain_names(text[start:end], text)
         is_next = run is not None and not _CODE.search(text, last, start)
         last = end
         if not paths:
@@ -219,24 +223,31 @@ def _plain_imports(
     return edits, imported
 
 
-def _plain_names(statement: str) -> dict[str, str]:
-    """The names that an import binds, with their paths as in a Ref; none if it is not plain, or perhaps one of ours."""
+def _plain_names(statement: str, text: str) -> dict[str, str]:
+    """The names that an import binds, with their paths as in a Ref; none if it is not plain, or a fact of its own."""
     match = _PLAIN_IMPORT.fullmatch(statement)
-    if match is None or TRACKED in statement:
+    if match is None:
         return {}
     module, in_brackets, on_line, whole = match.groups()
-    if (module or whole).partition(".")[0] in OURS:
-        return {}
+    is_ours = (module or whole).partition(".")[0] in OURS
     if whole:
-        return {whole: whole}
+        return {} if is_ours or TRACKED in statement else {whole: whole}
+    if TRACKED in statement and not is_ours:
+        return {}
     found: dict[str, str] = {}
     for one in (in_brackets or on_line).split(","):
         match = _NAME.fullmatch(one)
         if match:
-            found[match[2] or match[1]] = f"{module}{INSIDE}{match[1]}"
+            name = match[2] or match[1]
+            if is_ours and not (match[1] in _DECORATORS and f"@{name}" in text):
+                return {}
+            found[name] = f"{module}{INSIDE}{match[1]}"
         elif one.strip():
             return {}
     return {} if COMMAND in found else found
+
+
+_DECORATORS: Final = frozenset({TRACKED, REQUIRED})
 
 
 _NAME: Final = re.compile(r"\s*(\w+)(?:\s+as\s+(\w+))?\s*")

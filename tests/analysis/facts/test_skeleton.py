@@ -109,6 +109,45 @@ def test_what_is_known_only_after_the_parse_needs_the_whole(text: str) -> None:
     assert difference((HEAD + text.format(cls=CLASS)).encode()) == ""
 
 
+_TRACKED = "class Command:\n    @tracked_script\n    def handle(self):\n        x = 1\n"
+OUR_IMPORTS = {
+    "used": f"from scripts_tracker import tracked_script\n{_TRACKED}",
+    "of the predecessor": f"from django_scripts_tracker.core_tracker import tracked_script\n{_TRACKED}",
+    "among others": f"from scripts_tracker import (\n    tracked_script,\n)  # once\nfrom a import b\n{_TRACKED}",
+    "by another name": f"from scripts_tracker import tracked_script as once\n{_TRACKED.replace('tracked_script', 'once')}",
+    "as the command": f"from scripts_tracker import tracked_script as Command\n{_TRACKED}",
+    "of both": "from scripts_tracker import required_preceding_script, tracked_script\n"
+    + _TRACKED.replace("    @", "    @required_preceding_script('a')\n    @"),
+    "in a comment and in a text": f"# @tracked_script\nfrom scripts_tracker import tracked_script\n{_TRACKED.replace('@', '')}",
+    "on a method that does not run": f"from scripts_tracker import tracked_script\n{_TRACKED.replace('handle', 'other')}",
+    "on a function": f"from scripts_tracker import tracked_script\n@tracked_script\ndef run():\n    x = 1\n{_TRACKED}",
+    "as a function": f"from scripts_tracker import tracked_script\n{_TRACKED}def run():\n    return tracked_script(x)\n",
+    "by another name as well": f"from scripts_tracker import tracked_script\nonce = tracked_script\n{_TRACKED}"
+    "    def other(self):\n        return once(self)\n",
+    "twice": f"from scripts_tracker import tracked_script\nfrom django_scripts_tracker import tracked_script\n{_TRACKED}",
+    "and replaced": f"from scripts_tracker import tracked_script\nfrom a import tracked_script\n{_TRACKED}",
+    "of somebody else": f"from a.scripts_tracker import tracked_script\n{_TRACKED}",
+    "relative": f"from .scripts_tracker import tracked_script\n{_TRACKED}",
+    "with a name that is not there": f"from scripts_tracker import tracked_script, trackedscript\n{_TRACKED}",
+    "of one that decorates nothing": f"from scripts_tracker import tracked_script, required_preceding_script\n{_TRACKED}",
+    "of one that decorates something else": "from scripts_tracker import tracked_script, required_preceding_script\n"
+    f"@required_preceding_script\ndef run():\n    x = 1\n{_TRACKED}",
+}
+
+
+@pytest.mark.parametrize("text", OUR_IMPORTS.values(), ids=OUR_IMPORTS)
+def test_an_import_of_ours_is_the_same_fact_in_a_skeleton(text: str) -> None:
+    source = f"import os\n{text}".encode()
+    assert has_skeleton(source)
+    assert difference(source) == ""
+
+
+def test_an_import_of_ours_that_decorates_is_not_parsed() -> None:
+    part = skeleton(OUR_IMPORTS["among others"])
+    assert part is not None
+    assert "scripts_tracker import" not in part.text
+
+
 UNREADABLE = {
     "a syntax error": "x = = 1",
     "an invalid literal": "x = '\\x'",
