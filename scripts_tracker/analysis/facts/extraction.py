@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 import libcst as cst
 
-from scripts_tracker.analysis.facts.evaluation import MAX_DEPTH, Evaluator, HelpReader
-from scripts_tracker.analysis.facts.functions import FunctionReader, may_lead
+from scripts_tracker.analysis.facts.evaluation import Evaluator, HelpReader
+from scripts_tracker.analysis.facts.functions import FunctionReader
+from scripts_tracker.analysis.facts.methods import MethodReader
 from scripts_tracker.analysis.facts.misplaced import MisplacedUses, root_name
 from scripts_tracker.analysis.facts.scopes import END, Binding, Point, Scope, read_scope
 from scripts_tracker.analysis.facts.skeleton import TooLittle, skeleton
 from scripts_tracker.analysis.facts.values import (
     BATCHES,
     COMMAND,
-    HANDLES,
     HOOKS,
     INSIDE,
     LOCAL_CLASS,
@@ -24,11 +24,8 @@ from scripts_tracker.analysis.facts.values import (
     NOT_COMPUTED,
     OPAQUE,
     OURS,
-    PROCESS,
     REQUIRED,
     TRACKED,
-    UNBOUND,
-    Call,
     ClassFacts,
     Decoration,
     FileFacts,
@@ -37,7 +34,6 @@ from scripts_tracker.analysis.facts.values import (
     Opaque,
     OurImport,
     Ref,
-    SuperCall,
     Values,
     cleaned,
     dotted,
@@ -48,25 +44,24 @@ from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.analysis.source.collector import collector_paused
 from scripts_tracker.analysis.source.parsing import parse, parse_text, read_text
 from scripts_tracker.analysis.source.syntax import compiles
-from scripts_tracker.analysis.source.trees import Positions, called, descendants
+from scripts_tracker.analysis.source.trees import Positions, descendants
 from scripts_tracker.core.values import Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from scripts_tracker.analysis.facts.skeleton import Skeleton
     from scripts_tracker.analysis.source.parsing import ParsedSource
     from scripts_tracker.core.values import Place
 
 
-def extract(source: bytes, *, with_fingerprint: bool = True, is_valid: bool = False) -> FileFacts:
+def extract(source: bytes, *, with_fingerprint: bool = True) -> FileFacts:
     """What one file says by itself.
 
     Args:
         source: its bytes.
         with_fingerprint: whether its fingerprint is needed too.
-        is_valid: whether CPython is known to accept it.
 
     Returns:
         The facts; equal bytes give equal facts.
@@ -74,21 +69,67 @@ def extract(source: bytes, *, with_fingerprint: bool = True, is_valid: bool = Fa
     Raises:
         UnreadableSource: with line, column and reason, where the source cannot be parsed.
     """
+    if with_fingerprint:
+        with collector_paused():
+            return Extraction(parse(source)).facts()
+    (found,) = extract_all([source])
+    if isinstance(found, UnreadableSource):
+        raise found
+    return found
+
+
+def extract_all(sources: Sequence[bytes], *, is_valid: bool = False) -> list[FileFacts | UnreadableSource]:
+    """The facts of several files without their fingerprints; the error of one that cannot be parsed.
+
+    Each step is done for all of them before the next one, in a tenth less time than file by file, as the processor has at
+    hand what a step needs. All trees are there at once.
+    """
     with collector_paused():
-        text = read_text(source)
-        facts = None if with_fingerprint else _facts_of_skeleton(text, is_valid=is_valid)
-        return facts or Extraction(parse(source, text)).facts(with_fingerprint=with_fingerprint)
+        texts = [_tried(read_text, source) for source in sources]
+        parts = [None if isinstance(text, UnreadableSource) else skeleton(text) for text in texts]
+        trees = [_tree(part, is_valid=is_valid) for part in parts]
+        return list(map(_result, sources, texts, map(_facts_of_tree, parts, trees)))
 
 
-def _facts_of_skeleton(text: str, *, is_valid: bool = False) -> FileFacts | None:
-    """The facts of a source without its fingerprint; None if it has to be parsed as a whole for that."""
-    part = skeleton(text)
-    if part is None or not compiles(text, is_valid=is_valid):
-        return None
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
+
+
+def _tried(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T | UnreadableSource:
     try:
-        return Extraction(parse_text(part.text), part).facts(with_fingerprint=False)
-    except (TooLittle, UnreadableSource):
+        return function(*args, **kwargs)
+    except UnreadableSource as error:
+        return error
+
+
+def _result(
+    source: bytes, text: str | UnreadableSource, facts: FileFacts | None
+) -> FileFacts | UnreadableSource:
+    """The facts of a skeleton; those of the whole source where there are none."""
+    if isinstance(text, UnreadableSource):
+        return text
+    return _tried(_facts_of_whole, source, text) if facts is None else facts
+
+
+def _facts_of_whole(source: bytes, text: str) -> FileFacts:
+    return Extraction(parse(source, text)).facts(with_fingerprint=False)
+
+
+def _tree(part: Skeleton | None, *, is_valid: bool) -> ParsedSource | None:
+    """What is left of a source that CPython accepts."""
+    if part is None or not compiles(part.whole, is_valid=is_valid):
         return None
+    with contextlib.suppress(UnreadableSource):
+        return parse_text(part.text)
+    return None
+
+
+def _facts_of_tree(part: Skeleton | None, parsed: ParsedSource | None) -> FileFacts | None:
+    if part is None or parsed is None:
+        return None
+    with contextlib.suppress(TooLittle, UnreadableSource):
+        return Extraction(parsed, part).facts(with_fingerprint=False)
+    return None
 
 
 class Extraction:
@@ -120,7 +161,7 @@ class Extraction:
         self._parsed, self._skeleton = parsed, part
         self._doc = _docstring(self.module.body)
         self._help = HelpReader(self.evaluator, self.module, self._doc)
-        self._methods = _MethodReader(self)
+        self._methods = self._method_reader()
         self._class_scopes: list[Scope] = []
 
     def facts(self, *, with_fingerprint: bool = True) -> FileFacts:
@@ -128,7 +169,7 @@ class Extraction:
         bindings, _ = self.scope.lookup(COMMAND, END)
         self.functions.read()
         classes, patches = self._patched([self._class(binding, self.scope) for binding in self.scope.classes])
-        inner = _MethodReader(self)  # what is inside a function may also be there for something else
+        inner = self._method_reader()  # what is inside a function may also be there for something else
         classes += [self._class(binding, scope, inner) for binding, scope in self.functions.classes]
         names = {name: self._exported(name) for name in sorted(self.scope.names)}
         misplaced = MisplacedUses(
@@ -156,11 +197,15 @@ class Extraction:
         )
         return facts if self.positions.is_exact else self._located(facts)
 
+    def _method_reader(self) -> MethodReader:
+        return MethodReader(self.functions, self.evaluator, self.positions, self.scope, self.whole)
+
     def _located(self, facts: FileFacts) -> FileFacts:
         """The facts as a skeleton has them, where fewer nodes are alike."""
         if self._skeleton is not None or self._parsed.is_rewritten:
             return facts
-        same = _facts_of_skeleton(self.text)
+        part = skeleton(self.text)
+        same = _facts_of_tree(part, _tree(part, is_valid=False))
         return same._replace(fingerprint=facts.fingerprint) if same else facts
 
     def _fingerprint(self, *, needed: bool) -> str:
@@ -224,7 +269,7 @@ class Extraction:
                 return self.positions.place(binding.node)
         return (1, 1) if bindings else None
 
-    def _class(self, binding: Binding, around: Scope, methods: _MethodReader | None = None) -> ClassFacts:
+    def _class(self, binding: Binding, around: Scope, methods: MethodReader | None = None) -> ClassFacts:
         node = binding.node
         if not isinstance(node, cst.ClassDef):
             raise TypeError(f"{node!r} is no class")
@@ -328,146 +373,6 @@ def _docstring(body: Sequence[cst.CSTNode]) -> str | None:
     return text if isinstance(text, str) else None
 
 
-_CALLS: Final = {
-    HANDLES: re.compile(r"\.\s*handle(?:_noargs)?\b"),
-    (PROCESS,): re.compile(r"\.\s*process\b"),
-}
-"""What the text of a file contains if a method of some names is called in it."""
-
-
-def _kin(name: str) -> tuple[str, ...]:
-    """The names of the methods that stand in for each other."""
-    return HANDLES if name in HANDLES else (name,)
-
-
-class _MethodReader:
-    """Reads the methods of one module.
-
-    Attributes:
-        consumed: the ids of the expressions that decorate one of METHODS.
-        decorators: the decorators among them, each once.
-    """
-
-    def __init__(self, extraction: Extraction) -> None:
-        self.consumed: set[int] = set()
-        self.decorators: list[cst.Decorator] = []
-        self._evaluator = extraction.evaluator
-        self._functions = extraction.functions
-        self._positions = extraction.positions
-        self._module = extraction.scope
-        self._text = extraction.whole
-        self._is_called: dict[tuple[str, ...], bool] = {}
-
-    def methods(self, scope: Scope) -> dict[str, tuple[MethodFacts, ...]]:
-        """The definitions of each of METHODS in a class body; several where branches disagree."""
-        found = {}
-        for name in METHODS:
-            bindings, _ = scope.lookup(name, END)
-            own = [binding for binding in bindings if binding.sure]
-            if own:
-                found[name] = tuple(self._bound(binding, scope, name) for binding in own)
-        return found
-
-    def patch(self, binding: Binding, target: Ref) -> MethodFacts:
-        """What ``Command.handle = <expression>`` makes of the method; the target is what is assigned to."""
-        return self._assigned(binding, self._module, target.path.rpartition(".")[2], target)
-
-    def _bound(self, binding: Binding, scope: Scope, name: str) -> MethodFacts:
-        if isinstance(binding.node, cst.FunctionDef):
-            return self._defined(binding.node, scope, binding.point, name)
-        if binding.expression is not None:
-            return self._assigned(binding, scope, name, None)
-        return MethodFacts(inner=_known(binding.values or ()))
-
-    def _defined(self, node: cst.FunctionDef, scope: Scope, at: Point, name: str) -> MethodFacts:
-        if not any(decorator in self.decorators for decorator in node.decorators):
-            self.decorators.extend(node.decorators)
-        decorations = []
-        for decorator in node.decorators:
-            self.consumed.update(map(id, called(decorator.decorator)))
-            values = self._functions.values(decorator.decorator, scope, at)
-            decorations.append(Decoration(values, self._positions.place(decorator)))
-        return MethodFacts(tuple(decorations), self._super_calls(node, _kin(name)))
-
-    def _assigned(self, binding: Binding, scope: Scope, name: str, target: Ref | None) -> MethodFacts:
-        """Unwraps ``one(two(handle))`` down to the function."""
-        decorations: list[Decoration] = []
-        node, at = binding.expression, binding.point
-        inner: Values = ()
-        for _ in range(MAX_DEPTH):
-            if (
-                isinstance(node, cst.Call)
-                and node.args
-                and not node.args[0].star
-                and not node.args[0].keyword
-            ):
-                decorations.append(self._applied(node, scope, at))
-                node = node.args[0].value
-            elif isinstance(node, cst.Name):
-                bindings, _sure = scope.lookup(node.value, at)
-                if not bindings or bindings[0].expression is None:
-                    inner = self._evaluator.name(node.value, scope, at)
-                if not bindings:
-                    break
-                if isinstance(bindings[0].node, cst.FunctionDef):
-                    own = self._defined(bindings[0].node, scope, bindings[0].point, name)
-                    return MethodFacts((*decorations, *own.decorations), own.super_calls)
-                node, at = bindings[0].expression, bindings[0].point
-            else:
-                break
-        calls = self._named(node, scope, at, name, target) if isinstance(node, cst.Attribute) else ()
-        if (
-            node is not None
-            and not isinstance(node, cst.Name)
-            and target not in self._evaluator.values(node, scope, at)
-        ):
-            inner = self._functions.values(node, scope, at)
-        return MethodFacts(tuple(decorations), calls, _known(inner))
-
-    def _applied(self, node: cst.Call, scope: Scope, at: Point) -> Decoration:
-        """``tracked_script(handle)`` seen as a decorator: its further arguments are the decorator's options."""
-        self.consumed.update(map(id, called(node.func)))
-        place = self._positions.place(node)
-        values = self._functions.values(node.func, scope, at)
-        if len(node.args) > 1:
-            arguments = self._evaluator.arguments(node.args[1:], node, scope, at)
-            values = (Call(values, arguments, place),)
-        return Decoration(values, place)
-
-    def _named(
-        self, node: cst.Attribute, scope: Scope, at: Point, name: str, target: Ref | None
-    ) -> tuple[SuperCall, ...]:
-        """The method of a class that an attribute names."""
-        if node.attr.value not in METHODS:
-            return ()
-        if target in self._evaluator.values(node, scope, at):
-            return (SuperCall(name),)
-        return (SuperCall(node.attr.value, self._evaluator.values(node.value, scope, at)),)
-
-    def _super_calls(self, function: cst.FunctionDef, names: tuple[str, ...]) -> tuple[SuperCall, ...]:
-        """The calls of ``super().handle()`` and ``Base.handle()`` in a method, nested functions included."""
-        if names not in self._is_called:
-            self._is_called[names] = _CALLS[names].search(self._text) is not None
-        if not self._is_called[names]:
-            return ()
-        found = set()
-        for node in descendants(function.body, enter=lambda node: not isinstance(node, cst.ClassDef)):
-            if isinstance(node, cst.Attribute) and node.attr.value in names:
-                found.add(self._super_call(node))
-        # The tree is walked in no particular order, and facts have to be the same every time.
-        return tuple(sorted((call for call in found if call is not None), key=repr))
-
-    def _super_call(self, node: cst.Attribute) -> SuperCall | None:
-        name, owner = node.attr.value, node.value
-        if isinstance(owner, cst.Call) and isinstance(owner.func, cst.Name) and owner.func.value == "super":
-            if not owner.args:
-                return SuperCall(name)
-            return SuperCall(name, self._evaluator.values(owner.args[0].value, self._module, END), after=True)
-        values = self._evaluator.values(owner, self._module, END)
-        known = tuple(one for one in values if isinstance(one, Ref) and not one.path.startswith(UNBOUND))
-        return SuperCall(name, known) if known else None
-
-
 def _our_attributes(classes: Sequence[ClassFacts]) -> Iterator[OurImport]:
     """The attributes of our package that decorate a class or one of METHODS and are none of our decorators."""
     for cls in classes:
@@ -482,10 +387,3 @@ def _our_attributes(classes: Sequence[ClassFacts]) -> Iterator[OurImport]:
 
 _PACKAGES: Final = tuple(OURS)
 _IMPORTS: Final = frozenset({cst.Import, cst.ImportFrom})
-
-
-def _known(values: Values) -> Values:
-    """The values that something is known of."""
-    return tuple(
-        one for one in values if isinstance(one, Made | Call) or (isinstance(one, Ref) and may_lead(one))
-    )

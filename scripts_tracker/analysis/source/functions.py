@@ -88,7 +88,17 @@ _TOKEN: Final = re.compile(
     r"""| (['"\\]))""",
     re.VERBOSE | re.DOTALL,
 )
-_DECORATOR, _DEFINITION, _IMPORT, _TABLE, _BRACKET, _ODD, _OPENING, _CLOSING, _UNKNOWN = 3, 5, 6, 7, 8, 9, 10, 11, 12
+_DECORATOR, _DEFINITION, _IMPORT, _TABLE, _BRACKET, _ODD, _OPENING, _CLOSING, _UNKNOWN = (
+    3,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10,
+    11,
+    12,
+)
 
 
 def _brackets(inside: str) -> str:
@@ -173,10 +183,9 @@ def _outline(text: str) -> Outline:  # noqa: C901 - one branch a kind of line
 
 def _statements(text: str) -> Iterator[tuple[re.Match[str], re.Match[str] | None]]:
     """The lines that start a statement, those of a function with what can be skipped of it."""
-    position: int | None = 0
-    while position is not None:
-        position, start = None, position
-        depth = 0
+    position = 0
+    while position >= 0:
+        start, position, depth = position, -1, 0
         for match in _TOKEN.finditer(text, start):
             kind = match.lastindex
             if kind is None:

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from functools import partial
 from importlib import import_module
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import IO, TYPE_CHECKING, Final
 
 from scripts_tracker.analysis.facts.values import FileFacts
@@ -19,14 +19,14 @@ from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 BYTES_PER_PROCESS: Final = 250_000
 """Of source: a new process takes as long to import libcst as to analyse a third of that as a whole."""
 PART_BYTES_PER_PROCESS: Final = 400_000
 """The same where no fingerprint is needed, and most of the source is not parsed."""
-CHUNK_BYTES: Final = 25_000
-"""Of source that a process gets at once."""
+CHUNK_BYTES: Final = 50_000
+"""Of source that is dealt with at once, and that a process gets."""
 MAX_PROCESSES: Final = 8
 _CODE: Final = (
     "import json, sys; sys.path.extend(json.loads(sys.argv[1]));"
@@ -56,18 +56,18 @@ class Compiled(NamedTuple):
 
 
 Result = Compiled | UnreadableSource
+if TYPE_CHECKING:
+    Work = Callable[[Sequence[bytes]], Iterable[Result]]
+    """What is done with files that are dealt with together."""
 
 
-def compiled(
-    source: bytes, function: str = "", *, with_fingerprint: bool = True, is_valid: bool = False
-) -> Compiled:
+def compiled(source: bytes, function: str = "", *, with_fingerprint: bool = True) -> Compiled:
     """Parse and analyse one file.
 
     Args:
         source: its bytes.
         function: of a Question.
         with_fingerprint: whether the fingerprint is needed too.
-        is_valid: whether CPython is known to accept it.
 
     Raises:
         UnreadableSource: the file cannot be parsed.
@@ -76,28 +76,26 @@ def compiled(
 
     with collector_paused():
         # The tree must be gone before the garbage collector is back, which would walk all of it.
-        return _compiled(source, function, with_fingerprint=with_fingerprint, is_valid=is_valid)
+        return _compiled(source, function, with_fingerprint=with_fingerprint)
 
 
-def _compiled(source: bytes, function: str, *, with_fingerprint: bool, is_valid: bool) -> Compiled:
+def _compiled(source: bytes, function: str, *, with_fingerprint: bool) -> Compiled:
     # This imports libcst, which takes 0.2 s.
     from scripts_tracker.analysis.facts.extraction import Extraction, extract
     from scripts_tracker.analysis.source.parsing import parse
 
     if not function:
-        return Compiled(extract(source, with_fingerprint=with_fingerprint, is_valid=is_valid))
+        return Compiled(extract(source, with_fingerprint=with_fingerprint))
     extraction = Extraction(parse(source))
     facts = extraction.facts(with_fingerprint=with_fingerprint)
     module, _, name = function.partition(":")
     return Compiled(facts, getattr(import_module(module), name)(extraction))
 
 
-def compile_one(
-    source: bytes, function: str = "", *, with_fingerprint: bool = True, is_valid: bool = False
-) -> Result:
+def compile_one(source: bytes, function: str = "", *, with_fingerprint: bool = True) -> Result:
     """As ``compiled``, but returns the error."""
     try:
-        return compiled(source, function, with_fingerprint=with_fingerprint, is_valid=is_valid)
+        return compiled(source, function, with_fingerprint=with_fingerprint)
     except UnreadableSource as error:
         return error
 
@@ -105,19 +103,39 @@ def compile_one(
 def compile_all(
     sources: Sequence[bytes], function: str = "", *, with_fingerprint: bool = True, is_valid: bool = False
 ) -> list[Result]:
-    """The results of ``compile_one`` for several files, in their order."""
-    work = partial(compile_one, function=function, with_fingerprint=with_fingerprint, is_valid=is_valid)
+    """The results of ``compile_one`` for several files, in their order.
+
+    Args:
+        sources: the files.
+        function: of a Question.
+        with_fingerprint: whether their fingerprints are needed too.
+        is_valid: whether CPython is known to accept all of them.
+    """
+    work = partial(_compile_chunk, function=function, with_fingerprint=with_fingerprint, is_valid=is_valid)
     is_whole = with_fingerprint or bool(function)
     share = BYTES_PER_PROCESS if is_whole else PART_BYTES_PER_PROCESS
     workers = worker_count(sum(map(len, sources)), share) if len(sources) > 1 else 0
     if workers:
         needs = {"with_fingerprint": with_fingerprint, "is_valid": is_valid}
         return compile_in_processes(sources, work, workers, function, **needs)
-    return _compiled_here(sources, work)
+    return _compiled_here([[sources[index] for index in chunk] for chunk in _chunks(sources)], work)
 
 
-def _compiled_here(sources: Sequence[bytes], work: Callable[[bytes], Result]) -> list[Result]:
-    """The results for several files in this process, all of them with one visit to the deep stack."""
+def _compile_chunk(
+    sources: Sequence[bytes], function: str = "", *, with_fingerprint: bool = True, is_valid: bool = False
+) -> Iterator[Result]:
+    """As ``compile_all``, here."""
+    if function or with_fingerprint:
+        yield from (compile_one(one, function, with_fingerprint=with_fingerprint) for one in sources)
+        return
+    from scripts_tracker.analysis.facts.extraction import extract_all  # as above
+
+    for found in extract_all(sources, is_valid=is_valid):
+        yield found if isinstance(found, UnreadableSource) else Compiled(found)
+
+
+def _compiled_here(chunks: Sequence[Sequence[bytes]], work: Work) -> list[Result]:
+    """The results for chunks of files in this process, all of them with one visit to the deep stack."""
     from scripts_tracker.analysis.source.collector import collector_paused  # as above
     from scripts_tracker.analysis.source.parsing import on_deep_stack
 
@@ -127,11 +145,26 @@ def _compiled_here(sources: Sequence[bytes], work: Callable[[bytes], Result]) ->
         try:
             # Without the thread each file says why it cannot be read.
             with contextlib.suppress(UnreadableSource):
-                on_deep_stack(results.extend, map(work, takewhile(lambda _: is_wanted, sources)))
-            return results or list(map(work, sources))
+                found = chain.from_iterable(map(work, chunks))
+                on_deep_stack(results.extend, takewhile(lambda _: is_wanted, found))
+            return results or [*chain.from_iterable(map(work, chunks))]
         finally:
-            # After Ctrl-C nobody takes the results: the thread ends with the file that it is at.
+            # After Ctrl-C nobody takes the results: the thread ends with the file that it is at, or with a few of them.
             is_wanted = False
+
+
+def _chunks(sources: Sequence[bytes]) -> Iterator[list[int]]:
+    """The numbers of files that are dealt with together."""
+    chunk: list[int] = []
+    size = 0
+    for index, source in enumerate(sources):
+        chunk.append(index)
+        size += len(source)
+        if size >= CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def worker_count(size: int, share: int = BYTES_PER_PROCESS) -> int:
@@ -156,7 +189,7 @@ def cores() -> int:
 
 def compile_in_processes(
     sources: Sequence[bytes],
-    work: Callable[[bytes], Result],
+    work: Work,
     workers: int,
     function: str = "",
     **needs: bool,
@@ -165,7 +198,7 @@ def compile_in_processes(
 
     Args:
         sources: the files.
-        work: what this process does with each; the workers do the same.
+        work: what this process does with some of them; the workers do the same.
         workers: how many to start; this process does what a worker leaves undone when it dies.
         function: of a Question, which ``work`` asks too.
         needs: the other arguments of ``work``, where they differ from its defaults.
@@ -192,21 +225,14 @@ class _Job:
     def __init__(self, sources: Sequence[bytes]) -> None:
         self.results: dict[int, Result] = {}
         self._sources = sources
-        self._chunks: deque[list[int]] = deque()
-        size = CHUNK_BYTES
-        for index, source in enumerate(sources):
-            if size >= CHUNK_BYTES:
-                self._chunks.append([])
-                size = 0
-            self._chunks[-1].append(index)
-            size += len(source)
+        self._chunks = deque(_chunks(sources))
 
-    def work_off(self, work: Callable[[bytes], Result]) -> None:
+    def work_off(self, work: Work) -> None:
         """Do all that is left in this process."""
         with contextlib.suppress(IndexError):
             while True:
                 chunk = self._chunks.pop()
-                found = _compiled_here([self._sources[index] for index in chunk], work)
+                found = _compiled_here([[self._sources[index] for index in chunk]], work)
                 self.results.update(zip(chunk, found, strict=True))
 
     def hand_out(self, process: subprocess.Popen[bytes]) -> None:
@@ -262,12 +288,12 @@ def main(function: str, needs: str) -> None:
 
     Args:
         function: of a Question.
-        needs: the other arguments of ``compile_one``, as JSON.
+        needs: the other arguments of ``compile_all``, as JSON.
     """
-    work = partial(compile_one, function=function, **json.loads(needs))
+    work = partial(_compile_chunk, function=function, **json.loads(needs))
     for line in sys.stdin.buffer:
         sources = [sys.stdin.buffer.read(length) for length in json.loads(line)]
-        for answer in _compiled_here(sources, work):
+        for answer in _compiled_here([sources], work):
             sys.stdout.buffer.write(json.dumps(_encoded(answer)).encode() + b"\n")
         sys.stdout.buffer.flush()
 

@@ -17,7 +17,7 @@ from tests.analysis.sources import demo
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from scripts_tracker.analysis.store.compiling import Result
 
@@ -35,7 +35,11 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _alone() -> list[object]:
-    return _comparable([compiling.compile_one(source) for source in SOURCES])
+    return _comparable(_compile(SOURCES))
+
+
+def _compile(sources: Sequence[bytes]) -> list[Result]:
+    return [compiling.compile_one(source) for source in sources]
 
 
 def _at_each_answer(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
@@ -50,14 +54,14 @@ def _at_each_answer(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) 
 
 
 def test_several_processes_find_the_same_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    done_here = []
+    done_here: list[bytes] = []
     answered = threading.Event()
     _at_each_answer(monkeypatch, answered.set)
 
-    def work(source: bytes) -> Result:
-        done_here.append(source)
+    def work(sources: Sequence[bytes]) -> list[Result]:
+        done_here.extend(sources)
         assert answered.wait(PATIENCE)
-        return compiling.compile_one(source)
+        return _compile(sources)
 
     assert _comparable(compiling.compile_in_processes(SOURCES, work, workers=2)) == _alone()
     assert len(done_here) < len(SOURCES), "the processes did a part of it"
@@ -79,9 +83,9 @@ def test_a_process_that_is_killed_leaves_nothing_undone(monkeypatch: pytest.Monk
     monkeypatch.setattr(subprocess, "Popen", start)
     _at_each_answer(monkeypatch, kill)
 
-    def work(source: bytes) -> Result:
+    def work(sources: Sequence[bytes]) -> list[Result]:
         assert killed.wait(PATIENCE)
-        return compiling.compile_one(source)
+        return _compile(sources)
 
     assert _comparable(compiling.compile_in_processes(SOURCES, work, workers=1)) == _alone()
     assert [process.returncode for process in started] == [-signal.SIGKILL]
@@ -91,12 +95,12 @@ def test_a_process_with_invalid_answers_is_ignored(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(
         compiling, "_CODE", "import time\nwhile True: print('nonsense', flush=True); time.sleep(0.01)"
     )
-    assert _comparable(compiling.compile_in_processes(SOURCES, compiling.compile_one, workers=2)) == _alone()
+    assert _comparable(compiling.compile_in_processes(SOURCES, _compile, workers=2)) == _alone()
 
 
 def test_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", os.path.join(os.sep, "nowhere", "python"))
-    assert _comparable(compiling.compile_in_processes(SOURCES, compiling.compile_one, workers=2)) == _alone()
+    assert _comparable(compiling.compile_in_processes(SOURCES, _compile, workers=2)) == _alone()
 
 
 def test_without_a_thread_each_file_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +126,7 @@ def test_processes_end_when_the_work_is_interrupted(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(subprocess, "Popen", start)
 
-    def work(source: bytes) -> Result:
+    def work(sources: Sequence[bytes]) -> list[Result]:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -153,7 +157,7 @@ def test_a_source_that_is_parsed_in_part_is_less_work(monkeypatch: pytest.Monkey
     monkeypatch.setattr(
         compiling, "compile_in_processes", lambda _sources, _work, workers, *_, **__: started.append(workers)
     )
-    monkeypatch.setattr(compiling, "compile_one", lambda *_, **__: None)
+    monkeypatch.setattr(compiling, "_compile_chunk", lambda *_, **__: [])
     sources = [b" " * compiling.BYTES_PER_PROCESS] * 2
     compiling.compile_all(sources, with_fingerprint=False)
     assert started == []
@@ -174,6 +178,6 @@ def test_an_executable_other_than_python_is_not_started(
 
 
 def test_unreadable_sources_keep_their_place_and_reason() -> None:
-    (one,) = compiling.compile_in_processes([b"x = 1\ny = = 1\n"], compiling.compile_one, workers=1)
+    (one,) = compiling.compile_in_processes([b"x = 1\ny = = 1\n"], _compile, workers=1)
     assert isinstance(one, UnreadableSource)
     assert (one.line, one.reason) == (2, "invalid syntax")
