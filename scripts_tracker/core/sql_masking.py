@@ -6,12 +6,12 @@ import itertools
 from typing import TYPE_CHECKING
 
 from scripts_tracker.core.redaction import MASK, is_secret_name
-from scripts_tracker.core.sql import tokens
+from scripts_tracker.core.sql_tokens import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from scripts_tracker.core.sql import Token
+    from scripts_tracker.core.sql_tokens import Token
 
     Span = tuple[int, int]
 

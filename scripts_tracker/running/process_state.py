@@ -15,7 +15,6 @@ import gc
 import locale
 import logging
 import os
-import signal
 import socket
 import sys
 import tempfile
@@ -28,11 +27,11 @@ from django.conf import settings
 
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.ledger import processes
-from scripts_tracker.running import standard_streams
+from scripts_tracker.running import process_signals, standard_streams
 from scripts_tracker.running.standard_streams import STREAMS, KeptFile, flush, for_each
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from scripts_tracker.core.values import ScriptId
 
@@ -67,7 +66,6 @@ _VALUES = (
 )
 _MISSING = object()
 _lazy: Any = settings
-_SLACK = 1.0  # seconds by which a timer may differ from what is expected
 
 
 class _Part(NamedTuple):
@@ -86,7 +84,7 @@ class ProcessState:
         self._mask: Any = None
         if threading.current_thread() is not threading.main_thread():
             return
-        self._mask = _blocked()
+        self._mask = process_signals.blocked()
         for part in _PARTS:
             with contextlib.suppress(Exception):  # a folder that may not be opened, say
                 self._saved.append((part, part.read()))
@@ -106,7 +104,7 @@ class ProcessState:
         while not is_over:
             # An interrupt may come anywhere: by way of another thread, which blocks no signals.
             try:
-                with processes.signals_held(), _all_blocked(self._mask):
+                with processes.signals_held(), process_signals.all_blocked(self._mask):
                     while todo:
                         _put_back(*todo[-1], failures)
                         todo.pop()
@@ -147,70 +145,6 @@ def _with_own_decimals(function: Callable[..., T], *args: Any) -> T:
         decimal.getcontext().copy()
     )  # the variable is copied with the context, its value is not
     return function(*args)
-
-
-# Signals
-
-
-def _blocked() -> Any:
-    return signal.pthread_sigmask(signal.SIG_BLOCK, ()) if hasattr(signal, "pthread_sigmask") else None
-
-
-@contextlib.contextmanager
-def _all_blocked(afterwards: Any) -> Iterator[None]:
-    """Block all signals; after the block, those that were blocked before the script."""
-    if afterwards is None:  # Windows, or a thread
-        yield
-        return
-    try:
-        # It raises the interrupt that came just before, when it has blocked the rest.
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, afterwards)
-
-
-def _handlers() -> dict[int, Any]:
-    fixed = {getattr(signal, name, None) for name in ("SIGKILL", "SIGSTOP")}
-    return {number: signal.getsignal(number) for number in signal.valid_signals() - fixed}
-
-
-def _set_handlers(saved: dict[int, Any]) -> None:
-    def restore(number: int, handler: Any) -> None:
-        if signal.getsignal(number) is not handler:
-            signal.signal(number, handler)  # a handler that C code has installed is None, which is refused
-
-    for_each(saved.items(), restore)
-
-
-def _timers() -> tuple[float, dict[int, tuple[float, float]]]:
-    kinds = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
-    return time.monotonic(), {kind: signal.getitimer(kind) for kind in kinds}
-
-
-def _set_timers(saved: tuple[float, dict[int, tuple[float, float]]]) -> None:
-    """Stop what the script has started, before its handler is gone; start again what it has replaced."""
-    then, timers = saved
-    for kind, (left, interval) in timers.items():
-        if not left:
-            if signal.getitimer(kind)[0]:
-                signal.setitimer(kind, 0)
-            _discard(kind)
-        elif kind == signal.ITIMER_REAL:  # the others count the seconds of the processor
-            rest = left - (time.monotonic() - then)
-            if rest <= 0:
-                rest = rest % interval if interval else 0
-            now = signal.getitimer(kind)
-            if abs(now[0] - rest) > _SLACK or now[1] != interval:
-                signal.setitimer(kind, rest, interval)
-
-
-def _discard(kind: int) -> None:
-    """Discard the signal of a timer that is waiting, as signals are blocked here: by default it ends the process."""
-    numbers = {signal.ITIMER_REAL: signal.SIGALRM, signal.ITIMER_VIRTUAL: signal.SIGVTALRM}
-    number = numbers.get(kind, signal.SIGPROF)
-    if number in signal.sigpending():
-        signal.sigwait({number})
 
 
 # The interpreter and the operating system
@@ -426,8 +360,8 @@ def _set_user(saved: tuple[Any, Any, list[int]]) -> None:
 # In the order in which they are put back: first what may interrupt that, and whoever may do the rest; warnings need
 # logging and stderr, which are there at the end.
 _PARTS = (
-    _Part("a timer", _timers, _set_timers),
-    _Part("a signal handler", _handlers, _set_handlers),
+    _Part("a timer", process_signals.timers, process_signals.set_timers),
+    _Part("a signal handler", process_signals.handlers, process_signals.set_handlers),
     _Part("the user or group of the process", _user, _set_user),
     _Part("a limit of the process", _limits, _set_limits),
     _Part("the priority of the process", _priority, _set_priority),

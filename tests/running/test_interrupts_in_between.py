@@ -13,12 +13,12 @@ import pytest
 from django.db import OperationalError
 
 from scripts_tracker.ledger import processes
-from scripts_tracker.running import process_state
+from scripts_tracker.running import process_signals, process_state
 from tests.builders import script_id
 from tests.jobs import Jobs
 
 _SMALL = {"a signal handler", "the umask", "the environment"}
-_FILES = (process_state.__file__, processes.__file__, "contextlib.py")
+_FILES = (process_state.__file__, process_signals.__file__, processes.__file__, "contextlib.py")
 
 
 class Injection:

@@ -204,7 +204,7 @@ def changed(
         path = project.path(f"shop.{name}")
         path.write_text(path.read_text() + f"\nSOURCE = {_unindented(source)!r}\n")
     project.command("shop.z_last", body="exec(\"from shop.looking import *; show('z_last')\")")
-    result = project.manage("run_scripts", "--continue-on-error", code=1)
+    result = project.manage("run_scripts", "--continue-on-error", "--verbosity", "2", code=1)
     seen = {path.stem: json.loads(path.read_text()) for path in project.root.glob("*.seen")}
     return result, seen
 
