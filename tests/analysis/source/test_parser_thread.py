@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 
 import pytest
 
@@ -113,19 +114,19 @@ def test_a_garbage_collector_that_was_off_stays_off() -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows interrupts no wait")
-def test_after_an_interrupt_the_thread_ends_with_the_file_that_it_is_at() -> None:
-    done: list[bytes] = []
+def test_after_an_interrupt_the_thread_ends_with_the_files_that_it_is_at() -> None:
+    done: list[Sequence[bytes]] = []
     is_given_up = threading.Event()
 
-    def work(source: bytes) -> Result:
+    def work(chunk: Sequence[bytes]) -> list[Result]:
         if not done:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
             assert is_given_up.wait(PATIENCE)
-        done.append(source)
-        return UnreadableSource("not of interest")
+        done.append(chunk)
+        return [UnreadableSource("not of interest") for _ in chunk]
 
     with pytest.raises(KeyboardInterrupt):
-        compiling._compiled_here([b"a = 1", b"b = 2", b"c = 3"], work)
+        compiling._compiled_here([[b"a = 1"], [b"b = 2"], [b"c = 3"]], work)
     is_given_up.set()
     wait_for(lambda: parsing._idle or not _running(), "the thread is free again")
-    assert done == [b"a = 1"]
+    assert done == [[b"a = 1"]]
