@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from scripts_tracker.analysis import codes
 from scripts_tracker.core.escaping import escaped
-from scripts_tracker.core.text import encodable
+from scripts_tracker.core.text import encodable, quoted
 from scripts_tracker.lint import config as lint_config
 from scripts_tracker.lint.config import WrongUseError
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from scripts_tracker.core.values import Finding, Place
     from scripts_tracker.lint.engine import Session
     from scripts_tracker.lint.formats import Format
+    from scripts_tracker.lint.places import Project
 
 CLEAN: Final = 0
 FOUND: Final = 1
@@ -252,7 +253,9 @@ def _sessions(options: argparse.Namespace) -> list[Session]:
     extend = lint_config.chosen_codes(options.extend_select, "--extend-select")
     ignore = lint_config.chosen_codes(options.ignore, "--ignore")
     found = []
-    for root, paths in places.projects(_paths(options), options.root):
+    projects = places.projects(_paths(options), options.root)
+    _say_left_out(projects, _paths(options))
+    for root, paths in projects:
         config = lint_config.read(root)
         config = config._replace(
             select=config.select if select is None else select,
@@ -261,6 +264,20 @@ def _sessions(options: argparse.Namespace) -> list[Session]:
         )
         found.append(session(root, config, paths or None, options.since or ""))
     return found
+
+
+def _say_left_out(projects: Sequence[Project], paths: Sequence[str]) -> None:
+    """Say which of the given paths are not looked at, as they lie in hidden folders, environments and the like."""
+    from scripts_tracker.lint import layout, places
+
+    given = set(map(os.path.abspath, paths))
+    folders = {layout.left_out(one.root, path) for one in projects for path in given.intersection(one.paths)}
+    for folder in sorted(folders - {""}):
+        shown = quoted(places.shown_path(folder, os.getcwd()))
+        _complain(
+            f"nothing below {shown} is checked: the search leaves out hidden folders and environments;"
+            f" to check it as a project of its own: scripts-tracker-lint --root {shown}"
+        )
 
 
 def _paths(options: argparse.Namespace) -> list[str]:

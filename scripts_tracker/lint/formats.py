@@ -77,9 +77,9 @@ def _wrapped(text: str, canvas: LintCanvas) -> list[str]:
     if canvas.width is None:
         return [text]
     width = max(canvas.width, _NARROWEST) - len(_HELP)
-    import textwrap  # at a terminal only
+    from scripts_tracker.core.wrapping import wrapped_line  # at a terminal only
 
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [text]
+    return wrapped_line(text, width) or [text]
 
 
 def _summary(findings: Sequence[Finding]) -> str:

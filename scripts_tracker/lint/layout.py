@@ -156,8 +156,28 @@ def _way_back(
     return []
 
 
+def left_out(root: str, path: str) -> str:
+    """The first folder on the way to a path that ``walk`` does not enter because of its name; empty if there is none.
+
+    Args:
+        root: the project root, absolute.
+        path: of a file or folder below it, absolute.
+    """
+    way = os.path.relpath(path, root).split(os.sep)
+    folders = way if os.path.isdir(path) else way[:-1]
+    names = [] if way[0] in {os.curdir, os.pardir} else folders
+    for number, name in enumerate(names, start=1):
+        if not _is_worthy(name):
+            return os.path.join(root, *way[:number])
+    return ""
+
+
 def _has_worthy_name(entry: os.DirEntry[str]) -> bool:
-    return not entry.name.startswith(".") and entry.name not in _SKIPPED
+    return _is_worthy(entry.name)
+
+
+def _is_worthy(name: str) -> bool:
+    return not name.startswith(".") and name not in _SKIPPED
 
 
 def _is_worth_entering(entry: os.DirEntry[str]) -> bool:

@@ -42,7 +42,7 @@ _REHEARSED = dict.fromkeys(NOT_DONE, "run_scripts --rehearse --verbosity 2")
 _NEXT = {
     "failed": ("", "see its output and what to type next"),
     "held": (" --watch", "follow it until it ends"),
-    "blocked": ("", "see what it waits for"),
+    "blocked": ("", "see why"),
 }
 # Seconds between two lines about one wait, where no terminal updates the line.
 _REMIND = 60.0

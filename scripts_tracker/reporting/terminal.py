@@ -81,27 +81,9 @@ def wrapped(text: str, indent: str, output: Output, hang: str = "") -> Iterator[
         if output.width is None or not line.strip():
             yield f"{indent}{line}".rstrip()
         else:
-            import textwrap  # only at a terminal
+            from scripts_tracker.core.wrapping import wrapped_line  # only at a terminal
 
-            # A command stays on one line, to be copied, a moment and a number with its unit, to be read.
-            whole = re.sub(_WHOLE, lambda found: found[0].replace(" ", _GLUE), line)
-            for part in textwrap.wrap(
-                whole,
-                max(output.width, 20),
-                initial_indent=indent,
-                subsequent_indent=indent + hang,
-                break_long_words=False,
-                break_on_hyphens=False,
-            ):
-                yield part.replace(_GLUE, " ")
-
-
-# Up to what ends it in our sentences; an argument in quotes may have anything.
-_COMMAND = r"(?:python )?manage\.py(?: (?:(?:\"[^\"]*\"|'[^']*')+|[^\s'\";)]+(?<![.,:]))(?![^\s'\";).,:]))+"
-_MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d (?:UTC|[+-])"
-# Compiled when a text is wrapped, as most output goes to no terminal.
-_WHOLE = rf"{_COMMAND}|{_MOMENT}|\d (?:s|min|h|d|%)\b"
-_GLUE = "\N{NO-BREAK SPACE}"
+            yield from wrapped_line(line, max(output.width, 20), indent, indent + hang)
 
 
 MOST: Final = 10

@@ -57,7 +57,7 @@ LINES = [
 ]
 # What may be longer: a word of its own, a command to copy, a frame of a traceback, and what Django and argparse draw.
 LONGER = re.compile(
-    r"[\s│├└─]*\S+|Path +\S+|  Applying .*|\s*(\S+: )?'?(python )?manage\.py (?!.*: error:).*|\s*(File \"|raise ).*|\s*(usage: .*|[\[|].*)"
+    r"[\s│├└─]*\S+|Path +\S+|  Applying .*|\s*(\S+: )?'?(python )?manage\.py (?!.*: error:).*|\s*`python -m py_compile [^`]*`|\s*(File \"|raise ).*|\s*(usage: .*|[\[|].*)"
 )
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -614,3 +614,41 @@ def test_an_interrupted_lint_says_so_in_a_line(
     monkeypatch.setattr("scripts_tracker.lint.cli._run", press)
     assert main([]) == 130
     assert capsys.readouterr() == ("", "scripts-tracker-lint: interrupted\n")
+
+
+LEFT_OUT = {
+    "a hidden folder": (".work", ".work"),
+    "a folder in one": (".work/shop", ".work"),
+    "a file in one": (".work/shop/management/commands/fix.py", ".work"),
+    "an environment": ("lib/site-packages/shop", "lib/site-packages"),
+    "a name for the shell": (".my work/shop", '".my work"'),
+}
+
+
+@pytest.mark.parametrize(("path", "shown"), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_a_path_that_the_search_leaves_out_is_not_passed_over_in_silence(
+    path: str, shown: str, lint: Lint, tmp_path: Path
+) -> None:
+    build(CLEAN, tmp_path)
+    (tmp_path / "pyproject.toml").touch()
+    target = tmp_path / path
+    if target.suffix:
+        target.parent.mkdir(parents=True)
+        target.touch()
+    else:
+        target.mkdir(parents=True)
+    done = lint(path)
+    assert done.code == 0
+    assert f"nothing below {shown} is checked: " in done.err
+    assert done.err.endswith(f"scripts-tracker-lint --root {shown}\n")
+
+
+def test_a_path_that_is_searched_is_not_said_to_be_left_out(lint: Lint, tmp_path: Path) -> None:
+    hidden = tmp_path / ".work"
+    build(CLEAN, hidden)
+    (tmp_path / "pyproject.toml").touch()
+    (hidden / "pyproject.toml").write_text("[tool.scripts_tracker]\n")
+    build(CLEAN, tmp_path)
+    (tmp_path / ".hidden.py").touch()
+    done = lint(".work/shop", "shop", ".", ".hidden.py")
+    assert (done.code, done.err) == (0, "")

@@ -156,7 +156,7 @@ def test_what_to_type_next(found: list[ScriptDefinition], kept: list[ScriptRecor
 
 def test_what_was_typed_to_select_scripts_is_typed_again() -> None:
     made = report([definition("a.x")])._replace(names=("a", "b.*"))
-    assert next_step(made) == "Run 'python manage.py run_scripts a 'b.*'' to apply them."
+    assert next_step(made) == "Run 'python manage.py run_scripts a \"b.*\"' to apply them."
 
 
 WAITING = {

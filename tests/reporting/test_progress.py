@@ -288,7 +288,7 @@ NEXT = {
     ),
     "what is blocked": (
         ("blocked",),
-        "Run 'python manage.py show_script shop.blocked' to see what it waits for.",
+        "Run 'python manage.py show_script shop.blocked' to see why.",
     ),
     "nothing but what was skipped": (("skipped", "done"), ""),
 }
