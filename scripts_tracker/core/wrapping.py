@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-# Up to what ends it in our sentences; an argument in quotes may have anything.
-_COMMAND: Final = (
-    r"(?:python )?manage\.py(?: (?:(?:\"[^\"]*\"|'[^']*')+|[^\s'\";)]+(?<![.,:]))(?![^\s'\";).,:]))+"
-)
+# Up to what ends it in our sentences; an argument in quotes (see core.text.quoted) may have anything.
+_COMMAND: Final = r"(?:python )?manage\.py(?: (?:\"[^\"]*\"|'[^']*'(?:\"'\"'[^']*')*|[^\s'\";)]+(?<![.,:]))(?![^\s'\";).,:]))+"
 # Of another program, as hints of findings have it.
 _IN_BACKTICKS: Final = r"`(?:python|git|pip) [^`]*`"
 _MOMENT: Final = r"\d{4}-\d\d-\d\d \d\d:\d\d (?:UTC|[+-])"

@@ -24,6 +24,15 @@ def test_it_stays_on_one_line(text: str, width: int) -> None:
     assert len(lines) > 2
 
 
+def test_a_command_in_single_quotes_ends_with_its_last_argument() -> None:
+    line = "Run 'python manage.py run_scripts \"b.*\"' to apply them, 'as one' of the others does."
+    assert wrapped_line(line, 40) == [
+        "Run 'python manage.py run_scripts \"b.*\"'",
+        "to apply them, 'as one' of the others",
+        "does.",
+    ]
+
+
 def test_words_are_wrapped_below_their_indents() -> None:
     assert wrapped_line("one two three four", 10, "- ", "  ") == ["- one two", "  three", "  four"]
 

@@ -34,7 +34,7 @@ def me(migrated: Project) -> Typist:
 
 def test_what_is_printed_is_found() -> None:
     text = (
-        "Run 'python manage.py run_scripts a 'b.*'' to apply them; 'python manage.py show_script a.b' says why.\n"
+        "Run 'python manage.py run_scripts a \"b.*\"' to apply them; 'python manage.py show_script a.b' says why.\n"
         'x: manage.py check_scripts --release a.b --reason "..."\n(to go on: manage.py resume_script a.b; or NAME)\n'
         "to mark: manage.py check_scripts --mark-applied NAME. To list all: manage.py check_scripts --all."
     )

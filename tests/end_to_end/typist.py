@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Up to what ends a command in our sentences.
-_COMMAND = re.compile(r"manage\.py((?: (?:(?:\"[^\"]*\"|'[^']*')+|[^\s'\";)]+(?<![.,])))+)")
+_COMMAND = re.compile(r"manage\.py((?: (?:\"[^\"]*\"|'[^']*'(?:\"'\"'[^']*')*|[^\s'\";)]+(?<![.,])))+)")
 # Words that stand for something a person knows.
 _PLACEHOLDERS = {"NAME", "...", "COMMAND"}
 _WRONG_USE = 2
