@@ -64,7 +64,7 @@ class Decision(NamedTuple):
 DECISIONS = {
     "pause": Decision(
         "Pause {}",
-        "Its workers stop after the batch that they are at. Until it is resumed, nobody runs it, and what requires it"
+        "Its workers stop after the batch that they are at. Until it is resumed, it does not run, and what requires it"
         " waits.",
         "Pause",
         "Paused {}.",

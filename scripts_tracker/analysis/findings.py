@@ -87,7 +87,7 @@ class Findings:
         shown = quoted(self.shown(path))
         hint = f"Fix the file; `python -m py_compile {shown}` shows the error."
         if isinstance(error, UnreadableFile):  # a compiler would wait for a pipe
-            hint = f"Put a source file at {shown}, and let it be read; or delete what is there."
+            hint = f"Put a readable source file at {shown}, or delete what is there."
         self.report(path, (error.line, error.column), codes.UNREADABLE_FILE, message, hint)
 
     def followed_by_bytes(self, path: str, reason: str, place: Place) -> None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 NOT_DONE: Final = ("failed", "held", "stopped", "blocked", "skipped")
 """What the summary counts besides what was done."""
 
+_NOTHING: Final = "No scripts to run."
+
 # Only batched scripts and --for stop, and only another process holds.
 _SELDOM = ("held", "stopped")
 # What lists all that the summary counts so.
@@ -238,7 +240,10 @@ def plan(
         figures: how long each step may take.
         most: how many to name of those that are not part of the plan, of each kind; None for all.
     """
-    yield output.style.MIGRATE_HEADING(f"Plan ({len(made.steps)}):")
+    if made.steps or made.blocked:
+        yield output.style.MIGRATE_HEADING(f"Plan ({len(made.steps)}):")
+    else:
+        yield _NOTHING
     reasons = _reasons(made, {status.id for status in choice.chosen}, workers)
     width = len(str(len(made.steps)))
     for number, (status, reason) in enumerate(zip(made.steps, reasons, strict=True), start=1):
@@ -348,7 +353,7 @@ def about_place(environment: str, statuses: Iterable[ScriptStatus], output: Outp
 def heading(made: Plan, output: Output, verb: str = "Running") -> str:
     """The first line of a run."""
     if not made.steps and not made.blocked:
-        return "No scripts to run."
+        return _NOTHING
     return output.style.MIGRATE_HEADING(f"{verb} management scripts ({len(made.steps)}):")
 
 

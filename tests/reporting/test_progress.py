@@ -344,6 +344,14 @@ def test_a_plan_shows_the_order_and_the_reasons() -> None:
     ]
 
 
+def test_a_plan_of_nothing_says_so_as_a_run_does() -> None:
+    made = planning.make_plan((), {})
+    choice = planning.Choice((), (), {})
+    assert (
+        list(progress.plan(made, choice, PLAIN)) == [progress.heading(made, PLAIN)] == ["No scripts to run."]
+    )
+
+
 def test_a_blocking_script_is_named_once() -> None:
     found = [definition("a.x", requires=("d.w",)), definition("d.w")]
     kept = record("d.w", last_run=run("failed"))
