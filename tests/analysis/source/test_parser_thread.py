@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
-import signal
+import queue
 import subprocess
 import sys
 import threading
@@ -113,18 +112,28 @@ def test_a_garbage_collector_that_was_off_stays_off() -> None:
         gc.enable()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="Windows interrupts no wait")
-def test_after_an_interrupt_the_thread_ends_with_the_files_that_it_is_at() -> None:
+def test_after_an_interrupt_the_thread_ends_with_the_files_that_it_is_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     done: list[Sequence[bytes]] = []
-    is_given_up = threading.Event()
+    is_at_work, is_given_up = threading.Event(), threading.Event()
+
+    class Answers(queue.SimpleQueue[object]):
+        """Ctrl-C comes while the caller waits. A real signal could come just before, which Python notices after the wait."""
+
+        def get(self, block: bool = True, timeout: float | None = None) -> object:
+            if timeout is not None:
+                return super().get(block, timeout)
+            assert is_at_work.wait(PATIENCE)
+            raise KeyboardInterrupt
 
     def work(chunk: Sequence[bytes]) -> list[Result]:
-        if not done:
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-            assert is_given_up.wait(PATIENCE)
+        is_at_work.set()
+        assert is_given_up.wait(PATIENCE)
         done.append(chunk)
         return [UnreadableSource("not of interest") for _ in chunk]
 
+    monkeypatch.setattr(queue, "SimpleQueue", Answers)
     with pytest.raises(KeyboardInterrupt):
         compiling._compiled_here([[b"a = 1"], [b"b = 2"], [b"c = 3"]], work)
     is_given_up.set()
