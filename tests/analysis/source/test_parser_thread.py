@@ -121,7 +121,7 @@ def test_after_an_interrupt_the_thread_ends_with_the_files_that_it_is_at(
     class Answers(queue.SimpleQueue[object]):
         """Ctrl-C comes while the caller waits. A real signal could come just before, which Python notices after the wait."""
 
-        def get(self, block: bool = True, timeout: float | None = None) -> object:
+        def get(self, block: bool = True, timeout: float | None = None) -> object:  # noqa: FBT001, FBT002 - as in its base
             if timeout is not None:
                 return super().get(block, timeout)
             assert is_at_work.wait(PATIENCE)
