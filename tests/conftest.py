@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import compileall
 import functools
+import gc
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import sys
 import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,6 +59,37 @@ MATRIX = pytest.mark.skipif(not IN_MATRIX, reason="many like it remain: run by t
 CHECKOUT = pytest.mark.skipif(not (ROOT / ".ci").is_dir(), reason="an sdist leaves out what it is about")
 
 ELSEWHERE = pytest.mark.skip(reason="here on another kind of database: on all of them by tox")
+
+
+def sampled(cases: Mapping[str, Any], sample: Iterable[str]) -> list[Any]:
+    """Parameters, with the names of the cases as ids: the sample is run by make test, all of them by tox.
+
+    A case that is a tuple is one parameter for each of its values.
+    """
+    kept = {*sample}
+    assert kept < {*cases}, kept - {*cases}
+    values = {name: case if isinstance(case, tuple) else (case,) for name, case in cases.items()}
+    return [
+        pytest.param(*case, id=name, marks=() if name in kept else MATRIX) for name, case in values.items()
+    ]
+
+
+def every_pair(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Any]:
+    """Parameters for each pair of two sets of cases: so many by make test that each case is in one of them, all by tox."""
+    shorter = min(len(first), len(second))
+    return [
+        pytest.param(
+            one, other, id=f"{name}-{other_name}", marks=() if (row - column) % shorter == 0 else MATRIX
+        )
+        for row, (name, one) in enumerate(first.items())
+        for column, (other_name, other) in enumerate(second.items())
+    ]
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays to the end: the garbage collector need not walk it over and over, a tenth of the time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -19,8 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from scripts_tracker.analysis.linking.scanning import analyse
 from scripts_tracker.core.values import CommandsDir, ProjectIndex, ScriptDefinition
+from tests.conftest import IS_SAMPLE
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "analysis"
 _EXPECTED = re.compile(r"# expect: (ST\d{3}(?:, ST\d{3})*)")
@@ -62,6 +65,13 @@ def read_cases(name: str) -> list[Case]:
         cases.append(case)
     assert len({case.title for case in cases}) == len(cases), f"two cases of {name} have one title"
     return cases
+
+
+def some_cases() -> pytest.MarkDecorator:
+    """For tests of what holds for every case: with some of each file by make test, with all by tox."""
+    every = 4 if IS_SAMPLE else 1
+    cases = [case for path in sorted(FIXTURES.glob("*.case")) for case in read_cases(path.name)[::every]]
+    return pytest.mark.parametrize("case", [pytest.param(case, id=case.title) for case in cases])
 
 
 def _path(word: str) -> str:

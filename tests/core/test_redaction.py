@@ -9,6 +9,7 @@ import pytest
 
 from scripts_tracker.core import redaction
 from scripts_tracker.core.redaction import MASK, bounded, compiled, mask, masked_head, masked_tail
+from tests.conftest import every_pair
 from tests.growth import LARGER, grows_in_proportion, grows_less_than_half
 
 ORDINARY = [
@@ -336,8 +337,10 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("rest", ["", "a", '\x01"@'], ids=["alone", "before a long word", "before much else"])
-@pytest.mark.parametrize("piece", HOSTILE, ids=repr)
+RESTS = {"alone": "", "before a long word": "a", "before much else": '\x01"@'}
+
+
+@pytest.mark.parametrize(("piece", "rest"), every_pair({repr(piece): piece for piece in HOSTILE}, RESTS))
 def test_hostile_text_takes_time_in_proportion_to_its_length(piece: str, rest: str) -> None:
     def hostile(length: int) -> str:
         return (piece * length)[:length] + (rest * length)[:length]

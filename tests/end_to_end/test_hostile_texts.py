@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
 from scripts_tracker.lint.formats import FORMATS
+from tests import commands as one_process
 from tests.adoption.old_tracker import OldTracker
+from tests.commands import Answer
 from tests.conftest import COMMAND, Project, make_project
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no such names of files")
@@ -26,42 +28,11 @@ LINE = H.replace("\n", "").replace("\r", "").replace("\u2028", "")
 FOLDER = "shop/management/commands"
 OURS = r"\x1b\[[\d;]*m|\r\x1b\[K|\x1b\[1A\x1b\[K"
 """Colours, and the update of a line in place."""
-DRIVE = """
-import io, json, os, pathlib, sys
-os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
-from django.core.management import execute_from_command_line
-from scripts_tracker.lint import cli
-class Stream(io.StringIO):
-    def isatty(self):
-        return "TERMINAL" in os.environ
-answers = []
-for program, *arguments in json.loads(pathlib.Path("asked.json").read_text()):
-    sys.stdout, sys.stderr = streams = Stream(newline=""), Stream(newline="")
-    try:
-        code = cli.main(arguments) if program == "lint" else execute_from_command_line([program, *arguments])
-    except SystemExit as exit_:
-        code = exit_.code
-    answers.append([code or 0, *(stream.getvalue() for stream in streams)])
-sys.stdout = sys.__stdout__
-print(json.dumps(answers))
-"""
-
-
-class Answer(NamedTuple):
-    """What a command printed and how it ended."""
-
-    arguments: tuple[str, ...]
-    code: int
-    out: str
-    err: str
 
 
 def ask(project: Project, *commands: tuple[str, ...], **env: str) -> list[Answer]:
-    """Run commands one after another in one process; a program is ``manage.py`` or ``lint``."""
-    project.write("asked.json", json.dumps(commands))
-    done = project.run_code(DRIVE, LOGNAME=f"user{H}", COLUMNS="80", **env)
-    assert done.code == 0, done
-    return [Answer(tuple(command), *one) for command, one in zip(commands, json.loads(done.out), strict=True)]
+    """What the commands answer to a user with a hostile name."""
+    return one_process.ask(project, *commands, LOGNAME=f"user{H}", COLUMNS="80", **env)
 
 
 def assert_harmless(answer: Answer) -> None:

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.commands import Answer, ask
 from tests.conftest import Project
 
 # How each command is called with a name, and with nothing wrong.
@@ -113,11 +114,15 @@ def shop(migrated: Project) -> Project:
     return migrated
 
 
+def answers(project: Project, lines: list[str]) -> list[tuple[str, Answer]]:
+    """Each line, with what manage.py says to it."""
+    return list(zip(lines, ask(project, *(("manage.py", *shlex.split(line)) for line in lines)), strict=True))
+
+
 @pytest.mark.parametrize(("name", "words"), NAMES.values(), ids=NAMES)
 def test_a_wrong_name(name: str, words: str, shop: Project) -> None:
-    lines = [line for kind, line in WITH_NAME.items() if kind != "to adopt" or name != "twice"]
-    for line in lines:
-        result = shop.manage(*shlex.split(line.format(name)), code=None)
+    kinds = [kind for kind in WITH_NAME if kind != "to adopt" or name != "twice"]
+    for line, result in answers(shop, [WITH_NAME[kind].format(name) for kind in kinds]):
         assert (line, result.code, result.out) == (line, 2, "")
         assert words in result.err
         assert result.err.count("\n") == 1, result.err
@@ -125,8 +130,7 @@ def test_a_wrong_name(name: str, words: str, shop: Project) -> None:
 
 @pytest.mark.parametrize(("lines", "words"), OTHERS.values(), ids=OTHERS)
 def test_another_mistake(lines: list[str], words: str, shop: Project) -> None:
-    for line in lines:
-        result = shop.manage(*shlex.split(line), code=None)
+    for line, result in answers(shop, lines):
         assert (line, result.code, result.out) == (line, 2, "")
         assert words in result.err, line
         assert "Traceback" not in result.err
@@ -142,8 +146,7 @@ REFUSED = [
 
 
 def test_what_a_script_is_not_in_a_state_for_is_refused_with_1(shop: Project) -> None:
-    for line in REFUSED:
-        result = shop.manage(*shlex.split(line), code=None)
+    for line, result in answers(shop, REFUSED):
         assert (line, result.code) == (line, 1)
         assert result.err.startswith("shop.fix_totals "), result.err
 
@@ -169,8 +172,7 @@ BROKEN = {
 def test_a_ledger_that_cannot_be_used(settings: str, words: str, project: Project) -> None:
     project.command("shop.fix_totals")
     project.settings(settings)
-    for line in WITHOUT_LEDGER:
-        result = project.manage(*shlex.split(line), code=None)
+    for line, result in answers(project, WITHOUT_LEDGER):
         assert (line, result.code, result.out) == (line, 2, "")
         if not line.startswith("adopt"):
             assert result.err.endswith(words), (line, result.err)

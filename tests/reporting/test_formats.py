@@ -16,6 +16,7 @@ from scripts_tracker.reporting.report import EXIT_CODES, Report, next_step
 from scripts_tracker.reporting.terminal import Output
 from scripts_tracker.reporting.text import notice, waiting
 from tests.builders import definition, fingerprint, module, record, run, walk
+from tests.conftest import every_pair
 from tests.growth import LARGER, grows_in_proportion
 
 PLAIN = Output(no_style())
@@ -631,8 +632,10 @@ SHAPES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-@pytest.mark.parametrize("name", ["text", "mermaid", "dot", "json"])
+REPORTED = {name: name for name in ("text", "mermaid", "dot", "json")}
+
+
+@pytest.mark.parametrize(("name", "shape"), every_pair(REPORTED, SHAPES))
 def test_the_size_and_time_of_a_report_grow_with_the_scripts(
     shape: Callable[[int], list[ScriptDefinition]], name: str
 ) -> None:

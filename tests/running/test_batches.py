@@ -15,6 +15,7 @@ from scripts_tracker.ledger import walks
 from scripts_tracker.models import Script, ScriptRange, ScriptRun, ScriptWalk
 from scripts_tracker.project.status import load_status
 from scripts_tracker.running import batch, walking, worker
+from tests.conftest import every_pair
 from tests.jobs import Jobs
 from tests.running.batches import DATA, HIT, LOG, add_rows, hits, script, untouched
 
@@ -202,9 +203,15 @@ WRONG_SIZES = [
 ]
 
 
-@pytest.mark.parametrize("command", ["run_scripts", "rehearse", "dry run"])
-@pytest.mark.parametrize(("name", "value"), WRONG_SIZES)
-def test_a_wrong_size_is_one_clear_line(jobs: Jobs, name: str, value: str, command: str) -> None:
+COMMANDS = {name: name for name in ("run_scripts", "rehearse", "dry run")}
+
+
+@pytest.mark.parametrize(
+    ("size", "command"),
+    every_pair({f"{name}-{value}": (name, value) for name, value in WRONG_SIZES}, COMMANDS),
+)
+def test_a_wrong_size_is_one_clear_line(jobs: Jobs, size: tuple[str, str], command: str) -> None:
+    name, value = size
     add_rows(range(1, 5))
     script(jobs, attributes=f"{name} = {value}", decorators="@tracked_script(unless=('verbosity',))")
     if command == "dry run":

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 
 from scripts_tracker.models import ScriptRun
 from scripts_tracker.project.status import load_status
-from tests.conftest import MATRIX, Project
+from tests.conftest import MATRIX, Project, every_pair
 from tests.jobs import PACKAGE, Jobs
 
 
@@ -166,15 +166,20 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*'shell_complete' is deprecated
 needs_typer = pytest.mark.skipif(sys.version_info < (3, 11), reason="django-typer needs Python 3.11")
 
 
+OPTIONS: dict[str, dict[str, Any]] = {
+    "no options": {},
+    "no input, verbosely": {"interactive": False, "verbosity": 2},
+    "no colours": {"no_color": True},
+}
+
+
 @needs_typer
-@pytest.mark.parametrize("source", TYPED.values(), ids=TYPED)
-def test_run_scripts_runs_a_typer_command_by(jobs: Jobs, source: str) -> None:
+@pytest.mark.parametrize(("source", "options"), every_pair(TYPED, OPTIONS))
+def test_run_scripts_runs_a_typer_command_by(jobs: Jobs, source: str, options: dict[str, Any]) -> None:
     jobs.script("next")
-    given: tuple[dict[str, Any], ...] = ({}, {"interactive": False, "verbosity": 2}, {"no_color": True})
-    for options in given:
-        jobs.write("typed", f"{TYPER}{source}; {options}\n")
-        result = jobs.run(**options)
-        assert (result.code, "3 things" in result.out) == (0, True), result
+    jobs.write("typed", f"{TYPER}{source}\n")
+    result = jobs.run(**options)
+    assert (result.code, "3 things" in result.out) == (0, True), result
     assert jobs.states() == {"typed": "applied", "next": "applied"}
 
 

@@ -14,7 +14,7 @@ from scripts_tracker.analysis.linking import modules, prefilter, scanning
 from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.store.cache import FOLDER, Cache
 from scripts_tracker.core.values import CommandsDir, Finding, Location, ScriptId
-from tests.analysis.project_cases import FIXTURES, folders, index_of, read_cases
+from tests.analysis.project_cases import folders, index_of, read_cases, some_cases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -209,10 +209,7 @@ def test_of_very_many_wrong_names_only_the_first_are_compared_with_all_scripts(t
     assert set(hints[100:]) == {general}
 
 
-ALL_CASES = [case for path in sorted(FIXTURES.glob("*.case")) for case in read_cases(path.name)]
-
-
-@pytest.mark.parametrize("case", [pytest.param(case, id=case.title) for case in ALL_CASES])
+@some_cases()
 def test_facts_survive_json(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Cache, "index", lambda _self, _key: "")
     case.build(tmp_path)
@@ -227,7 +224,7 @@ def test_facts_survive_json(case: Case, tmp_path: Path, monkeypatch: pytest.Monk
     assert index_of(tmp_path, cache=Cache(str(tmp_path))) == first
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=case.title) for case in ALL_CASES])
+@some_cases()
 def test_a_glance_sees_what_a_closer_look_sees(
     case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -326,7 +323,7 @@ def test_unreadable_files_are_not_kept(tmp_path: Path) -> None:
 
 
 def test_the_result_does_not_depend_on_the_order_of_the_folders(tmp_path: Path) -> None:
-    for case in ALL_CASES:
+    for case in read_cases("requirements.case"):
         if case.title == "a cycle":
             case.build(tmp_path)
     _command(tmp_path, "fix", app="catalog")

@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from scripts_tracker.analysis.linking.scanning import analyse
-from tests.analysis.project_cases import FIXTURES, folders, read_cases
+from tests.analysis.project_cases import folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 TRACKED = "from scripts_tracker import tracked_script\nclass {name}:\n    @tracked_script\n    def handle(self): pass\n"
 INHERITED = "from shop.base import Base\nclass Command(Base): pass\n"
-ALL_CASES = [case for path in sorted(FIXTURES.glob("*.case")) for case in read_cases(path.name)]
 
 
 def index_of(root: Path, cache: Cache | None = None, **options: Any) -> ProjectIndex:

@@ -9,7 +9,8 @@ import pytest
 
 from scripts_tracker.analysis.linking import linker
 from scripts_tracker.analysis.store.cache import Cache
-from tests.analysis.store.shops import ALL_CASES, CHANGES, INHERITED, TRACKED, index_of, writing
+from tests.analysis.project_cases import some_cases
+from tests.analysis.store.shops import CHANGES, INHERITED, TRACKED, index_of, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,7 +36,7 @@ def _copy(root: Path, place: Path) -> Path:
     return place
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=case.title) for case in ALL_CASES])
+@some_cases()
 def test_every_case_is_remembered_at_another_place(
     case: Case, tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,9 @@ from scripts_tracker.analysis.source import reading
 from scripts_tracker.analysis.store.cache import Cache
 from scripts_tracker.analysis.store.index_cache import CachedIndex, no_version
 from scripts_tracker.core.values import PENDING, CommandsDir, Fingerprint
-from tests.analysis.store.shops import ALL_CASES, CHANGES, INHERITED, TRACKED, index_of, writing
+from tests.analysis.project_cases import some_cases
+from tests.analysis.store.shops import CHANGES, INHERITED, TRACKED, index_of, writing
+from tests.conftest import IS_SAMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,7 +129,7 @@ VARIANTS = [
 
 
 @pytest.mark.usefixtures("trust")
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2 if IS_SAMPLE else 6))
 def test_each_of_several_edits_is_noticed(seed: int, shop: Path) -> None:
     chance = random.Random(seed)  # noqa: S311 - the same edits every time
     commands = shop / "shop/management/commands"
@@ -186,7 +188,7 @@ def test_other_options_have_an_index_of_their_own(options: dict[str, Any], shop:
     assert index_of(shop, Cache(str(shop)), **options) == index_of(shop, **options)
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=case.title) for case in ALL_CASES])
+@some_cases()
 def test_every_case_is_remembered_as_it_was(
     case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
