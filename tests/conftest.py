@@ -30,6 +30,7 @@ pytest_plugins = [
     "tests.databases.fixtures",
     "tests.jobs",
     "tests.places",
+    "tests.resets",
     "tests.running.shops",
     "tests.running.walks",
     "tests.running.tenants",

@@ -303,7 +303,7 @@ HOSTILE = [
         "'curl', '-u', ",
         "docker ",
     ),
-    *("sshpass -p ", "ldapsearch -w '", "zip,\n", "'--password', ", "'--password'" + " " * 98, "--password "),
+    *("sshpass -p ", "ldapsearch -w '", "zip,\n", "'--password', ", "'--password'" + " " * 98),
     *(
         "Cookie: ",
         "Cookie: a=",

@@ -61,6 +61,8 @@ def _environment(home: Path) -> dict[str, str]:
         "PRE_COMMIT_HOME": str(home),
         "GIT_CONFIG_GLOBAL": os.devnull,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        # The hook runs a few times, and imports a small part of what is installed for it.
+        "PIP_NO_COMPILE": "1",
     }
 
 
