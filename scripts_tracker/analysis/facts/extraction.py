@@ -242,9 +242,11 @@ class Extraction:
                 if type(binding.node) not in _IMPORTS:
                     continue
                 value = binding.values[0] if binding.values else None
-                if not isinstance(value, Ref):
-                    continue
-                if not value.path.startswith(_PACKAGES) or dotted(value.path).partition(".")[0] not in OURS:
+                if (
+                    type(value) is not Ref
+                    or not value.path.startswith(_PACKAGES)
+                    or dotted(value.path).partition(".")[0] not in OURS
+                ):
                     continue
                 if name not in decorating or last_name(value.path) not in (TRACKED, REQUIRED):
                     if self.scope.stands_for_others(binding.node):

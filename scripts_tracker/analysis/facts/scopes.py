@@ -351,7 +351,7 @@ def statements(body: Sequence[cst.CSTNode]) -> Iterator[tuple[cst.CSTNode, Path]
         node = next(iterator, None)
         if node is None:
             stack.pop()
-        elif isinstance(node, cst.SimpleStatementLine):
+        elif type(node) is cst.SimpleStatementLine:
             yield from ((small, path) for small in node.body)
         else:
             yield node, path

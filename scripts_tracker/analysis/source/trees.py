@@ -233,11 +233,11 @@ class Positions:
             return node.value  # half of all nodes, in a tenth of the time
         code = self._module.code_for_node
         try:
-            if isinstance(node, cst.ClassDef | cst.FunctionDef):
-                return _head(node, code)
-            if isinstance(node, cst.Decorator):
-                return f"@{code(node.whitespace_after_at)}{code(node.decorator)}"
-            if isinstance(node, cst.Arg):
+            if type(node) is cst.ClassDef or type(node) is cst.FunctionDef:
+                return _head(node)
+            if type(node) is cst.Decorator:
+                return f"@{node.whitespace_after_at.value}{self._code(node.decorator)}"
+            if type(node) is cst.Arg:
                 bare = node.with_changes(
                     comma=cst.MaybeSentinel.DEFAULT, whitespace_after_arg=cst.SimpleWhitespace("")
                 )
@@ -269,11 +269,11 @@ class Positions:
         return self._text.rfind(back, 0, offset) if back else offset
 
 
-def _head(node: cst.ClassDef | cst.FunctionDef, code: Callable[[cst.CSTNode], str]) -> str:
+def _head(node: cst.ClassDef | cst.FunctionDef) -> str:
     if isinstance(node, cst.ClassDef):
-        return f"class{code(node.whitespace_after_class)}{node.name.value}"
-    before = code(node.asynchronous) if node.asynchronous else ""
-    return f"{before}def{code(node.whitespace_after_def)}{node.name.value}"
+        return f"class{node.whitespace_after_class.value}{node.name.value}"
+    before = f"async{node.asynchronous.whitespace_after.value}" if node.asynchronous else ""
+    return f"{before}def{node.whitespace_after_def.value}{node.name.value}"
 
 
 def _pattern(code: str) -> re.Pattern[str]:
