@@ -134,6 +134,7 @@ def test_after_an_interrupt_the_thread_ends_with_the_files_that_it_is_at(
         return [UnreadableSource("not of interest") for _ in chunk]
 
     monkeypatch.setattr(queue, "SimpleQueue", Answers)
+    monkeypatch.setattr(parsing, "_idle", [])
     with pytest.raises(KeyboardInterrupt):
         compiling._compiled_here([[b"a = 1"], [b"b = 2"], [b"c = 3"]], work)
     is_given_up.set()
