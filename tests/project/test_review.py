@@ -311,4 +311,4 @@ def test_hostile_texts_stay_texts(repository: Jobs) -> None:
         "> @&#8203;octocat &lt;/details&gt; \\| \\`x\\` \\*\\*b\\*\\* \\#&#8203;1 \\[a\\](http://b)" in shown
     )
     assert "- Tags: `` a`b `` `@team`" in shown
-    assert "- Arguments: ``` 'a|b' '``' ```" in shown
+    assert "- Arguments: ``` \"a|b\" '``' ```" in shown
