@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -54,7 +53,6 @@ def reach(binding: Path, use: Path) -> bool | None:
     return True if len(binding) <= len(use) else None
 
 
-@dataclass(slots=True, eq=False)
 class Binding:
     """One statement that binds a name.
 
@@ -67,15 +65,27 @@ class Binding:
         origin: where the value comes from, if the expression is not the value: what a loop runs over, say.
     """
 
-    point: Point
-    node: cst.CSTNode
-    expression: cst.BaseExpression | None = None
-    values: Values | None = None
-    sure: bool = True
-    origin: cst.CSTNode | None = None
+    # No dataclass: to define one takes as long as to read two files.
+    __slots__ = ("expression", "node", "origin", "point", "sure", "values")
+
+    def __init__(
+        self,
+        point: Point,
+        node: cst.CSTNode,
+        expression: cst.BaseExpression | None = None,
+        values: Values | None = None,
+        *,
+        sure: bool = True,
+        origin: cst.CSTNode | None = None,
+    ) -> None:
+        self.point = point
+        self.node = node
+        self.expression = expression
+        self.values = values
+        self.sure = sure
+        self.origin = origin
 
 
-@dataclass(slots=True, eq=False)
 class Scope:
     """The names of a module or class body.
 
@@ -88,14 +98,22 @@ class Scope:
         imported: for each name of PLAIN, the names that its import stands for, with their paths.
     """
 
-    names: dict[str, list[Binding]] = field(default_factory=dict)
-    stars: list[tuple[Point, str]] = field(default_factory=list)
-    classes: list[Binding] = field(default_factory=list)
-    functions: list[cst.FunctionDef] = field(default_factory=list)
-    patches: list[tuple[cst.Attribute, Binding]] = field(default_factory=list)
-    parent: Scope | None = None
-    entered: Point = START
-    imported: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    __slots__ = ("classes", "entered", "functions", "imported", "names", "parent", "patches", "stars")
+
+    def __init__(
+        self,
+        parent: Scope | None = None,
+        entered: Point = START,
+        imported: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    ) -> None:
+        self.names: dict[str, list[Binding]] = {}
+        self.stars: list[tuple[Point, str]] = []
+        self.classes: list[Binding] = []
+        self.functions: list[cst.FunctionDef] = []
+        self.patches: list[tuple[cst.Attribute, Binding]] = []
+        self.parent = parent
+        self.entered = entered
+        self.imported = imported
 
     def lookup(self, name: str, at: Point) -> tuple[list[Binding], bool]:
         """What may have bound a name in this scope before a point, the last first, and whether one certainly has."""

@@ -176,14 +176,12 @@ def _edits(text: str, functions: Sequence[Function]) -> Iterator[_Edit]:
 _STRING: Final = r"""(?:"(?!"")[^"\\\n]*"|'(?!'')[^'\\\n]*')"""
 _NESTED_OR_PAIR: Final = rf"""(?:\{{\s*(?:{_STRING}|\d+)\s*:|\[\s*(?:[\[{{]|\(\s*(?:{_STRING}|\d+)\s*,))"""
 # The closing bracket that stands below the name; where it is that of other brackets, what is left cannot be parsed.
-_LITERAL_TABLE: Final = re.compile(
-    rf"{_NESTED_OR_PAIR}(?:[\s\d()\[\]{{}},:.+-]|{_STRING}|\b(?:True|False|None)\b|#[^\n]*\n)*?\n[ ]*[}}\]](?=\n)"
-)
+_LITERAL_TABLE: Final = rf"{_NESTED_OR_PAIR}(?:[\s\d()\[\]{{}},:.+-]|{_STRING}|\b(?:True|False|None)\b|#[^\n]*\n)*?\n[ ]*[}}\]](?=\n)"
 
 
 def _table(text: str, start: int) -> Iterator[_Edit]:
     """An empty table in place of one of literals that no fact tells apart from it."""
-    match = _LITERAL_TABLE.match(text, start)
+    match = re.compile(_LITERAL_TABLE).match(text, start)  # which many programs do not need
     if match is None or TRACKED in match[0]:
         return
     line = text.rfind("\n", 0, start) + 1

@@ -101,17 +101,33 @@ _DECORATOR, _DEFINITION, _IMPORT, _TABLE, _BRACKET, _ODD, _OPENING, _CLOSING, _U
 )
 
 
-def _brackets(inside: str) -> str:
-    """Brackets with pieces inside, over any number of lines."""
-    return rf"""[(\[{{] [^()\[\]{{}}'"\#\\]* (?:(?:\#[^\n]*(?=\n) | \\\n | {_ANY_STRING} | {inside}) [^()\[\]{{}}'"\#\\]*)* [)\]}}]"""
+# The same, whether it is an f-string or none, if braces in it are as in one: each string ends where its quotes come again.
+_EITHER: Final = r"""
+    {q}{q}{q}[^{q}\\{{}}]*(?:(?:\\.|{q}(?!{q}{q})|\{{\{{|\}}\}}|{field})[^{q}\\{{}}]*)*{q}{q}{q}
+    | {q}(?!{q}{q})[^{q}\\\n{{}}]*(?:(?:\\.|\{{\{{|\}}\}}|{field})[^{q}\\\n{{}}]*)*{q}
+"""
+_EITHER_STRING: Final = " | ".join(
+    _EITHER.format(q=quote, field=_FIELD.format(other=other)) for quote, other in ("\"'", "'\"")
+)
+# One on a line, in whose fields there are no more strings: to compile the pattern of more takes longer than it saves.
+_SIMPLE: Final = (
+    r"""{q}(?!{q}{q})[^{q}\\\n{{}}]*(?:(?:\\.|\{{(?!\{{)[^'"\\{{}}\#\n]*\}})[^{q}\\\n{{}}]*)*{q}"""
+)
+_SIMPLE_STRING: Final = " | ".join(_SIMPLE.format(q=quote) for quote in "\"'")
+
+
+def _brackets(string: str, inside: str = "(?!)") -> str:
+    """Brackets, over any number of lines."""
+    plain = r"""[^()\[\]{}'"\#\\]*"""
+    return rf"[(\[{{] {plain} (?:(?:\#[^\n]*(?=\n) | \\\n | {string} | {inside}) {plain})* [)\]}}]"
 
 
 # A function from its indentation on: as many lines of it as have no more than three levels of brackets, and no statement
-# that starts with one. Only what is certain is matched, so that nothing is tried twice.
+# that starts with one. It can be matched in one way only, so that nothing is tried twice.
 _FUNCTION: Final = re.compile(
     rf"([ ]*) (?:async[ ]+)?def[ ] {_PLAIN} (?:(?:"
-    rf"(\n(?:[ \t]*(?:\#[^\n]*)?\n)*\1[ ]+(?![ (\#\n]))"
-    rf"| \#[^\n]* | \\\n | {_ANY_STRING} | {_brackets(_brackets(_brackets('(?!)')))}"
+    rf"(\n(?:[ \t]*(?:\#[^\n]*)?\n)*\1[ ]+(?![ (\#\n])) | \#[^\n]* | \\\n | {_EITHER_STRING}"
+    rf"| {_brackets(_EITHER_STRING, _brackets(_SIMPLE_STRING, _brackets(_SIMPLE_STRING)))}"
     rf") {_PLAIN})*",
     re.VERBOSE | re.DOTALL,
 )

@@ -68,12 +68,12 @@ _INNERMOST: Final = (
 _MAX_FLAT: Final = 5000
 _WORDS: Final = (b"and", b"or", b"not", b"if", b"else", b"lambda", b"await", b"async")
 _PATTERN_WORDS: Final = ("case", "del")
-# Where a statement may start: elsewhere these words cost nothing.
-_PATTERNS: Final = re.compile(r"[\n;:][ \t\f]*(?:case|del)\b")
+# Where a statement may start: elsewhere these words cost nothing. Like others, compiled only where it is needed.
+_PATTERNS: Final = r"[\n;:][ \t\f]*(?:case|del)\b"
 # The rest of a line that no bracket or string continues, with two levels of brackets at most.
 _PLAIN: Final = r"[^\n'\"#\\(){}\[\];]|'(?!'')[^'\n\\{]*'|\"(?!\"\")[^\"\n\\{]*\""
 _GROUP: Final = rf"[(\[](?:{_PLAIN}|[(\[](?:{_PLAIN})*[)\]])*[)\]]"
-_FLAT: Final = re.compile(rf"(?:{_PLAIN}|{_GROUP})*(?=\n|\Z)")
+_FLAT: Final = rf"(?:{_PLAIN}|{_GROUP})*(?=\n|\Z)"
 
 
 def _is_harmless(text: str) -> bool:
@@ -102,10 +102,10 @@ def _has_flat_patterns(text: str) -> bool:
     """Whether all that is parsed like a pattern is a few lines with few levels of brackets, as in most programs."""
     if not any(_is_a_word(word, text) for word in _PATTERN_WORDS):
         return True  # in a fifth of the time
-    length = 0
+    length, flat = 0, re.compile(_FLAT)
     # The first line starts a statement too.
-    for start in _PATTERNS.finditer(f"\n{text}"):
-        line = _FLAT.match(text, start.end() - 1)
+    for start in re.finditer(_PATTERNS, f"\n{text}"):
+        line = flat.match(text, start.end() - 1)
         if line is None:
             return False
         length += line.end() - line.start()
@@ -125,8 +125,7 @@ def _is_a_word(word: str, text: str) -> bool:
 
 
 # A run of words, and what follows it: an operator, a bracket, a line end, a comment, a string without its prefix.
-_CODE: Final = re.compile(
-    r"""
+_CODE: Final = r"""
     ([\w \t\f]*)
     ( \#[^\n]*
     | '''(?:[^\\']|\\.|'(?!''))*''' | \"""(?:[^\\"]|\\.|"(?!""))*\"""
@@ -135,9 +134,7 @@ _CODE: Final = re.compile(
     | \\\n
     | [^\w \t\f]
     | \Z )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+    """
 _QUOTES: Final = frozenset({"'", '"', "'''", '"""'})
 _OPERATORS: Final = frozenset(".=+-*/%@&|^~<>!")
 _SEPARATORS: Final = frozenset({"\n", ",", ";", ""})
@@ -186,6 +183,7 @@ class _Scan:
         self.cost = self.tokens = self.weight = self.elifs = 0
         self.in_pattern = False
         self.unfinished: int | None = None
+        self._symbols = re.compile(_CODE, re.VERBOSE | re.DOTALL)
 
     def run(self) -> None:
         """Read the source; raises UnreadableSource with the place where a limit is passed."""
@@ -195,7 +193,7 @@ class _Scan:
 
     def _code(self, start: int) -> int | None:  # noqa: C901 - one branch a kind of symbol; a call each costs twice the time
         """Read code up to the next change of mode; return where to continue, None at the end."""
-        for match in _CODE.finditer(self.text, start):
+        for match in self._symbols.finditer(self.text, start):
             words, symbol = match.groups()
             for word in words.split():
                 if word in _KEYWORDS:
