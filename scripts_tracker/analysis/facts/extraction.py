@@ -13,7 +13,6 @@ from scripts_tracker.analysis.facts.functions import FunctionReader
 from scripts_tracker.analysis.facts.methods import MethodReader
 from scripts_tracker.analysis.facts.misplaced import MisplacedUses, root_name
 from scripts_tracker.analysis.facts.scopes import END, Binding, Point, Scope, read_scope
-from scripts_tracker.analysis.facts.skeleton import TooLittle, skeleton
 from scripts_tracker.analysis.facts.values import (
     BATCHES,
     COMMAND,
@@ -34,6 +33,7 @@ from scripts_tracker.analysis.facts.values import (
     Opaque,
     OurImport,
     Ref,
+    TooLittle,
     Values,
     cleaned,
     dotted,
@@ -84,6 +84,8 @@ def extract_all(sources: Sequence[bytes], *, is_valid: bool = False) -> list[Fil
     Each step is done for all of them before the next one, in a tenth less time than file by file, as the processor has at
     hand what a step needs. All trees are there at once.
     """
+    from scripts_tracker.analysis.facts.skeleton import skeleton  # its patterns take long to compile
+
     with collector_paused():
         texts = [_tried(read_text, source) for source in sources]
         parts = [None if isinstance(text, UnreadableSource) else skeleton(text) for text in texts]
@@ -204,6 +206,8 @@ class Extraction:
         """The facts as a skeleton has them, where fewer nodes are alike."""
         if self._skeleton is not None or self._parsed.is_rewritten:
             return facts
+        from scripts_tracker.analysis.facts.skeleton import skeleton  # as above
+
         part = skeleton(self.text)
         same = _facts_of_tree(part, _tree(part, is_valid=False))
         return same._replace(fingerprint=facts.fingerprint) if same else facts

@@ -11,7 +11,6 @@ import libcst as cst
 
 from scripts_tracker.analysis.facts.evaluation import MAX_DEPTH, is_foreign
 from scripts_tracker.analysis.facts.scopes import END, START, Binding, Point, Scope, read_scope, statements
-from scripts_tracker.analysis.facts.skeleton import TooLittle
 from scripts_tracker.analysis.facts.values import (
     GETATTR,
     LOCAL_CLASS,
@@ -30,6 +29,7 @@ from scripts_tracker.analysis.facts.values import (
     Parameter,
     Patch,
     Ref,
+    TooLittle,
     Value,
     Values,
 )

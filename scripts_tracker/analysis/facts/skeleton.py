@@ -23,6 +23,7 @@ from scripts_tracker.analysis.facts.values import (
     OURS,
     REQUIRED,
     TRACKED,
+    TooLittle,
 )
 from scripts_tracker.analysis.source.functions import outline
 from scripts_tracker.core.tuples import NamedTuple
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from scripts_tracker.analysis.source.functions import Function
-
-
-class TooLittle(Exception):
-    """A fact may come of a body that was cut out."""
 
 
 class Skeleton(NamedTuple):

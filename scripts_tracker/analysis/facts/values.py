@@ -255,6 +255,10 @@ class OurImport(NamedTuple):
     is_used: bool
 
 
+class TooLittle(Exception):
+    """A fact may come of what was left out of a skeleton."""
+
+
 class FileFacts(NamedTuple):
     """Everything one file says by itself; a pure function of its bytes.
 

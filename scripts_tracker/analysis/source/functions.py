@@ -88,17 +88,9 @@ _TOKEN: Final = re.compile(
     r"""| (['"\\]))""",
     re.VERBOSE | re.DOTALL,
 )
-_DECORATOR, _DEFINITION, _IMPORT, _TABLE, _BRACKET, _ODD, _OPENING, _CLOSING, _UNKNOWN = (
-    3,
-    5,
-    6,
-    7,
-    8,
-    9,
-    10,
-    11,
-    12,
-)
+# Its groups.
+_DECORATOR, _DEFINITION, _IMPORT, _TABLE, _BRACKET, _ODD = 3, 5, 6, 7, 8, 9
+_OPENING, _CLOSING, _UNKNOWN = 10, 11, 12
 
 
 # The same, whether it is an f-string or none, if braces in it are as in one: each string ends where its quotes come again.
