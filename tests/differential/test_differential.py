@@ -16,7 +16,7 @@ from tests.differential.layouts import LAYOUTS, Layout
 from tests.differential.tally import Tally
 from tests.differential.trials import ORIGINAL, trials
 
-SAMPLES = corpus.local(3 if IS_SAMPLE else 12, seed=7, largest=3_000)
+SAMPLES = corpus.local(12, seed=7, largest=3_000)[:: 4 if IS_SAMPLE else 1]
 AVAILABLE = [layout for layout in LAYOUTS if layout.available]
 # Something for every layout and every mutation to work on.
 UGLY = Sample(
