@@ -10,8 +10,9 @@ demo: $(VENV)/.demo
 	@$(BIN)/python fixtures/run_demo.py
 
 # manage.py processes are forked from one that has imported Django; with SCRIPTS_TRACKER_WARM=0 each starts by itself.
+# The workers of pytest-xdist get the development mode of Python from the environment only; without its checks of C memory, as in tox.ini.
 test: $(VENV)/.test
-	SCRIPTS_TRACKER_WARM=$${SCRIPTS_TRACKER_WARM:-1} $(BIN)/python -X dev -m pytest -n auto --dist worksteal
+	PYTHONDEVMODE=1 PYTHONMALLOC=default SCRIPTS_TRACKER_WARM=$${SCRIPTS_TRACKER_WARM:-1} $(BIN)/python -m pytest -n auto --dist worksteal
 
 # The long tests at full length, about an hour and a half on two cores: for a change of what they test. .ci/run does a tenth (LENGTH=0.1).
 LENGTH ?= 1
