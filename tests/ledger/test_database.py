@@ -244,7 +244,7 @@ TYPED: dict[str, tuple[str, str]] = {
     "the settings": ("manage.py check_scripts --settings tests.settings --all", " --settings tests.settings"),
     "in one word": ("manage.py check_scripts --settings=tests.settings", " --settings tests.settings"),
     "a folder": ("manage.py check_scripts --pythonpath /a/b", " --pythonpath /a/b"),
-    "a folder with a space": ("manage.py x --pythonpath=/a/b%c", " --pythonpath '/a/b c'"),
+    "a folder with a space": ("manage.py x --pythonpath=/a/b%c", ' --pythonpath "/a/b c"'),
     "those of another program": ("pytest --settings other.settings --pythonpath /elsewhere", ""),
     "no value": ("manage.py check_scripts --settings", ""),
 }

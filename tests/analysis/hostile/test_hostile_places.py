@@ -46,7 +46,9 @@ def test_a_path_that_is_not_a_file_is_reported_and_hides_nothing(
     assert (path, line, column, code) == ("shop/management/commands/bad.py", 1, 1, "ST000")
     assert reason in message
     is_cycle = "cycle" in message
-    assert ("Delete the link" if is_cycle else "Put a source file at shop/management/commands/bad.py") in hint
+    assert (
+        "Delete the link" if is_cycle else "Put a readable source file at shop/management/commands/bad.py"
+    ) in hint
     assert "py_compile" not in hint, "a compiler would wait for a pipe"
 
 
