@@ -58,8 +58,16 @@ def close_matches(word: str, known: Iterable[str], most: int = 1, likeness: floa
 def _is_slip(word: str, right: str) -> bool:
     """Whether one piece was left out or added, or up to a quarter of the letters are wrong."""
     longest, shortest = max(len(word), len(right)), min(len(word), len(right))
-    same = len(posixpath.commonprefix((word, right))) + len(posixpath.commonprefix((word[::-1], right[::-1])))
+    same = _same_at_start(word, right) + _same_at_start(word[::-1], right[::-1])
     return same >= shortest or letters_between(word, right) <= max(1, longest // 4)
+
+
+def _same_at_start(one: str, other: str) -> int:
+    """How many letters two words begin with alike."""
+    return next(
+        (index for index, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
