@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CYCLE_OF_LINKS: Final = "it is part of a cycle of links"
 """The reason why a file or folder cannot be read."""
+# How the reasons begin that are not Python's, which shows no error then.
+_OUR_LIMITS: Final = ("the source has ", "the file is larger ", "the source is nested ", "libcst cannot ")
 _MOST_LINKS: Final = 200
 
 
@@ -86,7 +88,9 @@ class Findings:
         message = f"the file cannot be parsed: {error.reason}"
         shown = quoted(self.shown(path))
         hint = f"Fix the file; `python -m py_compile {shown}` shows the error."
-        if isinstance(error, UnreadableFile):  # a compiler would wait for a pipe
+        if error.reason.startswith(_OUR_LIMITS):
+            hint = "Python may read this, but the tracker does not: move it into a module that is no command."
+        elif isinstance(error, UnreadableFile):  # a compiler would wait for a pipe
             hint = f"Put a readable source file at {shown}, or delete what is there."
         self.report(path, (error.line, error.column), codes.UNREADABLE_FILE, message, hint)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scripts_tracker.core.states import ScriptStatus
     from scripts_tracker.core.values import ScriptId
 
-UNREADABLE = "its file cannot be parsed"
+_UNREADABLE = {True: "its file cannot be parsed", False: "there is no source code to read"}
 
 
 class Plan(NamedTuple):
@@ -151,7 +151,7 @@ def _reasons(
     if status.id in excluded:
         return (excluded[status.id],)
     if status.state is State.UNREADABLE:
-        return (watches.unreadable_words(status.watches) or UNREADABLE,)
+        return (watches.unreadable_words(status.watches) or _UNREADABLE[status.has_source],)
     return tuple(f"requires {text}, which does not exist" for text in unknown_requirements(status, by_id))
 
 

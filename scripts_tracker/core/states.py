@@ -146,6 +146,11 @@ class ScriptStatus(NamedTuple):
         return self.record.path if self.record else ""
 
     @property
+    def has_source(self) -> bool:
+        """Whether there is source code to read: not for bytecode, an extension module, or a command in a zip file."""
+        return self.path.endswith(".py")
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """The tags of the definition."""
         return self.definition.options.tags if self.definition else ()

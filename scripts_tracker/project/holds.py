@@ -12,7 +12,7 @@ from scripts_tracker.ledger import database, holds, walk_queries
 from scripts_tracker.ledger.database import typed
 from scripts_tracker.ledger.marking import nothing_else
 from scripts_tracker.project import lineage, scan, versions
-from scripts_tracker.project.marks import MarkResult
+from scripts_tracker.project.marks import UNPARSED, WITHOUT_SOURCE, MarkResult
 from scripts_tracker.project.versions import run_metadata
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def why_not_to_accept(status: ScriptStatus) -> str:
     if definition is None:
         return _without_file(status)
     if status.state is states.State.UNREADABLE:
-        return "the file cannot be parsed; fix it first"
+        return UNPARSED if status.has_source else WITHOUT_SOURCE
     if not definition.is_batched:
         return "its code is no longer that of a batched script; to run it as it is: --restart"
     if states.began_with(definition, walk):

@@ -34,8 +34,11 @@ class MarkResult(NamedTuple):
 OVERTAKEN: Final = "another process ran or marked it in the meantime"
 """Why nothing was decided about a script that is not as it was when the decision was made."""
 
+UNPARSED: Final = "the file cannot be parsed; fix it first"
+WITHOUT_SOURCE: Final = "there is no source code to read; put the .py file in its place"
+
 _WHY_NOT_TO_MARK = {
-    State.UNREADABLE: "the file cannot be parsed; fix it first",
+    State.UNREADABLE: UNPARSED,
     State.RUNNING: "it is running; wait until it ends",
     State.MISSING: "it has no tracked file; to unmark it, use --unmark",
     State.APPLIED: "already applied",
@@ -53,6 +56,8 @@ def why_not_to_mark(status: ScriptStatus) -> str:
     modules = watches.unreadable_words(status.watches) if status.state is State.UNREADABLE else ""
     if status.walk and status.walk.live:
         return _WHY_NOT_TO_MARK[State.RUNNING]
+    if status.state is State.UNREADABLE and not status.has_source:
+        return WITHOUT_SOURCE
     return f"{modules}; fix it first" if modules else _WHY_NOT_TO_MARK.get(status.state, "")
 
 

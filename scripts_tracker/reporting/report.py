@@ -308,5 +308,5 @@ def _modified(status: ScriptStatus, applied: str) -> str:
 
 def _unreadable(status: ScriptStatus) -> str:
     words = watches.unreadable_words(status.watches)
-    plain = "the file cannot be parsed" if status.path.endswith(".py") else "there is no source code"
+    plain = "the file cannot be parsed" if status.has_source else "there is no source code"
     return f"{words or plain}, see the problems below"

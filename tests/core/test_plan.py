@@ -106,7 +106,7 @@ def test_what_is_blocked_says_why() -> None:
         "a.cycle": "a cycle: a.cycle -> a.cycle",
         "a.left": "a person is to look at it",
         "a.unknown": "requires no.such, which does not exist; requires no.other, which does not exist",
-        "a.unreadable": planning.UNREADABLE,
+        "a.unreadable": "its file cannot be parsed",
         "b.after": "requires a.left, which cannot run; requires a.unreadable, which cannot run",
     }
 

@@ -73,3 +73,18 @@ def test_the_commands_of_an_app_in_a_zip_file_are_unreadable(shop: Project) -> N
     )
     assert shop.states() == {"zipped.fix": "unreadable"}
     shop.manage("check_scripts", "--check", code=4)
+
+
+def test_a_plan_says_that_there_is_no_source_code(shop: Project) -> None:
+    shop.command("shop.fix")
+    strip(shop.root / "shop" / "management")
+    plan = shop.manage("run_scripts", "--plan", code=None).out
+    assert "there is no source code to read" in plan
+    assert "parsed" not in plan
+
+
+def test_a_command_without_source_is_not_marked_for_the_right_reason(shop: Project) -> None:
+    shop.command("shop.fix")
+    strip(shop.root / "shop" / "management")
+    result = shop.manage("check_scripts", "--mark-applied", "fix", "--reason", "x", code=None)
+    assert "shop.fix skipped: there is no source code to read" in result.err + result.out
