@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 import libcst as cst
 
 from scripts_tracker.analysis.facts.evaluation import Evaluator, HelpReader
-from scripts_tracker.analysis.facts.functions import FunctionReader
+from scripts_tracker.analysis.facts.functions import FunctionReader, may_lead
 from scripts_tracker.analysis.facts.methods import MethodReader
 from scripts_tracker.analysis.facts.misplaced import MisplacedUses, root_name
 from scripts_tracker.analysis.facts.scopes import END, Binding, Point, Scope, read_scope
@@ -25,6 +25,7 @@ from scripts_tracker.analysis.facts.values import (
     OURS,
     REQUIRED,
     TRACKED,
+    Call,
     ClassFacts,
     Decoration,
     FileFacts,
@@ -34,6 +35,7 @@ from scripts_tracker.analysis.facts.values import (
     OurImport,
     Ref,
     TooLittle,
+    Value,
     Values,
     cleaned,
     dotted,
@@ -43,7 +45,7 @@ from scripts_tracker.analysis.fingerprint import fingerprint_parsed
 from scripts_tracker.analysis.fingerprint.literals import string_value
 from scripts_tracker.analysis.source.collector import collector_paused
 from scripts_tracker.analysis.source.parsing import parse, parse_text, read_text
-from scripts_tracker.analysis.source.syntax import compiles
+from scripts_tracker.analysis.source.syntax import compiles, with_plain_names
 from scripts_tracker.analysis.source.trees import Positions, descendants
 from scripts_tracker.core.values import Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
@@ -71,7 +73,7 @@ def extract(source: bytes, *, with_fingerprint: bool = True) -> FileFacts:
     """
     if with_fingerprint:
         with collector_paused():
-            return Extraction(parse(source)).facts()
+            return Extraction(parse(source, _named_plainly(source))).facts()
     (found,) = extract_all([source])
     if isinstance(found, UnreadableSource):
         raise found
@@ -87,10 +89,15 @@ def extract_all(sources: Sequence[bytes], *, is_valid: bool = False) -> list[Fil
     from scripts_tracker.analysis.facts.skeleton import skeleton  # its patterns take long to compile
 
     with collector_paused():
-        texts = [_tried(read_text, source) for source in sources]
+        texts = [_tried(_named_plainly, source) for source in sources]
         parts = [None if isinstance(text, UnreadableSource) else skeleton(text) for text in texts]
         trees = [_tree(part, is_valid=is_valid) for part in parts]
         return list(map(_result, sources, texts, map(_facts_of_tree, parts, trees)))
+
+
+def _named_plainly(source: bytes) -> str:
+    """The text of one file's bytes with its names as Python sees them; raises UnreadableSource."""
+    return with_plain_names(read_text(source))
 
 
 _T = TypeVar("_T")
@@ -300,7 +307,29 @@ class Extraction:
             metaclass=traced(metaclass.value, around, binding.point) if metaclass else (),
             hooks=dict(self._hooks(scope)),
             has_batches=BATCHES in scope.names or self._patches_batches,
+            attributes={} if node.decorators or metaclass else dict(self._attributes(scope)),
         )
+
+    def _attributes(self, scope: Scope) -> Iterator[tuple[str, Values]]:
+        """What the names of a class body are that may lead to our decorators, where that is certain."""
+        for name, bindings in scope.names.items():
+            last = bindings[-1]
+            if name not in _SPECIAL and not last.point.path and (values := self._named(last, scope)):
+                yield name, values
+
+    def _named(self, binding: Binding, scope: Scope) -> Values:
+        """What a binding names; nothing if that is a value, or cannot lead to our decorators."""
+        node = binding.expression
+        if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value == _STATIC:
+            node = node.args[0].value if len(node.args) == 1 else None
+        if isinstance(node, cst.Name | cst.Attribute):
+            values = self.evaluator.values(node, scope, binding.point)
+        elif isinstance(node, cst.Call):
+            values = self.evaluator.values(node, scope, binding.point)
+            return values if any(_calls_us(one) for one in values) else ()
+        else:
+            values = binding.values or () if type(binding.node) in _IMPORTS else ()
+        return values if any(map(may_lead, values)) else ()
 
     @cached_property
     def _patches_batches(self) -> bool:
@@ -338,6 +367,7 @@ class Extraction:
         for attribute, binding in self.scope.patches:
             name = attribute.attr.value
             if name not in METHODS:
+                self._set_attribute(classes, attribute, binding)
                 continue
             for value in self.evaluator.values(attribute, self.scope, binding.point):
                 if not isinstance(value, Ref):
@@ -354,6 +384,31 @@ class Extraction:
                     methods = {**classes[number].methods, name: replaced}
                     classes[number] = classes[number]._replace(methods=methods)
         return classes, misplaced
+
+    def _set_attribute(self, classes: list[ClassFacts], attribute: cst.Attribute, binding: Binding) -> None:
+        """``Tools.once = tracked_script``: what the attribute of a class is afterwards; not known under a condition."""
+        for value in self.evaluator.values(attribute, self.scope, binding.point):
+            number = _class_number(value.path) if isinstance(value, Ref) else None
+            if number is None:
+                continue
+            name, known = attribute.attr.value, dict(classes[number].attributes)
+            known.pop(name, None)
+            values = () if binding.point.path or name in _SPECIAL else self._named(binding, self.scope)
+            if values:
+                known[name] = values
+            classes[number] = classes[number]._replace(attributes=known)
+
+
+def _calls_us(value: Value) -> bool:
+    """Whether a value is our decorator with its options."""
+    return isinstance(value, Call) and any(map(_is_us, value.function))
+
+
+def _is_us(value: Value) -> bool:
+    """Whether a value may be our decorator, without or with its options."""
+    return (isinstance(value, Ref) and last_name(value.path) == TRACKED and may_lead(value)) or _calls_us(
+        value
+    )
 
 
 def _class_number(path: str) -> int | None:
@@ -392,4 +447,7 @@ def _our_attributes(classes: Sequence[ClassFacts]) -> Iterator[OurImport]:
 
 
 _PACKAGES: Final = tuple(OURS)
+_STATIC: Final = "staticmethod"
+_SPECIAL: Final = frozenset({*METHODS, *HOOKS, BATCHES, "help"})
+"""Names that are facts of a class by themselves."""
 _IMPORTS: Final = frozenset({cst.Import, cst.ImportFrom})

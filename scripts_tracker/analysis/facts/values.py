@@ -227,6 +227,7 @@ class ClassFacts(NamedTuple):
         metaclass: empty where none is given.
         hooks: the number of the function for each of HOOKS that may make another class of it.
         has_batches: whether the class binds BATCHES.
+        attributes: what other names of the class body are, where that may lead to our decorators.
     """
 
     name: str
@@ -240,6 +241,7 @@ class ClassFacts(NamedTuple):
     metaclass: Values = ()
     hooks: Mapping[str, int] = MappingProxyType({})
     has_batches: bool = False
+    attributes: Mapping[str, Values] = MappingProxyType({})
 
 
 class OurImport(NamedTuple):
@@ -326,7 +328,8 @@ def _unread(data: object) -> tuple[str, Place]:
 
 
 def _class(data: object) -> ClassFacts:
-    name, where, bases, help_, doc, methods, end, decorations, metaclass, hooks, has_batches = items(data)
+    name, where, bases, help_, doc, methods, end, decorations, metaclass, *others = items(data)
+    hooks, has_batches, attributes = others
     return ClassFacts(
         text(name),
         place(where),
@@ -339,6 +342,7 @@ def _class(data: object) -> ClassFacts:
         _values(metaclass) if metaclass else (),
         {hook: number(one) for hook, one in hooks.items()} if hooks else {},
         bool(has_batches),
+        {one: _values(values) for one, values in attributes.items()} if attributes else {},
     )
 
 

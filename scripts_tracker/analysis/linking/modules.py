@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from scripts_tracker.analysis.facts.graph import NameGraph
 from scripts_tracker.analysis.facts.values import INSIDE, OURS, FileFacts
 from scripts_tracker.analysis.source import reading
-from scripts_tracker.analysis.store.cache import FINGERPRINT
+from scripts_tracker.analysis.store.cache import FINGERPRINT, NAMES
 from scripts_tracker.analysis.store.compiling import compile_all
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.core.values import Fingerprint
@@ -180,6 +182,7 @@ class FactsLoader:
         self._question = question
         self._sources: dict[str, bytes | UnreadableSource] = dict(instead)
         self._facts: dict[str, FileFacts | UnreadableSource] = {}
+        self._graphs: dict[str, NameGraph] = {}
 
     def source(self, path: str) -> bytes:
         """The bytes of a file; raises UnreadableSource."""
@@ -267,6 +270,19 @@ class FactsLoader:
             known = str(fingerprint_or_bytes(self.source(path)))
             self._cache.put_text(FINGERPRINT, digest, known)
         return known
+
+    def names(self, path: str) -> NameGraph:
+        """The graph of the names of a file, which only a command needs that is not tracked; raises UnreadableSource."""
+        if path not in self._graphs:
+            digest, facts = self.digest(path), self.facts(path)
+            with contextlib.suppress(ValueError):  # as if nothing were known
+                self._graphs[path] = NameGraph.from_text(self._cache.text(NAMES, digest))
+                return self._graphs[path]
+            from scripts_tracker.analysis.facts.mentions import read_names  # brings libcst
+
+            self._graphs[path] = read_names(self.source(path), facts)
+            self._cache.put_text(NAMES, digest, self._graphs[path].to_text())
+        return self._graphs[path]
 
     def _fingerprint_otherwise(self, source: bytes) -> str:
         """The fingerprint of the same text with other line endings; empty where none is known, or only that of the bytes."""

@@ -12,8 +12,8 @@ from functools import lru_cache
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
-from scripts_tracker.analysis.facts.values import BATCHED, COMMAND, INSIDE, METHODS, PROCESS, STAR
-from scripts_tracker.analysis.source.reading import REQUIREMENT_MARKER, has_marker
+from scripts_tracker.analysis.facts.values import COMMAND, INSIDE, METHODS, PROCESS, STAR
+from scripts_tracker.analysis.source.reading import PACKAGE, REQUIREMENT_MARKER, has_marker
 from scripts_tracker.core.tuples import NamedTuple
 from scripts_tracker.exceptions import UnreadableSource
 
@@ -43,12 +43,11 @@ _ARGUMENT: Final = rb"(?<![\w.\"'])(?!True\b|False\b|None\b)[A-Za-z_]\w*[ \t]*(?
 _PLAIN_COMMAND: Final = rb"(?m)^[ \t]*(?:class[ \t]+)?Command\b[ \t]*[:(=]"
 _MAKES_CLASSES: Final = r"__init_subclass__|\(\s*type\b"
 _TOP_LEVEL: Final = r"(?m)^(def|class) (\w*)(\(?)"
+_UNINDENTED: Final = r"(?m)^[^\s#)\]}]"
 _BOUND_HANDLE: Final = re.compile(rb"handle(?:_noargs)?\b(?![ \t]*(?:[(.]|(?!in\b)\w))")
 # Other methods often have a variable of this name.
 _PROCESS: Final = PROCESS.encode()
 _BOUND_PROCESS: Final = rb"(?m)^(?:[ ]{1,4}|\t)process[ \t]*(?::[^=\n]*)?=(?!=)"
-_BATCHED: Final = BATCHED.rpartition(".")[2].encode()
-"""What a base class of tracked scripts may mention in place of the marker."""
 _BUILT_IN: Final = frozenset({b"object", b"property", b"staticmethod", b"classmethod"}) | {
     name.encode() for name in dir(builtins) if name.endswith(("Exception", "Error"))
 }
@@ -85,10 +84,15 @@ def origins(source: bytes) -> frozenset[str] | None:
         if first in _BUILT_IN:
             continue
         paths = _imported(source, first)
-        if paths is None:
+        if paths is None or not (paths or _is_plain_class(source, name)):
             return None
         found.update(f"{path}.{rest.decode()}" if rest else path for path in paths)
     return frozenset(found)
+
+
+def _is_plain_class(source: bytes, name: bytes) -> bool:
+    """Whether a name that is not imported is that of a class, whose own head is looked at, and not of something in one."""
+    return b"." not in name and b"def " + name not in source
 
 
 def _binds_plainly(source: bytes) -> bool:
@@ -201,7 +205,13 @@ _END_OF_HEAD: Final = re.compile(r"[)\]]\s*:")
 _LONGEST_HEAD: Final = 2000
 _LONGEST_BODY: Final = 10_000
 _TEXT_DECORATOR: Final = re.compile(r"^[ \t\f]*@([^\n]*)", re.MULTILINE)
-_ASSIGNED: Final = re.compile(r"^[ \t\f]*(?:\w+\.)?(\w+)[ \t]*(?::[^=\n]*)?=(?!=)([^\n]*)", re.MULTILINE)
+_ASSIGNED: Final = re.compile(
+    r"^[ \t\f]*(?:(\w+)\.)?(\w+)(?:\[[^\n\]]*\])?[ \t]*(?::[^=\n]*)?\|?=(?!=)([^\n]*)", re.MULTILINE
+)
+_FILLED: Final = re.compile(
+    r"^[ \t\f]*(?!def\b|class\b)([A-Za-z_]\w*)((?:\(\))?(?:\.\w+)*)\(([^\n]*)", re.MULTILINE
+)
+_QUOTED_NAME: Final = re.compile(r"[\"']([^\W\d]\w*)[\"']")
 _TEXT_IMPORT: Final = re.compile(
     r"(?:^|[;:])[ \t\f]*(?:from([.\w \t]+?)\bimport\b[ \t]*(\([^)]*\)|[^\n;]*)|import[ \t]+([^\n;]*))",
     re.MULTILINE,
@@ -261,7 +271,7 @@ class Prefilter:
         paths = origins(source)
         if paths is None:
             if module.path is not None:
-                self._outlines[module.path] = outline_of(source)
+                self._outlines[module.path] = outline_of(source, is_command=True)
             is_plain = re.search(_PLAIN_COMMAND, source) and not _quotes_name(source)
             return self.leads_to_marker(module, COMMAND if is_plain else "")
         return any(self._path_leads(path, module, may_track) for path in paths)
@@ -298,7 +308,7 @@ class Prefilter:
                 source = self._loader.source(current.path)
             except UnreadableSource:
                 return True  # the linker will report the file
-            if has_marker(source) or _BATCHED in source or (requirements and REQUIREMENT_MARKER in source):
+            if has_marker(source) or PACKAGE in source or (requirements and REQUIREMENT_MARKER in source):
                 return True
             stack.extend(self._next(current, self._outline(current.path, source), wanted))
         # No file that was seen on the way has the marker.
@@ -310,6 +320,19 @@ class Prefilter:
         absolute = home.absolute(path.replace(STAR, ""))
         modules = [] if absolute is None else self._modules(absolute)
         return any(self.leads_to_marker(*one, requirements=True) for one in modules)
+
+    def path_names_us(self, path: str, home: Module) -> bool:
+        """Whether a file on a dotted path, as written in a module, mentions our decorator or package itself."""
+        absolute = home.absolute(path.replace(STAR, ""))
+        modules = [] if absolute is None else self._modules(absolute)
+        return any(one.path is not None and self._names_us(one.path) for one, _ in modules)
+
+    def _names_us(self, path: str) -> bool:
+        try:
+            source = self._loader.source(path)
+        except UnreadableSource:
+            return False
+        return has_marker(source) or PACKAGE in source
 
     def _modules(self, path: str) -> list[tuple[Module, str]]:
         """The modules on a dotted path, each with the name that is looked up in it."""
@@ -362,8 +385,13 @@ def _paths(outline: Outline, names: set[str]) -> set[str]:
     return paths
 
 
-def outline_of(source: bytes) -> Outline:
-    """The outline of a file."""
+def outline_of(source: bytes, *, is_command: bool = False) -> Outline:
+    """The outline of a file.
+
+    Args:
+        source: its bytes.
+        is_command: whether the bodies of its classes count as well, but for that of the command.
+    """
     text = source.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
     if "#" in text:
         text = _COMMENT.sub("", text)
@@ -374,9 +402,37 @@ def outline_of(source: bytes) -> Outline:
         heads.update(_names(part))
     assigned: dict[str, set[str]] = {}
     for match in _ASSIGNED.finditer(text):
-        assigned.setdefault(match.group(1), set()).update(_names(match.group(2)))
+        for name in filter(None, match.group(1, 2)):
+            assigned.setdefault(name, set()).update(_names(match.group(3)))
+    _fill(assigned, text)
+    for name, body in _class_bodies(text) if is_command else ():
+        assigned.setdefault(name, set()).update(_names(body[:_LONGEST_BODY]))
     imported, stars = _imports(text)
     return Outline(frozenset(heads), assigned, imported, stars, text)
+
+
+def _fill(assigned: dict[str, set[str]], text: str) -> None:
+    """What calls put into what they are called on, or into what they are given: ``table.update(x=y)``, ``patch(table)``."""
+    for match in _FILLED.finditer(text):
+        owner, rest, arguments = match.groups()
+        names = _names(arguments)
+        if not names:
+            continue
+        filled = [owner] if rest else []
+        filled += _QUOTED_NAME.findall(arguments) if rest.startswith("()") else []
+        for name in filled:
+            assigned.setdefault(name, set()).update(names)
+        called = f"{owner}{rest}"
+        for name in () if "(" in called else names:
+            assigned.setdefault(name.partition(".")[0], set()).add(called)
+
+
+def _class_bodies(text: str) -> Iterator[tuple[str, str]]:
+    """The classes at module level but for the command, each with its code."""
+    found = [match for match in re.finditer(_TOP_LEVEL, text) if match[1] == "class" and match[2] != COMMAND]
+    for match in found:
+        following = re.compile(_UNINDENTED).search(text, match.end())
+        yield match[2], text[match.start() : following.start() if following else len(text)]
 
 
 def _body(text: str, name: str) -> frozenset[str]:

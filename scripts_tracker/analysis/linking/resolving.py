@@ -110,6 +110,8 @@ class Resolver:
         self._finder = finder
         self._loader = loader
         self._resolved: dict[tuple[str, str, str | None], list[Entity]] = {}
+        self._passed: dict[tuple[str, str, str | None], list[tuple[Module, str]]] = {}
+        self._passing: list[tuple[Module, str]] = []
 
     def facts(self, module: Module) -> FileFacts | None:
         """The facts of a module; None for a package without ``__init__.py``. Raises UnreadableSource."""
@@ -145,8 +147,15 @@ class Resolver:
         """What a path may refer to, the likeliest first; nothing for a cycle of imports."""
         key = (path, home.name, home.path)
         if key not in self._resolved:
+            self._passing = []
             self._resolved[key] = self._resolve(path, home)
+            self._passed[key] = self._passing
         return self._resolved[key]
+
+    def passed(self, path: str, home: Module) -> list[tuple[Module, str]]:
+        """The names that a path leads through, each with the module that it is looked up in."""
+        self.resolve(path, home)
+        return self._passed[path, home.name, home.path]
 
     def member(self, module: Module, name: str) -> list[Entity]:
         """What a module binds a name to; nothing if it does not. Raises UnreadableSource."""
@@ -178,7 +187,8 @@ class Resolver:
             return [Unknown(path[len(UNBOUND) :])], []
         if path.startswith(LOCAL_CLASS):
             number, *attributes = path[len(LOCAL_CLASS) :].split(".")
-            return [FoundClass(home, int(number), tuple(attributes))], []
+            found_class = FoundClass(home, int(number), tuple(attributes))
+            return self._attribute(found_class) if attributes else ([found_class], [])
         if path.startswith(LOCAL_FUNCTION):
             number, *attributes = path[len(LOCAL_FUNCTION) :].split(".")
             found = FoundValue(Opaque(), home) if attributes else FoundFunction(home, int(number))
@@ -201,6 +211,12 @@ class Resolver:
         except UnreadableSource as error:
             return [Broken(start[0], error)], []
 
+    def _attribute(self, found: FoundClass) -> tuple[list[Entity], list[tuple[str, Module]]]:
+        """What an attribute of a class is, where the body of the class says so."""
+        name, *rest = found.attributes
+        values = self.class_facts(found).attributes.get(name)
+        return ([found], []) if values is None else self._continue(values, rest, found.module)
+
     def _start(self, path: str) -> tuple[Module, list[str]] | None:
         """The module at the start of a path, and the names to look up in it."""
         module, inside, taken = path.partition(INSIDE)
@@ -219,6 +235,7 @@ class Resolver:
         """Follow a dotted path: a name that a module binds comes before a file with that name in its folder."""
         while names:
             name, rest = names[0], names[1:]
+            self._passing.append((module, name.lstrip(STAR)))
             bound = self._member(module, name.lstrip(STAR), starred=name.startswith(STAR))
             if bound is not None:
                 return self._continue(bound, rest, module)
@@ -368,9 +385,11 @@ class DecoratorClassifier:
         return found
 
     def _entities(self, value: Value, home: Module) -> list[Entity]:
-        if not isinstance(value, Ref) or value.path.startswith((LOCAL_CLASS, PARAMETER)):
+        if not isinstance(value, Ref) or value.path.startswith(PARAMETER):
             return []
         path = value.path
+        if path.startswith(LOCAL_CLASS):
+            return self._resolver.resolve(path, home) if "." in path else []
         if path.startswith(LOCAL_FUNCTION):
             return self._resolver.resolve(path, home)
         may_be_ours = last_name(path) == TRACKED or (

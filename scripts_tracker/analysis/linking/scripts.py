@@ -12,6 +12,7 @@ from scripts_tracker.analysis.linking.arguments import (
     read_options,
 )
 from scripts_tracker.analysis.linking.inheritance import Hierarchy
+from scripts_tracker.analysis.linking.mentions import Mentions
 from scripts_tracker.analysis.linking.prefilter import Prefilter
 from scripts_tracker.analysis.linking.resolving import (
     Broken,
@@ -81,7 +82,8 @@ class ScriptReader:
         self._resolver = Resolver(finder, loader)
         self._trails = Trails(self._resolver, DecoratorClassifier(self._resolver, self._prefilter))
         self._hierarchy = Hierarchy(self._resolver, self._trails)
-        self._untracked = Untracked(self._resolver, self._hierarchy, self._trails, findings)
+        self._mentions = Mentions(self._resolver, loader, self._prefilter, self._trails)
+        self._untracked = Untracked(self._resolver, self._hierarchy, self._trails, self._mentions, findings)
         self._requirements = RequirementReader(files, self._resolver, findings.report)
         self._watches = WatchReader(finder, loader, findings)
 
@@ -132,7 +134,11 @@ class ScriptReader:
             path: absolute and dotted.
             home: a module that uses it.
         """
-        return any(self._entity_may_track(entity) for entity in self._resolver.resolve(path, home))
+        entities = self._resolver.resolve(path, home)
+        if any(map(self._entity_may_track, entities)):
+            return True
+        is_class = any(isinstance(one, FoundClass) for one in entities)
+        return not is_class and self._mentions.end_of_path(path, home) is not None
 
     def _entity_may_track(self, entity: Entity) -> bool:
         if isinstance(entity, FoundFunction | FoundValue):
@@ -144,7 +150,8 @@ class ScriptReader:
                 return True
             if isinstance(one, FoundClass) and (self._decorates(one) or self._trails.end_of(one)):
                 return True
-        return self._hierarchy.is_batched(entity)
+        classes = [one for one in self._hierarchy.mro(entity) if isinstance(one, FoundClass)]
+        return self._hierarchy.is_batched(entity) or self._mentions.end_of_classes(classes) is not None
 
     def _decorates(self, one: FoundClass) -> bool:
         """Whether a class has a method with a decorator that is or may be ours."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scripts_tracker.analysis.facts.values import ClassFacts, Decoration, FileFacts
     from scripts_tracker.analysis.findings import Findings
     from scripts_tracker.analysis.linking.inheritance import Hierarchy
+    from scripts_tracker.analysis.linking.mentions import Mentions
     from scripts_tracker.analysis.linking.modules import Module
     from scripts_tracker.analysis.linking.resolving import Resolver
     from scripts_tracker.analysis.linking.trails import End, Trails
@@ -44,13 +45,22 @@ class Untracked:
         resolver: follows names.
         hierarchy: orders classes.
         trails: follows functions.
+        mentions: finds what cannot be followed by the names in the code.
         findings: takes what is wrong.
     """
 
-    def __init__(self, resolver: Resolver, hierarchy: Hierarchy, trails: Trails, findings: Findings) -> None:
+    def __init__(
+        self,
+        resolver: Resolver,
+        hierarchy: Hierarchy,
+        trails: Trails,
+        mentions: Mentions,
+        findings: Findings,
+    ) -> None:
         self._resolver = resolver
         self._hierarchy = hierarchy
         self._trails = trails
+        self._mentions = mentions
         self._findings = findings
 
     def explain(
@@ -65,8 +75,10 @@ class Untracked:
             uses: of our decorators on the methods of the command.
         """
         is_told = self.misplaced(facts, home, commands) or self._replaced(facts, home, commands)
-        if not (is_told or self._hidden(facts, home, commands)) and facts.command is not None:
-            self._unused(facts, home, commands, uses)
+        if is_told or self._hidden(facts, home, commands):
+            return
+        if not (facts.command is not None and self._unused(facts, home, commands, uses)):
+            self._unread(facts, home, commands)
 
     def misplaced(self, facts: FileFacts, home: Module, commands: Sequence[FoundClass]) -> bool:
         """Report the decorators that do nothing; True if there are any."""
@@ -242,8 +254,8 @@ class Untracked:
 
     def _unused(
         self, facts: FileFacts, home: Module, commands: Sequence[FoundClass], uses: Sequence[OurUse]
-    ) -> None:
-        """Report a command that has to do with our package, but not with tracked_script."""
+    ) -> bool:
+        """Report a command that has to do with our package, but not with tracked_script; True if it is one."""
         for use in uses:
             if use.name == REQUIRED:
                 message = "@required_preceding_script is on a command that is not tracked"
@@ -251,19 +263,37 @@ class Untracked:
                 self._findings.report(
                     home.file, place, codes.UNTRACKED_COMMAND, message, self._advice(commands)
                 )
-                return
+                return True
         if any(map(self._hierarchy.is_batched, commands)):
             message = f"the command inherits from {_BASE} and is not tracked"
             place = facts.command or (1, 1)
             self._findings.report(home.file, place, codes.UNTRACKED_COMMAND, message, self._advice(commands))
-            return
+            return True
         for one in facts.imports:
             package, _, name = dotted(one.path).partition(".")
             if not one.is_used and (name in OUR_MODULES or name.rpartition(".")[2] in _NAMES):
                 message = f"{name.rpartition('.')[2] or package} is imported and not used, and the command is not tracked"
                 hint = f"{self._advice(commands)[:-1]}, or remove the import."
                 self._findings.report(home.file, one.place, codes.UNTRACKED_COMMAND, message, hint)
-                return
+                return True
+        return False
+
+    def _unread(self, facts: FileFacts, home: Module, commands: Sequence[FoundClass]) -> None:
+        """Report where the code names our decorator in a way that is not read, and that the command may come by."""
+        mro = dict.fromkeys(one for command in commands for one in self._hierarchy.mro(command))
+        end = self._mentions.end(home, [one for one in mro if isinstance(one, FoundClass)])
+        if end is None:
+            return
+        is_here = end.module == home
+        where = "here" if is_here else f"in {self._findings.shown(end.module.file)}:{end.place[0]}"
+        self._findings.report(
+            home.file,
+            end.place if is_here else facts.command or (1, 1),
+            codes.HIDDEN_DECORATOR,
+            f"@tracked_script is used {where} in a way that cannot be followed to the command, so the script is not"
+            " tracked",
+            self._advice(commands),
+        )
 
 
 def _place(use: OurUse, facts: FileFacts, home: Module) -> Place:

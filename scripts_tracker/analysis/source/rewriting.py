@@ -9,13 +9,14 @@ import ast
 import io
 import re
 import tokenize
+import unicodedata
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 from scripts_tracker.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from scripts_tracker.core.values import Place
 
@@ -61,6 +62,20 @@ def tree_of(text: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of an invalid escape, say
         return ast.parse(text)
+
+
+def plain_names(text: str, kept: Collection[str]) -> Iterator[Edit]:
+    """The edits that write identifiers as Python sees them; raises SyntaxError or TokenError.
+
+    Args:
+        text: a source.
+        kept: what no identifier may become.
+    """
+    for token in _tokens(text):
+        if token.type == tokenize.NAME and not token.string.isascii():
+            name = unicodedata.normalize("NFKC", token.string)
+            if name != token.string and name not in kept:
+                yield Edit(token.start, token.end, name)
 
 
 def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:

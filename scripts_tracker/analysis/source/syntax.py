@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import threading
+import tokenize
 import unicodedata
 import warnings
 from typing import Final
 
+from scripts_tracker.analysis.source import rewriting
 from scripts_tracker.analysis.source.parsing import on_deep_stack
 from scripts_tracker.exceptions import UnreadableSource
 
@@ -51,6 +54,39 @@ def _compile(text: str) -> None:
     with _filtering, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of invalid escapes, which are no business of a check
         symtable.symtable(text, "<script>", "exec")
+
+
+def tree_of(text: str) -> ast.Module | None:
+    """The tree of CPython for a source that the limits let pass; None where it has none."""
+    try:
+        found = on_deep_stack(_parse, text)
+    except (
+        SyntaxError,
+        ValueError,
+        OverflowError,
+        RecursionError,
+        MemoryError,
+        SystemError,
+        UnreadableSource,
+    ):
+        return None
+    return found if isinstance(found, ast.Module) else None
+
+
+def _parse(text: str) -> ast.Module:
+    with _filtering:
+        return rewriting.tree_of(text)
+
+
+def with_plain_names(text: str) -> str:
+    """A source with its identifiers as Python sees them: NFKC. Texts in it stay as they are."""
+    if text.isascii() or unicodedata.is_normalized("NFKC", text):
+        return text
+    try:
+        edits = [*rewriting.plain_names(text, CONSTANTS)]
+    except (SyntaxError, tokenize.TokenError):  # the parse says what is wrong
+        return text
+    return rewriting.exchanged(text, edits) if edits else text
 
 
 def _is_constant(word: str) -> bool:

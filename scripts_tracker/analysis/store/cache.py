@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FOLDER: Final = ".scripts_tracker_cache"
 FACTS: Final = "facts"
 FINGERPRINT: Final = "fingerprint"
+NAMES: Final = "names"
 """Of the bytes of a module, whether or not it is a command."""
 MAX_BYTES: Final = 16 << 20
 """What was used longest ago goes first."""

@@ -12,7 +12,8 @@ class HiddenDecorator(AnalysisRule):
     ## What it does
     Follows decorators, base classes, factories of classes and hooks such as `__init_subclass__` from a command through
     the modules of the project. Reports a command that is not tracked as far as the lint can see, although such a way
-    leads to code with `@tracked_script`. Decorators and base classes that have nothing to do with it are skipped.
+    leads to code with `@tracked_script`, or ends in an object, table or name that the code names together with it.
+    Decorators and base classes that have nothing to do with it are skipped.
 
     ## Why is this bad?
     When the command runs, it may be recorded. But no other environment is told that it has to run there, because the
@@ -46,4 +47,7 @@ class HiddenDecorator(AnalysisRule):
     """
 
     code = codes.HIDDEN_DECORATOR
-    decided_by = ("scripts_tracker.analysis.linking.untracked.Untracked._hidden",)
+    decided_by = (
+        "scripts_tracker.analysis.linking.untracked.Untracked._hidden",
+        "scripts_tracker.analysis.linking.untracked.Untracked._unread",
+    )

@@ -35,3 +35,27 @@ def test_messages_are_for_people(case: Case, tmp_path: Path) -> None:
         assert not finding.message.endswith(".")
         assert finding.hint.endswith((".", "?")), "a hint says what to type next"
         assert str(tmp_path) not in finding.message + finding.hint
+
+
+REFUSED_BY_US = {
+    "a source of more than a mebibyte": "#" + "x" * (1 << 20),
+    "an expression that is nested too deeply": "x = " + "-" * 4000 + "1",
+}
+
+
+@pytest.mark.parametrize("line", REFUSED_BY_US.values(), ids=REFUSED_BY_US)
+def test_what_python_reads_is_not_sent_to_its_compiler(line: str, tmp_path: Path) -> None:
+    source = f"from scripts_tracker import tracked_script\n{line}\n"
+    case = Case("", {"shop/management/commands/fix.py": source})
+    case.build(tmp_path)
+    (finding,) = index_of(tmp_path).findings
+    assert finding.code == "ST000"
+    assert "py_compile" not in finding.hint
+    assert "move it into a module" in finding.hint
+
+
+def test_what_python_refuses_is_sent_to_its_compiler(tmp_path: Path) -> None:
+    source = "from scripts_tracker import tracked_script\nclass Command(:\n"
+    Case("", {"shop/management/commands/fix.py": source}).build(tmp_path)
+    (finding,) = index_of(tmp_path).findings
+    assert "py_compile" in finding.hint

@@ -8,7 +8,7 @@ import pytest
 
 from scripts_tracker.analysis.facts.extraction import extract
 from scripts_tracker.analysis.facts.values import NOT_COMPUTED
-from scripts_tracker.analysis.source.syntax import compiles
+from scripts_tracker.analysis.source.syntax import compiles, with_plain_names
 from scripts_tracker.exceptions import UnreadableSource
 
 REFUSED = {
@@ -77,3 +77,13 @@ def test_filters_of_warnings_are_put_back_after_a_source_is_refused() -> None:
     before = list(warnings.filters)
     assert not compiles("x = = 1")
     assert list(warnings.filters) == before
+
+
+def test_identifiers_are_read_as_python_reads_them_and_texts_stay() -> None:
+    source = "\uff54racked = '\uff54racked'  # \uff54racked\n"
+    assert with_plain_names(source) == "tracked = '\uff54racked'  # \uff54racked\n"
+
+
+@pytest.mark.parametrize("source", ["ä = 1\n", "'\uff54'\n", "\uff34rue = 1\n", "\uff54 = (\n"])
+def test_a_source_without_such_identifiers_stays_as_it_is(source: str) -> None:
+    assert with_plain_names(source) == source
