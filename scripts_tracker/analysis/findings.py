@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CYCLE_OF_LINKS: Final = "it is part of a cycle of links"
 """The reason why a file or folder cannot be read."""
 # How the reasons begin that are not Python's, which shows no error then.
-_OUR_LIMITS: Final = ("the source has ", "the file is larger ", "the source is nested ", "libcst cannot ")
+_OUR_LIMITS: Final = ("the source has ", "the source is nested ", "libcst cannot ")
 _MOST_LINKS: Final = 200
 
 
