@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NEWCOMER, ROOT
+from tests.conftest import MATRIX, ROOT
 from tests.waiting import PATIENCE
 
 GIT = [
@@ -111,7 +111,7 @@ def _published(root: Path, home: Path) -> tuple[str, str]:
     return str(root), repository.git("rev-parse", "HEAD")
 
 
-@NEWCOMER
+@MATRIX
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 def test_the_hook_fails_passes_and_fixes(tmp_path: Path) -> None:
     home = tmp_path / "pre-commit"
