@@ -95,10 +95,10 @@ class PostgreSQL:
         ) as connection:
             yield connection
 
-    def _order(self, order: str, *names: str) -> None:
-        statement = psql.SQL(order).format(*map(psql.Identifier, names))
+    def _order(self, order: str, *names: str, since_15: str = "") -> None:
         with self.connected(self.server.database or "postgres") as connection:
-            connection.execute(statement)
+            words = order + since_15 if connection.info.server_version >= 150000 else order
+            connection.execute(psql.SQL(words).format(*map(psql.Identifier, names)))
 
     def need(self) -> None:
         try:
@@ -110,7 +110,8 @@ class PostgreSQL:
         self._order("CREATE DATABASE {}", name)
 
     def copy(self, source: str, name: str) -> None:
-        self._order("CREATE DATABASE {} TEMPLATE {}", name, source)
+        # Otherwise every page is written to the log too, which takes half as long again.
+        self._order("CREATE DATABASE {} TEMPLATE {}", name, source, since_15=" STRATEGY FILE_COPY")
 
     def drop(self, name: str) -> None:
         self._order("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
