@@ -82,6 +82,9 @@ def with_plain_names(text: str) -> str:
     """A source with its identifiers as Python sees them: NFKC. Texts in it stay as they are."""
     if text.isascii() or unicodedata.is_normalized("NFKC", text):
         return text
+    # Punctuation is often not normalized, and in no name.
+    if all(unicodedata.is_normalized("NFKC", word) for word in re.findall(_FOREIGN_WORD, text)):
+        return text
     try:
         edits = [*rewriting.plain_names(text, CONSTANTS)]
     except (SyntaxError, tokenize.TokenError):  # the parse says what is wrong
