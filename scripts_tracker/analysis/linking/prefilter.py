@@ -40,7 +40,6 @@ _QUOTED_NAMES: Final = tuple(
 )
 # The next four are compiled where they are needed, which is seldom.
 _ARGUMENT: Final = rb"(?<![\w.\"'])(?!True\b|False\b|None\b)[A-Za-z_]\w*[ \t]*(?=[.,)(\[])"
-_PLAIN_COMMAND: Final = rb"(?m)^[ \t]*(?:class[ \t]+)?Command\b[ \t]*[:(=]"
 _MAKES_CLASSES: Final = r"__init_subclass__|\(\s*type\b"
 _TOP_LEVEL: Final = r"(?m)^(def|class) (\w*)(\(?)"
 _UNINDENTED: Final = r"(?m)^[^\s#)\]}]"
@@ -103,11 +102,6 @@ def _binds_plainly(source: bytes) -> bool:
     return _BOUND_HANDLE.search(source) is None and not (
         _PROCESS in source and re.search(_BOUND_PROCESS, source)
     )
-
-
-def _quotes_name(source: bytes) -> bool:
-    """Whether ``Command`` or a method may be bound by a text: ``globals()["Command"]``."""
-    return any(name in source for name in _QUOTED_NAMES)
 
 
 def _heads(source: bytes) -> set[bytes] | None:
@@ -208,6 +202,8 @@ _TEXT_DECORATOR: Final = re.compile(r"^[ \t\f]*@([^\n]*)", re.MULTILINE)
 _ASSIGNED: Final = re.compile(
     r"^[ \t\f]*(?:(\w+)\.)?(\w+)(?:\[[^\n\]]*\])?[ \t]*(?::[^=\n]*)?\|?=(?!=)([^\n]*)", re.MULTILINE
 )
+_GOES_ON: Final = tuple("([{,")
+_CLOSING_LINE: Final = re.compile(r"\n[ \t]*[)\]}]")
 _FILLED: Final = re.compile(
     r"^[ \t\f]*(?!def\b|class\b)([A-Za-z_]\w*)((?:\(\))?(?:\.\w+)*)\(([^\n]*)", re.MULTILINE
 )
@@ -221,7 +217,7 @@ _TEXT_ALIAS: Final = re.compile(r"([\w.]+)(?:\s+as\s+(\w+))?")
 _IMPORTER: Final = re.compile(
     r"([\w.]*\b(?:import_module|import_string|resolve_name|locate|__import__|modules))\s*[(\[]"
 )
-_QUOTED: Final = re.compile(r"(?:[\"']|\{__package__\})([\w\-]*(?:[.:][\w\-]+)+|[\w\-]+)[\"']")
+_QUOTED: Final = re.compile(r"(?:[\"']|\{__package__\})(\.*[\w\-]*(?:[.:][\w\-]+)+|[\w\-]+)[\"']")
 
 
 class Outline(NamedTuple):
@@ -272,8 +268,8 @@ class Prefilter:
         if paths is None:
             if module.path is not None:
                 self._outlines[module.path] = outline_of(source, is_command=True)
-            is_plain = re.search(_PLAIN_COMMAND, source) and not _quotes_name(source)
-            return self.leads_to_marker(module, COMMAND if is_plain else "")
+            # Whatever binds the names that it uses: everything that is imported counts.
+            return self.leads_to_marker(module, "")
         return any(self._path_leads(path, module, may_track) for path in paths)
 
     def _path_leads(self, path: str, home: Module, may_track: Callable[[str, Module], bool]) -> bool:
@@ -402,8 +398,12 @@ def outline_of(source: bytes, *, is_command: bool = False) -> Outline:
         heads.update(_names(part))
     assigned: dict[str, set[str]] = {}
     for match in _ASSIGNED.finditer(text):
+        value = match.group(3)
+        if value.rstrip().endswith(_GOES_ON):
+            closing = _CLOSING_LINE.search(text, match.end(), match.end() + _LONGEST_BODY)
+            value = text[match.start(3) : closing.start() if closing else match.end() + _LONGEST_BODY]
         for name in filter(None, match.group(1, 2)):
-            assigned.setdefault(name, set()).update(_names(match.group(3)))
+            assigned.setdefault(name, set()).update(_names(value))
     _fill(assigned, text)
     for name, body in _class_bodies(text) if is_command else ():
         assigned.setdefault(name, set()).update(_names(body[:_LONGEST_BODY]))
