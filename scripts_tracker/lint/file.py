@@ -28,6 +28,7 @@ from scripts_tracker.lint.classes import (
     before_batched,
     calls_super,
     changes_arguments,
+    first_parameter,
     read_classes,
     read_lineages,
 )
@@ -316,7 +317,8 @@ class Tree:
         """Whether a method calls the one of a base class; for most the text of the file is enough."""
         known = self._calling_super.get(id(method))
         if known is None:
-            may_call = "super" in self.text or f".{method.name.value}(" in self.text
+            given = f".{method.name.value}({first_parameter(method)}"
+            may_call = "super" in self.text or given in self.text
             known = may_call and calls_super(method)
             self._calling_super[id(method)] = known
         return known
