@@ -56,6 +56,11 @@ _FROM: Final = re.compile(
 _IMPORT: Final = re.compile(rb"[ \t]*import[ \t]+([\w., \t]+)(?:#[^\n]*)?")
 _ALIAS: Final = re.compile(rb"([\w.]+)(?:\s+as\s+(\w+))?")
 _BRACKET: Final = ord("(")
+_CLASS_BODY: Final = re.compile(rb"(?m)^class[ \t][^\n]*:[ \t]*(?:#[^\n]*)?\n(?:[ \t]*\n)*([ \t]+)")
+_UNINDENTED_BYTES: Final = re.compile(rb"(?m)^[^\s#)\]}]")
+_STRINGS_IN_VALUE: Final = re.compile(rb"\"[^\"]*\"|'[^']*'|#.*")
+_NAMES_IN_VALUE: Final = re.compile(rb"(?<![\w.])[A-Za-z_][\w.]*")
+_NO_PATHS: Final = frozenset({b"True", b"False", b"None"})
 _WORD: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")
 
 
@@ -86,7 +91,23 @@ def origins(source: bytes) -> frozenset[str] | None:
         if paths is None or not (paths or _is_plain_class(source, name)):
             return None
         found.update(f"{path}.{rest.decode()}" if rest else path for path in paths)
+    for name in _class_values(source):
+        first, _, rest = name.partition(b".")
+        paths = _imported(source, first, only=True) or set()
+        found.update(f"{path}.{rest.decode()}" if rest else path for path in paths)
     return frozenset(found)
+
+
+def _class_values(source: bytes) -> set[bytes]:
+    """The dotted names in the values and annotations of class bodies: a base class or descriptor may make more of them."""
+    found: set[bytes] = set()
+    for start in _CLASS_BODY.finditer(source):
+        indent, position = start[1], start.start(1)
+        end = _UNINDENTED_BYTES.search(source, position)
+        body = source[position : end.start() if end else len(source)]
+        for line in _body_line(indent).findall(body):
+            found.update(_NAMES_IN_VALUE.findall(_STRINGS_IN_VALUE.sub(b"", line)))
+    return found - _NO_PATHS
 
 
 def _is_plain_class(source: bytes, name: bytes) -> bool:
@@ -96,6 +117,8 @@ def _is_plain_class(source: bytes, name: bytes) -> bool:
 
 def _binds_plainly(source: bytes) -> bool:
     """Whether only a class statement binds ``Command``, and only functions ``handle`` and ``process``."""
+    if b"def Command" in source:
+        return False
     for match in _BOUND_COMMAND.finditer(source):
         if source[match.start() - 1] not in _WORD or not match.start():
             return False
@@ -133,13 +156,19 @@ def _starts_line(source: bytes, position: int) -> bool:
     return not source[source.rfind(b"\n", 0, position) + 1 : position].strip()
 
 
+@lru_cache(maxsize=16)
+def _body_line(indent: bytes) -> re.Pattern[bytes]:
+    """The annotations and values on the lines of a class body."""
+    return re.compile(rb"(?m)^%b\w+[ \t]*((?::|=(?!=))[^\n]*)" % indent)
+
+
 @lru_cache(maxsize=1024)
 def _word(name: bytes) -> re.Pattern[bytes]:
     return re.compile(re.escape(name) + rb"\b")
 
 
-def _imported(source: bytes, name: bytes) -> set[str] | None:
-    """The paths that a name is imported from; None if something else may bind it."""
+def _imported(source: bytes, name: bytes, *, only: bool = False) -> set[str] | None:
+    """The paths that a name is imported from; None if something else may bind it, unless only imports count."""
     found: set[str] = set()
     for match in _word(name).finditer(source):
         start, end = match.span()
@@ -154,6 +183,8 @@ def _imported(source: bytes, name: bytes) -> set[str] | None:
             continue
         bound = _bound(line) or _bound(_bracketed(source, start))
         if bound is None or (name not in bound and not is_import):
+            if only:
+                continue
             return None
         if name in bound:
             found.add(bound[name])
