@@ -56,11 +56,12 @@ _FROM: Final = re.compile(
 _IMPORT: Final = re.compile(rb"[ \t]*import[ \t]+([\w., \t]+)(?:#[^\n]*)?")
 _ALIAS: Final = re.compile(rb"([\w.]+)(?:\s+as\s+(\w+))?")
 _BRACKET: Final = ord("(")
-_CLASS_BODY: Final = re.compile(rb"(?m)^class[ \t][^\n]*:[ \t]*(?:#[^\n]*)?\n(?:[ \t]*\n)*([ \t]+)")
-_UNINDENTED_BYTES: Final = re.compile(rb"(?m)^[^\s#)\]}]")
+# These start with a line break, which is found much faster than the beginning of a line.
+_CLASS_BODY: Final = re.compile(rb"\nclass[ \t][^\n]*:[ \t]*(?:#[^\n]*)?\n(?:[ \t]*\n)*([ \t]+)")
+_END_OF_BODY: Final = re.compile(rb"\n[^\s#)\]}]")
 _STRINGS_IN_VALUE: Final = re.compile(rb"\"[^\"]*\"|'[^']*'|#.*")
 _NAMES_IN_VALUE: Final = re.compile(rb"(?<![\w.])[A-Za-z_][\w.]*")
-_NO_PATHS: Final = frozenset({b"True", b"False", b"None"})
+_BUILT_INS: Final = frozenset(map(str.encode, dir(builtins)))
 _WORD: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")
 
 
@@ -101,13 +102,13 @@ def origins(source: bytes) -> frozenset[str] | None:
 def _class_values(source: bytes) -> set[bytes]:
     """The dotted names in the values and annotations of class bodies: a base class or descriptor may make more of them."""
     found: set[bytes] = set()
+    source = b"\n" + source
     for start in _CLASS_BODY.finditer(source):
-        indent, position = start[1], start.start(1)
-        end = _UNINDENTED_BYTES.search(source, position)
-        body = source[position : end.start() if end else len(source)]
-        for line in _body_line(indent).findall(body):
-            found.update(_NAMES_IN_VALUE.findall(_STRINGS_IN_VALUE.sub(b"", line)))
-    return found - _NO_PATHS
+        position = start.start(1) - 1
+        end = _END_OF_BODY.search(source, position)
+        for value in _value_in_body(start[1]).findall(source, position, end.start() if end else len(source)):
+            found.update(_NAMES_IN_VALUE.findall(_STRINGS_IN_VALUE.sub(b"", value)))
+    return found - _BUILT_INS
 
 
 def _is_plain_class(source: bytes, name: bytes) -> bool:
@@ -157,9 +158,9 @@ def _starts_line(source: bytes, position: int) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _body_line(indent: bytes) -> re.Pattern[bytes]:
-    """The annotations and values on the lines of a class body."""
-    return re.compile(rb"(?m)^%b\w+[ \t]*((?::|=(?!=))[^\n]*)" % indent)
+def _value_in_body(indent: bytes) -> re.Pattern[bytes]:
+    """What stands after a name on the lines of a class body: annotations and values, but no numbers and lone strings."""
+    return re.compile(rb"\n%b\w+[ \t]*(:[^\n]*|=[ \t]*[^=\s\d\"'][^\n]*)" % indent)
 
 
 @lru_cache(maxsize=1024)
