@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from scripts_tracker.analysis.facts.extraction import extract
 from scripts_tracker.analysis.facts.values import FileFacts
 from scripts_tracker.analysis.fingerprint import fingerprint
-from scripts_tracker.analysis.linking.prefilter import outline_of
+from scripts_tracker.analysis.linking.outlines import outline_of
 from scripts_tracker.core.values import Fingerprint
 from scripts_tracker.exceptions import UnreadableSource
 from tests.analysis import oracle
