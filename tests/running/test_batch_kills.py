@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import MATRIX
 from tests.running.walks import HIT, Walks
 from tests.switches import at_length
 from tests.waiting import wait_for
@@ -166,7 +167,10 @@ def herd(walks: Walks) -> Herd:
     return made
 
 
-@pytest.mark.parametrize("kind_name", ["postgresql", "mariadb", "pgbouncer"])
+@pytest.mark.parametrize(
+    "kind_name",
+    ["postgresql", pytest.param("mariadb", marks=MATRIX), pytest.param("pgbouncer", marks=MATRIX)],
+)
 def test_whoever_is_killed_or_frozen_every_row_is_processed_exactly_once(herd: Herd) -> None:
     herd.fill_up()
     todo = seasons(herd)
@@ -185,6 +189,7 @@ def test_whoever_is_killed_or_frozen_every_row_is_processed_exactly_once(herd: H
     assert len(ends) == 1
 
 
+@MATRIX
 @pytest.mark.parametrize("kind_name", ["postgresql"])
 def test_a_cursor_in_a_transaction_of_its_own_would_not_survive_this(herd: Herd) -> None:
     """The control: if this passed with such a cursor, the test above would prove nothing."""
