@@ -26,6 +26,7 @@ _SOME = 5
 
 LISTING: Final = "check_scripts --all"
 """The command that lists the scripts."""
+_LISTED: Final = f"manage.py {LISTING}"
 
 
 def typed(command: str, *names: object) -> str:
@@ -125,7 +126,7 @@ def nearest_scripts(text: str, known: Iterable[ScriptId]) -> str:
     return " or ".join(list(dict.fromkeys(near))[:3])
 
 
-def resolve(text: str, paths: Mapping[ScriptId, str], listing: str = f"manage.py {LISTING}") -> ScriptId:
+def resolve(text: str, paths: Mapping[ScriptId, str], listing: str = _LISTED) -> ScriptId:
     """The one script that a person names; raises UnknownScript, with what to type instead."""
     found = tuple(resolve_each([text], paths, listing))
     if len(found) == 1:
@@ -136,7 +137,7 @@ def resolve(text: str, paths: Mapping[ScriptId, str], listing: str = f"manage.py
 
 
 def resolve_all(
-    texts: Iterable[str], paths: Mapping[ScriptId, str], listing: str = f"manage.py {LISTING}"
+    texts: Iterable[str], paths: Mapping[ScriptId, str], listing: str = _LISTED
 ) -> tuple[ScriptId, ...]:
     """Every named script once, in the order typed; raises as ``resolve_each``."""
     return tuple(resolve_each(texts, paths, listing))
@@ -145,7 +146,7 @@ def resolve_all(
 def resolve_each(
     texts: Iterable[str],
     paths: Mapping[ScriptId, str],
-    listing: str = f"manage.py {LISTING}",
+    listing: str = _LISTED,
     kind: str = "tracked script",
 ) -> dict[ScriptId, bool]:
     """Every named script once, in the order typed, and whether it was named by itself, not as one of a group.

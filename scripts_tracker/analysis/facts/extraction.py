@@ -73,7 +73,7 @@ def extract(source: bytes, *, with_fingerprint: bool = True) -> FileFacts:
     """
     if with_fingerprint:
         with collector_paused():
-            return Extraction(parse(source, _named_plainly(source))).facts()
+            return Extraction(parsed(source)).facts()
     (found,) = extract_all([source])
     if isinstance(found, UnreadableSource):
         raise found
@@ -93,6 +93,11 @@ def extract_all(sources: Sequence[bytes], *, is_valid: bool = False) -> list[Fil
         parts = [None if isinstance(text, UnreadableSource) else skeleton(text) for text in texts]
         trees = [_tree(part, is_valid=is_valid) for part in parts]
         return list(map(_result, sources, texts, map(_facts_of_tree, parts, trees)))
+
+
+def parsed(source: bytes) -> ParsedSource:
+    """One file as its facts are read from, whoever asks for them; raises UnreadableSource."""
+    return parse(source, _named_plainly(source))
 
 
 def _named_plainly(source: bytes) -> str:

@@ -17,7 +17,7 @@ from scripts_tracker.analysis.source.reading import PACKAGE, REQUIREMENT_MARKER,
 from scripts_tracker.exceptions import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from scripts_tracker.analysis.linking.modules import FactsLoader, Finder, Module
 
@@ -59,6 +59,7 @@ _CLASS_BODY: Final = re.compile(rb"\nclass[ \t][^\n]*:[ \t]*(?:#[^\n]*)?\n(?:[ \
 _END_OF_BODY: Final = re.compile(rb"\n[^\s#)\]}]")
 _STRINGS_IN_VALUE: Final = re.compile(rb"\"[^\"]*\"|'[^']*'|#.*")
 _NAMES_IN_VALUE: Final = re.compile(rb"(?<![\w.])[A-Za-z_][\w.]*")
+# Values of many classes; hardly anybody imports something else by these names.
 _BUILT_INS: Final = frozenset(map(str.encode, dir(builtins)))
 _WORD: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")
 
@@ -89,15 +90,19 @@ def origins(source: bytes) -> frozenset[str] | None:
         paths = _imported(source, first)
         if paths is None or not (paths or _is_plain_class(source, name)):
             return None
-        found.update(f"{path}.{rest.decode()}" if rest else path for path in paths)
+        found.update(_with_rest(paths, rest))
     values = _class_values(source)
     if len(values) > MAX_VALUES:
         return None
     for name in values:
         first, _, rest = name.partition(b".")
-        paths = _imported(source, first, only=True) or set()
-        found.update(f"{path}.{rest.decode()}" if rest else path for path in paths)
+        found.update(_with_rest(_imported(source, first, only=True) or (), rest))
     return frozenset(found)
+
+
+def _with_rest(paths: Iterable[str], rest: bytes) -> Iterator[str]:
+    """The paths of a dotted name, from those of its first part."""
+    return (f"{path}.{rest.decode()}" if rest else path for path in paths)
 
 
 def _class_values(source: bytes) -> set[bytes]:

@@ -10,7 +10,6 @@ import unicodedata
 import warnings
 from typing import Final
 
-from scripts_tracker.analysis.source import rewriting
 from scripts_tracker.analysis.source.parsing import on_deep_stack
 from scripts_tracker.exceptions import UnreadableSource
 
@@ -74,6 +73,8 @@ def tree_of(text: str) -> ast.Module | None:
 
 
 def _parse(text: str) -> ast.Module:
+    from scripts_tracker.analysis.source import rewriting  # seldom needed
+
     with _filtering:
         return rewriting.tree_of(text)
 
@@ -85,6 +86,8 @@ def with_plain_names(text: str) -> str:
     # Punctuation is often not normalized, and in no name.
     if all(unicodedata.is_normalized("NFKC", word) for word in re.findall(_FOREIGN_WORD, text)):
         return text
+    from scripts_tracker.analysis.source import rewriting  # as above
+
     try:
         edits = [*rewriting.plain_names(text, CONSTANTS)]
     except (SyntaxError, tokenize.TokenError):  # the parse says what is wrong

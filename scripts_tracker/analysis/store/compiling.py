@@ -81,12 +81,11 @@ def compiled(source: bytes, function: str = "", *, with_fingerprint: bool = True
 
 def _compiled(source: bytes, function: str, *, with_fingerprint: bool) -> Compiled:
     # This imports libcst, which takes 0.2 s.
-    from scripts_tracker.analysis.facts.extraction import Extraction, extract
-    from scripts_tracker.analysis.source.parsing import parse
+    from scripts_tracker.analysis.facts.extraction import Extraction, extract, parsed
 
     if not function:
         return Compiled(extract(source, with_fingerprint=with_fingerprint))
-    extraction = Extraction(parse(source))
+    extraction = Extraction(parsed(source))
     facts = extraction.facts(with_fingerprint=with_fingerprint)
     module, _, name = function.partition(":")
     return Compiled(facts, getattr(import_module(module), name)(extraction))

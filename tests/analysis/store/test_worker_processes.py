@@ -177,6 +177,14 @@ def test_an_executable_other_than_python_is_not_started(
     assert compiling.worker_count(10_000_000) == 0
 
 
+def test_the_facts_of_names_that_python_normalizes_are_the_same_with_a_question() -> None:
+    source = "from scripts_tracker import \uff54racked_script\nclass \uff23ommand: pass\n".encode()
+    found = [compiling.compile_one(source, function) for function in ("", "builtins:repr")]
+    facts = [one.facts for one in found if isinstance(one, Compiled)]
+    assert facts[0] == facts[1]
+    assert facts[0].command == (2, 1)
+
+
 def test_unreadable_sources_keep_their_place_and_reason() -> None:
     (one,) = compiling.compile_in_processes([b"x = 1\ny = = 1\n"], _compile, workers=1)
     assert isinstance(one, UnreadableSource)
